@@ -1,0 +1,291 @@
+"""FFmpeg and ffprobe argument lists, built from a plan. Pure: nothing is started here.
+
+Built with ffmpeg-python, whose `compile()` sorts options by name; the flags that need a reason have
+it beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import ffmpeg
+
+from worker.ladder import Rung
+from worker.media import Media, VideoStream
+from worker.plan import AUDIO, AudioPlan, Plan, Span
+
+PROGRESS = "progress"
+SEGMENT_SUFFIX = ".ts"
+_SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
+
+# The timeline's t=0 in the segments, so that neither the times of B-frames (which decode before
+# they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
+START_OFFSET_S = 10
+
+# Containers that an upload may be. A playlist, concat script, SDP or image sequence is none of
+# them: those make FFmpeg open whatever they name.
+_DEMUXERS = (
+    "aac,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,wtv,yuv4mpegpipe"
+)
+_INPUT_GUARD = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+
+# A last picture that cannot be decoded is common in cut recordings; the one before stays on
+# screen for this long at most. More missing than that is a truncated file.
+_TAIL_TOLERANCE_S = Fraction(1, 2)
+
+THUMBNAIL_LONG_SIDE = 1280
+
+# What ffprobe calls a matrix, and what every version's scale filter calls it.
+_MATRICES = {
+    "bt709": "bt709",
+    "smpte170m": "smpte170m",
+    "bt470bg": "bt470",
+    "smpte240m": "smpte240m",
+    "fcc": "fcc",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+
+
+def encode_video(
+    plan: Plan, span: Span, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the one FFmpeg that encodes a span of every rung: decode once, split, scale, encode.
+
+    It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
+    CSV row on the pipe of that rung's name. `pipes` maps those names and `progress` to descriptors.
+    """
+    pictures = _span_pictures(plan, span, source)
+    branches = pictures.filter_multi_output("split", len(plan.rungs))
+    outputs = [
+        ffmpeg.output(
+            _rung_pictures(branches[i], plan.media.video, rung),
+            f"{rung.name}/{_SEGMENT_PATTERN}",
+            **_x264_options(rung, plan, span),
+            **_segment_options(plan, span, pipes[rung.name]),
+        )
+        for i, rung in enumerate(plan.rungs)
+    ]
+    return _compile(outputs, ffmpeg_path, pipes)
+
+
+def encode_audio(
+    plan: Plan, audio: AudioPlan, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the FFmpeg that encodes the whole sound into its own rendition."""
+    if plan.media.audio is None:
+        raise ValueError("the plan's source has no audio")
+    sound = (
+        _open_input(source)[str(plan.media.audio.index)]
+        .filter("asetpts", _from_origin(plan.media))
+        # async=1 fills gaps and trims overlaps, first_pts=0 a late start, so that sound keeps its
+        # place to within 20 ms; without them it creeps towards the start at every gap.
+        .filter("aresample", audio.sample_rate_hz, **{"async": 1}, first_pts=0, min_hard_comp=0.02)
+        .filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
+        # Sound lasts exactly as long as the picture: players stall where a rendition ends early.
+        .filter("apad")
+        .filter("atrim", end=_seconds(plan.grid.duration_s))
+    )
+    whole = Span(first=0, end=plan.grid.segment_count, preset="")
+    output = ffmpeg.output(
+        sound,
+        f"{AUDIO}/{_SEGMENT_PATTERN}",
+        acodec="aac",
+        audio_bitrate=audio.bit_rate_bps,
+        **_segment_options(plan, whole, pipes[AUDIO]),
+        # Half of this is how long the muxer gathers AAC frames for one PES packet. At 0 each frame
+        # is a packet of its own, and stuffing makes 205 kb/s of 128.
+        muxdelay=0.35,
+    )
+    return _compile([output], ffmpeg_path, pipes)
+
+
+def pick_thumbnail(
+    plan: Plan, source: Path, *, ffmpeg_path: str, at_s: float, output: str, stats_fd: int
+) -> list[str]:
+    """Build the FFmpeg that keeps the most typical of the pictures after `at_s` as a JPEG.
+
+    Its brightness statistics (signalstats) go to the descriptor `stats_fd`.
+    """
+    top = plan.rungs[0]
+    scale = min(1.0, THUMBNAIL_LONG_SIDE / max(top.width, top.height))
+    picture = _open_input(source, ss=f"{at_s:.3f}")[str(plan.media.video.index)]
+    picture = (
+        picture.filter("fps", "5")
+        .filter("thumbnail", 10)
+        .filter(
+            "scale",
+            *(max(2, round(side * scale / 2) * 2) for side in (top.width, top.height)),
+            **_matrix_options(plan.media.video, out_range="pc"),
+        )
+        .filter("format", "yuvj420p")
+        .filter("setsar", 1)
+        .filter("signalstats")
+        .filter("metadata", "print", file=f"pipe:{stats_fd}")
+    )
+    still = ffmpeg.output(
+        picture,
+        output,
+        f="image2",
+        update=1,
+        vframes=1,
+        map_metadata=-1,
+        **{"qscale:v": 3},
+    )
+    return _compile([still], ffmpeg_path, {})
+
+
+def show_streams(source: Path, *, ffprobe_path: str) -> list[str]:
+    """Build the ffprobe that describes container and streams as JSON."""
+    return [
+        *_ffprobe(ffprobe_path),
+        *("-show_format", "-show_streams", "-print_format", "json"),
+        f"file:{source}",
+    ]
+
+
+def show_packets(source: Path, *, ffprobe_path: str) -> list[str]:
+    """Build the ffprobe that reads every packet: `stream,pts,duration,flags` as CSV."""
+    return [
+        *_ffprobe(ffprobe_path),
+        *("-show_entries", "packet=stream_index,pts_time,duration_time,flags"),
+        *("-print_format", "csv=print_section=0:escape=none"),
+        f"file:{source}",
+    ]
+
+
+def _ffprobe(path: str) -> list[str]:
+    guard = [word for name, value in _INPUT_GUARD.items() for word in (f"-{name}", value)]
+    return [path, "-hide_banner", "-loglevel", "error", *guard]
+
+
+def _open_input(source: Path, **options: Any) -> Any:
+    # `file:` and an absolute path: a name with a dash, a colon or a percent sign stays a name.
+    return ffmpeg.input(f"file:{source}", **_INPUT_GUARD, **options)
+
+
+def _from_origin(media: Media) -> str:
+    """Put t=0 at the container's start. -copyts keeps FFmpeg from choosing it by itself.
+
+    It would take the first timestamp of the streams it was told to use, which differs between
+    the picture's and the sound's process where the two start apart (MPEG-TS).
+    """
+    return f"round(PTS-{_seconds(media.origin_s)}/TB)"
+
+
+def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
+    """Decode and lay the pictures of a span on the grid, times from the span's own zero."""
+    grid, video = plan.grid, plan.media.video
+    start_s, frames = grid.start_s(span.first), grid.first_frame(span.end) - grid.first_frame(span.first)
+    # Seek 2 s early and keep all from the keyframe on: the picture that is on screen when the span
+    # starts may be seconds old, and -accurate_seek would drop it.
+    seek = {"ss": _seconds(start_s - 2), "noaccurate_seek": None} if start_s > 2 else {}
+    pictures = (
+        _open_input(source, **seek)[str(video.index)]
+        .filter("setpts", _from_origin(plan.media))
+        .filter("fps", str(grid.rate), start_time=_seconds(start_s))
+    )
+    if span.end == grid.segment_count:
+        pictures = pictures.filter("tpad", stop=_padding_frames(plan), stop_mode="clone")
+    return pictures.filter("trim", end_frame=frames).filter("setpts", "PTS-STARTPTS")
+
+
+def _padding_frames(plan: Plan) -> int:
+    """Frames that the last picture may stay on screen beyond its own time.
+
+    As long as the sound goes on after it, plus the tolerance; not without end, so that a source
+    whose decoding breaks off gives a short result, which is noticed, and not a frozen one.
+    """
+    end_s = plan.media.video.packets.end_s
+    shown_frames = plan.grid.total_frames if end_s is None else int(Fraction(end_s) * plan.grid.rate)
+    behind = max(0, plan.grid.total_frames - shown_frames)
+    return behind + max(2, round(_TAIL_TOLERANCE_S * plan.grid.rate))
+
+
+def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
+    return (
+        branch.filter(
+            "scale", rung.width, rung.height, **_matrix_options(video, out_range="tv")
+        )
+        .filter("format", "yuv420p")
+        .filter("setsar", 1)
+        .filter(
+            "setparams",
+            range="tv",
+            color_primaries="bt709",
+            color_trc="bt709",
+            colorspace="bt709",
+        )
+    )
+
+
+def _matrix_options(video: VideoStream, *, out_range: str) -> dict[str, str]:
+    """Convert to BT.709 once, while scaling.
+
+    An untagged picture is taken for what players take it for: BT.709 from 720 lines on, else
+    BT.601. swscale alone would call every untagged picture BT.601 and shift the hue of HD.
+    """
+    untagged = "bt709" if min(video.width, video.height) >= 720 else "smpte170m"
+    return {
+        "in_color_matrix": _MATRICES.get(video.color_space or "", untagged),
+        "out_color_matrix": "bt709",
+        "out_range": out_range,
+    }
+
+
+def _x264_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
+    return {
+        "vcodec": "libx264",
+        "preset": span.preset,
+        "crf": rung.crf,
+        "maxrate": rung.max_rate_bps,
+        "bufsize": 2 * rung.max_rate_bps,
+        "profile:v": "high",
+        "g": plan.grid.segment_frames,
+        # Segments start where the grid says, counted in frames: a time in seconds would be rounded.
+        "force_key_frames": f"expr:eq(mod(n,{plan.grid.segment_frames}),0)",
+        # The fps filter has made the rate constant; FFmpeg's own pass would do it again.
+        "fps_mode": "passthrough",
+        "muxdelay": 0,
+    }
+
+
+def _segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
+    start_s = plan.grid.start_s(span.first)
+    return {
+        "f": "segment",
+        "segment_format": "mpegts",
+        # Without mpegts_copyts the inner muxer starts each segment at its own zero.
+        "segment_format_options": "mpegts_copyts=1",
+        "segment_time": _seconds(plan.grid.segment_s),
+        # The cut is at the keyframe whose time was rounded to the tick, so look half a frame early.
+        "segment_time_delta": _seconds(1 / plan.grid.rate / 2),
+        "segment_start_number": span.first,
+        "segment_list": f"pipe:{list_fd}",
+        "segment_list_type": "csv",
+        # Not -output_ts_offset: the segment muxer would then cut at absolute times, wrongly.
+        "initial_offset": _seconds(START_OFFSET_S + start_s),
+        "avoid_negative_ts": "disabled",
+        "muxpreload": 0,
+        # Places, names and devices in the upload's metadata stay there.
+        "map_metadata": -1,
+        "map_chapters": -1,
+    }
+
+
+def _compile(outputs: Sequence[Any], ffmpeg_path: str, pipes: Mapping[str, int]) -> list[str]:
+    # Level verbose: only there does FFmpeg say how many frames it decoded.
+    words = ["-hide_banner", "-nostdin", "-nostats", "-y", "-copyts", "-loglevel", "level+verbose"]
+    if PROGRESS in pipes:
+        words += ["-progress", f"pipe:{pipes[PROGRESS]}"]
+    merged = ffmpeg.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]
+    return cast("list[str]", ffmpeg.compile(merged.global_args(*words), cmd=ffmpeg_path))
+
+
+def _seconds(value: Fraction | int) -> str:
+    """Write seconds as FFmpeg reads them, to the microsecond."""
+    return f"{float(value):.6f}"

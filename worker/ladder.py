@@ -1,0 +1,84 @@
+"""Which sizes to make: the ladder of rungs, from the source's shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from worker.media import VideoStream
+
+# A rung closer than this to the one above (by its short side) costs an encode and serves nobody:
+# at 0.85 it holds 72% of the pixels, and about that share of the bit rate.
+_LEAST_STEP = Fraction(85, 100)
+_LEAST_ADDED_SIDE = 144
+_WIDEST = Fraction(16, 9)
+
+# Bits per pixel and frame that a rung may peak at: 8 Mb/s for 1080p30, 3.6 for 720p30. Constant
+# quality stays far below it on lectures; the cap is for what is not a lecture.
+_CAP_BITS_PER_PIXEL = 0.13
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rung:
+    """One planned level. Sizes are in square pixels, even, after rotation."""
+
+    name: str
+    width: int
+    height: int
+    crf: int
+    max_rate_bps: int
+
+
+def display_size(video: VideoStream) -> tuple[Fraction, Fraction]:
+    """Width and height as a viewer should see them: square pixels, rotation applied.
+
+    Anamorphic pictures grow along one axis and never lose lines.
+    """
+    width, height = Fraction(video.width), Fraction(video.height)
+    aspect = video.sample_aspect_ratio or Fraction(1)
+    if aspect > 1:
+        width *= aspect
+    else:
+        height /= aspect
+    return (height, width) if video.rotation_deg % 180 == 90 else (width, height)
+
+
+def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> tuple[Rung, ...]:
+    """Plan the rungs, largest first: at least one, none larger than the source.
+
+    A height bounds the short side, and 16:9 of it the long side, so that a 1920x880 screen
+    recording is a 1080 rung as it stands and a portrait upload has a portrait ladder.
+    """
+    width, height = display_size(video)
+    rungs: list[Rung] = []
+    for bound in sorted(set(heights), reverse=True):
+        scale = min(Fraction(1), bound / min(width, height), bound * _WIDEST / max(width, height))
+        size = (_even(width * scale, width), _even(height * scale, height))
+        if rungs and not _worth_adding(size, rungs[-1]):
+            continue
+        rungs.append(_rung(*size, rate))
+    return tuple(rungs)
+
+
+def _worth_adding(size: tuple[int, int], above: Rung) -> bool:
+    return _LEAST_ADDED_SIDE <= min(size) <= _LEAST_STEP * min(above.width, above.height)
+
+
+def _rung(width: int, height: int, rate: Fraction) -> Rung:
+    short = min(width, height)
+    cap_bps = _CAP_BITS_PER_PIXEL * width * height * float(rate)
+    return Rung(
+        name=f"{short}p",
+        width=width,
+        height=height,
+        # A small picture is magnified by the player: what it lost shows less than its blocks.
+        crf=20 if short > 720 else 21 if short > 480 else 22,
+        # Small rungs get a floor, or a first picture would not fit into a second of the buffer.
+        max_rate_bps=max(400_000, round(cap_bps / 1000) * 1000),
+    )
+
+
+def _even(value: Fraction, most: Fraction) -> int:
+    """Round to even (4:2:0 halves both sides), never above the source's own size."""
+    return max(2, min(round(value / 2), int(most / 2)) * 2)

@@ -1,0 +1,89 @@
+"""Where sources are read from and results are written to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+_MAX_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class S3Location:
+    """An object (`key`) or a prefix in a bucket; the key has no leading or trailing slash."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpsLocation:
+    """A URL, often presigned: its query is a secret and is never shown."""
+
+    url: str
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        return shown + parts.path + ("?…" if parts.query else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalLocation:
+    """A file or folder of this machine; absolute."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+Location = S3Location | HttpsLocation | LocalLocation
+
+
+def parse_location(text: str) -> Location:
+    """Read `s3://bucket/key`, `https://…`, `http://…` or a local path.
+
+    Raises:
+        ValueError: not one of these; the message says why and shows no query string.
+
+    """
+    if "\x00" in text:
+        raise ValueError("a location holds no NUL character")
+    match = _SCHEME.match(text)
+    if match is None:
+        return LocalLocation(path=Path(text).expanduser().absolute())
+    scheme = match.group(1).lower()
+    if scheme == "s3":
+        return _parse_s3(text[len("s3://") :])
+    if scheme in {"https", "http"}:
+        return _parse_url(text)
+    raise ValueError(f"scheme {scheme}:// is not known; use s3://, https:// or a local path")
+
+
+def _parse_s3(rest: str) -> S3Location:
+    bucket, _, key = rest.partition("/")
+    key = key.strip("/")
+    if not _BUCKET.match(bucket):
+        raise ValueError(f"{bucket!r} is not a bucket name; write s3://bucket/key")
+    if len(key.encode()) > _MAX_KEY_BYTES:
+        raise ValueError(f"the key is longer than {_MAX_KEY_BYTES} bytes")
+    return S3Location(bucket=bucket, key=key)
+
+
+def _parse_url(text: str) -> HttpsLocation:
+    try:
+        host, _ = urlsplit(text).hostname, urlsplit(text).port
+    except ValueError:
+        host = None
+    if not host:
+        raise ValueError("the URL names no host; write https://host/path")
+    return HttpsLocation(url=text)

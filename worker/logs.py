@@ -1,0 +1,107 @@
+"""Structured logs: JSON lines or human ones on stdout, and CloudWatch."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.types import Processor
+
+from worker.job import Job
+
+LOGGER = "worker"
+STARTED = "worker_started"
+FINISHED = "job_finished"
+
+# What goes to stdout even where CloudWatch gets the logs: the container's own log driver may point
+# at the same group, and each line is stored once.
+_ALWAYS_ON_STDOUT = frozenset({STARTED, FINISHED})
+
+_SHARED: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+class _CurrentStdout(logging.StreamHandler[TextIO]):
+    """Writes to what sys.stdout is now: the progress bar replaces it while it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdout)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stdout
+        super().emit(record)
+
+
+def _belongs_on_stdout(record: logging.LogRecord) -> bool:
+    event = record.msg.get("event") if isinstance(record.msg, dict) else None
+    return record.levelno >= logging.WARNING or event in _ALWAYS_ON_STDOUT
+
+
+class Logs:
+    """The open logs; `close` delivers what is left, within five seconds."""
+
+    def __init__(self, job: Job, *, in_batch: bool, is_terminal: bool) -> None:
+        self.is_human = job.log_format == "human" or (job.log_format == "auto" and is_terminal)
+        self._stdout = _CurrentStdout()
+        self._stdout.setFormatter(_formatter(human=self.is_human, colors=is_terminal))
+        self._logger = logging.getLogger(LOGGER)
+        self._logger.handlers = [self._stdout]
+        # Other loggers stay silent: botocore would log the very calls that deliver the logs.
+        self._logger.propagate = False
+        self._logger.setLevel(job.log_level.upper())
+        self._cloudwatch: logging.Handler | None = None
+        structlog.configure(
+            processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=False,
+        )
+        if job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch):
+            self._open_cloudwatch(job)
+
+    def _open_cloudwatch(self, job: Job) -> None:
+        # Imported where it is used: boto3 takes a quarter of a second.
+        from worker.cloudwatch import CloudWatchUnavailableError, open_handler
+
+        try:
+            handler = open_handler(group=job.log_group, stream=stream_name(job), region=job.s3_region)
+        except CloudWatchUnavailableError as error:
+            structlog.get_logger(LOGGER).warning("cloudwatch_unavailable", reason=str(error))
+            return
+        handler.setFormatter(_formatter(human=False, colors=False))
+        handler.addFilter(lambda record: not _belongs_on_stdout(record))
+        self._stdout.addFilter(_belongs_on_stdout)
+        self._logger.addHandler(handler)
+        self._cloudwatch = handler
+
+    def close(self) -> None:
+        """Deliver what is left; what cannot be delivered in time goes to stdout."""
+        if self._cloudwatch is not None:
+            self._logger.removeHandler(self._cloudwatch)
+            self._cloudwatch.close()
+        self._stdout.flush()
+
+
+def stream_name(job: Job) -> str:
+    """Return the CloudWatch stream of a job: its id, less what a stream's name cannot hold."""
+    return job.job_id.replace(":", "/")
+
+
+def _formatter(*, human: bool, colors: bool) -> logging.Formatter:
+    renderer: list[Processor]
+    if human:
+        renderer = [structlog.dev.ConsoleRenderer(colors=colors)]
+    else:
+        renderer = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_SHARED,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+    )

@@ -1,0 +1,156 @@
+"""What will be done, decided before it is done: description + options in, frozen plan out. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+from worker.errors import BadSourceError
+from worker.job import Job
+from worker.ladder import Rung, plan_ladder
+from worker.media import Media
+from worker.timeline import Grid, make_grid
+
+# Part of every run's name: raised when the same source and options would give other bytes.
+PLAN_VERSION = 1
+
+AUDIO = "audio"
+_AUTO_PRESET = "faster"
+# Ends of packets and the header's duration differ by a frame or an edit list in sound files.
+_PROMISE_TOLERANCE_S = 2.0
+_PROMISE_TOLERANCE_SHARE = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioPlan:
+    """The one audio rendition: AAC-LC, stereo."""
+
+    bit_rate_bps: int = 128_000
+    sample_rate_hz: int = 48_000
+    channels: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """Segments [first, end) of every rung, encoded by one FFmpeg process at one preset."""
+
+    first: int
+    end: int
+    preset: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Everything that is decided about a run."""
+
+    media: Media
+    grid: Grid
+    rungs: tuple[Rung, ...]
+    audio: AudioPlan | None
+    spans: tuple[Span, ...]
+
+    def shape(self) -> dict[str, Any]:
+        """Return what decides the published bytes' form; the preset may change on the way."""
+        return {
+            "version": PLAN_VERSION,
+            "grid": asdict(self.grid),
+            "rungs": [asdict(rung) for rung in self.rungs],
+            "audio": asdict(self.audio) if self.audio else None,
+        }
+
+
+def make_plan(media: Media, job: Job) -> Plan:
+    """Plan a run.
+
+    Raises:
+        BadSourceError: the source ends long before its container says.
+
+    """
+    refuse_truncated(media)
+    grid = make_grid(
+        media.video,
+        duration_s=media.duration_s,
+        most=job.max_frame_rate,
+        segment_s=job.segment_s,
+    )
+    return Plan(
+        media=media,
+        grid=grid,
+        rungs=plan_ladder(media.video, job.ladder, grid.rate),
+        audio=AudioPlan() if media.audio else None,
+        spans=plan_spans(grid, preset=choose_preset(job)),
+    )
+
+
+def choose_preset(job: Job) -> str:
+    """Choose the preset of the first span; `auto` is the one that 2 vCPU can keep up with."""
+    return _AUTO_PRESET if job.preset == "auto" else job.preset
+
+
+def plan_spans(grid: Grid, *, preset: str) -> tuple[Span, ...]:
+    """Cut the work into spans; a job that starts afresh is one."""
+    return (Span(first=0, end=grid.segment_count, preset=preset),)
+
+
+def refuse_truncated(media: Media) -> None:
+    """Refuse half a file, which FFmpeg would turn into half a video with exit status 0.
+
+    Raises:
+        BadSourceError: with both lengths.
+
+    """
+    promised_s, found_s = media.promised_s, media.duration_s
+    if promised_s is None or found_s is None:
+        return
+    tolerance_s = max(_PROMISE_TOLERANCE_S, _PROMISE_TOLERANCE_SHARE * promised_s)
+    if found_s < promised_s - tolerance_s:
+        raise BadSourceError(
+            f"the file says that it lasts {promised_s:.1f} s, but its content ends at"
+            f" {found_s:.1f} s: it is truncated; upload it again"
+        )
+
+
+def request_digest(identity: str, job: Job) -> str:
+    """Name what was asked for, known before the source is fetched: 16 hex digits.
+
+    `identity` is the source's, `worker.source` makes it.
+    """
+    return _digest(
+        {
+            "version": PLAN_VERSION,
+            "source": identity,
+            "ladder": job.ladder,
+            "max_frame_rate": job.max_frame_rate,
+            "segment_s": job.segment_s,
+        }
+    )
+
+
+def run_name(identity: str, plan: Plan) -> str:
+    """Name a run by its source and the form of its output: 16 hex digits."""
+    return _digest({"source": identity, "plan": plan.shape()})
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain data; rates stay exact (`30000/1001`), derived figures are added."""
+    derived = {
+        "segment_count": plan.grid.segment_count,
+        "segment_s": float(plan.grid.segment_s),
+        "duration_s": float(plan.grid.duration_s),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(plan) | derived, default=_plain))
+    return plain
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Fraction):
+        return str(value)
+    raise TypeError(f"no plain form for {type(value).__name__}")
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,163 @@
+"""Renders HLS playlists (RFC 8216) from measured segments. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from worker.plan import AUDIO, Plan
+from worker.segment import Segment
+from worker.transport_stream import CLOCK_HZ
+
+MASTER = "master.m3u8"
+MEDIA_PLAYLIST = "index.m3u8"
+_VERSION = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BitRates:
+    """Measured rates of a rendition, TS overhead included: bits per second of its playing time."""
+
+    peak_bps: int
+    average_bps: int
+
+
+def segment_durations_s(segments: Sequence[Segment]) -> tuple[Fraction, ...]:
+    """Return how long each segment plays: until the next one starts, the last until its own end.
+
+    What lies before the timeline's zero (the AAC encoder's priming) is not played.
+    """
+    starts = [max(0, segment.start_ticks) for segment in segments]
+    ends = [*starts[1:], segments[-1].end_ticks] if segments else []
+    return tuple(Fraction(end - start, CLOCK_HZ) for start, end in zip(starts, ends, strict=True))
+
+
+def target_duration_s(segments: Sequence[Segment]) -> int:
+    """Return EXT-X-TARGETDURATION: each EXTINF, rounded, is at most this (section 4.3.3.1)."""
+    return max(1, *(_round_half_up(duration) for duration in segment_durations_s(segments)))
+
+
+def measure_bit_rates(segments: Sequence[Segment]) -> BitRates:
+    """Measure average and peak: the highest rate over any run of segments that lasts 0.5 to 1.5
+    target durations (Apple's authoring specification, 9.4; RFC 8216, 4.3.4.2).
+    """  # fmt: skip
+    durations = segment_durations_s(segments)
+    target = target_duration_s(segments)
+    peak = Fraction(0)
+    for first in range(len(segments)):
+        run_s, run_bits = Fraction(0), 0
+        for segment, duration in zip(segments[first:], durations[first:], strict=True):
+            run_s += duration
+            run_bits += 8 * segment.bytes
+            if run_s > Fraction(3, 2) * target:
+                break
+            if run_s >= Fraction(1, 2) * target:
+                peak = max(peak, run_bits / run_s)
+    total_bits = 8 * sum(segment.bytes for segment in segments)
+    average = total_bits / sum(durations, Fraction(0))
+    # A rendition shorter than half its target has no run that counts: its average is its peak.
+    return BitRates(peak_bps=_ceil(max(peak, average)), average_bps=_ceil(average))
+
+
+def render_media_playlist(segments: Sequence[Segment]) -> str:
+    """Render one rendition's media playlist; segments are named relative to it."""
+    lines = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{_VERSION}",
+        f"#EXT-X-TARGETDURATION:{target_duration_s(segments)}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
+    clock = _ExtinfClock()
+    for segment, duration in zip(segments, segment_durations_s(segments), strict=True):
+        lines += [f"#EXTINF:{clock.tell(duration)},", segment.name.rpartition("/")[2]]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def render_master_playlist(plan: Plan, run: str, renditions: dict[str, Sequence[Segment]]) -> str:
+    """Render the multivariant playlist that names one run, the largest rung first.
+
+    Only rungs in `renditions` are listed. With sound, an audio-only variant closes the list.
+    """
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    sound = renditions.get(AUDIO)
+    sound_rates = measure_bit_rates(sound) if sound else None
+    if sound and plan.audio and plan.media.audio:
+        language = plan.media.audio.language
+        lines.append(
+            _tag(
+                "EXT-X-MEDIA",
+                TYPE="AUDIO",
+                GROUP_ID=f'"{AUDIO}"',
+                NAME=f'"{language or "Audio"}"',
+                LANGUAGE=f'"{language}"' if language else None,
+                DEFAULT="YES",
+                AUTOSELECT="YES",
+                CHANNELS=f'"{plan.audio.channels}"',
+                URI=f'"{_playlist_path(run, AUDIO)}"',
+            )
+        )
+    for rung in plan.rungs:
+        if rung.name not in renditions:
+            continue
+        segments = renditions[rung.name]
+        rates = measure_bit_rates(segments)
+        codecs = [segments[0].codec, *([sound[0].codec] if sound else [])]
+        lines += [
+            _tag(
+                "EXT-X-STREAM-INF",
+                BANDWIDTH=rates.peak_bps + (sound_rates.peak_bps if sound_rates else 0),
+                AVERAGE_BANDWIDTH=rates.average_bps
+                + (sound_rates.average_bps if sound_rates else 0),
+                CODECS=f'"{",".join(codecs)}"',
+                RESOLUTION=f"{rung.width}x{rung.height}",
+                FRAME_RATE=f"{float(plan.grid.rate):.3f}",
+                AUDIO=f'"{AUDIO}"' if sound else None,
+            ),
+            _playlist_path(run, rung.name),
+        ]
+    if sound and sound_rates:
+        lines += [
+            _tag(
+                "EXT-X-STREAM-INF",
+                BANDWIDTH=sound_rates.peak_bps,
+                AVERAGE_BANDWIDTH=sound_rates.average_bps,
+                CODECS=f'"{sound[0].codec}"',
+                AUDIO=f'"{AUDIO}"',
+            ),
+            _playlist_path(run, AUDIO),
+        ]
+    return "\n".join([*lines, ""])
+
+
+class _ExtinfClock:
+    """Writes durations to the microsecond without letting their rounding add up."""
+
+    def __init__(self) -> None:
+        self._exact_s = Fraction(0)
+        self._told_us = 0
+
+    def tell(self, duration_s: Fraction) -> str:
+        self._exact_s += duration_s
+        step_us = round(self._exact_s * 1_000_000) - self._told_us
+        self._told_us += step_us
+        return f"{step_us // 1_000_000}.{step_us % 1_000_000:06d}"
+
+
+def _playlist_path(run: str, rendition: str) -> str:
+    return f"{run}/{rendition}/{MEDIA_PLAYLIST}"
+
+
+def _tag(name: str, **attributes: str | int | None) -> str:
+    given = ((k.replace("_", "-"), v) for k, v in attributes.items() if v is not None)
+    return f"#{name}:" + ",".join(f"{key}={value}" for key, value in given)
+
+
+def _round_half_up(value: Fraction) -> int:
+    return int(value + Fraction(1, 2))
+
+
+def _ceil(value: Fraction) -> int:
+    return -int(-value // 1)

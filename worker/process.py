@@ -1,0 +1,281 @@
+"""Starts and supervises child processes; the only module that does.
+
+Every child has its own session, no stdin, a scrubbed environment, a bounded record of what it said
+on stderr, a watchdog and a deadline, and dies with the worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from worker.budget import Budget
+from worker.errors import EncoderKilledError
+
+STDOUT = "stdout"
+
+_STDERR = "stderr"
+_TICK_S = 0.25
+_READ_BYTES = 1 << 16
+_LINE_MAX_BYTES = 1 << 16
+_TAIL_LINES = 200
+_TAIL_LINE_CHARS = 500
+_KILL_WAIT_S = 10.0
+# What of FFmpeg's -progress report changes only when work gets done; its clock and speed always do.
+_WORK_KEYS = ("frame=", "out_time_us=", "total_size=")
+# Cloud credentials are in the environment that is not handed on.
+_HANDED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
+
+
+class FailedError(Exception):
+    """A child ended with a positive status."""
+
+    def __init__(self, name: str, status: int, tail: Sequence[str]) -> None:
+        self.name = name
+        self.status = status
+        self.tail = tuple(tail)
+        super().__init__(f"{name} ended with status {status}: {' | '.join(self.tail[-3:])}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that a child wrote on the pipe with this label."""
+
+    child: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child that ended well, and what it said last on stderr."""
+
+    child: str
+    tail: tuple[str, ...]
+
+
+Build = Callable[[Mapping[str, int]], list[str]]
+
+
+class _Child:
+    def __init__(self, name: str, labels: Sequence[str], build: Build, folder: Path) -> None:
+        self.name = name
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.peak_memory_bytes = 0
+        self.worked_s = 0.0
+        self._work: dict[str, str] = {}
+        pipes = {label: os.pipe() for label in (*labels, _STDERR)}
+        write_ends = {label: write for label, (_, write) in pipes.items()}
+        try:
+            self.process = _start(build(write_ends), write_ends, folder)
+        except BaseException:
+            for read, _ in pipes.values():
+                os.close(read)
+            raise
+        finally:
+            for write in write_ends.values():
+                os.close(write)
+        self.open = {label: read for label, (read, _) in pipes.items()}
+        self._buffers = dict.fromkeys(self.open, b"")
+        for read in self.open.values():
+            os.set_blocking(read, False)
+
+    def read(self, label: str, now_s: float) -> Iterator[Line]:
+        """Yield the lines that wait on a pipe; closes it at its end."""
+        data = os.read(self.open[label], _READ_BYTES)
+        if not data:
+            os.close(self.open.pop(label))
+            rest = self._buffers.pop(label)
+            lines = [rest] if rest else []
+        else:
+            *lines, rest = (self._buffers[label] + data).split(b"\n")
+            if len(rest) > _LINE_MAX_BYTES:
+                lines, rest = [*lines, rest], b""
+            self._buffers[label] = rest
+        for line in lines:
+            text = line.decode(errors="replace").rstrip("\r")
+            if label == _STDERR:
+                self.tail.append(text[:_TAIL_LINE_CHARS])
+                continue
+            self._note_work(text, now_s)
+            yield Line(self.name, label, text)
+
+    def _note_work(self, text: str, now_s: float) -> None:
+        key, _, value = text.partition("=")
+        if value and f"{key}=" not in _WORK_KEYS:
+            return
+        if not value or self._work.get(key) != value:
+            self._work[key] = value
+            self.worked_s = now_s
+
+    def note_memory(self) -> None:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    seen = int(line.split()[1]) * 1024
+                    self.peak_memory_bytes = max(self.peak_memory_bytes, seen)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+
+
+def _start(argv: Sequence[str], fds: Mapping[str, int], folder: Path) -> subprocess.Popen[bytes]:
+    # The kernel kills the child when the thread that started it goes, however the worker ends.
+    guard = shutil.which("setpriv")
+    prefix = [guard, "--pdeathsig", "KILL", "--"] if guard else []
+    process = subprocess.Popen(
+        [*prefix, *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=fds.get(STDOUT, subprocess.DEVNULL),
+        stderr=fds[_STDERR],
+        pass_fds=tuple(fds.values()),
+        cwd=folder,
+        env={name: os.environ[name] for name in _HANDED_ON if name in os.environ},
+        start_new_session=True,
+    )
+    # Where memory runs out it is the child that goes, so that the worker lives to say so.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{process.pid}/oom_score_adj").write_text("1000")
+    return process
+
+
+class Processes:
+    """Children that run side by side under one budget; leaving the context kills the rest.
+
+    The caller iterates `events` and works on what it gets at once; whenever nothing came for a
+    quarter of a second, and at least that often, `on_tick` is called.
+    """
+
+    def __init__(
+        self,
+        *,
+        budget: Budget,
+        clock: Callable[[], float],
+        folder: Path,
+        stall_timeout_s: float,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._folder = folder
+        self._stall_timeout_s = stall_timeout_s
+        self._on_tick = on_tick
+        self._children: dict[str, _Child] = {}
+        self._selector = selectors.DefaultSelector()
+        self._paused = False
+        self.peak_memory_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for child in self._children.values():
+            child.signal(signal.SIGKILL)
+        for child in self._children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(_KILL_WAIT_S)
+            for read in child.open.values():
+                os.close(read)
+        self._children.clear()
+        self._selector.close()
+
+    def start(self, name: str, labels: Sequence[str], build: Build) -> None:
+        """Start a child. `build` makes its argument list from the descriptors of its pipes.
+
+        The label `stdout` is the child's standard output; without it, that is discarded.
+        Must be called from the main thread: the child dies with the thread that started it.
+        """
+        child = _Child(name, labels, build, self._folder)
+        child.worked_s = self._clock()
+        self._children[name] = child
+        for label, read in child.open.items():
+            self._selector.register(read, selectors.EVENT_READ, (child, label))
+
+    def events(self) -> Iterator[Line | Ended]:
+        """Yield what the children write, until the last has ended.
+
+        Raises:
+            FailedError: one ended with a positive status.
+            EncoderKilledError: one died of a signal, or stood still for the stall time-out.
+            WorkerError: the budget's reason to stop.
+
+        """
+        ticked_s = self._clock()
+        while self._children:
+            for key, _ in self._selector.select(_TICK_S):
+                child, label = key.data
+                fd = child.open[label]
+                lines = list(child.read(label, self._clock()))
+                if label not in child.open:
+                    self._selector.unregister(fd)
+                yield from lines
+            if self._clock() - ticked_s >= _TICK_S:
+                ticked_s = self._clock()
+                self._tick()
+            yield from self._reap()
+
+    def pause(self) -> None:
+        """Hold every child where it is, without loss."""
+        self._signal_all(signal.SIGSTOP, paused=True)
+
+    def resume(self) -> None:
+        """Let paused children go on."""
+        self._signal_all(signal.SIGCONT, paused=False)
+
+    def _signal_all(self, number: signal.Signals, *, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            for child in self._children.values():
+                child.signal(number)
+
+    def _tick(self) -> None:
+        self._budget.check()
+        now_s = self._clock()
+        for child in self._children.values():
+            child.note_memory()
+            self.peak_memory_bytes = max(self.peak_memory_bytes, child.peak_memory_bytes)
+            if self._paused:
+                child.worked_s = now_s
+            elif now_s - child.worked_s > self._stall_timeout_s:
+                raise EncoderKilledError(
+                    f"{child.name} made no progress for {self._stall_timeout_s:g} s and was killed;"
+                    f" it last said: {_last_words(child.tail)}"
+                )
+        self._on_tick()
+
+    def _reap(self) -> Iterator[Ended]:
+        for child in list(self._children.values()):
+            # The pipes first: what a child wrote before it ended must not be lost.
+            if child.open or child.process.poll() is None:
+                continue
+            del self._children[child.name]
+            status = child.process.returncode
+            if status < 0:
+                raise EncoderKilledError(
+                    f"{child.name} was killed by {signal.Signals(-status).name} at a peak of"
+                    f" {self.peak_memory_bytes >> 20} MiB; if memory ran out, give the job more"
+                )
+            if status > 0:
+                raise FailedError(child.name, status, child.tail)
+            yield Ended(child.name, tuple(child.tail))
+
+
+def _last_words(tail: Sequence[str]) -> str:
+    return next((line for line in reversed(tail) if line.strip()), "nothing")

@@ -1,0 +1,103 @@
+"""A finished segment: read, held against the grid, and remembered. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+
+from worker.command import SEGMENT_SUFFIX, START_OFFSET_S
+from worker.errors import VerificationError
+from worker.plan import AUDIO, Plan
+from worker.timeline import Grid
+from worker.transport_stream import (
+    CLOCK_HZ,
+    MalformedSegmentError,
+    SegmentReading,
+    read_segment,
+)
+
+# The muxer rounds times to the tick, and the grid's offset to the microsecond.
+_ROUNDING_TICKS = 2
+AAC_FRAME_S = Fraction(1024, 48_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """One segment of one rendition, as it stands in the store.
+
+    Ticks are of 90 kHz from the timeline's zero; `etag` is what the store answered.
+    """
+
+    rendition: str
+    index: int
+    bytes: int
+    md5: str
+    codec: str
+    frames: int
+    start_ticks: int
+    end_ticks: int
+    etag: str = ""
+
+    @property
+    def name(self) -> str:
+        """Path below the run."""
+        return f"{self.rendition}/{self.index:05d}{SEGMENT_SUFFIX}"
+
+
+def measure_segment(plan: Plan, rendition: str, index: int, data: bytes) -> Segment:
+    """Read a segment and hold it against the plan.
+
+    Raises:
+        VerificationError: it is not the segment that was planned.
+
+    """
+    try:
+        reading = read_segment(data)
+    except MalformedSegmentError as error:
+        raise _unlike_plan(rendition, index, str(error)) from error
+    offset = START_OFFSET_S * CLOCK_HZ
+    if rendition == AUDIO:
+        start, end = reading.first_pts_ticks - offset, (reading.end_ticks or 0) - offset
+    else:
+        start, end = _check_pictures(plan.grid, rendition, index, reading)
+    return Segment(
+        rendition=rendition,
+        index=index,
+        bytes=len(data),
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        codec=reading.codec,
+        frames=reading.frames,
+        start_ticks=start,
+        end_ticks=end,
+    )
+
+
+def _check_pictures(
+    grid: Grid, rendition: str, index: int, reading: SegmentReading
+) -> tuple[int, int]:
+    if not reading.starts_with_keyframe:
+        raise _unlike_plan(rendition, index, "it does not start with a keyframe")
+    planned = grid.frames(index) if index < grid.segment_count else 0
+    if reading.frames > planned:
+        raise _unlike_plan(rendition, index, f"{reading.frames} frames, not {planned}")
+    # Fewer frames are no fault of the segment: the source broke off, which the encode notices.
+    first = grid.first_frame(index)
+    end = first + reading.frames
+    for found, frame in ((reading.first_pts_ticks, first), (reading.last_pts_ticks, end - 1)):
+        planned_ticks = _stream_ticks(grid, frame)
+        if abs(found - planned_ticks) > _ROUNDING_TICKS:
+            fault = f"frame {frame} is at tick {found}, not {planned_ticks}"
+            raise _unlike_plan(rendition, index, fault)
+    # The grid's own times, not the rounded ones: EXTINF sums stay exact however long the video.
+    return round(first / grid.rate * CLOCK_HZ), round(end / grid.rate * CLOCK_HZ)
+
+
+def _stream_ticks(grid: Grid, frame: int) -> int:
+    return round((START_OFFSET_S + frame / grid.rate) * CLOCK_HZ)
+
+
+def _unlike_plan(rendition: str, index: int, fault: str) -> VerificationError:
+    return VerificationError(
+        f"segment {index} of {rendition} is not what was planned: {fault}; nothing was published"
+    )

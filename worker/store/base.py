@@ -1,0 +1,64 @@
+"""What a store of results can do, and a file to be fetched from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from worker.errors import StorageUnavailableError
+
+
+class BrokenOffError(StorageUnavailableError):
+    """A transfer broke off in the middle: worth going on from there, a few times."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredObject:
+    """An object as the store lists it. `etag` is opaque: only equality means anything."""
+
+    bytes: int
+    etag: str
+
+
+class Store(Protocol):
+    """A destination. Keys are relative to it, with `/` between their parts.
+
+    Every method raises CannotWriteError where the store refuses, and StorageUnavailableError where
+    it stays away; both name the key.
+    """
+
+    def put(self, key: str, data: bytes, *, content_type: str, cache_control: str) -> StoredObject:
+        """Write an object whole or not at all; a reader never sees a part of it."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """Read a small object; None where there is none."""
+        ...
+
+    def list(self, prefix: str) -> dict[str, StoredObject]:
+        """Return all objects whose key starts with `prefix`."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one that is not there is no fault."""
+        ...
+
+
+class RemoteFile(Protocol):
+    """A file elsewhere. `identity` names this very content; `size_bytes` None: not told."""
+
+    size_bytes: int | None
+    takes_ranges: bool
+    identity: str
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield bytes [start, end), or all from 0 where ranges are not served.
+
+        Raises:
+            BrokenOffError: in the middle; the caller may ask for the rest.
+            NoSourceError: it is gone, replaced, or reading is denied.
+            StorageUnavailableError: the store stays away.
+
+        """
+        ...

@@ -1,0 +1,89 @@
+"""A file behind an https URL, read in ranges."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from worker.errors import NoSourceError
+from worker.location import HttpsLocation
+from worker.store.base import BrokenOffError
+
+_TIMEOUT = urllib3.Timeout(connect=5, read=30)
+_READ_BYTES = 1 << 18
+_SERVER_ERROR = 500
+_TOO_MANY_REQUESTS = 429
+_PARTIAL = 206
+_WHOLE = 200
+
+
+class HttpsSource:
+    """A URL. Without support for ranges it is read from its start each time.
+
+    Raises:
+        NoSourceError: the server refuses (missing, expired signature).
+        BrokenOffError: the server stays away.
+
+    """
+
+    def __init__(self, location: HttpsLocation, *, connections: int) -> None:
+        self._location = location
+        # No retries here: the fetch goes on from where a range broke off.
+        self._pool = urllib3.PoolManager(
+            maxsize=connections, timeout=_TIMEOUT, retries=urllib3.Retry(0, redirect=3)
+        )
+        # A presigned URL is signed for GET alone, so one byte is asked for instead of a HEAD.
+        with self._get(0, 1) as first:
+            headers = first.headers
+            self.takes_ranges = first.status == _PARTIAL
+        total = (
+            headers.get("Content-Range", "").rpartition("/")[2]
+            if self.takes_ranges
+            else headers.get("Content-Length", "")
+        )
+        self.size_bytes = int(total) if total.isdigit() else None
+        self.takes_ranges = self.takes_ranges and self.size_bytes is not None
+        self._etag = headers.get("ETag")
+        version = self._etag or f"{total} {headers.get('Last-Modified', '')}"
+        # Without the query: a new signature for the same file is the same source.
+        self.identity = f"https {str(location).removesuffix('?…')} {version}"
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield bytes [start, end), or all from 0 where ranges are not served."""
+        try:
+            with self._get(start, end if self.takes_ranges else None) as answer:
+                yield from answer.stream(_READ_BYTES, decode_content=False)
+        except HTTPError as error:
+            raise self._unavailable(type(error).__name__) from error
+
+    @contextlib.contextmanager
+    def _get(self, start: int, end: int | None) -> Iterator[urllib3.BaseHTTPResponse]:
+        headers = {"Accept-Encoding": "identity"}
+        if end is not None:
+            headers["Range"] = f"bytes={start}-{end - 1}"
+        try:
+            answer = self._pool.request(
+                "GET", self._location.url, headers=headers, preload_content=False
+            )
+        except HTTPError as error:
+            raise self._unavailable(type(error).__name__) from error
+        try:
+            if answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY_REQUESTS:
+                raise self._unavailable(f"HTTP {answer.status}")
+            if answer.status not in {_WHOLE, _PARTIAL}:
+                raise NoSourceError(
+                    f"cannot read {self._location}: the server answers HTTP {answer.status};"
+                    " check the address, or sign it again if it expired"
+                )
+            yield answer
+        finally:
+            # Not returned to the pool half read: the next request would read the rest.
+            answer.close()
+
+    def _unavailable(self, why: str) -> BrokenOffError:
+        return BrokenOffError(
+            f"cannot read {self._location}: {why}; submit the job again later"
+        )

@@ -1,0 +1,109 @@
+"""A folder as a store."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from worker.errors import CannotWriteError, NoSourceError
+from worker.store.base import StoredObject
+
+_TEMPORARY = ".incomplete-"
+
+
+class LocalStore:
+    """Writes beside the target and renames over it, so that each object appears whole.
+
+    The ETag is the MD5 of the content, as S3's is for an object written by one PUT.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    def put(self, key: str, data: bytes, *, content_type: str, cache_control: str) -> StoredObject:  # noqa: ARG002 (a folder keeps no headers)
+        """Write an object; content type and cache headers have no place in a folder."""
+        path = self._folder / key
+        temporary: str | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                # mkstemp makes it private; what is published is for others to read.
+                os.fchmod(file.fileno(), 0o644)
+                file.write(data)
+            Path(temporary).replace(path)
+        except OSError as error:
+            if temporary:
+                with contextlib.suppress(OSError):
+                    Path(temporary).unlink()
+            raise _refused("write", path, error) from error
+        return StoredObject(bytes=len(data), etag=_etag(data))
+
+    def get(self, key: str) -> bytes | None:
+        """Read an object; None where there is none."""
+        try:
+            return (self._folder / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", self._folder / key, error) from error
+
+    def list(self, prefix: str) -> dict[str, StoredObject]:
+        """List by reading: what the disk holds is what counts, not what was meant to be written."""
+        found = {}
+        try:
+            for path in sorted((self._folder / prefix).parent.rglob("*")):
+                key = path.relative_to(self._folder).as_posix()
+                if key.startswith(prefix) and path.is_file() and _TEMPORARY not in path.name:
+                    data = path.read_bytes()
+                    found[key] = StoredObject(bytes=len(data), etag=_etag(data))
+        except OSError as error:
+            raise _refused("list", self._folder / prefix, error) from error
+        return found
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, and the folders that this empties."""
+        for key in keys:
+            path = self._folder / key
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise _refused("delete", path, error) from error
+            with contextlib.suppress(OSError):
+                while path.parent != self._folder:
+                    path = path.parent
+                    path.rmdir()
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _refused(verb: str, path: Path, error: OSError) -> CannotWriteError:
+    return CannotWriteError(
+        f"cannot {verb} {path}: {error.strerror}; make room or grant access, then submit again"
+    )
+
+
+def identify_file(path: Path) -> str:
+    """Name a local file's very content: its size and SHA-256.
+
+    Raises:
+        NoSourceError: it is missing, no file, or may not be read.
+
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return f"file {file.tell()} {digest}"
+    except OSError as error:
+        raise NoSourceError(
+            f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"
+        ) from error

@@ -1,0 +1,195 @@
+"""S3 and what is compatible with it (R2, MinIO, Ceph), as a store and as a source."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError, WorkerError
+from worker.location import S3Location
+from worker.store.base import BrokenOffError, StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# Eight attempts of botocore's standard mode wait about a minute in all, with jitter: the only
+# layer that retries a call.
+_ATTEMPTS = 8
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 30
+_DELETE_BATCH = 1000
+_READ_BYTES = 1 << 18
+_PASSING = frozenset(
+    {
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+_SERVER_ERROR = 500
+
+
+def make_client(*, endpoint: str | None, region: str | None, connections: int) -> S3Client:
+    """Make a client that may be shared by `connections` threads."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        config=Config(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            max_pool_connections=connections + 4,
+            # Compatible stores have no name for every bucket, and some refuse the CRC32 that boto3
+            # adds by default; Content-MD5 protects every PUT on all of them.
+            s3={"addressing_style": "path" if endpoint else "auto"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+class S3Store:
+    """A prefix of a bucket."""
+
+    def __init__(self, client: S3Client, location: S3Location) -> None:
+        self._client = client
+        self._bucket = location.bucket
+        self._prefix = f"{location.key}/"
+
+    def __str__(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    def put(self, key: str, data: bytes, *, content_type: str, cache_control: str) -> StoredObject:
+        """Write an object by one PUT, whose content the store checks against its MD5."""
+        digest = hashlib.md5(data, usedforsecurity=False).digest()
+        with _named("write", f"{self}{key}", CannotWriteError):
+            answer = self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=data,
+                ContentMD5=base64.b64encode(digest).decode(),
+                ContentType=content_type,
+                CacheControl=cache_control,
+            )
+        return StoredObject(bytes=len(data), etag=answer["ETag"].strip('"'))
+
+    def get(self, key: str) -> bytes | None:
+        """Read an object; None where there is none."""
+        with _named("read", f"{self}{key}", CannotWriteError):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            return answer["Body"].read()
+
+    def list(self, prefix: str) -> dict[str, StoredObject]:
+        """List objects, 1,000 a call."""
+        found = {}
+        with _named("list", f"{self}{prefix}", CannotWriteError):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    found[item["Key"].removeprefix(self._prefix)] = StoredObject(
+                        bytes=item["Size"], etag=item["ETag"].strip('"')
+                    )
+        return found
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, 1,000 a call."""
+        names = [self._prefix + key for key in keys]
+        with _named("delete", str(self), CannotWriteError):
+            for at in range(0, len(names), _DELETE_BATCH):
+                batch = names[at : at + _DELETE_BATCH]
+                self._client.delete_objects(
+                    Bucket=self._bucket,
+                    Delete={"Objects": [{"Key": name} for name in batch], "Quiet": True},
+                )
+
+
+class S3Source:
+    """An object to be read in ranges; every range is of the version that was seen first.
+
+    Raises:
+        NoSourceError: there is no such object, or reading it is denied.
+        StorageUnavailableError: the store stays away.
+
+    """
+
+    def __init__(self, client: S3Client, location: S3Location) -> None:
+        self._client = client
+        self._location = location
+        with _named("read", str(location), NoSourceError):
+            head = client.head_object(Bucket=location.bucket, Key=location.key)
+        self._etag = head["ETag"]
+        self.size_bytes: int | None = head["ContentLength"]
+        self.takes_ranges = True
+        etag = self._etag.strip('"')
+        self.identity = f"s3 {location.bucket} {location.key} {etag} {self.size_bytes}"
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield bytes [start, end); a broken connection raises in the middle."""
+        with _named("read", str(self._location), NoSourceError):
+            answer = self._client.get_object(
+                Bucket=self._location.bucket,
+                Key=self._location.key,
+                Range=f"bytes={start}-{end - 1}",
+                IfMatch=self._etag,
+            )
+        try:
+            yield from answer["Body"].iter_chunks(_READ_BYTES)
+        except (HTTPClientError, IncompleteReadError) as error:
+            raise BrokenOffError(
+                f"reading {self._location} broke off: {type(error).__name__}; submit the job again"
+            ) from error
+
+
+@contextlib.contextmanager
+def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
+    """Turn botocore's errors into the worker's: refusals as `refused`, absence as unavailable."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code in _PASSING or status >= _SERVER_ERROR:
+            raise _unavailable(verb, what, f"{code} (HTTP {status})") from error
+        raise refused(
+            f"cannot {verb} {what}: the store answers {code} (HTTP {status});"
+            " check the name, the credentials and their permissions"
+        ) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise refused(
+            f"cannot {verb} {what}: no credentials for S3 were found; give the job a role,"
+            " or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from error
+    except HTTPClientError as error:
+        raise _unavailable(verb, what, type(error).__name__) from error
+    except BotoCoreError as error:
+        raise refused(f"cannot {verb} {what}: {error}") from error
+
+
+def _unavailable(verb: str, what: str, why: str) -> StorageUnavailableError:
+    return StorageUnavailableError(
+        f"cannot {verb} {what}: {why}, after {_ATTEMPTS} attempts; submit the job again later"
+    )

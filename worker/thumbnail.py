@@ -1,0 +1,115 @@
+"""Chooses the picture that stands for the lecture: typical, and never black if any is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.budget import Budget
+from worker.command import pick_thumbnail
+from worker.errors import BadSourceError
+from worker.plan import Plan
+from worker.process import FailedError, Line, Processes
+
+_STATS = "stats"
+_STALL_TIMEOUT_S = 60.0
+# Where to look, as shares of the length: past a title or a fade-in first, then everywhere.
+_PLACES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.2, 0.4, 0.6, 0.8, 0.97, 0.0)
+# Of 8-bit luma: distance of the 10th and 90th percentile, and the mean. A dark hall passes, a
+# black or empty screen does not.
+_GOOD_CONTRAST = 24.0
+_GOOD_MEAN = 24.0
+_STAT = re.compile(r"lavfi\.signalstats\.(YAVG|YLOW|YHIGH)=([0-9.]+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Candidate:
+    jpeg: bytes
+    mean: float
+    contrast: float
+
+    @property
+    def is_good(self) -> bool:
+        return self.contrast >= _GOOD_CONTRAST and self.mean >= _GOOD_MEAN
+
+
+def choose_thumbnail(
+    plan: Plan,
+    source: Path,
+    *,
+    folder: Path,
+    ffmpeg_path: str,
+    budget: Budget,
+    clock: Callable[[], float],
+) -> bytes:
+    """Return a JPEG: the first good picture, or the one with most to see.
+
+    Raises:
+        BadSourceError: no place of the source gave a picture at all.
+
+    """
+    best: _Candidate | None = None
+    length_s = plan.media.video.packets.end_s or float(plan.grid.duration_s)
+    for share in _PLACES:
+        candidate = _candidate(
+            plan,
+            source,
+            share * length_s,
+            folder=folder,
+            ffmpeg_path=ffmpeg_path,
+            budget=budget,
+            clock=clock,
+        )
+        if candidate is None:
+            continue
+        if candidate.is_good:
+            return candidate.jpeg
+        if best is None or (candidate.contrast, candidate.mean) > (best.contrast, best.mean):
+            best = candidate
+    if best is None:
+        raise BadSourceError("no picture for the thumbnail can be decoded: the file is damaged")
+    return best.jpeg
+
+
+def _candidate(
+    plan: Plan,
+    source: Path,
+    at_s: float,
+    *,
+    folder: Path,
+    ffmpeg_path: str,
+    budget: Budget,
+    clock: Callable[[], float],
+) -> _Candidate | None:
+    path = folder / "thumbnail.jpg"
+    path.unlink(missing_ok=True)
+    stats = {"YAVG": 0.0, "YLOW": 0.0, "YHIGH": 0.0}
+    with Processes(
+        budget=budget, clock=clock, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
+    ) as processes:
+        processes.start(
+            "ffmpeg (thumbnail)",
+            [_STATS],
+            lambda pipes: pick_thumbnail(
+                plan,
+                source,
+                ffmpeg_path=ffmpeg_path,
+                at_s=at_s,
+                output=path.name,
+                stats_fd=pipes[_STATS],
+            ),
+        )
+        try:
+            for event in processes.events():
+                if isinstance(event, Line) and (match := _STAT.search(event.text)):
+                    stats[match[1]] = float(match[2])
+        except FailedError:
+            # A damaged place; another may do.
+            return None
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    return _Candidate(
+        jpeg=path.read_bytes(), mean=stats["YAVG"], contrast=stats["YHIGH"] - stats["YLOW"]
+    )

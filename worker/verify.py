@@ -1,0 +1,84 @@
+"""Holds a finished run against its plan before anything is published. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from worker.errors import VerificationError
+from worker.plan import AUDIO, Plan
+from worker.segment import AAC_FRAME_S, Segment
+from worker.store.base import StoredObject
+from worker.transport_stream import CLOCK_HZ
+
+_FAULTS_SHOWN = 5
+
+
+def verify_run(
+    plan: Plan,
+    run: str,
+    renditions: Mapping[str, Sequence[Segment]],
+    listing: Mapping[str, StoredObject],
+) -> None:
+    """Check that every rung and the sound are whole, continuous and in the store.
+
+    `listing` is the store's own account of the run, made after the last upload.
+
+    Raises:
+        VerificationError: with the first faults.
+
+    """
+    faults = [
+        *(f for rung in plan.rungs for f in _rung_faults(plan, renditions.get(rung.name, ()), rung.name)),
+        *(_audio_faults(plan, renditions.get(AUDIO, ())) if plan.audio else ()),
+        *(f for segments in renditions.values() for s in segments for f in _store_faults(run, s, listing)),
+    ]
+    if faults:
+        more = len(faults) - _FAULTS_SHOWN
+        raise VerificationError(
+            "; ".join(faults[:_FAULTS_SHOWN])
+            + (f"; and {more} more" if more > 0 else "")
+            + "; nothing was published; submit the job again and report this"
+        )
+
+
+def _rung_faults(plan: Plan, segments: Sequence[Segment], name: str) -> Iterator[str]:
+    grid = plan.grid
+    if [s.index for s in segments] != list(range(grid.segment_count)):
+        yield f"{name} has {len(segments)} of {grid.segment_count} segments"
+        return
+    for segment in segments:
+        if segment.frames != grid.frames(segment.index):
+            planned = grid.frames(segment.index)
+            yield f"{segment.name} has {segment.frames} of {planned} frames"
+    if len({segment.codec for segment in segments}) != 1:
+        yield f"{name} changes its codec string on the way"
+
+
+def _audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
+    if not segments:
+        yield "the sound has no segment"
+        return
+    if [s.index for s in segments] != list(range(len(segments))):
+        yield f"the sound has a gap in its {len(segments)} segments"
+        return
+    frame_ticks = round(AAC_FRAME_S * CLOCK_HZ)
+    for before, after in zip(segments, segments[1:], strict=False):
+        if abs(after.start_ticks - before.end_ticks) > 1:
+            yield f"the sound breaks between {before.name} and {after.name}"
+    # The encoder's priming lies before zero; its last frame may reach beyond the end.
+    if not -2 * frame_ticks <= segments[0].start_ticks <= 0:
+        yield f"the sound starts at {segments[0].start_ticks / CLOCK_HZ:.3f} s"
+    behind = segments[-1].end_ticks - round(plan.grid.duration_s * CLOCK_HZ)
+    if abs(behind) > frame_ticks:
+        yield f"the sound ends {Fraction(behind, CLOCK_HZ):+.3f} s from the picture's end"
+
+
+def _store_faults(
+    run: str, segment: Segment, listing: Mapping[str, StoredObject]
+) -> Iterator[str]:
+    found = listing.get(f"{run}/{segment.name}")
+    if found is None:
+        yield f"{segment.name} is not in the store"
+    elif (found.bytes, found.etag) != (segment.bytes, segment.etag):
+        yield f"{segment.name} is not in the store as it was written"
