@@ -18,6 +18,7 @@ from worker.job import BATCH_JOB_ID, Job, parse_job
 from worker.logs import FINISHED, STARTED, Logs
 from worker.outcome import Outcome, outcome_of, published
 from worker.pipeline import Context, Facts, plan_job, run_job
+from worker.process import Tools
 
 log = structlog.get_logger("worker")
 
@@ -35,8 +36,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):
             context = Context(
-                budget=budget,
-                clock=time.monotonic,
+                tools=Tools(ffmpeg=job.ffmpeg, ffprobe=job.ffprobe, budget=budget),
                 now=lambda: datetime.now(UTC),
                 on_terminal=logs.is_human and sys.stdout.isatty(),
             )
@@ -63,7 +63,7 @@ def _run(job: Job, context: Context) -> Outcome:
         exit_status=outcome.exit_status,
         message=outcome.message,
         resubmit=outcome.resubmit,
-        elapsed_s=round(context.budget.elapsed_s, 2),
+        elapsed_s=round(context.tools.budget.elapsed_s, 2),
         **facts.values,
     )
     return outcome

@@ -66,9 +66,7 @@ class Handler(watchtower.CloudWatchLogHandler):
         for line in left:
             sys.stdout.write(f"{line}\n")
 
-    def _confirm(
-        self, parsed: Mapping[str, Any], context: Mapping[str, Any], **_: object
-    ) -> None:
+    def _confirm(self, parsed: Mapping[str, Any], context: Mapping[str, Any], **_: object) -> None:
         if "Error" in parsed:
             return
         with self._undelivered_lock:
@@ -83,7 +81,7 @@ def _keep(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> No
     context[_EVENTS] = params.get("logEvents", ())
 
 
-def open_handler(*, group: str, stream: str, region: str | None) -> Handler:
+def open_handler(*, group: str, stream: str) -> Handler:
     """Make the stream and a handler that sends to it.
 
     Raises:
@@ -95,7 +93,6 @@ def open_handler(*, group: str, stream: str, region: str | None) -> Handler:
     try:
         client = boto3.client(
             "logs",
-            region_name=None if region == "auto" else region,
             config=Config(
                 connect_timeout=3,
                 read_timeout=5,

@@ -38,6 +38,8 @@ _INPUT_GUARD = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 _TAIL_TOLERANCE_S = Fraction(1, 2)
 
 THUMBNAIL_LONG_SIDE = 1280
+_HD_LINES = 720
+_SEEK_EARLY_S = 2
 
 # What ffprobe calls a matrix, and what every version's scale filter calls it.
 _MATRICES = {
@@ -115,8 +117,9 @@ def pick_thumbnail(
     scale = min(1.0, THUMBNAIL_LONG_SIDE / max(top.width, top.height))
     picture = _open_input(source, ss=f"{at_s:.3f}")[str(plan.media.video.index)]
     picture = (
-        picture.filter("fps", "5")
-        .filter("thumbnail", 10)
+        # Rounded up, a clip of a few frames still gives one.
+        picture.filter("fps", "5", round="up")
+        .filter("thumbnail", 6)
         .filter(
             "scale",
             *(max(2, round(side * scale / 2) * 2) for side in (top.width, top.height)),
@@ -180,10 +183,13 @@ def _from_origin(media: Media) -> str:
 def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     """Decode and lay the pictures of a span on the grid, times from the span's own zero."""
     grid, video = plan.grid, plan.media.video
-    start_s, frames = grid.start_s(span.first), grid.first_frame(span.end) - grid.first_frame(span.first)
-    # Seek 2 s early and keep all from the keyframe on: the picture that is on screen when the span
+    start_s = grid.start_s(span.first)
+    frames = grid.first_frame(span.end) - grid.first_frame(span.first)
+    # Seek early and keep all from the keyframe on: the picture that is on screen when the span
     # starts may be seconds old, and -accurate_seek would drop it.
-    seek = {"ss": _seconds(start_s - 2), "noaccurate_seek": None} if start_s > 2 else {}
+    seek = {}
+    if start_s > _SEEK_EARLY_S:
+        seek = {"ss": _seconds(start_s - _SEEK_EARLY_S), "noaccurate_seek": None}
     pictures = (
         _open_input(source, **seek)[str(video.index)]
         .filter("setpts", _from_origin(plan.media))
@@ -200,17 +206,15 @@ def _padding_frames(plan: Plan) -> int:
     As long as the sound goes on after it, plus the tolerance; not without end, so that a source
     whose decoding breaks off gives a short result, which is noticed, and not a frozen one.
     """
-    end_s = plan.media.video.packets.end_s
-    shown_frames = plan.grid.total_frames if end_s is None else int(Fraction(end_s) * plan.grid.rate)
-    behind = max(0, plan.grid.total_frames - shown_frames)
+    grid, end_s = plan.grid, plan.media.video.packets.end_s
+    shown = grid.total_frames if end_s is None else int(Fraction(end_s) * grid.rate)
+    behind = max(0, grid.total_frames - shown)
     return behind + max(2, round(_TAIL_TOLERANCE_S * plan.grid.rate))
 
 
 def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
     return (
-        branch.filter(
-            "scale", rung.width, rung.height, **_matrix_options(video, out_range="tv")
-        )
+        branch.filter("scale", rung.width, rung.height, **_matrix_options(video, out_range="tv"))
         .filter("format", "yuv420p")
         .filter("setsar", 1)
         .filter(
@@ -229,7 +233,7 @@ def _matrix_options(video: VideoStream, *, out_range: str) -> dict[str, str]:
     An untagged picture is taken for what players take it for: BT.709 from 720 lines on, else
     BT.601. swscale alone would call every untagged picture BT.601 and shift the hue of HD.
     """
-    untagged = "bt709" if min(video.width, video.height) >= 720 else "smpte170m"
+    untagged = "bt709" if min(video.width, video.height) >= _HD_LINES else "smpte170m"
     return {
         "in_color_matrix": _MATRICES.get(video.color_space or "", untagged),
         "out_color_matrix": "bt709",

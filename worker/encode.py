@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.budget import Budget
 from worker.command import PROGRESS, encode_audio, encode_video
 from worker.errors import (
     BadEnvironmentError,
@@ -17,7 +16,7 @@ from worker.errors import (
     WorkerError,
 )
 from worker.plan import AUDIO, Plan, Span
-from worker.process import Ended, FailedError, Line, Processes
+from worker.process import Ended, FailedError, Line, Processes, Tools
 from worker.upload import Finished, Uploader
 
 _VIDEO = "ffmpeg (video)"
@@ -37,16 +36,11 @@ class EncodeReport:
     peak_memory_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """Where an encode is: frames of the grid that are encoded, of all."""
-
-    frames: int
-    total_frames: int
-
-
 class Encoder:
-    """Encodes the spans of a plan into a folder and hands each finished segment to the uploader."""
+    """Encodes the spans of a plan into a folder and hands each finished segment to the uploader.
+
+    `on_progress` gets the frames of the grid that are encoded.
+    """
 
     def __init__(
         self,
@@ -55,21 +49,17 @@ class Encoder:
         *,
         folder: Path,
         uploader: Uploader,
-        ffmpeg_path: str,
+        tools: Tools,
         stall_timeout_s: float,
-        budget: Budget,
-        clock: Callable[[], float],
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[int], None],
         on_tick: Callable[[], None],
     ) -> None:
         self._plan = plan
         self._source = source
         self._folder = folder
         self._uploader = uploader
-        self._ffmpeg_path = ffmpeg_path
+        self._tools = tools
         self._stall_timeout_s = stall_timeout_s
-        self._budget = budget
-        self._clock = clock
         self._on_progress = on_progress
         self._on_tick = on_tick
         self._spans = list(plan.spans)
@@ -89,8 +79,7 @@ class Encoder:
         for rendition in (*(rung.name for rung in self._plan.rungs), AUDIO):
             (self._folder / rendition).mkdir(parents=True, exist_ok=True)
         with Processes(
-            budget=self._budget,
-            clock=self._clock,
+            budget=self._tools.budget,
             folder=self._folder,
             stall_timeout_s=self._stall_timeout_s,
             on_tick=lambda: self._tick(processes),
@@ -112,7 +101,7 @@ class Encoder:
                 _SOUND,
                 [AUDIO, PROGRESS],
                 lambda pipes: encode_audio(
-                    self._plan, audio, self._source, ffmpeg_path=self._ffmpeg_path, pipes=pipes
+                    self._plan, audio, self._source, ffmpeg_path=self._tools.ffmpeg, pipes=pipes
                 ),
             )
 
@@ -122,7 +111,7 @@ class Encoder:
             _VIDEO,
             [*(rung.name for rung in self._plan.rungs), PROGRESS],
             lambda pipes: encode_video(
-                self._plan, span, self._source, ffmpeg_path=self._ffmpeg_path, pipes=pipes
+                self._plan, span, self._source, ffmpeg_path=self._tools.ffmpeg, pipes=pipes
             ),
         )
 
@@ -131,9 +120,7 @@ class Encoder:
             self._end(event, processes)
         elif event.label != PROGRESS:
             path = self._folder / event.label / event.text.partition(",")[0]
-            self._uploader.submit(
-                Finished(rendition=event.label, index=int(path.stem), path=path)
-            )
+            self._uploader.submit(Finished(rendition=event.label, index=int(path.stem), path=path))
         elif event.child == _VIDEO and event.text.startswith("frame="):
             self._frames = int(event.text.removeprefix("frame="))
             self._tell_progress()
@@ -156,9 +143,9 @@ class Encoder:
             self._start_next_span(processes)
 
     def _tell_progress(self) -> None:
-        first = self._plan.grid.first_frame(self._span.first) if self._span else 0
-        total = self._plan.grid.total_frames
-        self._on_progress(Progress(frames=min(first + self._frames, total), total_frames=total))
+        grid = self._plan.grid
+        before = grid.first_frame(self._span.first) if self._span else 0
+        self._on_progress(min(before + self._frames, grid.total_frames))
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
@@ -194,7 +181,8 @@ def _explain(error: FailedError) -> WorkerError:
     if "Unknown encoder" in text or "No such filter" in text:
         return BadEnvironmentError(f"this FFmpeg lacks a part that is needed ({said})")
     return BadSourceError(
-        f"{error.name} cannot turn the source into a video (status {error.status}): {said}"
+        "FFmpeg cannot decode the source: the file is damaged; export or upload it again"
+        f" ({error.name}, status {error.status}: {said})"
     )
 
 
@@ -207,4 +195,3 @@ def has_sound_gap(plan: Plan, report: EncodeReport) -> bool:
     if plan.media.audio is None or report.decoded_sounds is None:
         return False
     return report.decoded_sounds < _LEAST_DECODED_SHARE * plan.media.audio.packets.count
-

@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from worker.budget import Budget
 from worker.errors import BadEnvironmentError
-from worker.process import STDOUT, FailedError, Line, Processes
+from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _ENCODERS = ("libx264", "aac", "mjpeg")
 _TIMEOUT_S = 30.0
 
 
-def check_environment(
-    *, ffmpeg_path: str, ffprobe_path: str, budget: Budget, clock: Callable[[], float]
-) -> str:
+def check_environment(tools: Tools) -> str:
     """Return FFmpeg's version line.
 
     Raises:
         BadEnvironmentError: FFmpeg or ffprobe is not there, does not run, or lacks an encoder.
 
     """
-    for path in (ffmpeg_path, ffprobe_path):
+    for path in (tools.ffmpeg, tools.ffprobe):
         if shutil.which(path) is None:
             raise BadEnvironmentError(
                 f"{path} is not installed; install FFmpeg 5.1 or newer (Debian: ffmpeg),"
                 " or name it with --ffmpeg and --ffprobe"
             )
-    lines = _run([ffmpeg_path, "-nostdin", "-encoders"], budget, clock)
+    lines = _run([tools.ffmpeg, "-nostdin", "-encoders"], tools.budget)
     found = {words[1] for line in lines if len(words := line.split()) > 1}
     missing = [name for name in _ENCODERS if name not in found]
     if missing:
         raise BadEnvironmentError(
-            f"{ffmpeg_path} lacks the encoders {', '.join(missing)}; use a full build"
+            f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
         )
-    return _run([ffmpeg_path, "-nostdin", "-version"], budget, clock)[0]
+    return _run([tools.ffmpeg, "-nostdin", "-version"], tools.budget)[0]
 
 
-def _run(argv: list[str], budget: Budget, clock: Callable[[], float]) -> list[str]:
+def _run(argv: list[str], budget: Budget) -> list[str]:
     try:
-        with Processes(
-            budget=budget, clock=clock, folder=Path("/"), stall_timeout_s=_TIMEOUT_S
-        ) as processes:
+        with Processes(budget=budget, folder=Path("/"), stall_timeout_s=_TIMEOUT_S) as processes:
             processes.start(argv[0], [STDOUT], lambda _: argv)
             return [event.text for event in processes.events() if isinstance(event, Line)]
     except FailedError as error:

@@ -41,40 +41,66 @@ def fetch(
     ranges = [(0, size or 0)]
     if size is not None and remote.takes_ranges:
         ranges = [(at, min(at + _RANGE_BYTES, size)) for at in range(0, size, _RANGE_BYTES)]
-    tally = _Tally(size, on_progress)
     with _open_for_writing(path, size) as fd:
+        download = _Download(remote, fd, budget=budget, on_progress=on_progress)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
         try:
-            parts = [
-                pool.submit(_fetch_range, remote, fd, start, end, budget, tally)
-                for start, end in ranges
-            ]
-            _await(parts, budget)
+            _await([pool.submit(download.fetch_range, start, end) for start, end in ranges], budget)
         finally:
             # Ranges under way notice the stop at their next chunk.
-            tally.stopped.set()
+            download.stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
     found = path.stat().st_size
-    if size is not None and (found != size or tally.done != size):
+    if size is not None and (found != size or download.done != size):
         raise StorageUnavailableError(
-            f"the source came as {tally.done} bytes, not the {size} announced; submit again"
+            f"the source came as {download.done} bytes, not the {size} announced; submit again"
         )
 
 
-class _Tally:
-    """Bytes fetched by all ranges."""
+class _Download:
+    """One file under way: its ranges share the target and the count of bytes."""
 
-    def __init__(self, size: int | None, on_progress: OnProgress) -> None:
-        self.size = size
+    def __init__(
+        self, remote: RemoteFile, fd: int, *, budget: Budget, on_progress: OnProgress
+    ) -> None:
         self.done = 0
         self.stopped = threading.Event()
+        self._remote = remote
+        self._fd = fd
+        self._budget = budget
         self._on_progress = on_progress
         self._lock = threading.Lock()
 
-    def add(self, count: int) -> None:
+    def fetch_range(self, start: int, end: int) -> None:
+        """Write bytes [start, end), going on where a connection broke off."""
+        at = start
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(BrokenOffError),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=20),
+            sleep=self._budget.sleep,
+            reraise=True,
+        )
+        for attempt in retrying:
+            with attempt:
+                if not self._remote.takes_ranges:
+                    self._count(start - at)
+                    at = start
+                for chunk in self._remote.read(at, end):
+                    if self.stopped.is_set():
+                        return
+                    _write(self._fd, chunk, at)
+                    at += len(chunk)
+                    self._count(len(chunk))
+                if self._remote.size_bytes is not None and at < end:
+                    raise BrokenOffError(
+                        f"the source broke off at byte {at} of {end}; submit the job again"
+                    )
+
+    def _count(self, count: int) -> None:
         with self._lock:
             self.done += count
-            self._on_progress(self.done, self.size)
+            self._on_progress(self.done, self._remote.size_bytes)
 
 
 @contextlib.contextmanager
@@ -90,32 +116,6 @@ def _open_for_writing(path: Path, size: int | None) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def _fetch_range(
-    remote: RemoteFile, fd: int, start: int, end: int, budget: Budget, tally: _Tally
-) -> None:
-    at = start
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(BrokenOffError),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS),
-        wait=tenacity.wait_random_exponential(multiplier=0.5, max=20),
-        sleep=budget.sleep,
-        reraise=True,
-    )
-    for attempt in retrying:
-        with attempt:
-            if not remote.takes_ranges:
-                tally.add(start - at)
-                at = start
-            for chunk in remote.read(at, end):
-                if tally.stopped.is_set():
-                    return
-                _write(fd, chunk, at)
-                at += len(chunk)
-                tally.add(len(chunk))
-            if remote.size_bytes is not None and at < end:
-                raise BrokenOffError(f"the source broke off at byte {at} of {end}; submit again")
 
 
 def _await(parts: list[Future[None]], budget: Budget) -> None:

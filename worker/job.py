@@ -163,7 +163,9 @@ class Job(BaseModel):
     @classmethod
     def _destination_is_a_store(cls, value: Location) -> Location:
         if isinstance(value, HttpsLocation):
-            raise ValueError("cannot be an https URL; write s3://bucket/prefix or a local folder")
+            raise ValueError(  # noqa: TRY004 (pydantic gathers ValueErrors, not TypeErrors)
+                "cannot be an https URL; write s3://bucket/prefix or a local folder"
+            )
         if isinstance(value, S3Location) and not value.key:
             raise ValueError("names a bucket but no prefix; write s3://bucket/prefix")
         if isinstance(value, LocalLocation) and value.path.is_file():
@@ -264,10 +266,10 @@ def build_parser() -> argparse.ArgumentParser:
         choices = get_args(field.annotation) if field.annotation is not bool else ()
         metavar = extra.get("metavar") or "{" + ",".join(map(str, choices)) + "}"
         text = (field.description or "").replace("%", "%%")
-        if field.default not in (None, ...) and not field.is_required() and not field.default_factory:
-            default = field.default
+        default = None if field.is_required() else field.default
+        if default:
             shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-            text += "" if default is False else f" (default: {shown})"
+            text += f" (default: {shown})"
         if field.annotation is bool:
             parser.add_argument(
                 option_name(name), dest=name, help=text, nargs="?", const="true", metavar="BOOL"

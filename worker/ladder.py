@@ -12,6 +12,8 @@ from worker.media import VideoStream
 # at 0.85 it holds 72% of the pixels, and about that share of the bit rate.
 _LEAST_STEP = Fraction(85, 100)
 _LEAST_ADDED_SIDE = 144
+_CRF_ABOVE = ((720, 20), (480, 21), (0, 22))
+_QUARTER_TURN_DEG = 90
 _WIDEST = Fraction(16, 9)
 
 # Bits per pixel and frame that a rung may peak at: 8 Mb/s for 1080p30, 3.6 for 720p30. Constant
@@ -41,7 +43,7 @@ def display_size(video: VideoStream) -> tuple[Fraction, Fraction]:
         width *= aspect
     else:
         height /= aspect
-    return (height, width) if video.rotation_deg % 180 == 90 else (width, height)
+    return (height, width) if video.rotation_deg % 180 == _QUARTER_TURN_DEG else (width, height)
 
 
 def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> tuple[Rung, ...]:
@@ -73,7 +75,7 @@ def _rung(width: int, height: int, rate: Fraction) -> Rung:
         width=width,
         height=height,
         # A small picture is magnified by the player: what it lost shows less than its blocks.
-        crf=20 if short > 720 else 21 if short > 480 else 22,
+        crf=next(crf for above, crf in _CRF_ABOVE if short > above),
         # Small rungs get a floor, or a first picture would not fit into a second of the buffer.
         max_rate_bps=max(400_000, round(cap_bps / 1000) * 1000),
     )

@@ -69,7 +69,7 @@ class Logs:
         from worker.cloudwatch import CloudWatchUnavailableError, open_handler
 
         try:
-            handler = open_handler(group=job.log_group, stream=stream_name(job), region=job.s3_region)
+            handler = open_handler(group=job.log_group, stream=stream_name(job))
         except CloudWatchUnavailableError as error:
             structlog.get_logger(LOGGER).warning("cloudwatch_unavailable", reason=str(error))
             return

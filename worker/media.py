@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 # Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
@@ -101,7 +102,7 @@ class PacketTally:
     def packets(self) -> Packets:
         """Return what was counted."""
         times = sorted(self.times_s)
-        steps = sorted(b - a for a, b in zip(times, times[1:], strict=False) if b > a)
+        steps = sorted(b - a for a, b in pairwise(times) if b > a)
         return Packets(
             count=self.count,
             start_s=times[0] if times else None,
@@ -169,8 +170,9 @@ def audio_stream(raw: Mapping[str, Any], packets: Packets) -> AudioStream:
         channels=_positive(raw.get("channels")),
         sample_rate_hz=_positive(raw.get("sample_rate")),
         # It goes into a quoted attribute of the playlist: only a language code may pass.
-        language=language if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language or "")
-        and language != "und" else None,
+        language=language
+        if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language or "") and language != "und"
+        else None,
         packets=packets,
     )
 

@@ -15,7 +15,7 @@ class Outcome:
     exit_status: int
     name: str
     message: str
-    resubmit: str = "–"
+    resubmit: str = "no need"
 
 
 def published(message: str) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,9 +39,11 @@ def target_duration_s(segments: Sequence[Segment]) -> int:
 
 
 def measure_bit_rates(segments: Sequence[Segment]) -> BitRates:
-    """Measure average and peak: the highest rate over any run of segments that lasts 0.5 to 1.5
-    target durations (Apple's authoring specification, 9.4; RFC 8216, 4.3.4.2).
-    """  # fmt: skip
+    """Measure average and peak rate.
+
+    The peak is the highest rate over any run of segments that lasts 0.5 to 1.5 target durations
+    (RFC 8216, section 4.1).
+    """
     durations = segment_durations_s(segments)
     target = target_duration_s(segments)
     peak = Fraction(0)
@@ -76,7 +78,9 @@ def render_media_playlist(segments: Sequence[Segment]) -> str:
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
-def render_master_playlist(plan: Plan, run: str, renditions: dict[str, Sequence[Segment]]) -> str:
+def render_master_playlist(
+    plan: Plan, run: str, renditions: Mapping[str, Sequence[Segment]]
+) -> str:
     """Render the multivariant playlist that names one run, the largest rung first.
 
     Only rungs in `renditions` are listed. With sound, an audio-only variant closes the list.

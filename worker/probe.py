@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from worker.budget import Budget
 from worker.command import show_packets, show_streams
 from worker.errors import BadSourceError
 from worker.media import (
@@ -19,14 +18,14 @@ from worker.media import (
     promised_duration_s,
     video_stream,
 )
-from worker.process import STDOUT, FailedError, Line, Processes
+from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _STALL_TIMEOUT_S = 60.0
 # A description of thousands of streams is an attack, not a lecture.
 _MAX_DESCRIPTION_BYTES = 4 << 20
 
 
-def probe(source: Path, *, ffprobe_path: str, budget: Budget, clock: Callable[[], float]) -> Media:
+def probe(source: Path, tools: Tools) -> Media:
     """Describe a local file.
 
     The header alone is not believed: every packet is read (not decoded), so that a cut upload is
@@ -37,9 +36,9 @@ def probe(source: Path, *, ffprobe_path: str, budget: Budget, clock: Callable[[]
 
     """
     with Processes(
-        budget=budget, clock=clock, folder=source.parent, stall_timeout_s=_STALL_TIMEOUT_S
+        budget=tools.budget, folder=source.parent, stall_timeout_s=_STALL_TIMEOUT_S
     ) as processes:
-        raw = _describe(processes, source, ffprobe_path)
+        raw = _describe(processes, source, tools.ffprobe)
         raw_video, raw_audio = choose_streams(raw.get("streams", ()))
         if raw_video is None:
             raise BadSourceError(_no_picture(raw))
@@ -49,7 +48,7 @@ def probe(source: Path, *, ffprobe_path: str, budget: Budget, clock: Callable[[]
             for stream in (raw_video, raw_audio)
             if stream is not None
         }
-        _count_packets(processes, source, ffprobe_path, tallies)
+        _count_packets(processes, source, tools.ffprobe, tallies)
     pictures = tallies[str(raw_video["index"])].packets()
     if not pictures.count:
         raise BadSourceError("the video track holds no picture: the upload is empty or cut short")
@@ -120,7 +119,8 @@ def _no_picture(raw: dict[str, Any]) -> str:
     kinds = sorted({str(s.get("codec_type")) for s in raw.get("streams", ())})
     if kinds == ["audio"]:
         return "the file holds sound but no picture; upload a video"
-    return f"the file holds no video track that can be read (found: {', '.join(kinds) or 'nothing'})"
+    found = ", ".join(kinds) or "nothing"
+    return f"the file holds no video track that can be read (found: {found})"
 
 
 def _unreadable(tail: Sequence[str]) -> str:

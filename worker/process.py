@@ -64,6 +64,15 @@ class Ended:
     tail: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """The programs to run, and the budget they run under."""
+
+    ffmpeg: str
+    ffprobe: str
+    budget: Budget
+
+
 Build = Callable[[Mapping[str, int]], list[str]]
 
 
@@ -162,13 +171,11 @@ class Processes:
         self,
         *,
         budget: Budget,
-        clock: Callable[[], float],
         folder: Path,
         stall_timeout_s: float,
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._budget = budget
-        self._clock = clock
         self._folder = folder
         self._stall_timeout_s = stall_timeout_s
         self._on_tick = on_tick
@@ -203,7 +210,7 @@ class Processes:
         Must be called from the main thread: the child dies with the thread that started it.
         """
         child = _Child(name, labels, build, self._folder)
-        child.worked_s = self._clock()
+        child.worked_s = self._budget.elapsed_s
         self._children[name] = child
         for label, read in child.open.items():
             self._selector.register(read, selectors.EVENT_READ, (child, label))
@@ -217,17 +224,17 @@ class Processes:
             WorkerError: the budget's reason to stop.
 
         """
-        ticked_s = self._clock()
+        ticked_s = self._budget.elapsed_s
         while self._children:
             for key, _ in self._selector.select(_TICK_S):
                 child, label = key.data
                 fd = child.open[label]
-                lines = list(child.read(label, self._clock()))
+                lines = list(child.read(label, self._budget.elapsed_s))
                 if label not in child.open:
                     self._selector.unregister(fd)
                 yield from lines
-            if self._clock() - ticked_s >= _TICK_S:
-                ticked_s = self._clock()
+            if self._budget.elapsed_s - ticked_s >= _TICK_S:
+                ticked_s = self._budget.elapsed_s
                 self._tick()
             yield from self._reap()
 
@@ -247,7 +254,7 @@ class Processes:
 
     def _tick(self) -> None:
         self._budget.check()
-        now_s = self._clock()
+        now_s = self._budget.elapsed_s
         for child in self._children.values():
             child.note_memory()
             self.peak_memory_bytes = max(self.peak_memory_bytes, child.peak_memory_bytes)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from worker.encode import Progress
+from worker.budget import Budget
 from worker.status import Status
+from worker.timeline import Grid
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
     from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 _LOG_EVERY_S = 30.0
 
@@ -47,22 +47,20 @@ class Step(Enum):
 class Reporter:
     """Where the job's steps report to."""
 
-    def __init__(
-        self, status: Status | None, *, clock: Callable[[], float], on_terminal: bool
-    ) -> None:
+    def __init__(self, status: Status | None, *, budget: Budget, on_terminal: bool) -> None:
         self._status = status
-        self._clock = clock
+        self._budget = budget
         self._on_terminal = on_terminal
         self._step = Step.START
-        self._step_started_s = clock()
-        self._logged_s = clock()
+        self._step_started_s = budget.elapsed_s
+        self._logged_s = budget.elapsed_s
         self._stack = ExitStack()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
         if self._on_terminal:
-            # Imported where it is shown: it costs a tenth of a second that a Batch job has no use for.
+            # Imported where it is shown: a Batch job has no use for the tenth of a second it takes.
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
 
@@ -80,9 +78,9 @@ class Reporter:
     ) -> None:
         self._stack.close()
 
-    def begin(self, step: Step, **fields: Any) -> None:
+    def begin(self, step: Step, **fields: object) -> None:
         """Enter a step."""
-        self._step, self._step_started_s = step, self._clock()
+        self._step, self._step_started_s = step, self._budget.elapsed_s
         log.info("step_started", step=step.label, **fields)
         self._tell(step.percent, None, "")
 
@@ -92,15 +90,14 @@ class Reporter:
         of = f" of {size / 1e6:.1f}" if size else ""
         self._advance(share, Step.PROBE, f"{done / 1e6:.1f}{of} MB")
 
-    def encoded(self, progress: Progress, *, rate: float) -> None:
-        """Report frames encoded; `rate` is the output's, to say the speed."""
-        elapsed_s = max(self._clock() - self._step_started_s, 1e-3)
-        speed = progress.frames / rate / elapsed_s
-        share = progress.frames / progress.total_frames
-        self._advance(share, Step.VERIFY, f"{speed:.2f}x real time")
+    def encoded(self, frames: int, grid: Grid) -> None:
+        """Report frames encoded, of all on the grid."""
+        elapsed_s = max(self._budget.elapsed_s - self._step_started_s, 1e-3)
+        speed = float(frames / grid.rate) / elapsed_s
+        self._advance(frames / grid.total_frames, Step.VERIFY, f"{speed:.2f}x real time")
 
     def _advance(self, share: float, following: Step, detail: str) -> None:
-        elapsed_s = self._clock() - self._step_started_s
+        elapsed_s = self._budget.elapsed_s - self._step_started_s
         left_s = elapsed_s / share * (1 - share) if share > 0 else None
         percent = self._step.percent + share * (following.percent - self._step.percent)
         self._tell(percent, left_s, detail)
@@ -114,8 +111,8 @@ class Reporter:
             self._bar.update(
                 self._task, description=self._step.label, completed=percent, detail=shown
             )
-        elif self._clock() - self._logged_s >= _LOG_EVERY_S:
-            self._logged_s = self._clock()
+        elif self._budget.elapsed_s - self._logged_s >= _LOG_EVERY_S:
+            self._logged_s = self._budget.elapsed_s
             log.info(
                 "progress",
                 step=self._step.label,

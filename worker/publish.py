@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from worker.plan import AUDIO, Plan
 from worker.playlist import (
     MASTER,
     MEDIA_PLAYLIST,
@@ -15,7 +16,6 @@ from worker.playlist import (
     render_media_playlist,
     segment_durations_s,
 )
-from worker.plan import AUDIO, Plan
 from worker.segment import Segment
 from worker.store.base import Store
 
@@ -90,7 +90,7 @@ def publish(
         _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", render_media_playlist(segments))
     store.put(THUMBNAIL, thumbnail, content_type="image/jpeg", cache_control=_WEEK)
     confirm()
-    _put_playlist(store, MASTER, render_master_playlist(plan, run, dict(renditions)))
+    _put_playlist(store, MASTER, render_master_playlist(plan, run, renditions))
     manifest = make_manifest(plan, run, renditions, origin=origin, previous=previous)
     store.put(
         MANIFEST,

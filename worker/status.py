@@ -89,7 +89,7 @@ class Status:
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def update(self, **fields: Any) -> None:
+    def update(self, **fields: object) -> None:
         """Change what status.json says; it is written soon, by the heartbeat."""
         with self._lock:
             self._fields |= fields

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.budget import Budget
 from worker.command import pick_thumbnail
 from worker.errors import BadSourceError
 from worker.plan import Plan
-from worker.process import FailedError, Line, Processes
+from worker.process import FailedError, Line, Processes, Tools
 
 _STATS = "stats"
 _STALL_TIMEOUT_S = 60.0
 # Where to look, as shares of the length: past a title or a fade-in first, then everywhere.
-_PLACES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.2, 0.4, 0.6, 0.8, 0.97, 0.0)
-# Of 8-bit luma: distance of the 10th and 90th percentile, and the mean. A dark hall passes, a
-# black or empty screen does not.
-_GOOD_CONTRAST = 24.0
+_PLACES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.97, 0.0)
+# Of full-range luma, 0 to 255: the distance of darkest and brightest, and the mean. A few words on
+# a white slide pass, and a dark hall; a black or empty screen does not.
+_GOOD_CONTRAST = 60.0
 _GOOD_MEAN = 24.0
-_STAT = re.compile(r"lavfi\.signalstats\.(YAVG|YLOW|YHIGH)=([0-9.]+)")
+_STAT = re.compile(r"lavfi\.signalstats\.(YAVG|YMIN|YMAX)=([0-9.]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,15 +33,7 @@ class _Candidate:
         return self.contrast >= _GOOD_CONTRAST and self.mean >= _GOOD_MEAN
 
 
-def choose_thumbnail(
-    plan: Plan,
-    source: Path,
-    *,
-    folder: Path,
-    ffmpeg_path: str,
-    budget: Budget,
-    clock: Callable[[], float],
-) -> bytes:
+def choose_thumbnail(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> bytes:
     """Return a JPEG: the first good picture, or the one with most to see.
 
     Raises:
@@ -53,15 +43,7 @@ def choose_thumbnail(
     best: _Candidate | None = None
     length_s = plan.media.video.packets.end_s or float(plan.grid.duration_s)
     for share in _PLACES:
-        candidate = _candidate(
-            plan,
-            source,
-            share * length_s,
-            folder=folder,
-            ffmpeg_path=ffmpeg_path,
-            budget=budget,
-            clock=clock,
-        )
+        candidate = _candidate(plan, source, share * length_s, folder=folder, tools=tools)
         if candidate is None:
             continue
         if candidate.is_good:
@@ -74,20 +56,13 @@ def choose_thumbnail(
 
 
 def _candidate(
-    plan: Plan,
-    source: Path,
-    at_s: float,
-    *,
-    folder: Path,
-    ffmpeg_path: str,
-    budget: Budget,
-    clock: Callable[[], float],
+    plan: Plan, source: Path, at_s: float, *, folder: Path, tools: Tools
 ) -> _Candidate | None:
     path = folder / "thumbnail.jpg"
     path.unlink(missing_ok=True)
-    stats = {"YAVG": 0.0, "YLOW": 0.0, "YHIGH": 0.0}
+    stats = {"YAVG": 0.0, "YMIN": 0.0, "YMAX": 0.0}
     with Processes(
-        budget=budget, clock=clock, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
+        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
     ) as processes:
         processes.start(
             "ffmpeg (thumbnail)",
@@ -95,7 +70,7 @@ def _candidate(
             lambda pipes: pick_thumbnail(
                 plan,
                 source,
-                ffmpeg_path=ffmpeg_path,
+                ffmpeg_path=tools.ffmpeg,
                 at_s=at_s,
                 output=path.name,
                 stats_fd=pipes[_STATS],
@@ -111,5 +86,5 @@ def _candidate(
     if not path.is_file() or not path.stat().st_size:
         return None
     return _Candidate(
-        jpeg=path.read_bytes(), mean=stats["YAVG"], contrast=stats["YHIGH"] - stats["YLOW"]
+        jpeg=path.read_bytes(), mean=stats["YAVG"], contrast=stats["YMAX"] - stats["YMIN"]
     )

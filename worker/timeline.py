@@ -65,7 +65,9 @@ class Grid:
         return self.first_frame(segment) / self.rate
 
 
-def make_grid(video: VideoStream, *, duration_s: float | None, most: float, segment_s: float) -> Grid:
+def make_grid(
+    video: VideoStream, *, duration_s: float | None, most: float, segment_s: float
+) -> Grid:
     """Lay the grid over a source that lasts `duration_s` (None: untimed, its packets count)."""
     rate = output_rate(video, most=most)
     if duration_s is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,9 +11,9 @@ from pathlib import Path
 
 from worker.budget import Budget
 from worker.checkpoint import Checkpoint
-from worker.errors import CannotWriteError
+from worker.errors import CannotWriteError, VerificationError
 from worker.plan import Plan
-from worker.segment import measure_segment
+from worker.segment import Segment, measure_segment
 from worker.store.base import Store
 
 SEGMENT_TYPE = "video/mp2t"
@@ -20,6 +21,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 # Encoding is held while this much waits on disk, so that a slow store never fills it.
 _MAX_WAITING_BYTES = 64 << 20
+_FULL_BELOW_BYTES = 1 << 20
 _POLL_S = 0.1
 
 
@@ -117,7 +119,7 @@ class Uploader:
             raise CannotWriteError(
                 f"cannot read back {finished.path.name} from the work folder: {error.strerror}"
             ) from error
-        segment = measure_segment(self._plan, finished.rendition, finished.index, data)
+        segment = self._measure(finished, data)
         stored = self._store.put(
             f"{self._checkpoint.run}/{segment.name}",
             data,
@@ -126,3 +128,14 @@ class Uploader:
         )
         self._checkpoint.add(replace(segment, etag=stored.etag))
         finished.path.unlink()
+
+    def _measure(self, finished: Finished, data: bytes) -> Segment:
+        try:
+            return measure_segment(self._plan, finished.rendition, finished.index, data)
+        except VerificationError as error:
+            # On a full disk FFmpeg announces a segment whose end it could not write, and goes on.
+            if shutil.disk_usage(finished.path.parent).free < _FULL_BELOW_BYTES:
+                raise CannotWriteError(
+                    "the work folder is full; give the job a larger volume"
+                ) from error
+            raise

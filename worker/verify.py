@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import chain, pairwise
 
 from worker.errors import VerificationError
 from worker.plan import AUDIO, Plan
@@ -29,9 +30,14 @@ def verify_run(
 
     """
     faults = [
-        *(f for rung in plan.rungs for f in _rung_faults(plan, renditions.get(rung.name, ()), rung.name)),
+        *chain.from_iterable(
+            _rung_faults(plan, renditions.get(rung.name, ()), rung.name) for rung in plan.rungs
+        ),
         *(_audio_faults(plan, renditions.get(AUDIO, ())) if plan.audio else ()),
-        *(f for segments in renditions.values() for s in segments for f in _store_faults(run, s, listing)),
+        *chain.from_iterable(
+            _store_faults(run, segment, listing)
+            for segment in chain.from_iterable(renditions.values())
+        ),
     ]
     if faults:
         more = len(faults) - _FAULTS_SHOWN
@@ -63,7 +69,7 @@ def _audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
         yield f"the sound has a gap in its {len(segments)} segments"
         return
     frame_ticks = round(AAC_FRAME_S * CLOCK_HZ)
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         if abs(after.start_ticks - before.end_ticks) > 1:
             yield f"the sound breaks between {before.name} and {after.name}"
     # The encoder's priming lies before zero; its last frame may reach beyond the end.
@@ -74,9 +80,7 @@ def _audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
         yield f"the sound ends {Fraction(behind, CLOCK_HZ):+.3f} s from the picture's end"
 
 
-def _store_faults(
-    run: str, segment: Segment, listing: Mapping[str, StoredObject]
-) -> Iterator[str]:
+def _store_faults(run: str, segment: Segment, listing: Mapping[str, StoredObject]) -> Iterator[str]:
     found = listing.get(f"{run}/{segment.name}")
     if found is None:
         yield f"{segment.name} is not in the store"

@@ -84,6 +84,4 @@ class HttpsSource:
             answer.close()
 
     def _unavailable(self, why: str) -> BrokenOffError:
-        return BrokenOffError(
-            f"cannot read {self._location}: {why}; submit the job again later"
-        )
+        return BrokenOffError(f"cannot read {self._location}: {why}; submit the job again later")

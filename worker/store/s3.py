@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 (botocore's own, of which time-outs and refusals are kinds)
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
@@ -158,7 +159,7 @@ class S3Source:
             )
         try:
             yield from answer["Body"].iter_chunks(_READ_BYTES)
-        except (HTTPClientError, IncompleteReadError) as error:
+        except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
             raise BrokenOffError(
                 f"reading {self._location} broke off: {type(error).__name__}; submit the job again"
             ) from error
@@ -183,7 +184,7 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
             f"cannot {verb} {what}: no credentials for S3 were found; give the job a role,"
             " or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from error
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise _unavailable(verb, what, type(error).__name__) from error
     except BotoCoreError as error:
         raise refused(f"cannot {verb} {what}: {error}") from error

@@ -1,0 +1,263 @@
+"""Real parts for the functional ring: FFmpeg, S3 servers, and the worker as a process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+MEDIA = Path(os.environ.get("WORKER_TEST_MEDIA", ROOT.parent / "shared" / "media"))
+FFMPEG = os.environ.get("WORKER_FFMPEG") or "ffmpeg"
+FFPROBE = os.environ.get("WORKER_FFPROBE") or "ffprobe"
+WORKER_TIMEOUT_S = 240
+ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
+
+
+@dataclass
+class Ended:
+    """A worker that has ended: its exit status, what it said, and its log events."""
+
+    status: int
+    stdout: str
+    stderr: str
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def final(self) -> dict[str, Any]:
+        return next(e for e in reversed(self.events) if e.get("event") == "job_finished")
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [e for e in self.events if e.get("event") == event]
+
+
+@dataclass
+class Running:
+    """A worker at work."""
+
+    process: subprocess.Popen[str]
+
+    def wait(self, timeout_s: float = WORKER_TIMEOUT_S) -> Ended:
+        try:
+            stdout, stderr = self.process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            stdout, stderr = self.process.communicate()
+            raise AssertionError(f"the worker hung; it said: {stdout[-2000:]} {stderr}") from None
+        events = []
+        for line in stdout.splitlines():
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    events.append(event)
+        return Ended(self.process.returncode, stdout, stderr, events)
+
+    def children(self) -> list[int]:
+        path = Path(f"/proc/{self.process.pid}/task")
+        return [
+            int(child)
+            for task in path.iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+
+
+Start = Callable[..., Running]
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path) -> Iterator[Start]:
+    """Start `python -m worker`, with credentials for the test's own S3 servers only."""
+    started: list[Running] = []
+
+    def start(*arguments: object, environment: Mapping[str, str] | None = None) -> Running:
+        work = tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        env = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(work),
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_DEFAULT_REGION": "ap-northeast-2",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "WORKER_FFMPEG": FFMPEG,
+            "WORKER_FFPROBE": FFPROBE,
+            **(environment or {}),
+        }
+        running = Running(
+            subprocess.Popen(
+                [sys.executable, "-m", "worker", *map(str, arguments)],
+                cwd=ROOT,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.communicate()
+
+
+@pytest.fixture
+def run_worker(start_worker: Start) -> Run:
+    """Run `python -m worker` to its end."""
+
+    def run(*arguments: object, environment: Mapping[str, str] | None = None) -> Ended:
+        return start_worker(*arguments, environment=environment).wait()
+
+    return run
+
+
+def ffmpeg(*arguments: object) -> None:
+    subprocess.run(
+        [FFMPEG, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *map(str, arguments)],
+        check=True,
+        timeout=120,
+    )
+
+
+def ffprobe(*arguments: object) -> str:
+    command = [FFPROBE, "-hide_banner", "-loglevel", "error", *map(str, arguments)]
+    answer = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
+    return answer.stdout
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """13 seconds of moving 320x180 at 25 frames a second, with sound."""
+    path = tmp_path_factory.mktemp("clip") / "small.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=13"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=13"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", path),
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten minutes of 640x360, cheap to make and slow enough to encode that a test can interfere."""
+    folder = tmp_path_factory.mktemp("clip")
+    piece, path = folder / "piece.mp4", folder / "long.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=10"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=10"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", piece),
+    )
+    ffmpeg("-stream_loop", "59", "-i", piece, "-c", "copy", path)
+    return path
+
+
+def media(name: str) -> Path:
+    path = MEDIA / name
+    if not path.is_file():
+        pytest.skip(f"the clip {name} is not here; set WORKER_TEST_MEDIA to the folder of clips")
+    return path
+
+
+def wait_for(condition: Callable[[], object], *, timeout_s: float = 60, what: str = "it") -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what} in vain"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the test's own on loopback."""
+
+    name: str
+    endpoint: str
+
+    def client(self, service: str = "s3") -> Any:  # noqa: ANN401 (of any service)
+        return boto3.client(
+            service,  # type: ignore[call-overload] # the name is the caller's
+            endpoint_url=self.endpoint,
+            region_name="ap-northeast-2",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            config=Config(
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+
+@contextlib.contextmanager
+def serving(name: str, command: Sequence[str], port: int) -> Iterator[Server]:
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+    def answers() -> bool:
+        assert process.poll() is None, f"{name} ended with {process.returncode}"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    try:
+        wait_for(answers, what=name)
+        yield Server(name, f"http://127.0.0.1:{port}")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Server]:
+    """A moto server: every AWS API the worker uses."""
+    port = free_port()
+    command = [
+        str(Path(sys.executable).with_name("moto_server")),
+        "-H",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    with serving("moto", command, port) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`rclone serve s3`: another implementation, which checks signatures and MD5."""
+    folder = tmp_path_factory.mktemp("rclone")
+    (folder / "academy").mkdir()
+    port = free_port()
+    binary = Path(sys.executable).with_name("rclone")
+    if not binary.exists():
+        binary = Path(shutil.which("rclone") or "rclone")
+    command = [
+        *(str(binary), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"),
+        *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", str(folder)),
+    ]
+    with serving("rclone", command, port) as server:
+        yield server

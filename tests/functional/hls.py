@@ -1,0 +1,104 @@
+"""Reads a published folder the way a stranger would: from the playlists, not from the worker."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import ROOT, ffprobe
+
+AAC_FRAME_S = 1024 / 48_000
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One media playlist and what FFmpeg finds behind it."""
+
+    folder: Path
+    durations_s: tuple[Fraction, ...]
+    segments: tuple[Path, ...]
+
+    @property
+    def duration_s(self) -> float:
+        return float(sum(self.durations_s))
+
+    def times_s(self, kind: str) -> list[float]:
+        """Presentation times of the packets of all segments, in order."""
+        times: list[float] = []
+        for segment in self.segments:
+            rows = ffprobe(
+                *("-select_streams", kind, "-show_entries", "packet=pts_time"),
+                *("-print_format", "csv=print_section=0", segment),
+            )
+            times += sorted(float(row.strip(",")) for row in rows.split() if row.strip(","))
+        return times
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published folder."""
+
+    folder: Path
+    variants: dict[str, dict[str, str]]
+    audio: Rendition | None
+    rungs: tuple[Rendition, ...]
+
+
+def attributes(line: str) -> dict[str, str]:
+    pairs = re.findall(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)', line.partition(":")[2])
+    return {name: value.strip('"') for name, value in pairs}
+
+
+def read_rendition(playlist: Path) -> Rendition:
+    lines = playlist.read_text().splitlines()
+    assert lines[-1] == "#EXT-X-ENDLIST"
+    durations = [line[8:].rstrip(",") for line in lines if line.startswith("#EXTINF:")]
+    names = [line for line in lines if line and not line.startswith("#")]
+    return Rendition(
+        playlist.parent,
+        tuple(Fraction(text) for text in durations),
+        tuple(playlist.parent / name for name in names),
+    )
+
+
+def read_published(folder: Path) -> Published:
+    lines = (folder / "master.m3u8").read_text().splitlines()
+    variants: dict[str, dict[str, str]] = {}
+    audio = None
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("#EXT-X-STREAM-INF:"):
+            variants[following] = attributes(line)
+        elif line.startswith("#EXT-X-MEDIA:"):
+            audio = read_rendition(folder / attributes(line)["URI"])
+    rungs = [read_rendition(folder / uri) for uri, a in variants.items() if "RESOLUTION" in a]
+    return Published(folder, variants, audio, tuple(rungs))
+
+
+def assert_strictly_valid(published: Published) -> None:
+    """Let hls-parser judge every playlist in strict mode."""
+    checker = ROOT / "tests" / "node" / "check-playlist.mjs"
+    if not shutil.which("node") or not (checker.parent / "node_modules").is_dir():
+        pytest.skip("hls-parser is not installed; run scripts/setup --dev where npm is at hand")
+    playlists = sorted(published.folder.rglob("*.m3u8"))
+    answer = subprocess.run(
+        ["node", checker, *playlists], capture_output=True, text=True, timeout=120, check=False
+    )
+    verdicts = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [v for v in verdicts if not v["ok"]] == []
+    assert len(verdicts) == len(playlists)
+    assert answer.returncode == 0
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,125 @@
+"""Fetching over HTTP from a server that misbehaves: cut connections, no ranges, secrets in URLs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import Run
+from tests.functional.hls import files
+from tests.functional.test_s3 import neutral
+
+SECRET = "X-Amz-Signature=0123456789abcdef"
+
+
+class FaultyServer(ThreadingHTTPServer):
+    """Serves one body. `cuts` answers are broken off half way; `ranges` False ignores Range."""
+
+    daemon_threads = True
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.body = body
+        self.cuts = 0
+        self.ranges = True
+        self.status = 0
+        self.etag = '"v1"'
+        self.asked: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/upload/in.mp4?{SECRET}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FaultyServer
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        if self.server.status:
+            self.send_error(self.server.status)
+            return
+        first, last = 0, len(self.server.body) - 1
+        if asked and self.server.ranges:
+            a, _, b = asked.removeprefix("bytes=").partition("-")
+            first, last = int(a), min(int(b), last)
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(self.server.body)}")
+        else:
+            self.send_response(200)
+        body = self.server.body[first : last + 1]
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", self.server.etag)
+        self.end_headers()
+        if len(body) > 1 and self.server.cuts > 0:
+            self.server.cuts -= 1
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.connection.close()
+            return
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def faulty(small_clip: Path) -> Iterator[FaultyServer]:
+    server = FaultyServer(small_clip.read_bytes())
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_cut_connection_is_gone_on_with(
+    faulty: FaultyServer, run_worker: Run, small_clip: Path, tmp_path: Path
+) -> None:
+    """From where it broke off, not from the start; the result is that of the local file."""
+    faulty.cuts = 3
+    out, local = tmp_path / "out", tmp_path / "local"
+    assert run_worker("--source", faulty.url, "--destination", out).status == 0
+    starts = [int(r.removeprefix("bytes=").partition("-")[0]) for r in faulty.asked if r]
+    assert len(starts) == 5
+    assert starts[2:] == sorted(set(starts[2:]))
+    assert run_worker("--source", small_clip, "--destination", local).status == 0
+    assert neutral(files(out)) == neutral(files(local))
+
+
+def test_a_server_without_ranges_is_read_again(
+    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+) -> None:
+    faulty.ranges, faulty.cuts = False, 2
+    ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out")
+    assert ended.status == 0, ended.stdout
+
+
+@pytest.mark.parametrize(("status", "exit_status"), [(403, 66), (404, 66), (503, 69)])
+def test_a_refusal_is_told_without_the_secret(
+    status: int, exit_status: int, faulty: FaultyServer, run_worker: Run, tmp_path: Path
+) -> None:
+    faulty.status = status
+    out = tmp_path / "out"
+    ended = run_worker("--source", faulty.url, "--destination", out)
+    assert ended.status == exit_status
+    assert str(status) in ended.final["message"]
+    assert SECRET not in ended.stdout + ended.stderr
+    assert "0123456789abcdef" not in ended.stdout + ended.stderr
+
+
+def test_no_log_or_file_holds_the_query(
+    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+) -> None:
+    """A job that goes well has many places to leak it."""
+    out = tmp_path / "out"
+    ended = run_worker("--source", faulty.url, "--destination", out, "--log-level", "debug")
+    assert ended.status == 0
+    assert SECRET not in ended.stdout + ended.stderr
+    assert not [name for name, data in files(out).items() if SECRET.encode() in data]

@@ -1,0 +1,115 @@
+"""S3 in and S3 out, on two implementations, against a local folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.conftest import Run, Server
+from tests.functional.hls import files
+
+# What may differ: who made it and when, and the run's name, which is made from the source's.
+_OWN = {"status.json", "manifest.json"}
+
+
+@pytest.fixture(params=["moto", "rclone"])
+def s3(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.getfixturevalue(request.param)
+    client = server.client()
+    if "academy" not in [b["Name"] for b in client.list_buckets()["Buckets"]]:
+        client.create_bucket(
+            Bucket="academy",
+            CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"},
+        )
+    return server
+
+
+def objects(
+    client: Any,  # noqa: ANN401
+    prefix: str,
+) -> dict[str, bytes]:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="academy", Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+    return {
+        key.removeprefix(prefix): client.get_object(Bucket="academy", Key=key)["Body"].read()
+        for key in keys
+    }
+
+
+def run_of(tree: dict[str, bytes]) -> str:
+    return next(name.partition("/")[0] for name in tree if name.endswith("checkpoint.json"))
+
+
+def neutral(tree: dict[str, bytes]) -> dict[str, bytes]:
+    run = run_of(tree)
+    return {
+        name.replace(run, "RUN"): data.replace(run.encode(), b"RUN")
+        for name, data in tree.items()
+        if name not in _OWN
+    }
+
+
+def test_s3_to_s3_is_byte_for_byte_local_to_local(
+    s3: Server, run_worker: Run, small_clip: Path, tmp_path: Path
+) -> None:
+    """Keys with spaces and non-ASCII letters included."""
+    client = s3.client()
+    client.upload_file(str(small_clip), "academy", "uploads/강의 1 (final)+.mp4")
+    out = tmp_path / "out"
+    local = run_worker("--source", small_clip, "--destination", out)
+    remote = run_worker(
+        *("--source", "s3://academy/uploads/강의 1 (final)+.mp4"),
+        *("--destination", f"s3://academy/published/{s3.name} 1"),
+        *("--s3-endpoint", s3.endpoint),
+    )
+    assert (local.status, remote.status) == (0, 0), remote.stdout
+    there = objects(client, f"published/{s3.name} 1/")
+    here = files(out)
+    assert neutral(there) == neutral(here)
+    assert len(there) == 13
+
+
+def test_headers_are_what_players_and_caches_need(
+    moto: Server, run_worker: Run, small_clip: Path
+) -> None:
+    client = moto.client()
+    client.create_bucket(
+        Bucket="headers", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
+    )
+    ended = run_worker(
+        *("--source", small_clip, "--destination", "s3://headers/out"),
+        *("--s3-endpoint", moto.endpoint),
+    )
+    assert ended.status == 0
+    run = ended.final["run"]
+    expected = {
+        "master.m3u8": ("application/vnd.apple.mpegurl", "no-cache"),
+        f"{run}/180p/index.m3u8": ("application/vnd.apple.mpegurl", "no-cache"),
+        f"{run}/180p/00000.ts": ("video/mp2t", "public, max-age=31536000, immutable"),
+        f"{run}/audio/00000.ts": ("video/mp2t", "public, max-age=31536000, immutable"),
+        "thumbnail.jpg": ("image/jpeg", "public, max-age=604800"),
+        "manifest.json": ("application/json", "no-cache"),
+        "status.json": ("application/json", "no-cache"),
+    }
+    for key, headers in expected.items():
+        head = client.head_object(Bucket="headers", Key=f"out/{key}")
+        assert (head["ContentType"], head["CacheControl"]) == headers, key
+
+
+def test_a_second_source_switches_and_the_third_cleans_up(
+    s3: Server, run_worker: Run, small_clip: Path
+) -> None:
+    """The previous run stays for players in mid-video; the one before it goes."""
+    where = (
+        *("--destination", f"s3://academy/switch-{s3.name}"),
+        *("--s3-endpoint", s3.endpoint),
+    )
+    runs = [
+        run_worker("--source", small_clip, *where, "--ladder", rung).final["run"]
+        for rung in ("180", "144", "120")
+    ]
+    there = objects(s3.client(), f"switch-{s3.name}/")
+    assert {name.partition("/")[0] for name in there if "/" in name} == set(runs[1:])
+    assert runs[2].encode() in there["master.m3u8"]

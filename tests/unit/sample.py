@@ -1,0 +1,119 @@
+"""Values that several tests start from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from worker.job import Job, parse_job
+from worker.media import AudioStream, Media, Packets, VideoStream
+from worker.plan import Plan, make_plan
+from worker.segment import Segment
+
+
+def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
+    return Packets(
+        count=count,
+        start_s=start_s,
+        end_s=start_s + count / rate,
+        median_interval_s=1 / rate,
+        short_interval_s=1 / rate,
+        long_interval_s=1 / rate,
+    )
+
+
+VIDEO = VideoStream(
+    index=0,
+    codec="h264",
+    width=1920,
+    height=1080,
+    sample_aspect_ratio=Fraction(1),
+    rotation_deg=0,
+    nominal_rate=Fraction(30),
+    average_rate=Fraction(30),
+    pixel_format="yuv420p",
+    color_space="bt709",
+    color_transfer="bt709",
+    color_range="tv",
+    packets=packets(400, rate=30),
+)
+AUDIO = AudioStream(
+    index=1,
+    codec="aac",
+    channels=2,
+    sample_rate_hz=48_000,
+    language="ko",
+    packets=packets(625, rate=48_000 / 1024),
+)
+MEDIA = Media(
+    container="mov,mp4,m4a,3gp,3g2,mj2",
+    origin_s=Fraction(0),
+    promised_s=13.333,
+    video=VIDEO,
+    audio=AUDIO,
+)
+
+
+def video(**changes: Any) -> VideoStream:
+    return replace(VIDEO, **changes)
+
+
+def media(**changes: Any) -> Media:
+    return replace(MEDIA, **changes)
+
+
+def job(*arguments: str) -> Job:
+    return parse_job(["--source", "/in.mp4", "--destination", "/out", *arguments], {})
+
+
+def plan(*arguments: str, **changes: Any) -> Plan:
+    return make_plan(media(**changes), job(*arguments))
+
+
+def segment(rendition: str, index: int, **changes: Any) -> Segment:
+    values: dict[str, Any] = {
+        "rendition": rendition,
+        "index": index,
+        "bytes": 188_000,
+        "md5": f"md5-{rendition}-{index}",
+        "codec": "avc1.640028",
+        "frames": 180,
+        "start_ticks": index * 540_000,
+        "end_ticks": (index + 1) * 540_000,
+        "etag": f"etag-{rendition}-{index}",
+    }
+    return Segment(**(values | changes))
+
+
+def rung_segments(a_plan: Plan, name: str) -> tuple[Segment, ...]:
+    """All segments of a rung, as a good encode leaves them."""
+    grid = a_plan.grid
+    return tuple(
+        segment(
+            name,
+            k,
+            frames=grid.frames(k),
+            start_ticks=round(grid.start_s(k) * 90_000),
+            end_ticks=round(grid.start_s(k + 1) * 90_000),
+        )
+        for k in range(grid.segment_count)
+    )
+
+
+def sound_segments(a_plan: Plan) -> tuple[Segment, ...]:
+    """All segments of the sound: frames of 1,024 samples, the first one before zero."""
+    total = -(-round(a_plan.grid.duration_s * 48_000) // 1024) + 1
+    bounds = [*range(0, total, 282), total]
+    return tuple(
+        segment(
+            "audio",
+            k,
+            codec="mp4a.40.2",
+            frames=end - first,
+            start_ticks=(first - 1) * 1920,
+            end_ticks=(end - 1) * 1920,
+        )
+        for k, (first, end) in enumerate(pairwise(bounds))
+    )

@@ -1,0 +1,112 @@
+"""Playlists: RFC 8216 from measured segments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.sample import AUDIO, plan, rung_segments, segment, sound_segments
+from worker.playlist import (
+    measure_bit_rates,
+    render_master_playlist,
+    render_media_playlist,
+    segment_durations_s,
+    target_duration_s,
+)
+
+
+def test_media_playlist() -> None:
+    segments = [
+        segment("720p", 0),
+        segment("720p", 1, end_ticks=2 * 540_000 - 270_000),
+    ]
+    assert render_media_playlist(segments) == (
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXTINF:6.000000,\n00000.ts\n#EXTINF:3.000000,\n00001.ts\n#EXT-X-ENDLIST\n"
+    )
+
+
+def test_master_playlist_names_rungs_sound_and_an_audio_only_variant() -> None:
+    a_plan = plan()
+    renditions = {r.name: rung_segments(a_plan, r.name) for r in a_plan.rungs}
+    text = render_master_playlist(a_plan, "run", renditions | {"audio": sound_segments(a_plan)})
+    lines = text.splitlines()
+    assert lines[:3] == ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    assert lines[3] == (
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="ko",LANGUAGE="ko",DEFAULT=YES,'
+        'AUTOSELECT=YES,CHANNELS="2",URI="run/audio/index.m3u8"'
+    )
+    assert [line for line in lines if not line.startswith("#")] == [
+        *("run/1080p/index.m3u8", "run/720p/index.m3u8", "run/480p/index.m3u8"),
+        "run/audio/index.m3u8",
+    ]
+    top = lines[4]
+    assert 'CODECS="avc1.640028,mp4a.40.2",RESOLUTION=1920x1080,FRAME-RATE=30.000' in top
+    assert top.endswith('AUDIO="audio"')
+    assert "RESOLUTION" not in lines[-2]
+    assert 'CODECS="mp4a.40.2",AUDIO="audio"' in lines[-2]
+
+
+def test_without_sound_no_group_is_named() -> None:
+    a_plan = plan(audio=None)
+    renditions = {r.name: rung_segments(a_plan, r.name) for r in a_plan.rungs}
+    assert "audio" not in render_master_playlist(a_plan, "run", renditions).lower()
+
+
+def test_a_rung_that_was_not_made_is_not_listed() -> None:
+    a_plan = plan(audio=None)
+    text = render_master_playlist(a_plan, "run", {"480p": rung_segments(a_plan, "480p")})
+    assert text.count("#EXT-X-STREAM-INF") == 1
+
+
+def test_priming_before_zero_is_not_playing_time() -> None:
+    a_plan = plan()
+    segments = sound_segments(a_plan)
+    assert segments[0].start_ticks < 0
+    total = sum(segment_durations_s(segments))
+    assert abs(total - a_plan.grid.duration_s) <= Fraction(1024, 48_000)
+
+
+def test_peak_is_the_busiest_run_and_average_the_whole() -> None:
+    """A last crumb of a segment is no peak: runs shorter than half the target do not count."""
+    segments = [
+        segment("a", 0, bytes=600_000),
+        segment("a", 1, bytes=1_200_000),
+        segment("a", 2, bytes=90_000, end_ticks=2 * 540_000 + 9_000),
+    ]
+    rates = measure_bit_rates(segments)
+    assert rates.average_bps == -(-8 * 1_890_000 * 10 // 121)
+    # Segments 1 and 2 together last 6.1 s of at most 9: the crumb counts there.
+    assert rates.peak_bps == -(-8 * 1_290_000 * 10 // 61)
+
+
+@given(
+    ticks=st.lists(st.integers(9_000, 900_000), min_size=1, max_size=200),
+    sizes=st.integers(188, 10_000_000),
+)
+def test_durations_never_drift(ticks: list[int], sizes: int) -> None:
+    """The EXTINF sum stays within a microsecond of the truth, and no EXTINF exceeds the target."""
+    segments, at = [], 0
+    for k, length in enumerate(ticks):
+        segments.append(segment("a", k, bytes=sizes, start_ticks=at, end_ticks=at + length))
+        at += length
+    text = render_media_playlist(segments)
+    told = [Fraction(line[8:-1]) for line in text.splitlines() if line.startswith("#EXTINF")]
+    assert abs(sum(told) - Fraction(at, 90_000)) <= Fraction(1, 1_000_000)
+    target = target_duration_s(segments)
+    assert all(int(duration + Fraction(1, 2)) <= target for duration in told)
+    rates = measure_bit_rates(segments)
+    assert rates.peak_bps >= rates.average_bps > 0
+
+
+def test_language_comes_from_the_source_or_not_at_all() -> None:
+    a_plan = plan(audio=replace(AUDIO, language=None))
+    text = render_master_playlist(
+        a_plan, "run", {"1080p": rung_segments(a_plan, "1080p"), "audio": sound_segments(a_plan)}
+    )
+    assert "LANGUAGE" not in text
+    assert 'NAME="Audio"' in text
