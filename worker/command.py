@@ -39,7 +39,9 @@ _TAIL_TOLERANCE_S = Fraction(1, 2)
 
 THUMBNAIL_LONG_SIDE = 1280
 _HD_LINES = 720
-_SEEK_EARLY_S = 2
+
+# Beyond a whole GOP: leading pictures of an open one need the GOP before.
+_SEEK_MARGIN_S = 2
 
 # What ffprobe calls a matrix, and what every version's scale filter calls it.
 _MATRICES = {
@@ -185,11 +187,13 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     grid, video = plan.grid, plan.media.video
     start_s = grid.start_s(span.first)
     frames = grid.first_frame(span.end) - grid.first_frame(span.first)
-    # Seek early and keep all from the keyframe on: the picture that is on screen when the span
-    # starts may be seconds old, and -accurate_seek would drop it.
+    # MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
+    # All from there on is kept: the picture that is on screen when the span starts may be seconds
+    # old, and -accurate_seek would drop it.
     seek = {}
-    if start_s > _SEEK_EARLY_S:
-        seek = {"ss": _seconds(start_s - _SEEK_EARLY_S), "noaccurate_seek": None}
+    early_s = _SEEK_MARGIN_S + Fraction(video.packets.longest_gop_s or start_s)
+    if start_s > early_s:
+        seek = {"ss": _seconds(start_s - early_s), "noaccurate_seek": None}
     pictures = (
         _open_input(source, **seek)[str(video.index)]
         .filter("setpts", _from_origin(plan.media))

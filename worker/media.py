@@ -19,9 +19,10 @@ _PROMISING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"
 class Packets:
     """One stream's packets as the demuxer gives them, timed from the container's start.
 
-    `end_s` is where the last packet's content ends. `median_interval_s` and `short_interval_s`
-    (10th percentile) describe the distances of successive presentation times; None where the
-    packets carry no times (raw streams).
+    `end_s` is where the last packet's content ends. `median_interval_s`, `short_interval_s`
+    and `long_interval_s` (10th and 90th percentile) describe the distances of successive
+    presentation times, `longest_gop_s` those of keyframes. All are None where the packets carry no
+    times (raw streams).
     """
 
     count: int
@@ -30,6 +31,7 @@ class Packets:
     median_interval_s: float | None = None
     short_interval_s: float | None = None
     long_interval_s: float | None = None
+    longest_gop_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,20 +84,23 @@ class Media:
 
 @dataclass(slots=True)
 class PacketTally:
-    """Builds `Packets` one packet at a time; 8 bytes a packet."""
+    """Builds `Packets` one packet at a time; 8 bytes a packet, 16 a keyframe."""
 
     origin_s: float
     times_s: array[float] = field(default_factory=lambda: array("d"))
+    key_times_s: array[float] = field(default_factory=lambda: array("d"))
     count: int = 0
     end_s: float | None = None
 
-    def add(self, pts_s: float | None, duration_s: float | None) -> None:
+    def add(self, pts_s: float | None, duration_s: float | None, *, is_key: bool) -> None:
         """Count a packet that will be shown or heard."""
         self.count += 1
         if pts_s is None:
             return
         at_s = pts_s - self.origin_s
         self.times_s.append(at_s)
+        if is_key:
+            self.key_times_s.append(at_s)
         end_s = at_s + (duration_s or 0.0)
         self.end_s = end_s if self.end_s is None else max(self.end_s, end_s)
 
@@ -110,7 +115,14 @@ class PacketTally:
             median_interval_s=_percentile(steps, 0.5),
             short_interval_s=_percentile(steps, 0.1),
             long_interval_s=_percentile(steps, 0.9),
+            longest_gop_s=self._longest_gop_s(times),
         )
+
+    def _longest_gop_s(self, times: Sequence[float]) -> float | None:
+        if not times:
+            return None
+        bounds = [times[0], *sorted(self.key_times_s), times[-1]]
+        return max(b - a for a, b in pairwise(bounds))
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float | None:

@@ -105,7 +105,7 @@ def _count_packet(row: str, tallies: dict[str, PacketTally]) -> None:
     tally = tallies.get(index)
     # D: an edit list takes the packet's content out of the presentation.
     if tally is not None and "D" not in flags:
-        tally.add(_time(pts), _time(duration))
+        tally.add(_time(pts), _time(duration), is_key="K" in flags)
 
 
 def _time(text: str) -> float | None:

@@ -86,13 +86,16 @@ def _payload_start(data: bytes, at: int) -> int:
 
 
 def _elementary_stream(data: bytes) -> tuple[int, int]:
-    """Find the one stream through PAT and PMT (sections 2.4.4.3 and 2.4.4.8)."""
-    pat = _section(data, _PAT_PID)
+    """Find the one stream through PAT and PMT (sections 2.4.4.3 and 2.4.4.8).
+
+    They must come before it, so that a player can start with any segment (RFC 8216, 3.2).
+    """
+    _, pat = _section(data, _PAT_PID)
     programs = [pat[i : i + 4] for i in range(8, len(pat) - 4, 4)]
     pmt_pid = next((_number(p[2:4]) & 0x1FFF for p in programs if _number(p[:2])), None)
     if pmt_pid is None:
         raise MalformedSegmentError("its program association table names no program")
-    pmt = _section(data, pmt_pid)
+    pmt_at, pmt = _section(data, pmt_pid)
     at = 12 + (_number(pmt[10:12]) & 0xFFF)
     streams = []
     while at < len(pmt) - 4:
@@ -101,17 +104,20 @@ def _elementary_stream(data: bytes) -> tuple[int, int]:
     if len(streams) != 1 or streams[0][1] not in {_H264, _AAC_ADTS}:
         types = [hex(stream_type) for _, stream_type in streams]
         raise MalformedSegmentError(f"it holds stream types {types}, not one of H.264 or AAC")
-    return streams[0]
+    pid, stream_type = streams[0]
+    if any(_pid(data, at) == pid for at in range(0, pmt_at, PACKET_BYTES)):
+        raise MalformedSegmentError("its program map table does not come first")
+    return pid, stream_type
 
 
-def _section(data: bytes, pid: int) -> bytes:
-    """Return a table's first section; the ones FFmpeg writes fit into one packet."""
+def _section(data: bytes, pid: int) -> tuple[int, bytes]:
+    """Return a table's first section and where; the ones FFmpeg writes fit into one packet."""
     for at in range(0, len(data), PACKET_BYTES):
         if _pid(data, at) == pid and data[at + 1] & 0x40:
             start = _payload_start(data, at)
             start += 1 + data[start]
             length = 3 + (_number(data[start + 1 : start + 3]) & 0xFFF)
-            return data[start : start + length]
+            return at, data[start : start + length]
     raise MalformedSegmentError(f"it holds no table with PID {pid}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from itertools import chain, pairwise
 
 from worker.errors import VerificationError
@@ -77,7 +76,7 @@ def _audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
         yield f"the sound starts at {segments[0].start_ticks / CLOCK_HZ:.3f} s"
     behind = segments[-1].end_ticks - round(plan.grid.duration_s * CLOCK_HZ)
     if abs(behind) > frame_ticks:
-        yield f"the sound ends {Fraction(behind, CLOCK_HZ):+.3f} s from the picture's end"
+        yield f"the sound ends {behind / CLOCK_HZ:+.3f} s from the picture's end"
 
 
 def _store_faults(run: str, segment: Segment, listing: Mapping[str, StoredObject]) -> Iterator[str]:

@@ -21,6 +21,7 @@ def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
         median_interval_s=1 / rate,
         short_interval_s=1 / rate,
         long_interval_s=1 / rate,
+        longest_gop_s=1.0,
     )
 
 

@@ -1,0 +1,174 @@
+"""Memory and disk stay within bounds, however long the video and however slow the store."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import Ended, Run, Running, Start, ffmpeg, media, wait_for
+
+MEMORY_LIMIT_BYTES = 1_200_000_000
+DISK_LIMIT_BYTES = 200_000_000
+
+
+class Watch:
+    """Looks at the work folder ten times a second while the worker runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.most_bytes = 0
+        self.most_files = 0
+        self._folder = folder
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        while not self._stopped.wait(0.1):
+            sizes = []
+            for path in self._folder.rglob("*"):
+                try:
+                    sizes.append(path.stat().st_size if path.is_file() else 0)
+                except FileNotFoundError:
+                    continue
+            self.most_bytes = max(self.most_bytes, sum(sizes))
+            self.most_files = max(self.most_files, len(sizes))
+
+    def over(self, running: Running) -> Ended:
+        self._thread.start()
+        try:
+            return running.wait(900)
+        finally:
+            self._stopped.set()
+            self._thread.join()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["long_1080p_lowbitrate", "long_1080p_videoonly_lowbitrate"])
+def test_six_minutes_of_1080p_in_three_rungs(
+    name: str, start_worker: Start, tmp_path: Path
+) -> None:
+    """Under 1.2 GB of memory, worker and FFmpeg together, and under 200 MB of disk."""
+    source, out = media(f"normal/media__{name}.mp4"), tmp_path / "out"
+    watch = Watch(tmp_path / "work")
+    running = start_worker("--source", source, "--destination", out, "--preset", "veryfast")
+    ended = watch.over(running)
+    assert ended.status == 0, ended.stdout
+    assert ended.final["rungs"] == ["1080p", "720p", "480p"]
+    memory = ended.final["ffmpeg_peak_memory_bytes"] + ended.final["worker_peak_memory_bytes"]
+    print(
+        f"{name}: {memory / 1e6:.0f} MB of memory; {watch.most_bytes / 1e6:.1f} MB"
+        f" in {watch.most_files} files and folders on disk at most"
+    )
+    assert memory < MEMORY_LIMIT_BYTES
+    assert watch.most_bytes < DISK_LIMIT_BYTES
+    # 61 segments of each rendition were made, and a handful was there at any time.
+    assert watch.most_files < 40
+
+
+class SlowStore(ThreadingHTTPServer):
+    """Takes objects in, ever so slowly, and lists none."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _SlowHandler)
+        self.stored = 0
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _SlowHandler(BaseHTTPRequestHandler):
+    server: SlowStore
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith(".ts"):
+            time.sleep(3)
+            self.server.stored += 1
+        self._answer(200, b"", etag=f'"{len(body)}"')
+
+    def _answer(self, status: int, body: bytes, etag: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        if etag:
+            self.send_header("ETag", etag)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_a_slow_store_holds_the_encode_and_not_the_disk(
+    start_worker: Start, tmp_path: Path
+) -> None:
+    """FFmpeg is paused while much waits: it would fill the disk in seconds here."""
+    source = tmp_path / "noise.mkv"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=10,noise=alls=80:allf=t"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "30", tmp_path / "piece.mkv"),
+    )
+    ffmpeg("-stream_loop", "40", "-i", tmp_path / "piece.mkv", "-c", "copy", source)
+    store = SlowStore()
+    thread = threading.Thread(target=store.serve_forever)
+    thread.start()
+    try:
+        watch = Watch(tmp_path / "work")
+        running = start_worker(
+            *("--source", source, "--destination", "s3://bucket/out", "--upload-threads", 1),
+            *("--s3-endpoint", store.endpoint, "--preset", "ultrafast", "--segment", 1),
+            *("--time-limit", 45),
+        )
+        ended = watch.over(running)
+        assert ended.status == 124, ended.stdout
+        print(f"{store.stored} stored, {watch.most_bytes / 1e6:.1f} MB on disk at most")
+        assert store.stored >= 3
+        assert watch.most_bytes < 100_000_000
+    finally:
+        store.shutdown()
+        store.server_close()
+        thread.join()
+
+
+def test_the_plan_can_be_seen_before_anything_is_done(
+    run_worker: Run, small_clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ended = run_worker("--source", small_clip, "--destination", out, "--plan-only")
+    plan = json.loads(ended.stdout)
+    assert ended.status == 0
+    assert plan["grid"]["rate"] == "25"
+    assert [rung["name"] for rung in plan["rungs"]] == ["180p"]
+    assert plan["segment_count"] == 3
+    assert not out.exists()
+
+
+def test_status_json_tells_how_far_the_job_is(
+    start_worker: Start, long_clip: Path, tmp_path: Path
+) -> None:
+    """Step, percent and seconds left, moving, while it works."""
+    out = tmp_path / "out"
+    start_worker("--source", long_clip, "--destination", out, "--preset", "slow")
+    status = out / "status.json"
+
+    def told() -> dict[str, object]:
+        record: dict[str, object] = json.loads(status.read_text()) if status.exists() else {}
+        return record
+
+    wait_for(lambda: told().get("step") == "encode" and told().get("seconds_left"), what="a report")
+    first = told()
+    wait_for(lambda: told()["beat"] != first["beat"], what="the next report")
+    second = told()
+    assert second["percent"] >= first["percent"]  # type: ignore[operator]
+    assert 0 < float(str(second["percent"])) < 97
+    assert second["state"] == "running"

@@ -1,0 +1,131 @@
+"""Supervision, on real processes: nothing is waited for without end, nothing is left behind."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from worker.budget import Budget
+from worker.errors import BudgetSpentError, EncoderKilledError
+from worker.process import STDOUT, Ended, FailedError, Line, Processes
+
+
+def processes(folder: Path, *, limit_s: float = 60, stall_s: float = 30) -> Processes:
+    budget = Budget(time_limit_s=limit_s, clock=time.monotonic)
+    return Processes(budget=budget, folder=folder, stall_timeout_s=stall_s)
+
+
+def shell(running: Processes, script: str, name: str = "sh") -> None:
+    running.start(name, [STDOUT], lambda _: ["sh", "-c", script])
+
+
+def alive(pid: int) -> bool:
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().split()[2] != "Z"
+
+
+def test_lines_of_several_pipes_and_children_arrive_whole(tmp_path: Path) -> None:
+    with processes(tmp_path) as running:
+        running.start(
+            "two",
+            [STDOUT, "list"],
+            lambda fds: ["bash", "-c", f"echo out; echo row >&{fds['list']}; printf rest"],
+        )
+        shell(running, "echo other", name="one")
+        events = list(running.events())
+    lines = {(e.child, e.label, e.text) for e in events if isinstance(e, Line)}
+    assert lines == {
+        ("two", "stdout", "out"),
+        ("two", "stdout", "rest"),
+        ("two", "list", "row"),
+        ("one", "stdout", "other"),
+    }
+    assert {e.child for e in events if isinstance(e, Ended)} == {"one", "two"}
+
+
+def test_a_flood_on_stderr_neither_blocks_nor_grows(tmp_path: Path) -> None:
+    """ffmpeg-python's own run deadlocks here; a hundred thousand lines are kept as two hundred."""
+    with processes(tmp_path) as running:
+        shell(running, "yes 'x 0123456789 0123456789' | head -n 100000 >&2; echo end >&2")
+        (ended,) = list(running.events())
+    assert isinstance(ended, Ended)
+    assert len(ended.tail) == 200
+    assert ended.tail[-1] == "end"
+
+
+def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
+    with processes(tmp_path) as running:
+        shell(running, "head -c 5000000 /dev/zero | tr '\\0' x")
+        lines = [e.text for e in running.events() if isinstance(e, Line)]
+    assert sum(map(len, lines)) == 5_000_000
+    assert max(map(len, lines)) < 200_000
+
+
+def test_a_positive_status_comes_with_the_last_words(tmp_path: Path) -> None:
+    with processes(tmp_path) as running:
+        shell(running, "echo why >&2; exit 3")
+        with pytest.raises(FailedError, match="status 3: why") as raised:
+            list(running.events())
+    assert (raised.value.status, raised.value.tail) == (3, ("why",))
+
+
+def test_standing_still_is_noticed_and_talking_about_time_is_not_work(tmp_path: Path) -> None:
+    """FFmpeg goes on reporting its speed while it makes nothing."""
+    with processes(tmp_path, stall_s=1.5) as running:
+        shell(running, "while :; do echo frame=7; echo speed=$(date +%N)x; sleep 0.1; done")
+        started_s = time.monotonic()
+        with pytest.raises(EncoderKilledError, match=r"no progress for 1\.5 s"):
+            list(running.events())
+    assert time.monotonic() - started_s < 20
+
+
+def test_work_that_goes_on_is_no_stall(tmp_path: Path) -> None:
+    with processes(tmp_path, stall_s=1.5) as running:
+        shell(running, "for i in 1 2 3 4 5 6; do echo frame=$i; sleep 0.5; done")
+        assert [e for e in running.events() if isinstance(e, Ended)]
+
+
+def test_a_pause_is_no_stall(tmp_path: Path) -> None:
+    with processes(tmp_path, stall_s=1) as running:
+        shell(running, "for i in 1 2 3; do echo frame=$i; sleep 0.2; done")
+        events = running.events()
+        next(events)
+        running.pause()
+        resumed_s = time.monotonic() + 2.5
+        running._on_tick = lambda: running.resume() if time.monotonic() > resumed_s else None
+        assert [e for e in events if isinstance(e, Ended)]
+
+
+def test_the_wall_ends_everything_below_it(tmp_path: Path) -> None:
+    """Grandchildren too: the whole group goes."""
+    with processes(tmp_path, limit_s=2) as running:
+        shell(running, "sleep 1000 & echo $!; wait")
+        events = running.events()
+        first = next(events)
+        assert isinstance(first, Line)
+        grandchild = int(first.text)
+        assert alive(grandchild)
+        with pytest.raises(BudgetSpentError):
+            list(events)
+    deadline = time.monotonic() + 10
+    while alive(grandchild):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_child_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with processes(tmp_path) as running:
+        shell(running, "env")
+        names = {e.text.partition("=")[0] for e in running.events() if isinstance(e, Line)}
+    assert "PATH" in names
+    assert not [name for name in names if name.startswith("AWS")]
+
+
+def test_a_killed_child_is_named_with_its_signal_and_memory(tmp_path: Path) -> None:
+    with processes(tmp_path) as running:
+        shell(running, "sleep 1; kill -9 $$")
+        with pytest.raises(EncoderKilledError, match=r"SIGKILL at a peak of \d+ MiB"):
+            list(running.events())

@@ -1,0 +1,81 @@
+"""The worker reads each segment before it is uploaded: whole ones pass, damaged ones do not."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.functional.conftest import FFMPEG, FFPROBE, Run
+from worker.budget import Budget
+from worker.errors import VerificationError
+from worker.job import parse_job
+from worker.plan import Plan, make_plan
+from worker.probe import probe
+from worker.process import Tools
+from worker.segment import measure_segment
+from worker.transport_stream import MalformedSegmentError, read_segment
+
+
+@pytest.fixture(scope="module")
+def plan(small_clip: Path) -> Plan:
+    budget = Budget(time_limit_s=600, clock=time.monotonic)
+    media = probe(small_clip, Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget))
+    return make_plan(media, parse_job(["--source", "/in", "--destination", "/out"], {}))
+
+
+@pytest.fixture
+def published(run_worker: Run, small_clip: Path, tmp_path: Path) -> Path:
+    ended = run_worker("--source", small_clip, "--destination", tmp_path / "out")
+    assert ended.status == 0
+    return tmp_path / "out" / str(ended.final["run"])
+
+
+@pytest.mark.ffmpeg
+def test_damaged_segments_are_noticed(plan: Plan, published: Path) -> None:
+    """Cut, with a packet missing, out of place, or of another rendition."""
+    first = (published / "180p" / "00000.ts").read_bytes()
+    second = (published / "180p" / "00001.ts").read_bytes()
+    sound = (published / "audio" / "00000.ts").read_bytes()
+    assert measure_segment(plan, "180p", 0, first).frames == 150
+    assert measure_segment(plan, "180p", 1, second).start_ticks == 6 * 90_000
+    damaged = {
+        "cut in a packet": (0, first[:-100]),
+        "a packet missing": (0, first[: 188 * 40] + first[188 * 41 :]),
+        "at another place": (1, first),
+        "no head": (0, first[188 * 3 :]),
+        "empty": (0, b""),
+        "beyond the end": (9, second),
+        "twice": (0, first + second),
+    }
+    for what, (index, data) in damaged.items():
+        print(what)
+        with pytest.raises(VerificationError, match=rf"segment {index} of 180p"):
+            measure_segment(plan, "180p", index, data)
+    cut_sound = sound[: 188 * (len(sound) // 188 // 2)]
+    assert measure_segment(plan, "audio", 0, sound).frames > 200
+    with pytest.raises(VerificationError):
+        measure_segment(plan, "audio", 0, cut_sound)
+
+
+@pytest.mark.ffmpeg
+def test_a_reading_never_fails_in_another_way(published: Path) -> None:
+    """Whatever the bytes: a reading, or MalformedSegmentError."""
+    good = (published / "180p" / "00002.ts").read_bytes()
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        at=st.integers(0, len(good) - 1),
+        length=st.integers(0, 400),
+        noise=st.binary(max_size=400),
+    )
+    def read(at: int, length: int, noise: bytes) -> None:
+        try:
+            read_segment(good[:at] + noise + good[at + length :])
+        except MalformedSegmentError:
+            return
+
+    read()

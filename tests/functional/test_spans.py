@@ -1,0 +1,116 @@
+"""A span of the timeline is what the whole would have been there, picture for picture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, media
+from worker.budget import Budget
+from worker.command import encode_video
+from worker.job import parse_job
+from worker.media import Media
+from worker.plan import Plan, Span, make_plan
+from worker.probe import probe
+from worker.process import Tools
+from worker.segment import measure_segment
+
+
+def read(path: Path) -> Media:
+    budget = Budget(time_limit_s=600, clock=time.monotonic)
+    return probe(path, Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget))
+
+
+def make(path: Path, *arguments: str) -> Plan:
+    return make_plan(
+        read(path), parse_job(["--source", str(path), "--destination", "/out", *arguments], {})
+    )
+
+
+def pictures(plan: Plan, span: Span, source: Path, folder: Path) -> list[str]:
+    """MD5 of each picture that the span's filter graph hands to the first rung's encoder."""
+    pipes = dict.fromkeys([*(rung.name for rung in plan.rungs), "progress"], 1)
+    argv = encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)
+    graph = argv[: argv.index("-map") + 2]
+    only_first = replace(plan, rungs=plan.rungs[:1])
+    if len(plan.rungs) > 1:
+        return pictures(only_first, span, source, folder)
+    options = ["-copyts", "-nostdin", "-loglevel", "error", "-fps_mode", "passthrough"]
+    answer = subprocess.run(
+        [*graph, *options, "-f", "framemd5", "-"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+    )
+    return [row.split(",")[-1].strip() for row in answer.stdout.splitlines() if row[0] != "#"]
+
+
+def open_gop_with_b_frames(folder: Path) -> Path:
+    """VFR, open GOP, B-pyramid, MPEG-TS from 1.4 s on: what seeking has most trouble with."""
+    path = folder / "hard.ts"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30:duration=30"),
+        *("-vf", "select='not(eq(mod(n,7),3))'", "-fps_mode", "vfr", "-c:v", "libx264"),
+        *("-x264-params", "open-gop=1:keyint=75:bframes=5:b-pyramid=normal", path),
+    )
+    return path
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(
+    "name", ["generated", "normal/ExoPlayer__video_big_buck_bunny.mp4", "lecture/opencast__av.mov"]
+)
+def test_spans_are_bit_identical_to_the_whole(name: str, tmp_path: Path) -> None:
+    source = open_gop_with_b_frames(tmp_path) if name == "generated" else media(name)
+    plan = make(source, "--segment", "2", "--ladder", "1080")
+    grid = plan.grid
+    whole = pictures(
+        plan, Span(first=0, end=grid.segment_count, preset="ultrafast"), source, tmp_path
+    )
+    assert len(whole) == grid.total_frames
+    for first in range(1, grid.segment_count):
+        span = Span(first=first, end=first + 1, preset="ultrafast")
+        start, end = grid.first_frame(first), grid.first_frame(first + 1)
+        assert pictures(plan, span, source, tmp_path) == whole[start:end], f"span {first}"
+
+
+@pytest.mark.ffmpeg
+def test_segments_of_two_spans_and_presets_lie_on_one_grid(tmp_path: Path) -> None:
+    """The worker's own reading of each segment agrees with the grid, across the joint."""
+    source = open_gop_with_b_frames(tmp_path)
+    plan = make(source, "--ladder", "90")
+    (tmp_path / "90p").mkdir()
+    for span in (Span(first=0, end=2, preset="medium"), Span(first=2, end=5, preset="veryfast")):
+        encode(plan, span, source, tmp_path)
+    for index in range(plan.grid.segment_count):
+        data = (tmp_path / "90p" / f"{index:05d}.ts").read_bytes()
+        segment = measure_segment(plan, "90p", index, data)
+        assert segment.frames == plan.grid.frames(index)
+
+
+def encode(plan: Plan, span: Span, source: Path, folder: Path) -> None:
+    reading, writing = os.pipe()
+
+    def build(pipes: Mapping[str, int]) -> list[str]:
+        return encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)
+
+    try:
+        subprocess.run(
+            build({"90p": writing}),
+            check=True,
+            capture_output=True,
+            timeout=120,
+            cwd=folder,
+            pass_fds=[writing],
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -1,0 +1,154 @@
+"""Argument lists, compared as lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.unit.sample import AUDIO, VIDEO, packets, plan
+from worker.command import encode_audio, encode_video, pick_thumbnail, show_packets
+from worker.plan import AudioPlan, Span
+
+SOURCE = Path("/data/-a %d:'b'.mp4")
+FDS = {"1080p": 5, "720p": 6, "480p": 7, "audio": 8, "progress": 9}
+
+
+ONE_RUNG_GRAPH = (
+    "[0:0]setpts=round(PTS-0.000000/TB)[s0];[s0]fps=30:start_time=0.000000[s1];"
+    "[s1]tpad=stop=15:stop_mode=clone[s2];[s2]trim=end_frame=400[s3];"
+    "[s3]setpts=PTS-STARTPTS[s4];[s4]split=1[s5];"
+    "[s5]scale=854:480:in_color_matrix=bt709:out_color_matrix=bt709:out_range=tv[s6];"
+    "[s6]format=yuv420p[s7];[s7]setsar=1[s8];"
+    "[s8]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s9]"
+)
+
+
+def after(argv: list[str], option: str) -> list[str]:
+    return [argv[i + 1] for i, word in enumerate(argv[:-1]) if word == option]
+
+
+def video_argv(span: Span | None = None, **changes: object) -> list[str]:
+    a_plan = plan(**changes)
+    whole = Span(first=0, end=a_plan.grid.segment_count, preset="faster")
+    return encode_video(a_plan, span or whole, SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+
+
+def test_one_rung_in_full() -> None:
+    a_plan = plan("--ladder", "480", audio=None)
+    span = Span(first=0, end=3, preset="faster")
+    argv = encode_video(
+        a_plan, span, Path("/in.mp4"), ffmpeg_path="ffmpeg", pipes={"480p": 5, "progress": 6}
+    )
+    assert argv == [
+        "ffmpeg",
+        *("-format_whitelist", after(argv, "-format_whitelist")[0]),
+        *("-protocol_whitelist", "file", "-i", "file:/in.mp4"),
+        "-filter_complex",
+        ONE_RUNG_GRAPH,
+        *("-map", "[s9]", "-f", "segment", "-avoid_negative_ts", "disabled", "-bufsize", "3198000"),
+        *("-crf", "22", "-force_key_frames", "expr:eq(mod(n,180),0)", "-fps_mode", "passthrough"),
+        *("-g", "180", "-initial_offset", "10.000000", "-map_chapters", "-1"),
+        *("-map_metadata", "-1", "-maxrate", "1599000", "-muxdelay", "0", "-muxpreload", "0"),
+        *("-preset", "faster", "-profile:v", "high", "-segment_format", "mpegts"),
+        *("-segment_format_options", "mpegts_copyts=1", "-segment_list", "pipe:5"),
+        *("-segment_list_type", "csv", "-segment_start_number", "0"),
+        *("-segment_time", "6.000000", "-segment_time_delta", "0.016667"),
+        *("-vcodec", "libx264", "480p/%05d.ts"),
+        *("-hide_banner", "-nostdin", "-nostats", "-y", "-copyts"),
+        *("-loglevel", "level+verbose", "-progress", "pipe:6"),
+    ]
+
+
+def test_every_rung_is_decoded_once_and_lists_on_its_own_pipe() -> None:
+    argv = video_argv()
+    assert argv.count("-i") == 1
+    assert after(argv, "-segment_list") == ["pipe:5", "pipe:6", "pipe:7"]
+    assert "split=3" in after(argv, "-filter_complex")[0]
+
+
+def test_a_later_span_seeks_early_and_offsets_its_segments() -> None:
+    argv = video_argv(Span(first=1, end=2, preset="veryfast"))
+    graph = after(argv, "-filter_complex")[0]
+    assert "-noaccurate_seek" in argv
+    assert after(argv, "-ss") == ["3.000000"], "a GOP of one second, and two"
+    assert "fps=30:start_time=6.000000" in graph
+    assert "trim=end_frame=180" in graph
+    assert "tpad" not in graph, "only the last span may hold its last picture"
+    assert after(argv, "-initial_offset") == ["16.000000"] * 3
+    assert after(argv, "-segment_start_number") == ["1"] * 3
+    assert after(argv, "-preset") == ["veryfast"] * 3
+
+
+def test_a_late_start_of_the_container_is_the_timelines_zero() -> None:
+    graph = after(video_argv(origin_s=Fraction(1601, 200_000)), "-filter_complex")[0]
+    assert "setpts=round(PTS-0.008005/TB)" in graph
+
+
+def test_the_last_picture_is_held_for_the_sounds_sake_but_not_without_end() -> None:
+    """Sound of 13.33 s, pictures for 10: 100 frames more, and half a second of tolerance."""
+    short = replace(VIDEO, packets=packets(300, rate=30))
+    assert "tpad=stop=115:" in after(video_argv(video=short), "-filter_complex")[0]
+
+
+@pytest.mark.parametrize(
+    ("height", "space", "expected"),
+    [
+        (1080, None, "bt709"), (480, None, "smpte170m"), (1080, "smpte170m", "smpte170m"),
+        (480, "bt470bg", "bt470"), (2160, "bt2020nc", "bt2020"), (480, "gbr", "smpte170m"),
+        (480, "bt709", "bt709"), (720, "ictcp", "bt709"),
+    ],
+)  # fmt: skip
+def test_the_matrix_is_the_tagged_one_or_that_of_the_size(
+    height: int, space: str | None, expected: str
+) -> None:
+    source = replace(VIDEO, width=height * 16 // 9, height=height, color_space=space)
+    graph = after(video_argv(video=source), "-filter_complex")[0]
+    assert f"in_color_matrix={expected}:out_color_matrix=bt709" in graph
+
+
+def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:
+    argv = encode_audio(plan(), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+    (graph,) = after(argv, "-filter_complex")
+    assert graph == (
+        "[0:1]asetpts=round(PTS-0.000000/TB)[s0];"
+        "[s0]aresample=48000:async=1:first_pts=0:min_hard_comp=0.02[s1];"
+        "[s1]aformat=channel_layouts=stereo:sample_fmts=fltp[s2];[s2]apad[s3];"
+        "[s3]atrim=end=13.333333[s4]"
+    )
+    assert after(argv, "-segment_list") == ["pipe:8"]
+    assert after(argv, "-b:a") == ["128000"]
+
+
+def test_a_source_without_sound_has_no_audio_command() -> None:
+    with pytest.raises(ValueError, match="no audio"):
+        encode_audio(plan(audio=None), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+
+
+def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
+    a_plan = plan()
+    commands = [
+        video_argv(),
+        encode_audio(a_plan, AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
+        pick_thumbnail(a_plan, SOURCE, ffmpeg_path="ffmpeg", at_s=1, output="t.jpg", stats_fd=3),
+        show_packets(SOURCE, ffprobe_path="ffprobe"),
+    ]
+    for argv in commands:
+        assert f"file:{SOURCE}" in argv
+        assert after(argv, "-protocol_whitelist") == ["file"]
+        (demuxers,) = after(argv, "-format_whitelist")
+        assert {"hls", "concat", "sdp", "image2", "dash"}.isdisjoint(demuxers.split(","))
+        assert argv.index("-protocol_whitelist") < argv.index(f"file:{SOURCE}")
+
+
+def test_the_second_track_may_be_the_chosen_one() -> None:
+    argv = encode_audio(
+        plan(audio=replace(AUDIO, index=3)),
+        AudioPlan(),
+        SOURCE,
+        ffmpeg_path="ffmpeg",
+        pipes=FDS,
+    )
+    assert "[0:3]asetpts" in after(argv, "-filter_complex")[0]

@@ -1,0 +1,131 @@
+"""Parameters: one table, two ways in, every fault told at once, no secret echoed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from worker.errors import BadParametersError
+from worker.job import Job, build_parser, option_name, parse_job, variable_name
+from worker.location import HttpsLocation, LocalLocation, S3Location, parse_location
+
+GOOD = ["--source", "s3://bucket/in.mp4", "--destination", "s3://bucket/out"]
+
+
+def fault(arguments: list[str], environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(BadParametersError) as raised:
+        parse_job(arguments, environment or {})
+    return str(raised.value)
+
+
+def test_every_field_is_an_option_and_a_variable() -> None:
+    shown = build_parser().format_help()
+    for field in Job.model_fields:
+        assert option_name(field) in shown
+        assert variable_name(field).startswith("WORKER_")
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    environment = {"WORKER_LADDER": "480", "WORKER_TIME_LIMIT": "60", "WORKER_PLAN_ONLY": "true"}
+    job = parse_job([*GOOD, "--ladder", "720,360"], environment)
+    assert (job.ladder, job.time_limit_s, job.plan_only) == ((720, 360), 60, True)
+
+
+def test_an_empty_value_counts_as_not_given() -> None:
+    """Batch cannot leave a parameter out, only pass an empty one."""
+    job = parse_job([*GOOD, "--ladder", "", "--s3-endpoint="], {"WORKER_PRESET": ""})
+    assert (job.ladder, job.s3_endpoint, job.preset) == ((1080, 720, 480), None, "auto")
+
+
+def test_batch_names_the_job() -> None:
+    assert parse_job(GOOD, {"AWS_BATCH_JOB_ID": "abc-123:4"}).job_id == "abc-123:4"
+    assert parse_job([*GOOD, "--job-id", "mine"], {"AWS_BATCH_JOB_ID": "abc"}).job_id == "mine"
+    assert parse_job(GOOD, {}).job_id != parse_job(GOOD, {}).job_id
+
+
+def test_all_faults_are_told_together() -> None:
+    told = fault(
+        ["--destination", "ftp://x/y", "--ladder", "x", "--segment", "0", "--preset", "no"]
+    )
+    for name in ("--source", "--destination", "--ladder", "--segment", "--preset"):
+        assert f"{name}: " in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--source", "Ref::source"], "Batch left 'Ref::source' unfilled"),
+        (["--ladder", "0"], "--ladder"),
+        (["--ladder", ",".join(["480"] * 9)], "--ladder"),
+        (["--time-limit", "inf"], "--time-limit"),
+        (["--time-limit", "nan"], "--time-limit"),
+        (["--source", "s3://bucket/"], "names a bucket but no object"),
+        (["--destination", "s3://bucket"], "names a bucket but no prefix"),
+        (["--destination", "https://host/x"], "cannot be an https URL"),
+        (["--destination", str(Path(__file__))], "is a file"),
+        (["--job-id", "a b"], "--job-id"),
+        (["--source", "x" * 5000], "longer than 4096"),
+        (["--surce", "x"], "unknown arguments: --surce"),
+        (["--source"], "expected one argument"),
+    ],
+)
+def test_a_fault_says_what_is_wrong(arguments: list[str], word: str) -> None:
+    assert word in fault([*GOOD, *arguments])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--source", "https:///nohost?X-Amz-Signature=SECRET"],
+        ["https://host/path?X-Amz-Signature=SECRET"],
+        ["--destination", "https://host/path?X-Amz-Signature=SECRET"],
+        ["--preset", "SECRET"],
+        ["--wrong=SECRET"],
+    ],
+)
+def test_a_fault_never_echoes_a_value(arguments: list[str]) -> None:
+    assert "SECRET" not in fault([*GOOD, *arguments])
+
+
+def test_a_job_is_frozen() -> None:
+    with pytest.raises(ValidationError):
+        parse_job(GOOD, {}).preset = "slow"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://bucket/a/b.mp4", S3Location(bucket="bucket", key="a/b.mp4")),
+        ("s3://bucket/강의 1%d.mp4", S3Location(bucket="bucket", key="강의 1%d.mp4")),
+        ("S3://bucket/out/", S3Location(bucket="bucket", key="out")),
+        ("/data/in.mp4", LocalLocation(path=Path("/data/in.mp4"))),
+        ("-dash.mp4", LocalLocation(path=Path.cwd() / "-dash.mp4")),
+        ("https://h/p?q=1", HttpsLocation(url="https://h/p?q=1")),
+    ],
+)
+def test_locations(text: str, expected: object) -> None:
+    assert parse_location(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://h/p",
+        "s3://B/k",
+        "s3:///k",
+        "https://",
+        "file:///x",
+        "a\x00b",
+        "s3://bucket/" + "k" * 1025,
+    ],
+)
+def test_what_is_no_location(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_location(text)
+
+
+def test_a_presigned_query_is_never_shown() -> None:
+    location = parse_location("https://user:pw@h:8443/a/b.mp4?X-Amz-Signature=SECRET")
+    assert str(location) == "https://h:8443/a/b.mp4?…"

@@ -1,0 +1,113 @@
+"""Publishing: the order of writes, and what a reader of the store sees at every moment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.fakes import RecordingStore
+from tests.unit.sample import plan, rung_segments, sound_segments
+from worker.errors import StorageUnavailableError, TakenError
+from worker.publish import Origin, delete_outdated, is_published, publish, read_manifest
+
+PLAN = plan()
+RENDITIONS = {r.name: rung_segments(PLAN, r.name) for r in PLAN.rungs} | {
+    "audio": sound_segments(PLAN)
+}
+ORIGIN = Origin(
+    request="request-1",
+    identity="file 1 abc",
+    source="/in.mp4",
+    job_id="job",
+    published_at="2026-01-01T00:00:00+00:00",
+    worker_version="0",
+    ffmpeg_version="7.1",
+)
+
+
+def allowed() -> None:
+    """The destination is still ours."""
+
+
+def publish_to(store: RecordingStore, run: str = "run", **changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "thumbnail": b"jpeg",
+        "origin": ORIGIN,
+        "store": store,
+        "previous": None,
+        "confirm": allowed,
+    } | changes
+    for name, segments in RENDITIONS.items():
+        for segment in segments:
+            store.objects[f"{run}/{name}/{segment.index:05d}.ts"] = b"ts"
+    return publish(PLAN, run, RENDITIONS, **values)
+
+
+def test_the_master_playlist_comes_after_all_that_it_names() -> None:
+    store = RecordingStore()
+    publish_to(store)
+    assert store.puts == [
+        *(f"run/{name}/index.m3u8" for name in ("1080p", "720p", "480p", "audio")),
+        *("thumbnail.jpg", "master.m3u8", "manifest.json"),
+    ]
+
+
+@pytest.mark.parametrize("failing", range(7))
+def test_any_write_may_fail_and_nothing_is_half_published(failing: int) -> None:
+    """Before the master playlist nothing has changed; after it everything is there."""
+    store = RecordingStore()
+    store.failure, store.fails_at_put = StorageUnavailableError("gone"), failing
+    with pytest.raises(StorageUnavailableError):
+        publish_to(store)
+    if "master.m3u8" in store.objects:
+        named = store.objects["master.m3u8"].decode().splitlines()
+        assert all(line in store.objects for line in named if line and line[0] != "#")
+        assert "thumbnail.jpg" in store.objects
+
+
+def test_a_job_that_lost_its_destination_does_not_commit() -> None:
+    def lost() -> None:
+        raise TakenError("another job has it")
+
+    store = RecordingStore()
+    with pytest.raises(TakenError):
+        publish_to(store, confirm=lost)
+    assert "master.m3u8" not in store.objects
+
+
+def test_published_is_seen_by_its_request_and_its_objects() -> None:
+    store = RecordingStore()
+    manifest = publish_to(store)
+    assert read_manifest(store) == json.loads(json.dumps(manifest))
+    assert is_published(store, manifest, "request-1")
+    assert not is_published(store, manifest, "request-2")
+    assert not is_published(store, None, "request-1")
+    del store.objects["run/480p/00001.ts"]
+    assert not is_published(store, manifest, "request-1")
+
+
+@pytest.mark.parametrize("lost", ["master.m3u8", "thumbnail.jpg"])
+def test_published_without_its_face_is_not_published(lost: str) -> None:
+    store = RecordingStore()
+    manifest = publish_to(store)
+    del store.objects[lost]
+    assert not is_published(store, manifest, "request-1")
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"])
+def test_an_unreadable_manifest_is_none(text: bytes) -> None:
+    store = RecordingStore()
+    store.objects["manifest.json"] = text
+    assert read_manifest(store) is None
+
+
+def test_the_run_before_the_previous_one_goes() -> None:
+    store = RecordingStore()
+    manifest: dict[str, Any] | None = None
+    for run in ("a", "b", "c", "b"):
+        previous, manifest = manifest, publish_to(store, run, previous=manifest)
+        delete_outdated(store, manifest, previous)
+    left = {key.partition("/")[0] for key in store.objects if "/" in key}
+    assert left == {"b", "c"}
