@@ -96,7 +96,7 @@ def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
     except Exception as error:  # the one place where each error gets its outcome
         outcome = outcome_of(error)
         if not isinstance(error, WorkerError):
-            log.exception("bug")
+            log.exception("internal_error")
     if status is not None:
         status.end(outcome)
     facts.note(worker_peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
