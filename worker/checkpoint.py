@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
 from worker.segment import Segment
 from worker.store.base import Store
@@ -17,14 +19,16 @@ _SCHEMA = 1
 class Checkpoint:
     """The segments of one run that the store has confirmed; filled by many threads.
 
-    `save` writes it beside the segments, so that a later job can go on from there.
+    `save` writes it beside the segments, with the plan as plain data, so that a later job can go on
+    from there and a reader sees what was meant.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, plan: Mapping[str, Any]) -> None:
         self.run = run
+        self._plan = plan
         self._segments: dict[tuple[str, int], Segment] = {}
         self._lock = threading.Lock()
-        self._saved = 0
+        self._saved: int | None = None
 
     def add(self, segment: Segment) -> None:
         """Record a segment that is in the store."""
@@ -55,6 +59,7 @@ class Checkpoint:
         record = {
             "schema": _SCHEMA,
             "run": self.run,
+            "plan": self._plan,
             "segments": [asdict(segment) for segment in segments],
         }
         store.put(

@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 from worker.job import Job
 
@@ -92,10 +92,17 @@ def stream_name(job: Job) -> str:
     return job.job_id.replace(":", "/")
 
 
+def _for_a_person(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Leave out what fills a terminal: the plan in full, the job's id, the date."""
+    moment = str(event.pop("timestamp", ""))
+    kept = {key: value for key, value in event.items() if key not in {"plan", "job_id"}}
+    return {"timestamp": moment.partition("T")[2][:8], **kept}
+
+
 def _formatter(*, human: bool, colors: bool) -> logging.Formatter:
     renderer: list[Processor]
     if human:
-        renderer = [structlog.dev.ConsoleRenderer(colors=colors)]
+        renderer = [_for_a_person, structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)]
     else:
         renderer = [
             structlog.processors.format_exc_info,

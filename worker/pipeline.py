@@ -127,11 +127,15 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         plan = make_plan(media, job)
         run = run_name(identity, plan)
         work.status.update(run=run)
-        log.info("planned", run=run, plan=describe(plan))
-        rungs = [rung.name for rung in plan.rungs]
-        facts.note(run=run, duration_s=float(plan.grid.duration_s), rungs=rungs)
+        summary = {
+            "run": run,
+            "duration_s": round(float(plan.grid.duration_s), 3),
+            "rungs": [rung.name for rung in plan.rungs],
+        }
+        log.info("planned", **summary, rate=str(plan.grid.rate), plan=describe(plan))
+        facts.note(**summary)
 
-        checkpoint = Checkpoint(run)
+        checkpoint = Checkpoint(run, describe(plan))
         report = _encode(work, plan, path, folder, checkpoint)
         work.reporter.begin(Step.VERIFY)
         renditions = checkpoint.renditions()
@@ -184,6 +188,7 @@ def _encode(
             checkpoint.save(work.store)
             saved_s = tools.budget.elapsed_s
 
+    checkpoint.save(work.store)
     encoder = Encoder(
         plan,
         path,
