@@ -1,4 +1,4 @@
-"""FFmpeg and ffprobe argument lists, built from a plan. Pure: nothing is started here.
+"""FFmpeg argument lists, built from a plan. Pure: nothing is started here.
 
 Built with ffmpeg-python, whose `compile()` sorts options by name; the flags that need a reason have
 it beside them.
@@ -13,9 +13,11 @@ from typing import Any, cast
 
 import ffmpeg
 
+from worker.inputs import open_input
 from worker.ladder import Rung
 from worker.media import Media, VideoStream
 from worker.plan import AUDIO, AudioPlan, Plan, Span
+from worker.transport_stream import CLOCK_HZ
 
 PROGRESS = "progress"
 SEGMENT_SUFFIX = ".ts"
@@ -24,14 +26,6 @@ _SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 # The timeline's t=0 in the segments, so that neither the times of B-frames (which decode before
 # they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
 START_OFFSET_S = 10
-
-# Containers that an upload may be. A playlist, concat script, SDP or image sequence is none of
-# them: those make FFmpeg open whatever they name.
-_DEMUXERS = (
-    "aac,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,wtv,yuv4mpegpipe"
-)
-_INPUT_GUARD = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 
 # A last picture that cannot be decoded is common in cut recordings; the one before stays on
 # screen for this long at most. More missing than that is a truncated file.
@@ -84,7 +78,7 @@ def encode_audio(
     if plan.media.audio is None:
         raise ValueError("the plan's source has no audio")
     sound = (
-        _open_input(source)[str(plan.media.audio.index)]
+        open_input(source)[str(plan.media.audio.index)]
         .filter("asetpts", _from_origin(plan.media))
         # async=1 fills gaps and trims overlaps, first_pts=0 a late start, so that sound keeps its
         # place to within 20 ms; without them it creeps towards the start at every gap.
@@ -117,7 +111,7 @@ def pick_thumbnail(
     """
     top = plan.rungs[0]
     scale = min(1.0, THUMBNAIL_LONG_SIDE / max(top.width, top.height))
-    picture = _open_input(source, ss=f"{at_s:.3f}")[str(plan.media.video.index)]
+    picture = open_input(source, ss=f"{at_s:.3f}")[str(plan.media.video.index)]
     picture = (
         # Rounded up, a clip of a few frames still gives one.
         picture.filter("fps", "5", round="up")
@@ -144,35 +138,6 @@ def pick_thumbnail(
     return _compile([still], ffmpeg_path, {})
 
 
-def show_streams(source: Path, *, ffprobe_path: str) -> list[str]:
-    """Build the ffprobe that describes container and streams as JSON."""
-    return [
-        *_ffprobe(ffprobe_path),
-        *("-show_format", "-show_streams", "-print_format", "json"),
-        f"file:{source}",
-    ]
-
-
-def show_packets(source: Path, *, ffprobe_path: str) -> list[str]:
-    """Build the ffprobe that reads every packet: `stream,pts,duration,flags` as CSV."""
-    return [
-        *_ffprobe(ffprobe_path),
-        *("-show_entries", "packet=stream_index,pts_time,duration_time,flags"),
-        *("-print_format", "csv=print_section=0:escape=none"),
-        f"file:{source}",
-    ]
-
-
-def _ffprobe(path: str) -> list[str]:
-    guard = [word for name, value in _INPUT_GUARD.items() for word in (f"-{name}", value)]
-    return [path, "-hide_banner", "-loglevel", "error", *guard]
-
-
-def _open_input(source: Path, **options: Any) -> Any:
-    # `file:` and an absolute path: a name with a dash, a colon or a percent sign stays a name.
-    return ffmpeg.input(f"file:{source}", **_INPUT_GUARD, **options)
-
-
 def _from_origin(media: Media) -> str:
     """Put t=0 at the container's start. -copyts keeps FFmpeg from choosing it by itself.
 
@@ -195,7 +160,7 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     if start_s > early_s:
         seek = {"ss": _seconds(start_s - early_s), "noaccurate_seek": None}
     pictures = (
-        _open_input(source, **seek)[str(video.index)]
+        open_input(source, **seek)[str(video.index)]
         .filter("setpts", _from_origin(plan.media))
         .filter("fps", str(grid.rate), start_time=_seconds(start_s))
     )
@@ -246,7 +211,16 @@ def _matrix_options(video: VideoStream, *, out_range: str) -> dict[str, str]:
 
 
 def _x264_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
+    frame_ticks = float(CLOCK_HZ / plan.grid.rate)
+    # B-frames make the first frame decode some frames before it shows, and hls.js takes that for
+    # t=0 and finds a hole of as many frames. So the first frames' decoding times are squeezed in
+    # between the first two pictures, where they are as valid: 0, 1/(d+1), …, 1, 2, 3 … frames.
+    squeeze = f"max(DTS,STARTPTS+N*{frame_ticks}^2/(STARTPTS-STARTDTS+{frame_ticks}))"
+    starts = {"bsf:v": f"setts=pts=PTS:dts='{squeeze}'"} if span.first == 0 else {}
     return {
+        **starts,
+        # Fractions of a frame need finer ticks than the encoder's own, of one frame each.
+        "enc_time_base": f"1/{CLOCK_HZ}",
         "vcodec": "libx264",
         "preset": span.preset,
         "crf": rung.crf,

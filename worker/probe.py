@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from worker.command import show_packets, show_streams
 from worker.errors import BadSourceError
+from worker.inputs import show_packets, show_streams
 from worker.media import (
     Media,
     PacketTally,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.functional.conftest import FFMPEG, FFPROBE, Run
+from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffprobe
 from worker.budget import Budget
 from worker.errors import VerificationError
 from worker.job import parse_job
@@ -59,6 +60,20 @@ def test_damaged_segments_are_noticed(plan: Plan, published: Path) -> None:
     assert measure_segment(plan, "audio", 0, sound).frames > 200
     with pytest.raises(VerificationError):
         measure_segment(plan, "audio", 0, cut_sound)
+
+
+@pytest.mark.ffmpeg
+def test_decoding_starts_with_the_first_picture(published: Path) -> None:
+    """hls.js takes t=0 from the first decoding time: B-frames may leave no hole there."""
+    times: list[tuple[int, int]] = []
+    for segment in sorted((published / "180p").glob("*.ts")):
+        rows = ffprobe("-show_entries", "packet=pts,dts", "-print_format", "csv=p=0", segment)
+        pairs = [row.split(",")[:2] for row in rows.split()]
+        times += [(int(pts), int(dts)) for pts, dts in pairs]
+    assert times[0] == (900_000, 900_000)
+    assert any(pts > dts for pts, dts in times), "no B-frames: this test shows nothing"
+    assert all(pts >= dts for pts, dts in times)
+    assert all(before < after for (_, before), (_, after) in pairwise(times))
 
 
 @pytest.mark.ffmpeg

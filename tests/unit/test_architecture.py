@@ -19,7 +19,7 @@ ROOMS = {
     "store": {"store", "store.base", "store.https", "store.local", "store.s3"},
     "machine": {"process"},
     "mind": {
-        *("playlist", "segment", "command", "transport_stream"),
+        *("playlist", "segment", "command", "inputs", "transport_stream"),
         *("plan", "ladder", "timeline", "media"),
     },
     "ground": {"job", "location", "outcome", "budget", "errors", "__init__"},

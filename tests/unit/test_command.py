@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sample import AUDIO, VIDEO, packets, plan
-from worker.command import encode_audio, encode_video, pick_thumbnail, show_packets
+from worker.command import encode_audio, encode_video, pick_thumbnail
+from worker.inputs import show_packets
 from worker.plan import AudioPlan, Span
 
 SOURCE = Path("/data/-a %d:'b'.mp4")
@@ -48,8 +49,11 @@ def test_one_rung_in_full() -> None:
         *("-protocol_whitelist", "file", "-i", "file:/in.mp4"),
         "-filter_complex",
         ONE_RUNG_GRAPH,
-        *("-map", "[s9]", "-f", "segment", "-avoid_negative_ts", "disabled", "-bufsize", "3198000"),
-        *("-crf", "22", "-force_key_frames", "expr:eq(mod(n,180),0)", "-fps_mode", "passthrough"),
+        *("-map", "[s9]", "-f", "segment", "-avoid_negative_ts", "disabled"),
+        "-bsf:v",
+        "setts=pts=PTS:dts='max(DTS,STARTPTS+N*3000.0^2/(STARTPTS-STARTDTS+3000.0))'",
+        *("-bufsize", "3198000", "-crf", "22", "-enc_time_base", "1/90000"),
+        *("-force_key_frames", "expr:eq(mod(n,180),0)", "-fps_mode", "passthrough"),
         *("-g", "180", "-initial_offset", "10.000000", "-map_chapters", "-1"),
         *("-map_metadata", "-1", "-maxrate", "1599000", "-muxdelay", "0", "-muxpreload", "0"),
         *("-preset", "faster", "-profile:v", "high", "-segment_format", "mpegts"),
@@ -80,6 +84,7 @@ def test_a_later_span_seeks_early_and_offsets_its_segments() -> None:
     assert after(argv, "-initial_offset") == ["16.000000"] * 3
     assert after(argv, "-segment_start_number") == ["1"] * 3
     assert after(argv, "-preset") == ["veryfast"] * 3
+    assert "-bsf:v" not in argv, "within a video, decoding times go on as they were"
 
 
 def test_a_late_start_of_the_container_is_the_timelines_zero() -> None:
