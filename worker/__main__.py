@@ -13,10 +13,10 @@ import structlog
 
 from worker import __version__
 from worker.budget import Budget, stop_on_signals
-from worker.errors import BadParametersError
+from worker.errors import PUBLISHED, BadParametersError
 from worker.job import BATCH_JOB_ID, Job, parse_job
-from worker.logs import FINISHED, STARTED, Logs
-from worker.outcome import Outcome, outcome_of, published
+from worker.logs import FINISHED, STARTED, Logs, stream_name
+from worker.outcome import Outcome, outcome_of
 from worker.pipeline import Context, Facts, plan_job, run_job
 from worker.process import Tools
 
@@ -28,11 +28,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         job = parse_job(arguments, environment)
     except BadParametersError as error:
-        outcome = outcome_of(error)
-        sys.stderr.write(f"bad parameters: {error}\n")
-        return outcome.exit_status
+        Logs(is_terminal=sys.stdout.isatty())
+        return _tell(outcome_of(error))
     budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
-    logs = Logs(job, in_batch=bool(environment.get(BATCH_JOB_ID)), is_terminal=sys.stdout.isatty())
+    logs = Logs(level=job.log_level, log_format=job.log_format, is_terminal=sys.stdout.isatty())
+    in_batch = bool(environment.get(BATCH_JOB_ID))
+    if job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch):
+        logs.send_to_cloudwatch(group=job.log_group, stream=stream_name(job.job_id))
     try:
         with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):
             context = Context(
@@ -40,13 +42,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
                 now=lambda: datetime.now(UTC),
                 on_terminal=logs.is_human and sys.stdout.isatty(),
             )
-            outcome = _print_plan(job, context) if job.plan_only else _run(job, context)
+            return _print_plan(job, context) if job.plan_only else _run(job, context)
     finally:
         logs.close()
-    return outcome.exit_status
 
 
-def _run(job: Job, context: Context) -> Outcome:
+def _run(job: Job, context: Context) -> int:
     facts = Facts()
     log.info(
         STARTED,
@@ -56,6 +57,12 @@ def _run(job: Job, context: Context) -> Outcome:
         time_limit_s=job.time_limit_s,
     )
     outcome = run_job(job, context, facts)
+    facts.note(elapsed_s=round(context.tools.budget.elapsed_s, 2))
+    return _tell(outcome, **facts.values)
+
+
+def _tell(outcome: Outcome, **facts: object) -> int:
+    """Write the last line, and return the exit status that says the same."""
     tell = log.info if outcome.exit_status == 0 else log.error
     tell(
         FINISHED,
@@ -63,21 +70,18 @@ def _run(job: Job, context: Context) -> Outcome:
         exit_status=outcome.exit_status,
         message=outcome.message,
         resubmit=outcome.resubmit,
-        elapsed_s=round(context.tools.budget.elapsed_s, 2),
-        **facts.values,
+        **facts,
     )
-    return outcome
+    return outcome.exit_status
 
 
-def _print_plan(job: Job, context: Context) -> Outcome:
+def _print_plan(job: Job, context: Context) -> int:
     try:
         plan = plan_job(job, context)
     except Exception as error:  # noqa: BLE001 (each error gets its outcome)
-        outcome = outcome_of(error)
-        sys.stderr.write(f"{outcome.name}: {outcome.message}\n")
-        return outcome
+        return _tell(outcome_of(error))
     sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
-    return published("the plan was printed")
+    return PUBLISHED
 
 
 if __name__ == "__main__":

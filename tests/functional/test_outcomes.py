@@ -49,7 +49,8 @@ def segments_in(out: Path) -> list[Path]:
 def test_64_bad_parameters_are_all_told_at_once(run_worker: Run) -> None:
     ended = run_worker("--source", "Ref::source", "--ladder", "tall", "--time-limit", "-1")
     assert_refused(ended, None, 64, "--source", "Ref::source", "--destination", "--ladder")
-    assert "--time-limit" in ended.stderr
+    assert "--time-limit" in ended.final["message"]
+    assert ended.named("worker_started") == []
 
 
 @pytest.mark.parametrize(
