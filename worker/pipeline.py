@@ -84,11 +84,12 @@ def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
     """Do the whole job and say how it ended; every error becomes an outcome here."""
     status: Status | None = None
     try:
-        facts.note(ffmpeg=check_environment(context.tools))
-        source, identity = open_source(job)
+        # First of all, so that every outcome from here on stands in status.json.
         store = open_store(job)
         status = Status(store, job_id=job.job_id, budget=context.tools.budget, now=context.now)
         status.claim()
+        facts.note(ffmpeg=check_environment(context.tools))
+        source, identity = open_source(job)
         with Reporter(
             status, budget=context.tools.budget, on_terminal=context.on_terminal
         ) as reporter:
@@ -119,6 +120,7 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
     previous = read_manifest(work.store)
     if is_published(work.store, previous, request):
         facts.note(run=previous["run"] if previous else None, already_published=True)
+        work.reporter.begin(Step.END)
         return published("already published from the same source with the same plan")
     with work_folder(job) as folder:
         path = _fetch(source, job, folder, work.context, work.reporter)
