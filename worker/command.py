@@ -111,7 +111,9 @@ def pick_thumbnail(
     """
     top = plan.rungs[0]
     scale = min(1.0, THUMBNAIL_LONG_SIDE / max(top.width, top.height))
-    picture = open_input(source, ss=f"{at_s:.3f}")[str(plan.media.video.index)]
+    # A raw stream cannot be sought, not even to its start.
+    seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
+    picture = open_input(source, **seek)[str(plan.media.video.index)]
     picture = (
         # Rounded up, a clip of a few frames still gives one.
         picture.filter("fps", "5", round="up")

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MEDIA = Path(os.environ.get("WORKER_TEST_MEDIA", ROOT.parent / "shared" / "media"))
 FFMPEG = os.environ.get("WORKER_FFMPEG") or "ffmpeg"
 FFPROBE = os.environ.get("WORKER_FFPROBE") or "ffprobe"
-WORKER_TIMEOUT_S = 240
+WORKER_TIMEOUT_S = 900
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 
 

@@ -34,6 +34,8 @@ class Rendition:
         times: list[float] = []
         for segment in self.segments:
             rows = ffprobe(
+                # Told, not probed: a last segment of four packets is too short to be recognized.
+                *("-f", "mpegts"),
                 *("-select_streams", kind, "-show_entries", "packet=pts_time"),
                 *("-print_format", "csv=print_section=0", segment),
             )
