@@ -31,9 +31,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         Logs(is_terminal=sys.stdout.isatty())
         return _tell(outcome_of(error))
     budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
-    logs = Logs(level=job.log_level, log_format=job.log_format, is_terminal=sys.stdout.isatty())
+    # A printed plan is alone on stdout.
+    level = "error" if job.plan_only else job.log_level
+    logs = Logs(level=level, log_format=job.log_format, is_terminal=sys.stdout.isatty())
     in_batch = bool(environment.get(BATCH_JOB_ID))
-    if job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch):
+    if not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch)):
         logs.send_to_cloudwatch(group=job.log_group, stream=stream_name(job.job_id))
     try:
         with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):

@@ -96,13 +96,17 @@ class Status:
         self._changed.set()
 
     def confirm(self) -> None:
-        """Make sure that the destination is still this job's.
+        """Make sure that the job may go on and that the destination is still its own.
 
         Raises:
             TakenError: another job took it over.
+            WorkerError: the budget's reason to stop.
 
         """
         self._budget.check()
+        self._check_owner()
+
+    def _check_owner(self) -> None:
         current = self._read()
         if current.get("owner") not in {None, self._owner}:
             raise TakenError(
@@ -136,7 +140,7 @@ class Status:
                 return
             self._changed.clear()
             try:
-                self.confirm()
+                self._check_owner()
                 self._write()
             except TakenError as error:
                 self._budget.stop(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,6 +100,15 @@ def test_a_server_without_ranges_is_read_again(
     faulty.ranges, faulty.cuts = False, 2
     ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out")
     assert ended.status == 0, ended.stdout
+
+
+def test_a_fetched_sources_plan_is_alone_on_stdout(
+    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+) -> None:
+    ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out", "--plan-only")
+    assert ended.status == 0
+    assert json.loads(ended.stdout)["segment_count"] == 3
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("status", "exit_status"), [(403, 66), (404, 66), (503, 69)])
