@@ -81,10 +81,15 @@ Run = Callable[..., Ended]
 
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[Start]:
-    """Start `python -m worker`, with credentials for the test's own S3 servers only."""
+    """Start `python -m worker`, with credentials for the test's own S3 servers only.
+
+    `before` is code to run in its process first: to plant a fault, or to lower a limit.
+    """
     started: list[Running] = []
 
-    def start(*arguments: object, environment: Mapping[str, str] | None = None) -> Running:
+    def start(
+        *arguments: object, environment: Mapping[str, str] | None = None, before: str = ""
+    ) -> Running:
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
         env = {
@@ -100,7 +105,7 @@ def start_worker(tmp_path: Path) -> Iterator[Start]:
         }
         running = Running(
             subprocess.Popen(
-                [sys.executable, "-m", "worker", *map(str, arguments)],
+                [sys.executable, *entry(before), *map(str, arguments)],
                 cwd=ROOT,
                 env=env,
                 stdout=subprocess.PIPE,
@@ -118,12 +123,23 @@ def start_worker(tmp_path: Path) -> Iterator[Start]:
             running.process.communicate()
 
 
+def entry(before: str) -> list[str]:
+    if not before:
+        return ["-m", "worker"]
+    door = (
+        "import os, sys\nfrom worker.__main__ import main\nsys.exit(main(sys.argv[1:], os.environ))"
+    )
+    return ["-c", f"{before}\n{door}"]
+
+
 @pytest.fixture
 def run_worker(start_worker: Start) -> Run:
     """Run `python -m worker` to its end."""
 
-    def run(*arguments: object, environment: Mapping[str, str] | None = None) -> Ended:
-        return start_worker(*arguments, environment=environment).wait()
+    def run(
+        *arguments: object, environment: Mapping[str, str] | None = None, before: str = ""
+    ) -> Ended:
+        return start_worker(*arguments, environment=environment, before=before).wait()
 
     return run
 

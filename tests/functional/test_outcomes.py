@@ -6,14 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.functional.conftest import (
-    ROOT,
     Ended,
     Run,
     Server,
@@ -85,13 +83,19 @@ def test_65_half_a_file_is_not_half_a_success(
 
 
 @pytest.mark.ffmpeg
-def test_65_pictures_that_break_off(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
-    """All packets are there, but from the middle on they are noise."""
-    source, out = tmp_path / "noise.mp4", tmp_path / "out"
+@pytest.mark.parametrize("whole_share", [0.1, 0.6])
+def test_65_pictures_that_break_off(
+    whole_share: float, run_worker: Run, small_clip: Path, tmp_path: Path
+) -> None:
+    """All packets are there, but from some place on they are void.
+
+    Where few are, FFmpeg ends with an error; where many are, with status 0.
+    """
+    source, out = tmp_path / "void.mp4", tmp_path / "out"
     ffmpeg("-i", small_clip, "-an", "-c", "copy", "-movflags", "+faststart", source)
-    data = bytearray(source.read_bytes())
-    data[len(data) // 10 :] = bytes(len(data) - len(data) // 10)
-    source.write_bytes(data)
+    data = source.read_bytes()
+    kept = round(len(data) * whole_share)
+    source.write_bytes(data[:kept] + bytes(len(data) - kept))
     assert_refused(run_worker("--source", source, "--destination", out), out, 65, "damaged")
 
 
@@ -132,28 +136,20 @@ def test_69_storage_unavailable(start_worker: Start, tmp_path: Path) -> None:
     assert time.monotonic() - started_s > 1, "it did not try again"
 
 
-def test_70_a_bug_is_named_as_one(small_clip: Path, tmp_path: Path) -> None:
+def test_70_a_bug_is_named_as_one(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
     """The one outcome with a traceback, and it is in the log."""
-    code = (
-        "import sys, worker.pipeline, worker.__main__ as door\n"
+    planted = (
+        "import worker.pipeline\n"
         "def broken(*_): raise ZeroDivisionError('planted')\n"
-        "worker.pipeline.make_plan = broken\n"
-        "sys.exit(door.main(sys.argv[1:], {}))"
+        "worker.pipeline.make_plan = broken"
     )
     out = tmp_path / "out"
-    answer = subprocess.run(
-        [sys.executable, "-c", code, "--source", small_clip, "--destination", out],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert answer.returncode == 70
-    final = json.loads(answer.stdout.splitlines()[-1])
-    assert final["outcome"] == "internal_error"
-    assert "planted" in final["message"]
-    assert "Traceback" in answer.stdout
+    ended = run_worker("--source", small_clip, "--destination", out, before=planted)
+    assert ended.status == 70
+    assert ended.final["outcome"] == "internal_error"
+    assert "planted" in ended.final["message"]
+    (bug,) = ended.named("internal_error")
+    assert "Traceback" in bug["exception"]
     assert not (out / "master.m3u8").exists()
 
 
