@@ -33,7 +33,7 @@ def check_environment(tools: Tools) -> str:
         raise BadEnvironmentError(
             f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
         )
-    return _run([tools.ffmpeg, "-nostdin", "-version"], tools.budget)[0]
+    return next(iter(_run([tools.ffmpeg, "-nostdin", "-version"], tools.budget)), "unknown")
 
 
 def _run(argv: list[str], budget: Budget) -> list[str]:

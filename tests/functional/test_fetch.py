@@ -28,7 +28,8 @@ class FaultyServer(ThreadingHTTPServer):
         self.cuts = 0
         self.ranges = True
         self.status = 0
-        self.etag = '"v1"'
+        self.failures = 0
+        self.replaced_after: int | None = None
         self.asked: list[str | None] = []
 
     @property
@@ -42,6 +43,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.server.asked.append(asked)
+        if self.server.failures > 0:
+            self.server.failures -= 1
+            self.send_error(503)
+            return
+        after = self.server.replaced_after
+        etag = '"v1"' if after is None or len(self.server.asked) <= after else '"v2"'
+        if self.headers.get("If-Match", etag) != etag:
+            self.send_error(412)
+            return
         if self.server.status:
             self.send_error(self.server.status)
             return
@@ -55,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
         body = self.server.body[first : last + 1]
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", self.server.etag)
+        self.send_header("ETag", etag)
         self.end_headers()
         if len(body) > 1 and self.server.cuts > 0:
             self.server.cuts -= 1
@@ -100,6 +110,23 @@ def test_a_server_without_ranges_is_read_again(
     faulty.ranges, faulty.cuts = False, 2
     ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out")
     assert ended.status == 0, ended.stdout
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(
+    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+) -> None:
+    faulty.failures = 3
+    assert run_worker("--source", faulty.url, "--destination", tmp_path / "out").status == 0
+
+
+def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
+    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+) -> None:
+    """The second version may not be glued to the first."""
+    faulty.replaced_after = 1
+    ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out")
+    assert ended.status == 66
+    assert "412" in ended.final["message"]
 
 
 def test_a_fetched_sources_plan_is_alone_on_stdout(

@@ -8,11 +8,23 @@ from collections.abc import Iterator
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from worker.errors import NoSourceError
+from worker.errors import NoSourceError, StorageUnavailableError
 from worker.location import HttpsLocation
 from worker.store.base import BrokenOffError
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
+_ATTEMPTS = 6
+# Of calls alone, about 15 s in all; a body that breaks off is gone on with by the fetch.
+_RETRIES = urllib3.Retry(
+    total=_ATTEMPTS - 1,
+    redirect=3,
+    status_forcelist=(429, 500, 502, 503, 504),
+    raise_on_status=False,
+    backoff_factor=0.5,
+    backoff_jitter=0.5,
+    # A server may ask for hours.
+    respect_retry_after_header=False,
+)
 _READ_BYTES = 1 << 18
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
@@ -25,16 +37,14 @@ class HttpsSource:
 
     Raises:
         NoSourceError: the server refuses (missing, expired signature).
-        BrokenOffError: the server stays away.
+        StorageUnavailableError: the server stays away.
 
     """
 
     def __init__(self, location: HttpsLocation, *, connections: int) -> None:
         self._location = location
-        # No retries here: the fetch goes on from where a range broke off.
-        self._pool = urllib3.PoolManager(
-            maxsize=connections, timeout=_TIMEOUT, retries=urllib3.Retry(0, redirect=3)
-        )
+        self._pool = urllib3.PoolManager(maxsize=connections, timeout=_TIMEOUT, retries=_RETRIES)
+        self._etag: str | None = None
         # A presigned URL is signed for GET alone, so one byte is asked for instead of a HEAD.
         with self._get(0, 1) as first:
             headers = first.headers
@@ -55,15 +65,24 @@ class HttpsSource:
         """Yield bytes [start, end), or all from 0 where ranges are not served."""
         try:
             with self._get(start, end if self.takes_ranges else None) as answer:
+                if self.takes_ranges and answer.status != _PARTIAL:
+                    raise NoSourceError(
+                        f"{self._location} stopped serving ranges; submit the job again"
+                    )
                 yield from answer.stream(_READ_BYTES, decode_content=False)
         except HTTPError as error:
-            raise self._unavailable(type(error).__name__) from error
+            raise BrokenOffError(
+                f"reading {self._location} broke off: {type(error).__name__}; submit the job again"
+            ) from error
 
     @contextlib.contextmanager
     def _get(self, start: int, end: int | None) -> Iterator[urllib3.BaseHTTPResponse]:
         headers = {"Accept-Encoding": "identity"}
         if end is not None:
             headers["Range"] = f"bytes={start}-{end - 1}"
+        if self._etag and not self._etag.startswith("W/"):
+            # Each range is of the version that was seen first, or is refused.
+            headers["If-Match"] = self._etag
         try:
             answer = self._pool.request(
                 "GET", self._location.url, headers=headers, preload_content=False
@@ -83,5 +102,8 @@ class HttpsSource:
             # Not returned to the pool half read: the next request would read the rest.
             answer.close()
 
-    def _unavailable(self, why: str) -> BrokenOffError:
-        return BrokenOffError(f"cannot read {self._location}: {why}; submit the job again later")
+    def _unavailable(self, why: str) -> StorageUnavailableError:
+        return StorageUnavailableError(
+            f"cannot read {self._location}: {why}, after {_ATTEMPTS} attempts;"
+            " submit the job again later"
+        )
