@@ -12,6 +12,9 @@ from worker.errors import BudgetSpentError, TerminatedError, WorkerError
 
 RESERVE_SHARE = 0.1
 RESERVE_MAX_S = 60.0
+# Of the reserve, what no lingering may use: the process has to leave, too.
+_LEAVE_SHARE = 0.2
+_HURRIED_LINGER_S = 1.0
 _POLL_S = 0.2
 
 
@@ -19,7 +22,10 @@ class Budget:
     """The time left to a job, and its one place to learn that it must stop.
 
     Everything that waits or loops calls `check` (or waits with `sleep`), so that a signal, the
-    wall or a failure elsewhere ends the job within a fraction of a second wherever it is.
+    wall or a failure elsewhere ends the job within a fraction of a second wherever it is. What
+    leaves the destination in order (uploads under way, checkpoint, status.json) may **linger**:
+    go on for that many seconds after the stop, less where the time limit is near or the stop was
+    asked for twice.
 
     The wall is the time limit less a reserve for stopping in order: 60 s covers killing FFmpeg,
     a last checkpoint and the log's delivery; a tenth keeps short limits usable.
@@ -37,8 +43,10 @@ class Budget:
         self._started_s = clock()
         self.time_limit_s = time_limit_s
         self.reserve_s = min(RESERVE_MAX_S, RESERVE_SHARE * time_limit_s)
-        # Not a threading.Event: its lock may be held by the very thread that a signal interrupts.
-        self._reason: WorkerError | None = None
+        # Plain values, assigned whole, and no threading.Event: its lock may be held by the very
+        # thread that a signal interrupts.
+        self._stop: tuple[float, WorkerError] | None = None
+        self._hurried_s: float | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -48,47 +56,65 @@ class Budget:
     @property
     def remaining_s(self) -> float:
         """Seconds until the wall, never negative."""
-        return max(0.0, self.time_limit_s - self.reserve_s - self.elapsed_s)
+        return max(0.0, self._wall_s - self.elapsed_s)
+
+    @property
+    def _wall_s(self) -> float:
+        return self.time_limit_s - self.reserve_s
 
     def stop(self, reason: WorkerError) -> None:
         """Ask the job to end with `reason`; the first wins. Safe in threads and signal handlers."""
-        if self._reason is None:
-            self._reason = reason
+        if self._stop is None:
+            self._stop = (self.elapsed_s, reason)
 
-    def check(self) -> None:
-        """Raise what ends the job, if anything does.
+    def hurry(self) -> None:
+        """Cut the lingering short: whoever asked the job to stop has asked again."""
+        if self._hurried_s is None:
+            self._hurried_s = self.elapsed_s
+
+    def check(self, linger_s: float = 0.0) -> None:
+        """Raise what ends the job, if anything does, `linger_s` after it did.
 
         Raises:
             WorkerError: the reason given to `stop`.
             BudgetSpentError: the wall is reached.
 
         """
-        if self._reason is not None:
-            raise self._reason
-        if self.remaining_s <= 0:
-            raise BudgetSpentError(
+        stopped_s, reason = self._stop or (self._wall_s, None)
+        until_s = stopped_s + linger_s
+        if linger_s:
+            until_s = min(until_s, self.time_limit_s - _LEAVE_SHARE * self.reserve_s)
+            if self._hurried_s is not None:
+                until_s = min(until_s, self._hurried_s + _HURRIED_LINGER_S)
+        if self.elapsed_s >= until_s:
+            raise reason or BudgetSpentError(
                 f"the time limit of {self.time_limit_s:g} s (less {self.reserve_s:g} s in reserve)"
                 " is spent; submit the job again to go on, or raise --time-limit"
             )
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, linger_s: float = 0.0) -> None:
         """Wait, but not past a stop or the wall; raises as `check` does."""
         end_s = self._clock() + seconds
-        self.check()
+        self.check(linger_s)
         while (left_s := end_s - self._clock()) > 0:
             self._sleep(min(left_s, _POLL_S))
-            self.check()
+            self.check(linger_s)
 
 
 @contextmanager
 def stop_on_signals(budget: Budget) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into a stop of `budget` while the context is open."""
+    """Turn SIGTERM and SIGINT into a stop of `budget`, a second one into a hurry."""
+    count = 0
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
         name = signal.Signals(number).name
         budget.stop(
             TerminatedError(f"{name} asked the job to stop; submit it again when it is wanted")
         )
+        if count > 1:
+            budget.hurry()
 
     previous = {number: signal.signal(number, on_signal) for number in SIGNALS}
     try:

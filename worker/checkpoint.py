@@ -1,19 +1,32 @@
-"""Remembers which segments of a run are in the store."""
+"""Remembers which segments of a run are in the store, and recalls them for the next job."""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
-from worker.segment import Segment
-from worker.store.base import Store
+import structlog
+
+from worker.apart import Crew, wait_for
+from worker.budget import Budget
+from worker.errors import StorageUnavailableError, VerificationError
+from worker.plan import AUDIO, Plan
+from worker.segment import Segment, measure_segment
+from worker.store import Store
+from worker.verify import audio_faults
 
 CHECKPOINT = "checkpoint.json"
-_SCHEMA = 1
+_SCHEMA = 2
+# What was stored since the last save is found by reading it, so this need not be often.
+_SAVE_EVERY_S = 15.0
+_SEGMENT_NAME = re.compile(r"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{5,9})\.ts")
+
+log = structlog.get_logger(__name__)
 
 
 class Checkpoint:
@@ -28,12 +41,19 @@ class Checkpoint:
         self._plan = plan
         self._segments: dict[tuple[str, int], Segment] = {}
         self._lock = threading.Lock()
-        self._saved: int | None = None
+        self._save_lock = threading.Lock()
+        self._saved: list[Segment] | None = None
+        self._saved_s = 0.0
 
     def add(self, segment: Segment) -> None:
         """Record a segment that is in the store."""
         with self._lock:
             self._segments[segment.rendition, segment.index] = segment
+
+    def forget(self, rendition: str) -> None:
+        """Drop a rendition, which will be made again."""
+        with self._lock:
+            self._segments = {at: s for at, s in self._segments.items() if at[0] != rendition}
 
     def renditions(self) -> dict[str, tuple[Segment, ...]]:
         """Return the segments of each rendition, in order."""
@@ -52,20 +72,117 @@ class Checkpoint:
         return len(self._segments)
 
     def save(self, store: Store) -> None:
-        """Write the record, if it has grown since it was last written."""
-        segments = self._ordered()
-        if len(segments) == self._saved:
-            return
-        record = {
-            "schema": _SCHEMA,
-            "run": self.run,
-            "plan": self._plan,
-            "segments": [asdict(segment) for segment in segments],
-        }
-        store.put(
-            f"{self.run}/{CHECKPOINT}",
-            json.dumps(record, separators=(",", ":")).encode(),
-            content_type="application/json",
-            cache_control="no-cache",
-        )
-        self._saved = len(segments)
+        """Write the record, if it has changed since it was last written."""
+        with self._save_lock:
+            segments = self._ordered()
+            if segments == self._saved:
+                return
+            record = {
+                "schema": _SCHEMA,
+                "run": self.run,
+                "plan": self._plan,
+                "segments": [asdict(segment) for segment in segments],
+            }
+            store.put(
+                f"{self.run}/{CHECKPOINT}",
+                json.dumps(record, separators=(",", ":")).encode(),
+                content_type="application/json",
+                cache_control="no-cache",
+            )
+            self._saved = segments
+
+    def save_now_and_then(self, store: Store, now_s: float) -> None:
+        """Write the record if that was long ago; a failure is only told, the next one may do."""
+        with self._lock:
+            if now_s - self._saved_s < _SAVE_EVERY_S:
+                return
+            self._saved_s = now_s
+        try:
+            self.save(store)
+        except StorageUnavailableError as error:
+            log.warning("checkpoint_not_saved", reason=str(error))
+
+
+def recall(
+    store: Store,
+    run: str,
+    plan: Plan,
+    description: Mapping[str, Any],
+    *,
+    budget: Budget,
+    threads: int,
+) -> Checkpoint:
+    """Find what earlier jobs left of this run.
+
+    The listing tells what is there. A segment that is recorded with this very size and ETag counts;
+    another one is read and held against the plan, like one that was just made: it was stored after
+    the last record was, or by a job that died. The sound counts whole or not at all, as it is
+    encoded whole.
+    """
+    checkpoint = Checkpoint(run, description)
+    recorded = _recorded(store, run)
+    crew = Crew("recall", threads)
+    try:
+        unknown = []
+        for key, stored in store.list(f"{run}/").items():
+            place = _place(plan, key.removeprefix(f"{run}/"))
+            if place is None:
+                continue
+            segment = recorded.get(place)
+            if segment and (segment.bytes, segment.etag) == (stored.bytes, stored.etag):
+                checkpoint.add(segment)
+            else:
+                unknown.append(crew.submit(_reader(store, key, plan, place)))
+        for reading in unknown:
+            if found := wait_for(reading, budget.check):
+                checkpoint.add(found)
+    finally:
+        crew.close()
+    if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
+        checkpoint.forget(AUDIO)
+    return checkpoint
+
+
+def _place(plan: Plan, name: str) -> tuple[str, int] | None:
+    """Read a segment's name, if it is one of this plan's."""
+    match = _SEGMENT_NAME.fullmatch(name)
+    if match is None:
+        return None
+    rendition, index = match["rendition"], int(match["index"])
+    if rendition == AUDIO:
+        return (rendition, index) if plan.audio else None
+    planned = any(rung.name == rendition for rung in plan.rungs) and index < plan.grid.segment_count
+    return (rendition, index) if planned else None
+
+
+def _reader(
+    store: Store, key: str, plan: Plan, place: tuple[str, int]
+) -> Callable[[], Segment | None]:
+    def read() -> Segment | None:
+        content = store.get(key)
+        if content is None:
+            return None
+        rendition, index = place
+        try:
+            segment = measure_segment(plan, rendition, index, content.data)
+        except VerificationError as error:
+            log.warning("stored_segment_refused", segment=key, reason=str(error))
+            return None
+        is_whole = rendition == AUDIO or segment.frames == plan.grid.frames(index)
+        return replace(segment, etag=content.etag) if is_whole else None
+
+    return read
+
+
+def _recorded(store: Store, run: str) -> dict[tuple[str, int], Segment]:
+    """Read the record; one that is missing or cannot be used is none."""
+    content = store.get(f"{run}/{CHECKPOINT}")
+    try:
+        record = json.loads(content.data) if content else {}
+        if record.get("schema") != _SCHEMA or record.get("run") != run:
+            return {}
+        segments = [Segment(**fields) for fields in record["segments"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        log.warning("checkpoint_unreadable", reason=f"{type(error).__name__}: {error}")
+        return {}
+    return {(segment.rendition, segment.index): segment for segment in segments}

@@ -52,13 +52,14 @@ _MATRICES = {
 def encode_video(
     plan: Plan, span: Span, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
 ) -> list[str]:
-    """Build the one FFmpeg that encodes a span of every rung: decode once, split, scale, encode.
+    """Build the one FFmpeg that encodes a span of its rungs: decode once, split, scale, encode.
 
     It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
     CSV row on the pipe of that rung's name. `pipes` maps those names and `progress` to descriptors.
     """
     pictures = _span_pictures(plan, span, source)
-    branches = pictures.filter_multi_output("split", len(plan.rungs))
+    rungs = [rung for rung in plan.rungs if rung.name in span.rungs]
+    branches = pictures.filter_multi_output("split", len(rungs))
     outputs = [
         ffmpeg.output(
             _rung_pictures(branches[i], plan.media.video, rung),
@@ -66,7 +67,7 @@ def encode_video(
             **_x264_options(rung, plan, span),
             **_segment_options(plan, span, pipes[rung.name]),
         )
-        for i, rung in enumerate(plan.rungs)
+        for i, rung in enumerate(rungs)
     ]
     return _compile(outputs, ffmpeg_path, pipes)
 
@@ -88,7 +89,7 @@ def encode_audio(
         .filter("apad")
         .filter("atrim", end=_seconds(plan.grid.duration_s))
     )
-    whole = Span(first=0, end=plan.grid.segment_count, preset="")
+    whole = Span(first=0, end=plan.grid.segment_count, rungs=(), preset="")
     output = ffmpeg.output(
         sound,
         f"{AUDIO}/{_SEGMENT_PATTERN}",
@@ -229,6 +230,7 @@ def _x264_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         "maxrate": rung.max_rate_bps,
         "bufsize": 2 * rung.max_rate_bps,
         "profile:v": "high",
+        "level": rung.level,
         "g": plan.grid.segment_frames,
         # Segments start where the grid says, counted in frames: a time in seconds would be rounded.
         "force_key_frames": f"expr:eq(mod(n,{plan.grid.segment_frames}),0)",

@@ -1,45 +1,67 @@
-"""Runs the encodes of a plan: spans of pictures one after another, the sound beside them."""
+"""Runs the encodes of a plan: spans of pictures, in one or several lanes, the sound beside them."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from worker.command import PROGRESS, encode_audio, encode_video
-from worker.errors import (
-    BadEnvironmentError,
-    BadSourceError,
-    CannotWriteError,
-    EncoderKilledError,
-    WorkerError,
-)
-from worker.plan import AUDIO, Plan, Span
+from worker.errors import BadSourceError, BudgetSpentError
+from worker.failures import explain_failure
+from worker.forecast import Decision, Forecast
+from worker.plan import AUDIO, Plan, Span, cut_into_parts, next_missing
 from worker.process import Ended, FailedError, Line, Processes, Tools
 from worker.upload import Finished, Uploader
 
-_VIDEO = "ffmpeg (video)"
 _SOUND = "ffmpeg (audio)"
 _DECODED = re.compile(r"Input stream #0:(\d+) .*?(\d+) frames decoded")
 # Fewer of a stream's packets decoded, and what would be published is mostly filler. Below a half,
 # because the two fields of an interlaced picture may travel as two packets and decode to one frame.
 _LEAST_DECODED_SHARE = 0.45
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodeReport:
-    """How an encode went. Decoded counts are None where FFmpeg did not tell."""
+    """How an encode went. `rungs` are those that were made whole.
 
-    decoded_pictures: int | None
+    `decoded_sounds` is None where FFmpeg did not tell, and where the sound was there already.
+    """
+
+    rungs: tuple[str, ...]
     decoded_sounds: int | None
     peak_memory_bytes: int
 
 
-class Encoder:
-    """Encodes the spans of a plan into a folder and hands each finished segment to the uploader.
+@dataclass(slots=True)
+class _Lane:
+    """One FFmpeg at a time, on its part of the timeline."""
 
-    `on_progress` gets the frames of the grid that are encoded.
+    name: str
+    part: range
+    span: Span | None = None
+    frames: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hooks:
+    """Whom an encode tells: of progress (frames done), of decisions, and that time passes."""
+
+    on_progress: Callable[[int], None]
+    on_forecast: Callable[[Forecast, Decision | None], None]
+    on_tick: Callable[[], None] = field(default=lambda: None)
+
+
+class Encoder:
+    """Encodes what a run still lacks into a folder and hands each segment to the uploader.
+
+    `done` maps renditions to the segments that are in the store already.
     """
 
     def __init__(
@@ -47,12 +69,12 @@ class Encoder:
         plan: Plan,
         source: Path,
         *,
+        done: Mapping[str, set[int]],
         folder: Path,
         uploader: Uploader,
         tools: Tools,
         stall_timeout_s: float,
-        on_progress: Callable[[int], None],
-        on_tick: Callable[[], None],
+        hooks: Hooks,
     ) -> None:
         self._plan = plan
         self._source = source
@@ -60,23 +82,28 @@ class Encoder:
         self._uploader = uploader
         self._tools = tools
         self._stall_timeout_s = stall_timeout_s
-        self._on_progress = on_progress
-        self._on_tick = on_tick
-        self._spans = list(plan.spans)
-        self._span: Span | None = None
-        self._frames = 0
-        self._decoded: dict[int, int] = {}
+        self._hooks = hooks
+        self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
+        self._needs_sound = plan.audio is not None and AUDIO not in done
+        self._forecast = Forecast(
+            plan, time_limit_s=tools.budget.time_limit_s, missing=self._missing_frames()
+        )
+        self._lanes = self._open_lanes()
+        self._decoded_sounds: int | None = None
+        self._pictures = 0
+        self._decoded_pictures = 0
 
     def run(self) -> EncodeReport:
-        """Encode everything that is planned.
+        """Encode everything that is missing, or as much of it as the time allows.
 
         Raises:
             BadSourceError: FFmpeg cannot decode the source, or not to its end.
+            BudgetSpentError: nothing worth publishing can be made in time.
             CannotWriteError: the work folder is full.
             WorkerError: as `Processes.events` and the uploader raise it.
 
         """
-        for rendition in (*(rung.name for rung in self._plan.rungs), AUDIO):
+        for rendition in (*self._done, AUDIO):
             (self._folder / rendition).mkdir(parents=True, exist_ok=True)
         with Processes(
             budget=self._tools.budget,
@@ -84,17 +111,32 @@ class Encoder:
             stall_timeout_s=self._stall_timeout_s,
             on_tick=lambda: self._tick(processes),
         ) as processes:
-            self._start_audio(processes)
-            self._start_next_span(processes)
+            if self._needs_sound:
+                self._start_sound(processes)
+            for lane in self._lanes.values():
+                self._start_next_span(lane, processes)
             try:
                 for event in processes.events():
                     self._take(event, processes)
             except FailedError as error:
-                raise _explain(error) from error
-            peak = processes.peak_memory_bytes
-        return self._report(peak)
+                raise explain_failure(error) from error
+            except BudgetSpentError as error:
+                raise self._with_what_is_needed(error) from error
+            self._check_decoded()
+            return EncodeReport(
+                rungs=self._forecast.choice.rungs,
+                decoded_sounds=self._decoded_sounds,
+                peak_memory_bytes=processes.peak_memory_bytes,
+            )
 
-    def _start_audio(self, processes: Processes) -> None:
+    def _open_lanes(self) -> dict[str, _Lane]:
+        count = self._plan.grid.segment_count
+        missing = [k for k in range(count) if any(k not in done for done in self._done.values())]
+        parts = cut_into_parts(missing, self._plan.lanes)
+        lanes = [_Lane(f"ffmpeg (video {i})", part) for i, part in enumerate(parts)]
+        return {lane.name: lane for lane in lanes}
+
+    def _start_sound(self, processes: Processes) -> None:
         audio = self._plan.audio
         if audio is not None:
             processes.start(
@@ -105,47 +147,131 @@ class Encoder:
                 ),
             )
 
-    def _start_next_span(self, processes: Processes) -> None:
-        span = self._span = self._spans.pop(0)
+    def _start_next_span(self, lane: _Lane, processes: Processes) -> None:
+        lane.span, lane.frames = None, 0
+        choice = self._forecast.choice
+        found = next_missing(self._plan.grid, choice.rungs, self._done, lane.part)
+        if found is None:
+            return
+        segments, rungs = found
+        span = lane.span = Span(
+            first=segments.start, end=segments.stop, rungs=rungs, preset=choice.preset
+        )
+        log.info("span_started", first=span.first, end=span.end, rungs=rungs, preset=span.preset)
         processes.start(
-            _VIDEO,
-            [*(rung.name for rung in self._plan.rungs), PROGRESS],
+            lane.name,
+            [*rungs, PROGRESS],
             lambda pipes: encode_video(
                 self._plan, span, self._source, ffmpeg_path=self._tools.ffmpeg, pipes=pipes
             ),
         )
 
     def _take(self, event: Line | Ended, processes: Processes) -> None:
+        lane = self._lanes.get(event.child)
         if isinstance(event, Ended):
-            self._end(event, processes)
+            self._end(event, lane, processes)
         elif event.label != PROGRESS:
-            path = self._folder / event.label / event.text.partition(",")[0]
-            self._uploader.submit(Finished(rendition=event.label, index=int(path.stem), path=path))
-        elif event.child == _VIDEO and event.text.startswith("frame="):
-            self._frames = int(event.text.removeprefix("frame="))
+            self._take_segment(event, lane, processes)
+        elif lane and event.text.startswith("frame="):
+            lane.frames = int(event.text.removeprefix("frame="))
             self._tell_progress()
 
-    def _end(self, event: Ended, processes: Processes) -> None:
+    def _take_segment(self, row: Line, lane: _Lane | None, processes: Processes) -> None:
+        rendition, name = row.label, row.text.partition(",")[0]
+        path = self._folder / rendition / name
+        index = int(path.stem)
+        preset = lane.span.preset if lane and lane.span else ""
+        log.debug("segment_encoded", rendition=rendition, index=index)
+        self._uploader.submit(Finished(rendition=rendition, index=index, path=path, preset=preset))
+        if lane is None or lane.span is None:
+            return
+        self._done[rendition].add(index)
+        if all(index in self._done[rung] for rung in lane.span.rungs):
+            self._steer(lane, lane.span, index, processes)
+
+    def _steer(self, lane: _Lane, span: Span, index: int, processes: Processes) -> None:
+        """At the end of a segment, predict; where what is to be made has changed, end the span."""
+        budget, forecast = self._tools.budget, self._forecast
+        forecast.observe(budget.elapsed_s, self._missing_frames())
+        decision = forecast.decide(budget.remaining_s)
+        self._hooks.on_forecast(forecast, decision)
+        wanted = forecast.choice
+        is_wanted = span.preset == wanted.preset and set(span.rungs) <= set(wanted.rungs)
+        if not is_wanted and index + 1 < span.end:
+            processes.stop(lane.name)
+
+    def _end(self, event: Ended, lane: _Lane | None, processes: Processes) -> None:
+        decoded: dict[int, int] = {}
         for line in event.tail:
             if match := _DECODED.search(line):
                 index, frames = int(match[1]), int(match[2])
-                self._decoded[index] = self._decoded.get(index, 0) + frames
-        if event.child != _VIDEO or self._span is None:
+                decoded[index] = decoded.get(index, 0) + frames
+        media = self._plan.media
+        if lane is None:
+            self._decoded_sounds = decoded.get(media.audio.index) if media.audio else None
             return
-        grid = self._plan.grid
-        first, end = grid.first_frame(self._span.first), grid.first_frame(self._span.end)
-        if self._frames < end - first:
+        if lane.span and not event.was_stopped:
+            self._check_span(lane, lane.span, decoded.get(media.video.index))
+        self._start_next_span(lane, processes)
+
+    def _check_span(self, lane: _Lane, span: Span, decoded: int | None) -> None:
+        """Refuse a span for which decoding broke off: FFmpeg exits 0 all the same."""
+        grid, packets = self._plan.grid, self._plan.media.video.packets
+        first, end = grid.first_frame(span.first), grid.first_frame(span.end)
+        if lane.frames < end - first:
             raise BadSourceError(
-                f"decoding breaks off at {float((first + self._frames) / grid.rate):.1f} s of"
+                f"decoding breaks off at {float((first + lane.frames) / grid.rate):.1f} s of"
                 f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again"
             )
-        if self._spans:
-            self._start_next_span(processes)
+        if decoded is not None:
+            there = packets.count_between(float(first / grid.rate), float(end / grid.rate))
+            if there is None:
+                there = packets.count * (end - first) // grid.total_frames
+            self._pictures += there
+            self._decoded_pictures += decoded
+
+    def _check_decoded(self) -> None:
+        """Refuse what was mostly not decoded, and is filled up with the pictures that were.
+
+        Judged over most of the video, as a little that is damaged may be borne.
+        """
+        there, decoded = self._pictures, self._decoded_pictures
+        most = 2 * there >= self._plan.media.video.packets.count
+        if most and decoded < _LEAST_DECODED_SHARE * there:
+            raise BadSourceError(
+                f"only {decoded} of {there} pictures can be decoded:"
+                " the file is damaged; export or upload it again"
+            )
+
+    def _with_what_is_needed(self, error: BudgetSpentError) -> BudgetSpentError:
+        needed_s = self._forecast.needed_s()
+        if error.needed_s is not None or needed_s is None:
+            return error
+        told = f"{error}; about {math.ceil(needed_s)} s more are needed"
+        return BudgetSpentError(told, needed_s=needed_s)
+
+    def _missing_frames(self) -> dict[str, int]:
+        grid = self._plan.grid
+        return {
+            rung: grid.total_frames - sum(grid.frames(k) for k in done)
+            for rung, done in self._done.items()
+        }
 
     def _tell_progress(self) -> None:
-        grid = self._plan.grid
-        before = grid.first_frame(self._span.first) if self._span else 0
-        self._on_progress(min(before + self._frames, grid.total_frames))
+        """Report frames that are done: whole segments, and what each lane has begun."""
+        grid, choice = self._plan.grid, self._forecast.choice
+        missing = self._missing_frames()
+        done = grid.total_frames - max(missing[rung] for rung in choice.rungs)
+        for lane in self._lanes.values():
+            if lane.span:
+                rung = lane.span.rungs[0]
+                stored = sum(
+                    grid.frames(k)
+                    for k in range(lane.span.first, lane.span.end)
+                    if k in self._done[rung]
+                )
+                done += max(0, lane.frames - stored)
+        self._hooks.on_progress(min(done, grid.total_frames))
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
@@ -153,41 +279,7 @@ class Encoder:
             processes.pause()
         else:
             processes.resume()
-        self._on_tick()
-
-    def _report(self, peak_memory_bytes: int) -> EncodeReport:
-        media = self._plan.media
-        pictures = self._decoded.get(media.video.index)
-        if pictures is not None and pictures < _LEAST_DECODED_SHARE * media.video.packets.count:
-            raise BadSourceError(
-                f"only {pictures} of {media.video.packets.count} pictures can be decoded:"
-                " the file is damaged; export or upload it again"
-            )
-        return EncodeReport(
-            decoded_pictures=pictures,
-            decoded_sounds=self._decoded.get(media.audio.index) if media.audio else None,
-            peak_memory_bytes=peak_memory_bytes,
-        )
-
-
-def _explain(error: FailedError) -> WorkerError:
-    """Say what FFmpeg's failure means to whoever runs the job."""
-    text = "\n".join(error.tail)
-    said = " | ".join(line for line in error.tail if _is_telling(line))[-600:]
-    if "No space left on device" in text:
-        return CannotWriteError("the work folder is full; give the job a larger volume")
-    if "Cannot allocate memory" in text:
-        return EncoderKilledError(f"{error.name} ran out of memory; give the job more ({said})")
-    if "Unknown encoder" in text or "No such filter" in text:
-        return BadEnvironmentError(f"this FFmpeg lacks a part that is needed ({said})")
-    return BadSourceError(
-        "FFmpeg cannot decode the source: the file is damaged; export or upload it again"
-        f" ({error.name}, status {error.status}: {said})"
-    )
-
-
-def _is_telling(line: str) -> bool:
-    return any(level in line for level in ("[error]", "[fatal]", "[panic]"))
+        self._hooks.on_tick()
 
 
 def has_sound_gap(plan: Plan, report: EncodeReport) -> bool:

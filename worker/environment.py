@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _ENCODERS = ("libx264", "aac", "mjpeg")
 _TIMEOUT_S = 30.0
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def count_cores(cgroup: Path = _CGROUP) -> int:
+    """Return how many cores this process may keep busy: at least one."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        cores = min(cores, round(int(quota) / int(period)))
+    except (OSError, ValueError):
+        # No quota: there is no such file, or it says `max`.
+        pass
+    return max(1, cores)
 
 
 def check_environment(tools: Tools) -> str:

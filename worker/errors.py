@@ -114,11 +114,18 @@ class BadEnvironmentError(WorkerError):
 
 
 class BudgetSpentError(WorkerError):
-    """The time limit would be passed; the job stopped by itself before it."""
+    """The time limit would be passed; the job stopped by itself before it.
+
+    `needed_s`: about how many seconds more it would take, where that is known.
+    """
 
     exit_status = 124
     outcome = "budget_spent"
     resubmit = "yes"
+
+    def __init__(self, message: str, *, needed_s: float | None = None) -> None:
+        super().__init__(message)
+        self.needed_s = needed_s
 
 
 class TerminatedError(WorkerError):

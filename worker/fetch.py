@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from functools import partial
 from pathlib import Path
 
-import tenacity
-
+from worker.apart import Crew
 from worker.budget import Budget
 from worker.errors import CannotWriteError, StorageUnavailableError
-from worker.store.base import BrokenOffError, RemoteFile
+from worker.store import BrokenOffError, RemoteFile, ask_again
 
 _RANGE_BYTES = 16 << 20
-_ATTEMPTS = 8
 _POLL_S = 0.25
 # Room for segments on their way to the store, beside the source.
 _DISK_MARGIN_BYTES = 256 << 20
@@ -33,23 +31,23 @@ def fetch(
     Raises:
         CannotWriteError: the work folder has too little room, told before the first byte.
         NoSourceError: the source went away or was replaced meanwhile.
-        StorageUnavailableError: it broke off more often than the retries allow.
+        StorageUnavailableError: it stayed away, or ended before its announced size.
 
     """
     size = remote.size_bytes
     _check_room(path.parent, size or 0)
+    _claim_blocks(path, size or 0)
     ranges = [(0, size or 0)]
     if size is not None and remote.takes_ranges:
         ranges = [(at, min(at + _RANGE_BYTES, size)) for at in range(0, size, _RANGE_BYTES)]
-    with _open_for_writing(path, size) as fd:
-        download = _Download(remote, fd, budget=budget, on_progress=on_progress)
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
-        try:
-            _await([pool.submit(download.fetch_range, start, end) for start, end in ranges], budget)
-        finally:
-            # Ranges under way notice the stop at their next chunk.
-            download.stopped.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+    download = _Download(remote, path, budget=budget, on_progress=on_progress)
+    crew = Crew("fetch", min(threads, len(ranges) or 1))
+    try:
+        _await([crew.submit(download.range_fetcher(start, end)) for start, end in ranges], budget)
+    finally:
+        # Ranges under way notice the stop at their next chunk; nobody waits for them.
+        download.stopped.set()
+        crew.close()
     found = path.stat().st_size
     if size is not None and (found != size or download.done != size):
         raise StorageUnavailableError(
@@ -61,41 +59,61 @@ class _Download:
     """One file under way: its ranges share the target and the count of bytes."""
 
     def __init__(
-        self, remote: RemoteFile, fd: int, *, budget: Budget, on_progress: OnProgress
+        self, remote: RemoteFile, path: Path, *, budget: Budget, on_progress: OnProgress
     ) -> None:
         self.done = 0
         self.stopped = threading.Event()
         self._remote = remote
-        self._fd = fd
+        self._path = path
         self._budget = budget
         self._on_progress = on_progress
         self._lock = threading.Lock()
 
-    def fetch_range(self, start: int, end: int) -> None:
-        """Write bytes [start, end), going on where a connection broke off."""
+    def range_fetcher(self, start: int, end: int) -> Callable[[], None]:
+        """Return what writes bytes [start, end), going on where a connection broke off."""
+
+        def fetch_range() -> None:
+            if self.stopped.is_set():
+                return
+            # Opened here: a thread that outlives the job must not write to a descriptor that is
+            # another file's by then.
+            with self._path.open("r+b", buffering=0) as file:
+                at: int | None = start
+                while at is not None:
+                    read_on = partial(self._read_on, file.fileno(), at, end)
+                    at = ask_again(read_on, self._budget)
+
+        return fetch_range
+
+    def _read_on(self, fd: int, start: int, end: int) -> int | None:
+        """Write what comes; return where to go on, None at the end.
+
+        A connection that brought something before it broke off is no failure: only one that brings
+        nothing counts as an attempt.
+        """
         at = start
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(BrokenOffError),
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=20),
-            sleep=self._budget.sleep,
-            reraise=True,
-        )
-        for attempt in retrying:
-            with attempt:
-                if not self._remote.takes_ranges:
-                    self._count(start - at)
-                    at = start
-                for chunk in self._remote.read(at, end):
-                    if self.stopped.is_set():
-                        return
-                    _write(self._fd, chunk, at)
-                    at += len(chunk)
-                    self._count(len(chunk))
-                if self._remote.size_bytes is not None and at < end:
-                    raise BrokenOffError(
-                        f"the source broke off at byte {at} of {end}; submit the job again"
-                    )
+        try:
+            for chunk in self._remote.read(start, end):
+                if self.stopped.is_set():
+                    return None
+                _write(fd, chunk, at)
+                at += len(chunk)
+                self._count(len(chunk))
+        except BrokenOffError:
+            if not self._remote.takes_ranges:
+                self._count(start - at)
+                raise
+            if at == start:
+                raise
+            return at
+        if self._remote.size_bytes is None or at >= end:
+            return None
+        if not self._remote.takes_ranges or at == start:
+            self._count(start - at)
+            raise BrokenOffError(
+                f"the source broke off at byte {at} of {end}; submit the job again"
+            )
+        return at
 
     def _count(self, count: int) -> None:
         with self._lock:
@@ -103,19 +121,14 @@ class _Download:
             self._on_progress(self.done, self._remote.size_bytes)
 
 
-@contextlib.contextmanager
-def _open_for_writing(path: Path, size: int | None) -> Iterator[int]:
-    """Open the target, claiming its blocks at once so that a full disk shows now."""
+def _claim_blocks(path: Path, size: int) -> None:
+    """Make the target and claim its blocks, so that a full disk shows now."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        if size:
-            os.posix_fallocate(fd, 0, size)
+        with path.open("wb") as file:
+            if size:
+                os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _await(parts: list[Future[None]], budget: Budget) -> None:

@@ -96,6 +96,12 @@ class Job(BaseModel):
         description="segment length, rounded to whole frames",
         json_schema_extra={"metavar": "SECONDS"},
     )
+    parallel_spans: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = Field(
+        "auto",
+        description="FFmpeg processes at a time, each on its part of the video; auto: as many as"
+        " fill the cores (each takes its own memory)",
+        json_schema_extra={"metavar": "N"},
+    )
     s3_endpoint: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+/?$",

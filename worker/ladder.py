@@ -20,6 +20,25 @@ _WIDEST = Fraction(16, 9)
 # quality stays far below it on lectures; the cap is for what is not a lecture.
 _CAP_BITS_PER_PIXEL = 0.13
 
+_MACROBLOCK = 16
+# Rec. ITU-T H.264, table A-1: level, and its most macroblocks a second, in a frame, and in the
+# buffer of decoded pictures. Below 3.0 nothing is gained.
+_LEVELS = (
+    ("3.0", 40_500, 1_620, 8_100),
+    ("3.1", 108_000, 3_600, 18_000),
+    ("3.2", 216_000, 5_120, 20_480),
+    ("4.0", 245_760, 8_192, 32_768),
+    ("4.2", 522_240, 8_704, 34_816),
+    ("5.0", 589_824, 22_080, 110_400),
+    ("5.1", 983_040, 36_864, 184_320),
+    ("5.2", 2_073_600, 36_864, 184_320),
+    ("6.0", 4_177_920, 139_264, 696_320),
+    ("6.1", 8_355_840, 139_264, 696_320),
+    ("6.2", 16_711_680, 139_264, 696_320),
+)
+# What every preset up to `medium` refers to, and one more for the pyramid of B-frames.
+_LEAST_DECODED_PICTURES = 4
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rung:
@@ -30,6 +49,7 @@ class Rung:
     height: int
     crf: int
     max_rate_bps: int
+    level: str
 
 
 def display_size(video: VideoStream) -> tuple[Fraction, Fraction]:
@@ -78,6 +98,27 @@ def _rung(width: int, height: int, rate: Fraction) -> Rung:
         crf=next(crf for above, crf in _CRF_ABOVE if short > above),
         # Small rungs get a floor, or a first picture would not fit into a second of the buffer.
         max_rate_bps=max(400_000, round(cap_bps / 1000) * 1000),
+        level=_level(width, height, rate),
+    )
+
+
+def _level(width: int, height: int, rate: Fraction) -> str:
+    """Choose the H.264 level; given, and not left to the encoder, it is the same at every preset.
+
+    A rendition may change its preset on the way, and its codec string must not.
+    """
+    columns, rows = -(-width // _MACROBLOCK), -(-height // _MACROBLOCK)
+    blocks = columns * rows
+    return next(
+        (
+            name
+            for name, most_a_second, most, most_decoded in _LEVELS
+            if blocks * rate <= most_a_second
+            and blocks <= most
+            and max(columns, rows) ** 2 <= 8 * most
+            and blocks * _LEAST_DECODED_PICTURES <= most_decoded
+        ),
+        _LEVELS[-1][0],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,7 +23,7 @@ class Packets:
     `end_s` is where the last packet's content ends. `median_interval_s`, `short_interval_s`
     and `long_interval_s` (10th and 90th percentile) describe the distances of successive
     presentation times, `longest_gop_s` those of keyframes. All are None where the packets carry no
-    times (raw streams).
+    times (raw streams), and `times_s` (presentation times, sorted) is empty then.
     """
 
     count: int
@@ -32,6 +33,13 @@ class Packets:
     short_interval_s: float | None = None
     long_interval_s: float | None = None
     longest_gop_s: float | None = None
+    times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
+
+    def count_between(self, start_s: float, end_s: float) -> int | None:
+        """Count the packets that begin to show in [start_s, end_s); None where none is timed."""
+        if not self.times_s:
+            return None
+        return bisect_left(self.times_s, end_s) - bisect_left(self.times_s, start_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +114,7 @@ class PacketTally:
 
     def packets(self) -> Packets:
         """Return what was counted."""
-        times = sorted(self.times_s)
+        times = array("d", sorted(self.times_s))
         steps = sorted(b - a for a, b in pairwise(times) if b > a)
         return Packets(
             count=self.count,
@@ -116,6 +124,7 @@ class PacketTally:
             short_interval_s=_percentile(steps, 0.1),
             long_interval_s=_percentile(steps, 0.9),
             longest_gop_s=self._longest_gop_s(times),
+            times_s=times,
         )
 
     def _longest_gop_s(self, times: Sequence[float]) -> float | None:

@@ -1,10 +1,10 @@
-"""The job, told step by step: fetch, probe, plan, encode and upload, verify, publish."""
+"""The job, told step by step: fetch, probe, plan, recall, encode and upload, verify, publish."""
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ from typing import Any
 import structlog
 
 from worker import __version__
-from worker.checkpoint import Checkpoint
-from worker.encode import Encoder, EncodeReport, has_sound_gap
-from worker.environment import check_environment
-from worker.errors import WorkerError
+from worker.checkpoint import Checkpoint, recall
+from worker.encode import Encoder, EncodeReport, Hooks, has_sound_gap
+from worker.environment import check_environment, count_cores
+from worker.errors import BudgetSpentError, InternalError, WorkerError
 from worker.fetch import fetch
 from worker.job import Job
+from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
 from worker.places import open_source, open_store, work_folder
-from worker.plan import Plan, describe, make_plan, request_digest, run_name
+from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
 from worker.probe import probe
 from worker.process import Tools
 from worker.progress import Reporter, Step
@@ -31,13 +32,15 @@ from worker.publish import (
     publish,
     read_manifest,
 )
+from worker.segment import Segment
 from worker.status import Status
-from worker.store import RemoteFile, Store
+from worker.store import RemoteFile, SteadyStore
 from worker.thumbnail import choose_thumbnail
-from worker.upload import Uploader
+from worker.upload import LINGER_S, Uploader
 from worker.verify import verify_run
 
-_SAVE_EVERY_S = 2.0
+# After a stop, when the checkpoint must be written; uploads under way come before it.
+_CHECKPOINT_LINGER_S = 2 * LINGER_S
 
 log = structlog.get_logger(__name__)
 
@@ -74,29 +77,32 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
         work_folder(job) as folder,
         Reporter(None, budget=context.tools.budget, on_terminal=False) as r,
     ):
-        source, identity = open_source(job)
+        source, identity = open_source(job, context.tools.budget)
         path = _fetch(source, job, folder, context, r)
-        plan = make_plan(probe(path, context.tools), job)
+        plan = make_plan(probe(path, context.tools), job, cores=count_cores())
         return describe(plan) | {"run": run_name(identity, plan)}
 
 
 def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
     """Do the whole job and say how it ended; every error becomes an outcome here."""
+    budget = context.tools.budget
     status: Status | None = None
     try:
         # First of all, so that every outcome from here on stands in status.json.
-        store = open_store(job)
-        status = Status(store, job_id=job.job_id, budget=context.tools.budget, now=context.now)
+        store = open_store(job, budget)
+        status = Status(store, job_id=job.job_id, budget=budget, now=context.now)
         status.claim()
         facts.note(ffmpeg=check_environment(context.tools))
-        source, identity = open_source(job)
-        with Reporter(
-            status, budget=context.tools.budget, on_terminal=context.on_terminal
-        ) as reporter:
+        source, identity = open_source(job, budget)
+        with Reporter(status, budget=budget, on_terminal=context.on_terminal) as reporter:
             outcome = _make(_Work(job, context, facts, store, status, reporter), source, identity)
     except Exception as error:  # the one place where each error gets its outcome
         outcome = outcome_of(error)
-        if not isinstance(error, WorkerError):
+        # From now on there is only time for the last word.
+        budget.stop(error if isinstance(error, WorkerError) else InternalError(outcome.message))
+        if isinstance(error, BudgetSpentError) and error.needed_s is not None:
+            facts.note(needed_s=round(error.needed_s))
+        if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
     if status is not None:
         status.end(outcome)
@@ -109,13 +115,13 @@ class _Work:
     job: Job
     context: Context
     facts: Facts
-    store: Store
+    store: SteadyStore
     status: Status
     reporter: Reporter
 
 
 def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
-    job, facts = work.job, work.facts
+    job, facts, tools = work.job, work.facts, work.context.tools
     request = request_digest(identity, job)
     previous = read_manifest(work.store)
     if is_published(work.store, previous, request):
@@ -125,42 +131,36 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
     with work_folder(job) as folder:
         path = _fetch(source, job, folder, work.context, work.reporter)
         work.reporter.begin(Step.PROBE)
-        media = probe(path, work.context.tools)
-        plan = make_plan(media, job)
+        plan = make_plan(probe(path, tools), job, cores=count_cores())
         run = run_name(identity, plan)
-        work.status.update(run=run)
-        summary = {
-            "run": run,
-            "duration_s": round(float(plan.grid.duration_s), 3),
-            "rungs": [rung.name for rung in plan.rungs],
-        }
-        log.info("planned", **summary, rate=str(plan.grid.rate), plan=describe(plan))
-        facts.note(**summary)
-
-        checkpoint = Checkpoint(run, describe(plan))
-        report = _encode(work, plan, path, folder, checkpoint)
-        work.reporter.begin(Step.VERIFY)
-        renditions = checkpoint.renditions()
-        verify_run(plan, run, renditions, work.store.list(f"{run}/"))
-        _warn_of_gaps(plan, report)
-
-        thumbnail = choose_thumbnail(plan, path, folder=folder, tools=work.context.tools)
-        work.reporter.begin(Step.PUBLISH)
-        origin = Origin(
-            request=request,
-            identity=identity,
-            source=str(job.source),
-            job_id=job.job_id,
-            published_at=work.context.now().isoformat(),
-            worker_version=__version__,
-            ffmpeg_version=facts.values["ffmpeg"],
+        _tell_plan(work, plan, run)
+        checkpoint = recall(
+            work.store,
+            run,
+            plan,
+            describe(plan),
+            budget=tools.budget,
+            threads=job.upload_threads,
         )
+        rungs, renditions = _encode(work, plan, path, folder, checkpoint)
+        work.reporter.begin(Step.VERIFY)
+        verify_run(replace(plan, rungs=rungs), run, renditions, work.store.list(f"{run}/"))
+        thumbnail = choose_thumbnail(plan, path, folder=folder, tools=tools)
+        work.reporter.begin(Step.PUBLISH)
         manifest = publish(
             plan,
             run,
             renditions,
             thumbnail=thumbnail,
-            origin=origin,
+            origin=Origin(
+                request=request,
+                identity=identity,
+                source=str(job.source),
+                job_id=job.job_id,
+                published_at=work.context.now().isoformat(),
+                worker_version=__version__,
+                ffmpeg_version=facts.values["ffmpeg"],
+            ),
             store=work.store,
             previous=previous,
             confirm=work.status.confirm,
@@ -170,62 +170,95 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
     except WorkerError as error:
         log.warning("outdated_run_not_deleted", reason=str(error))
     work.reporter.begin(Step.END)
-    return published(f"published {job.destination}/master.m3u8")
+    without = ", ".join(manifest["missing_rungs"])
+    return published(
+        f"published {job.destination}/master.m3u8"
+        + (f" without {without}, for want of time; submit again to add it" if without else "")
+    )
+
+
+def _tell_plan(work: _Work, plan: Plan, run: str) -> None:
+    work.status.update(run=run)
+    summary = {
+        "run": run,
+        "duration_s": round(float(plan.grid.duration_s), 3),
+        "rungs": [rung.name for rung in plan.rungs],
+    }
+    log.info("planned", **summary, rate=str(plan.grid.rate), plan=describe(plan))
+    work.facts.note(**summary)
 
 
 def _encode(
     work: _Work, plan: Plan, path: Path, folder: Path, checkpoint: Checkpoint
-) -> EncodeReport:
-    """Encode and upload all of it; what is in the store is remembered there, however this ends."""
+) -> tuple[tuple[Rung, ...], Mapping[str, tuple[Segment, ...]]]:
+    """Encode and upload what is missing; return the rungs that were not given up, and all segments.
+
+    What is in the store is remembered there, however this ends.
+    """
     job, tools = work.job, work.context.tools
-    work.reporter.begin(Step.ENCODE, spans=len(plan.spans), preset=plan.spans[0].preset)
-    started_s = saved_s = tools.budget.elapsed_s
+    resumed = checkpoint.count
+    work.reporter.begin(Step.ENCODE, segments_resumed=resumed, lanes=plan.lanes)
+    started_s = tools.budget.elapsed_s
     uploader = Uploader(
-        plan=plan, store=work.store, checkpoint=checkpoint, threads=job.upload_threads
+        plan=plan,
+        store=work.store,
+        checkpoint=checkpoint,
+        budget=tools.budget,
+        threads=job.upload_threads,
     )
-
-    def save_now_and_then() -> None:
-        nonlocal saved_s
-        if tools.budget.elapsed_s - saved_s >= _SAVE_EVERY_S:
-            checkpoint.save(work.store)
-            saved_s = tools.budget.elapsed_s
-
-    checkpoint.save(work.store)
     encoder = Encoder(
         plan,
         path,
+        done={
+            rendition: {segment.index for segment in segments}
+            for rendition, segments in checkpoint.renditions().items()
+        },
         folder=folder,
         uploader=uploader,
         tools=tools,
         stall_timeout_s=job.stall_timeout_s,
-        on_progress=lambda frames: work.reporter.encoded(frames, plan.grid),
-        on_tick=save_now_and_then,
+        hooks=Hooks(
+            on_progress=lambda frames: work.reporter.encoded(frames, plan.grid),
+            on_forecast=work.reporter.predicted,
+        ),
     )
     try:
         report = encoder.run()
-        uploader.drain(tools.budget, save_now_and_then)
-    except BaseException:
-        _save_what_is_there(checkpoint, work.store)
+        uploader.drain()
+    except WorkerError as error:
+        tools.budget.stop(error)
+        _save_what_is_there(uploader, checkpoint, work.store)
         raise
     finally:
         uploader.close()
     checkpoint.save(work.store)
-    encode_s = tools.budget.elapsed_s - started_s
+    _warn_of_gaps(plan, report)
+    made = {
+        rendition: segments
+        for rendition, segments in checkpoint.renditions().items()
+        if rendition in report.rungs or rendition == AUDIO
+    }
+    encode_s = max(tools.budget.elapsed_s - started_s, 1e-3)
     work.facts.note(
+        rungs=list(report.rungs),
         encode_s=round(encode_s, 2),
         speed=round(float(plan.grid.duration_s) / encode_s, 3),
         segments=checkpoint.count,
-        bytes=sum(s.bytes for segments in checkpoint.renditions().values() for s in segments),
+        segments_resumed=resumed,
+        bytes=sum(segment.bytes for segments in made.values() for segment in segments),
         ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
     )
-    return report
+    return tuple(rung for rung in plan.rungs if rung.name in report.rungs), made
 
 
-def _save_what_is_there(checkpoint: Checkpoint, store: Store) -> None:
+def _save_what_is_there(uploader: Uploader, checkpoint: Checkpoint, store: SteadyStore) -> None:
     try:
-        checkpoint.save(store)
+        uploader.drain(LINGER_S)
+    except Exception as error:  # noqa: BLE001 (the job ends for another reason already)
+        log.debug("uploads_dropped", reason=str(error))
+    try:
+        checkpoint.save(store.lingering(_CHECKPOINT_LINGER_S))
     except WorkerError as error:
-        # The job ends for another reason already; that one is told.
         log.warning("checkpoint_not_saved", reason=str(error))
 
 

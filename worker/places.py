@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worker.budget import Budget
 from worker.errors import CannotWriteError
 from worker.job import Job
 from worker.location import HttpsLocation, LocalLocation, S3Location
@@ -18,7 +19,8 @@ from worker.store import (
     RemoteFile,
     S3Source,
     S3Store,
-    Store,
+    SteadyStore,
+    ask,
     identify_file,
     make_client,
 )
@@ -27,30 +29,32 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def open_source(job: Job) -> tuple[RemoteFile | Path, str]:
+def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
     """Find the source, and name its very content.
 
     Raises:
         NoSourceError: it is missing, or reading it is denied.
         StorageUnavailableError: where it lies stays away.
+        WorkerError: the budget's reason to stop.
 
     """
-    if isinstance(job.source, LocalLocation):
-        return job.source.path, identify_file(job.source.path)
+    place = job.source
+    if isinstance(place, LocalLocation):
+        return place.path, ask(lambda: identify_file(place.path), budget)
     remote: RemoteFile
-    if isinstance(job.source, HttpsLocation):
-        remote = HttpsSource(job.source, connections=job.upload_threads)
+    if isinstance(place, HttpsLocation):
+        remote = ask(lambda: HttpsSource(place, connections=job.upload_threads), budget)
     else:
-        remote = S3Source(_client(job), job.source)
+        remote = ask(lambda: S3Source(_client(job), place), budget)
     return remote, remote.identity
 
 
-def open_store(job: Job) -> Store:
+def open_store(job: Job, budget: Budget) -> SteadyStore:
     """Open the destination; nothing is asked of it yet."""
     if isinstance(job.destination, S3Location):
-        return S3Store(_client(job), job.destination)
+        return SteadyStore(S3Store(_client(job), job.destination), budget)
     if isinstance(job.destination, LocalLocation):
-        return LocalStore(job.destination.path)
+        return SteadyStore(LocalStore(job.destination.path), budget)
     raise TypeError("an https destination passed the parameters' validation")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 from worker.errors import BadSourceError
 from worker.job import Job
@@ -15,10 +17,14 @@ from worker.media import Media
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 AUDIO = "audio"
-_AUTO_PRESET = "faster"
+# From the slowest that is worth its time to the fastest that is worth watching. Not ultrafast: it
+# has no B-frames, whose decoding times would go backwards where a span of it meets another.
+AUTO_PRESETS = ("faster", "veryfast", "superfast")
+# Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
+CORES_FILLED = 6
 # Ends of packets and the header's duration differ by a frame or an edit list in sound files.
 _PROMISE_TOLERANCE_S = 2.0
 _PROMISE_TOLERANCE_SHARE = 0.02
@@ -35,22 +41,28 @@ class AudioPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """Segments [first, end) of every rung, encoded by one FFmpeg process at one preset."""
+    """Segments [first, end) of some rungs, encoded by one FFmpeg process at one preset."""
 
     first: int
     end: int
+    rungs: tuple[str, ...]
     preset: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Everything that is decided about a run."""
+    """Everything that is decided about a run.
+
+    `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
+    side by side, each on its part of the timeline.
+    """
 
     media: Media
     grid: Grid
     rungs: tuple[Rung, ...]
     audio: AudioPlan | None
-    spans: tuple[Span, ...]
+    presets: tuple[str, ...]
+    lanes: int
 
     def shape(self) -> dict[str, Any]:
         """Return what decides the published bytes' form; the preset may change on the way."""
@@ -62,8 +74,8 @@ class Plan:
         }
 
 
-def make_plan(media: Media, job: Job) -> Plan:
-    """Plan a run.
+def make_plan(media: Media, job: Job, *, cores: int) -> Plan:
+    """Plan a run on a machine of so many cores.
 
     Raises:
         BadSourceError: the source ends long before its container says.
@@ -81,18 +93,47 @@ def make_plan(media: Media, job: Job) -> Plan:
         grid=grid,
         rungs=plan_ladder(media.video, job.ladder, grid.rate),
         audio=AudioPlan() if media.audio else None,
-        spans=plan_spans(grid, preset=choose_preset(job)),
+        presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
+        lanes=plan_lanes(job.parallel_spans, cores=cores),
     )
 
 
-def choose_preset(job: Job) -> str:
-    """Choose the preset of the first span; `auto` is the one that 2 vCPU can keep up with."""
-    return _AUTO_PRESET if job.preset == "auto" else job.preset
+def plan_lanes(asked: int | Literal["auto"], *, cores: int) -> int:
+    """Choose how many FFmpegs work side by side: as many as it takes to fill the cores."""
+    return asked if asked != "auto" else max(1, cores // CORES_FILLED)
 
 
-def plan_spans(grid: Grid, *, preset: str) -> tuple[Span, ...]:
-    """Cut the work into spans; a job that starts afresh is one."""
-    return (Span(first=0, end=grid.segment_count, preset=preset),)
+def next_missing(
+    grid: Grid, rungs: Sequence[str], done: Mapping[str, Collection[int]], part: range
+) -> tuple[range, tuple[str, ...]] | None:
+    """Find the first segments within `part` that the same rungs still lack, and which rungs.
+
+    So a resumed job first catches up with the rung that is behind, and makes nothing twice.
+    """
+    end = min(part.stop, grid.segment_count)
+    for first in range(part.start, end):
+        lacking = _lacking(first, rungs, done)
+        if lacking:
+            stop = first + 1
+            while stop < end and _lacking(stop, rungs, done) == lacking:
+                stop += 1
+            return range(first, stop), lacking
+    return None
+
+
+def _lacking(
+    segment: int, rungs: Sequence[str], done: Mapping[str, Collection[int]]
+) -> tuple[str, ...]:
+    return tuple(rung for rung in rungs if segment not in done.get(rung, ()))
+
+
+def cut_into_parts(missing: Sequence[int], lanes: int) -> list[range]:
+    """Cut the timeline so that each lane has about as many of the missing segments to make."""
+    if not missing:
+        return []
+    count = min(lanes, len(missing))
+    starts = [missing[len(missing) * lane // count] for lane in range(count)]
+    return [range(a, b) for a, b in pairwise([*starts, missing[-1] + 1])]
 
 
 def refuse_truncated(media: Media) -> None:
@@ -141,7 +182,12 @@ def describe(plan: Plan) -> dict[str, Any]:
         "segment_s": float(plan.grid.segment_s),
         "duration_s": float(plan.grid.duration_s),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(plan) | derived, default=_plain))
+    described = asdict(plan) | derived
+    for stream in (described["media"]["video"], described["media"]["audio"]):
+        if stream is not None:
+            # One number for each packet: hours of them would bury the rest.
+            del stream["packets"]["times_s"]
+    plain: dict[str, Any] = json.loads(json.dumps(described, default=_plain))
     return plain
 
 

@@ -58,10 +58,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A child that ended well, and what it said last on stderr."""
+    """A child that ended well, or was stopped, and what it said last on stderr."""
 
     child: str
     tail: tuple[str, ...]
+    was_stopped: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +83,7 @@ class _Child:
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.peak_memory_bytes = 0
         self.worked_s = 0.0
+        self.was_stopped = False
         self._work: dict[str, str] = {}
         pipes = {label: os.pipe() for label in (*labels, _STDERR)}
         write_ends = {label: write for label, (_, write) in pipes.items()}
@@ -105,7 +107,8 @@ class _Child:
         if not data:
             os.close(self.open.pop(label))
             rest = self._buffers.pop(label)
-            lines = [rest] if rest else []
+            # A line that was being written when the child was killed says nothing.
+            lines = [rest] if rest and not self.was_stopped else []
         else:
             *lines, rest = (self._buffers[label] + data).split(b"\n")
             if len(rest) > _LINE_MAX_BYTES:
@@ -238,6 +241,12 @@ class Processes:
                 self._tick()
             yield from self._reap()
 
+    def stop(self, name: str) -> None:
+        """Kill one child. What it wrote until then still comes, then its `Ended`."""
+        child = self._children[name]
+        child.was_stopped = True
+        child.signal(signal.SIGKILL)
+
     def pause(self) -> None:
         """Hold every child where it is, without loss."""
         self._signal_all(signal.SIGSTOP, paused=True)
@@ -273,7 +282,7 @@ class Processes:
             if child.open or child.process.poll() is None:
                 continue
             del self._children[child.name]
-            status = child.process.returncode
+            status = 0 if child.was_stopped else child.process.returncode
             if status < 0:
                 raise EncoderKilledError(
                     f"{child.name} was killed by {signal.Signals(-status).name} at a peak of"
@@ -281,7 +290,7 @@ class Processes:
                 )
             if status > 0:
                 raise FailedError(child.name, status, child.tail)
-            yield Ended(child.name, tuple(child.tail))
+            yield Ended(child.name, tuple(child.tail), child.was_stopped)
 
 
 def _last_words(tail: Sequence[str]) -> str:

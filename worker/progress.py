@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import ExitStack
+from dataclasses import asdict
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
 from worker.budget import Budget
+from worker.forecast import Decision, Forecast
 from worker.status import Status
 from worker.timeline import Grid
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LOG_EVERY_S = 30.0
+_DECISIONS_KEPT = 20
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +58,8 @@ class Reporter:
         self._step = Step.START
         self._step_started_s = budget.elapsed_s
         self._logged_s = budget.elapsed_s
+        self._predicted_left_s: float | None = None
+        self._decisions: deque[dict[str, Any]] = deque(maxlen=_DECISIONS_KEPT)
         self._stack = ExitStack()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -96,9 +102,35 @@ class Reporter:
         speed = float(frames / grid.rate) / elapsed_s
         self._advance(frames / grid.total_frames, Step.VERIFY, f"{speed:.2f}x real time")
 
+    def predicted(self, forecast: Forecast, decision: Decision | None) -> None:
+        """Report the forecast after a segment, and what was decided on it."""
+        elapsed_s, needed_s = self._budget.elapsed_s, forecast.needed_s()
+        if decision:
+            told = {
+                "before": asdict(decision.before),
+                "after": asdict(decision.after),
+                "reason": decision.reason,
+                "needed_s": round(decision.needed_s),
+                "remaining_s": round(decision.remaining_s),
+            }
+            log.info("replanned", **told)
+            self._decisions.append({"at_s": round(elapsed_s), **told})
+        self._predicted_left_s = needed_s
+        if self._status and needed_s is not None:
+            self._status.update(
+                forecast={
+                    **asdict(forecast.choice),
+                    "needed_s": round(needed_s),
+                    "remaining_s": round(self._budget.remaining_s),
+                    "decisions": list(self._decisions),
+                }
+            )
+
     def _advance(self, share: float, following: Step, detail: str) -> None:
         elapsed_s = self._budget.elapsed_s - self._step_started_s
         left_s = elapsed_s / share * (1 - share) if share > 0 else None
+        if self._step is Step.ENCODE and self._predicted_left_s is not None:
+            left_s = self._predicted_left_s
         percent = self._step.percent + share * (following.percent - self._step.percent)
         self._tell(percent, left_s, detail)
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
+from worker.errors import TakenError, WorkerError
 from worker.plan import AUDIO, Plan
 from worker.playlist import (
     MASTER,
@@ -17,7 +20,7 @@ from worker.playlist import (
     segment_durations_s,
 )
 from worker.segment import Segment
-from worker.store.base import Store
+from worker.store import ChangedMeanwhileError, SteadyStore, Store
 
 MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"
@@ -25,6 +28,10 @@ _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _SCHEMA = 1
 _NO_CACHE = "no-cache"
 _WEEK = "public, max-age=604800"
+_LINGER_S = 8.0
+_COMMIT_ATTEMPTS = 5
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,9 +49,9 @@ class Origin:
 
 def read_manifest(store: Store) -> dict[str, Any] | None:
     """Return what the destination says was published there last; None where nothing readable."""
-    data = store.get(MANIFEST)
+    content = store.get(MANIFEST)
     try:
-        manifest = json.loads(data) if data else None
+        manifest = json.loads(content.data) if content else None
     except ValueError:
         return None
     return manifest if isinstance(manifest, dict) else None
@@ -54,13 +61,14 @@ def is_published(store: Store, manifest: Mapping[str, Any] | None, request: str)
     """Whether viewers already have what this job would make.
 
     The manifest is the worker's word; that the master playlist names its run, and that the store
-    lists as many segments as were written, is the store's.
+    lists as many segments as were written, is the store's. A run that was published without a rung,
+    for want of time, may be completed.
     """
-    if manifest is None or manifest.get("request") != request:
+    if manifest is None or manifest.get("request") != request or manifest.get("missing_rungs"):
         return False
     run = str(manifest.get("run"))
     master = store.get(MASTER)
-    if master is None or f"{run}/".encode() not in master or store.get(THUMBNAIL) is None:
+    if master is None or f"{run}/".encode() not in master.data or store.get(THUMBNAIL) is None:
         return False
     listing = store.list(f"{run}/")
     return all(
@@ -77,28 +85,59 @@ def publish(
     *,
     thumbnail: bytes,
     origin: Origin,
-    store: Store,
+    store: SteadyStore,
     previous: Mapping[str, Any] | None,
     confirm: Callable[[], None],
 ) -> dict[str, Any]:
     """Write everything that names the run, then the master playlist, and return the manifest.
 
-    `previous` is the manifest that stood here before. `confirm` is called right before the master
-    playlist is written and raises where this job no longer may.
+    `renditions` may lack rungs of the plan: those were given up. `previous` is the manifest that
+    stood here before. `confirm` is called right before the master playlist is written and raises
+    where this job no longer may.
     """
     for name, segments in renditions.items():
         _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", render_media_playlist(segments))
     store.put(THUMBNAIL, thumbnail, content_type="image/jpeg", cache_control=_WEEK)
-    confirm()
-    _put_playlist(store, MASTER, render_master_playlist(plan, run, renditions))
+    _commit(store, render_master_playlist(plan, run, renditions), confirm)
     manifest = make_manifest(plan, run, renditions, origin=origin, previous=previous)
-    store.put(
-        MANIFEST,
-        (json.dumps(manifest, indent=1) + "\n").encode(),
-        content_type="application/json",
-        cache_control=_NO_CACHE,
-    )
+    try:
+        store.lingering(_LINGER_S).put(
+            MANIFEST,
+            (json.dumps(manifest, indent=1) + "\n").encode(),
+            content_type="application/json",
+            cache_control=_NO_CACHE,
+        )
+    except WorkerError as error:
+        # Viewers have the video. Without its manifest the same job would verify it once more.
+        log.warning("manifest_not_written", reason=str(error))
     return manifest
+
+
+def _commit(store: SteadyStore, master: str, confirm: Callable[[], None]) -> None:
+    """Write the master playlist over the one that stood there when the lease was confirmed.
+
+    Where the store honours the condition, a job that was held up in between and taken over cannot
+    write over its successor's.
+    """
+    for _ in range(_COMMIT_ATTEMPTS):
+        standing = store.get(MASTER)
+        confirm()
+        try:
+            # It is the one write that must not be left in doubt, so a stop waits for it a little.
+            store.lingering(_LINGER_S).replace(
+                MASTER,
+                master.encode(),
+                etag=standing.etag if standing else None,
+                content_type=_PLAYLIST_TYPE,
+                cache_control=_NO_CACHE,
+            )
+        except ChangedMeanwhileError:
+            # Another job's, or this very write, whose answer was lost.
+            continue
+        return
+    raise TakenError(
+        f"{MASTER} in {store} is written again and again by somebody else; nothing was published"
+    )
 
 
 def delete_outdated(
@@ -134,7 +173,8 @@ def make_manifest(
         "ffmpeg": origin.ffmpeg_version,
         "duration_s": float(plan.grid.duration_s),
         "frame_rate": str(plan.grid.rate),
-        "presets": sorted({span.preset for span in plan.spans}),
+        "presets": sorted({s.preset for some in renditions.values() for s in some} - {""}),
+        "missing_rungs": [rung.name for rung in plan.rungs if rung.name not in renditions],
         "renditions": [_rendition(plan, name, segments) for name, segments in renditions.items()],
     }
 

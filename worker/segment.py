@@ -26,7 +26,8 @@ AAC_FRAME_S = Fraction(1024, 48_000)
 class Segment:
     """One segment of one rendition, as it stands in the store.
 
-    Ticks are of 90 kHz from the timeline's zero; `etag` is what the store answered.
+    Ticks are of 90 kHz from the timeline's zero; `etag` is what the store answered. `preset` is
+    empty where nobody remembers it, and for sound.
     """
 
     rendition: str
@@ -38,6 +39,7 @@ class Segment:
     start_ticks: int
     end_ticks: int
     etag: str = ""
+    preset: str = ""
 
     @property
     def name(self) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import queue
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
+from worker.apart import Crew
 from worker.budget import Budget
 from worker.checkpoint import Checkpoint
 from worker.errors import CannotWriteError, VerificationError
 from worker.plan import Plan
 from worker.segment import Segment, measure_segment
-from worker.store.base import Store
+from worker.store import SteadyStore
 
 SEGMENT_TYPE = "video/mp2t"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -23,6 +24,10 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 _MAX_WAITING_BYTES = 64 << 20
 _FULL_BELOW_BYTES = 1 << 20
 _POLL_S = 0.1
+# After a stop, how long uploads under way may still take: what they finish need not be made again.
+LINGER_S = 4.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,27 +37,33 @@ class Finished:
     rendition: str
     index: int
     path: Path
+    preset: str
 
 
 class Uploader:
-    """Threads that read, check, store, record and then delete each finished segment.
+    """A crew that reads, checks, stores, records and then deletes each finished segment.
 
     The first failure wins: `check` raises it, and what still waits is left undone.
     """
 
-    def __init__(self, *, plan: Plan, store: Store, checkpoint: Checkpoint, threads: int) -> None:
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        store: SteadyStore,
+        checkpoint: Checkpoint,
+        budget: Budget,
+        threads: int,
+    ) -> None:
         self._plan = plan
-        self._store = store
+        self._store = store.lingering(LINGER_S)
         self._checkpoint = checkpoint
-        self._queue: queue.SimpleQueue[tuple[Finished, int] | None] = queue.SimpleQueue()
+        self._budget = budget
+        self._crew = Crew("upload", threads)
         self._waiting = 0
         self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
-        self._threads = threads
-        # Daemons: a PUT that hangs in a dead connection must not keep the process from leaving.
-        for number in range(threads):
-            threading.Thread(target=self._work, name=f"upload-{number}", daemon=True).start()
 
     def submit(self, finished: Finished) -> None:
         """Hand over a finished segment; never waits."""
@@ -60,12 +71,7 @@ class Uploader:
         with self._lock:
             self._waiting += 1
             self._waiting_bytes += size
-        self._queue.put((finished, size))
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes handed over that are not in the store yet."""
-        return self._waiting_bytes
+        self._crew.submit(lambda: self._work(finished, size))
 
     @property
     def is_full(self) -> bool:
@@ -77,8 +83,8 @@ class Uploader:
         if self._failure is not None:
             raise self._failure
 
-    def drain(self, budget: Budget, on_tick: Callable[[], None]) -> None:
-        """Wait until all is in the store.
+    def drain(self, linger_s: float = 0.0) -> None:
+        """Wait until all is in the store, or so long after a stop.
 
         Raises:
             WorkerError: the first failure of an upload, or the budget's reason to stop.
@@ -86,8 +92,7 @@ class Uploader:
         """
         while self._waiting:
             self.check()
-            on_tick()
-            budget.sleep(_POLL_S)
+            self._budget.sleep(_POLL_S, linger_s)
         self.check()
 
     def close(self) -> None:
@@ -95,22 +100,20 @@ class Uploader:
         with self._lock:
             if self._failure is None and self._waiting:
                 self._failure = RuntimeError("the upload was closed")
-        for _ in range(self._threads):
-            self._queue.put(None)
+        self._crew.close()
 
-    def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            finished, size = item
-            try:
-                if self._failure is None:
-                    self._move(finished)
-            except BaseException as error:  # noqa: BLE001 (it is raised again by check)
-                with self._lock:
-                    self._failure = self._failure or error
-            finally:
-                with self._lock:
-                    self._waiting -= 1
-                    self._waiting_bytes -= size
+    def _work(self, finished: Finished, size: int) -> None:
+        try:
+            if self._failure is None:
+                self._move(finished)
+                self._checkpoint.save_now_and_then(self._store, self._budget.elapsed_s)
+        except BaseException as error:  # noqa: BLE001 (it is raised again by check)
+            with self._lock:
+                self._failure = self._failure or error
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                self._waiting_bytes -= size
 
     def _move(self, finished: Finished) -> None:
         try:
@@ -126,8 +129,10 @@ class Uploader:
             content_type=SEGMENT_TYPE,
             cache_control=IMMUTABLE,
         )
-        self._checkpoint.add(replace(segment, etag=stored.etag))
-        finished.path.unlink()
+        self._checkpoint.add(replace(segment, etag=stored.etag, preset=finished.preset))
+        log.debug("segment_stored", rendition=segment.rendition, index=segment.index)
+        # Gone already where the job has ended meanwhile.
+        finished.path.unlink(missing_ok=True)
 
     def _measure(self, finished: Finished, data: bytes) -> Segment:
         try:

@@ -32,7 +32,7 @@ def verify_run(
         *chain.from_iterable(
             _rung_faults(plan, renditions.get(rung.name, ()), rung.name) for rung in plan.rungs
         ),
-        *(_audio_faults(plan, renditions.get(AUDIO, ())) if plan.audio else ()),
+        *(audio_faults(plan, renditions.get(AUDIO, ())) if plan.audio else ()),
         *chain.from_iterable(
             _store_faults(run, segment, listing)
             for segment in chain.from_iterable(renditions.values())
@@ -60,7 +60,8 @@ def _rung_faults(plan: Plan, segments: Sequence[Segment], name: str) -> Iterator
         yield f"{name} changes its codec string on the way"
 
 
-def _audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
+def audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
+    """Say what keeps these segments from being the whole sound, if anything does."""
     if not segments:
         yield "the sound has no segment"
         return

@@ -25,7 +25,7 @@ from worker.transport_stream import MalformedSegmentError, read_segment
 def plan(small_clip: Path) -> Plan:
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     media = probe(small_clip, Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget))
-    return make_plan(media, parse_job(["--source", "/in", "--destination", "/out"], {}))
+    return make_plan(media, parse_job(["--source", "/in", "--destination", "/out"], {}), cores=2)
 
 
 @pytest.fixture

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable
 
+from worker.budget import Budget
 from worker.errors import WorkerError
-from worker.store import StoredObject
+from worker.store import ChangedMeanwhileError, Content, SteadyStore, StoredObject
 
 
 class RecordingStore:
     """Objects in memory; `puts` is the order they were written in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, honours_conditions: bool = True) -> None:
+        self.honours_conditions = honours_conditions
         self.objects: dict[str, bytes] = {}
         self.puts: list[str] = []
         self.deleted: list[str] = []
@@ -31,14 +34,23 @@ class RecordingStore:
             raise self.failure
         self.puts.append(key)
         self.objects[key] = data
-        return StoredObject(bytes=len(data), etag=hashlib.md5(data).hexdigest())  # noqa: S324
+        return StoredObject(bytes=len(data), etag=_etag(data))
 
-    def get(self, key: str) -> bytes | None:
-        return self.objects.get(key)
+    def replace(
+        self, key: str, data: bytes, *, etag: str | None, content_type: str, cache_control: str
+    ) -> StoredObject:
+        found = self.get(key)
+        if self.honours_conditions and (found.etag if found else None) != etag:
+            raise ChangedMeanwhileError(key)
+        return self.put(key, data, content_type=content_type, cache_control=cache_control)
+
+    def get(self, key: str) -> Content | None:
+        data = self.objects.get(key)
+        return None if data is None else Content(data=data, etag=_etag(data))
 
     def list(self, prefix: str) -> dict[str, StoredObject]:
         return {
-            key: StoredObject(bytes=len(data), etag=hashlib.md5(data).hexdigest())  # noqa: S324
+            key: StoredObject(bytes=len(data), etag=_etag(data))
             for key, data in self.objects.items()
             if key.startswith(prefix)
         }
@@ -47,6 +59,15 @@ class RecordingStore:
         for key in list(keys):
             self.deleted.append(key)
             self.objects.pop(key, None)
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()  # noqa: S324
+
+
+def steady(store: RecordingStore, budget: Budget | None = None) -> SteadyStore:
+    """Wrap a store as the worker does; tests/unit/conftest.py takes its patience away."""
+    return SteadyStore(store, budget or Budget(time_limit_s=600, clock=time.monotonic))
 
 
 class Clock:

@@ -70,7 +70,7 @@ def job(*arguments: str) -> Job:
 
 
 def plan(*arguments: str, **changes: Any) -> Plan:
-    return make_plan(media(**changes), job(*arguments))
+    return make_plan(media(**changes), job(*arguments), cores=2)
 
 
 def segment(rendition: str, index: int, **changes: Any) -> Segment:

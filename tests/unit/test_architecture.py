@@ -13,14 +13,14 @@ PACKAGE = ROOT / "worker"
 ROOMS = {
     "door": {"__main__"},
     "story": {"pipeline"},
-    "hands": {"encode", "thumbnail", "probe", "fetch", "environment", "places"},
+    "hands": {"encode", "failures", "thumbnail", "probe", "fetch", "environment", "places"},
     "delivery": {"publish", "verify", "upload", "checkpoint"},
-    "voice": {"progress", "status", "logs", "cloudwatch"},
-    "store": {"store", "store.base", "store.https", "store.local", "store.s3"},
-    "machine": {"process"},
+    "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
+    "store": {"store", "store.base", "store.https", "store.local", "store.s3", "store.steady"},
+    "machine": {"process", "apart"},
     "mind": {
         *("playlist", "segment", "command", "inputs", "transport_stream"),
-        *("plan", "ladder", "timeline", "media"),
+        *("forecast", "plan", "ladder", "timeline", "media"),
     },
     "ground": {"job", "location", "outcome", "budget", "errors", "__init__"},
 }

@@ -64,3 +64,40 @@ def test_signals_become_a_stop(number: signal.Signals) -> None:
         with pytest.raises(TerminatedError, match=number.name):
             budget.check()
     assert signal.getsignal(number) is before
+
+
+def test_what_leaves_things_in_order_may_linger() -> None:
+    clock = Clock()
+    budget = Budget(time_limit_s=600, clock=clock)
+    budget.stop(TerminatedError("now"))
+    budget.check(linger_s=4)
+    clock.now_s += 4
+    with pytest.raises(TerminatedError):
+        budget.check(linger_s=4)
+    budget.check(linger_s=8)
+    budget.hurry()
+    clock.now_s += 1
+    with pytest.raises(TerminatedError):
+        budget.check(linger_s=8)
+
+
+def test_nobody_lingers_past_the_time_limit() -> None:
+    clock = Clock()
+    budget = Budget(time_limit_s=20, clock=clock)
+    clock.now_s += 18.5
+    budget.check(linger_s=12)
+    clock.now_s += 1.2
+    with pytest.raises(BudgetSpentError):
+        budget.check(linger_s=12)
+
+
+def test_a_second_signal_hurries() -> None:
+    clock = Clock()
+    budget = Budget(time_limit_s=60, clock=clock)
+    with stop_on_signals(budget):
+        os.kill(os.getpid(), signal.SIGTERM)
+        budget.check(linger_s=10)
+        os.kill(os.getpid(), signal.SIGTERM)
+        clock.now_s += 1
+        with pytest.raises(TerminatedError):
+            budget.check(linger_s=10)

@@ -26,6 +26,8 @@ ONE_RUNG_GRAPH = (
     "[s8]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s9]"
 )
 
+ALL = ("1080p", "720p", "480p")
+
 
 def after(argv: list[str], option: str) -> list[str]:
     return [argv[i + 1] for i, word in enumerate(argv[:-1]) if word == option]
@@ -33,13 +35,13 @@ def after(argv: list[str], option: str) -> list[str]:
 
 def video_argv(span: Span | None = None, **changes: object) -> list[str]:
     a_plan = plan(**changes)
-    whole = Span(first=0, end=a_plan.grid.segment_count, preset="faster")
+    whole = Span(first=0, end=a_plan.grid.segment_count, rungs=ALL, preset="faster")
     return encode_video(a_plan, span or whole, SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
 
 
 def test_one_rung_in_full() -> None:
     a_plan = plan("--ladder", "480", audio=None)
-    span = Span(first=0, end=3, preset="faster")
+    span = Span(first=0, end=3, rungs=("480p",), preset="faster")
     argv = encode_video(
         a_plan, span, Path("/in.mp4"), ffmpeg_path="ffmpeg", pipes={"480p": 5, "progress": 6}
     )
@@ -54,7 +56,8 @@ def test_one_rung_in_full() -> None:
         "setts=pts=PTS:dts='max(DTS,STARTPTS+N*3000.0^2/(STARTPTS-STARTDTS+3000.0))'",
         *("-bufsize", "3198000", "-crf", "22", "-enc_time_base", "1/90000"),
         *("-force_key_frames", "expr:eq(mod(n,180),0)", "-fps_mode", "passthrough"),
-        *("-g", "180", "-initial_offset", "10.000000", "-map_chapters", "-1"),
+        *("-g", "180", "-initial_offset", "10.000000", "-level", "3.1"),
+        *("-map_chapters", "-1"),
         *("-map_metadata", "-1", "-maxrate", "1599000", "-muxdelay", "0", "-muxpreload", "0"),
         *("-preset", "faster", "-profile:v", "high", "-segment_format", "mpegts"),
         *("-segment_format_options", "mpegts_copyts=1", "-segment_list", "pipe:5"),
@@ -74,7 +77,7 @@ def test_every_rung_is_decoded_once_and_lists_on_its_own_pipe() -> None:
 
 
 def test_a_later_span_seeks_early_and_offsets_its_segments() -> None:
-    argv = video_argv(Span(first=1, end=2, preset="veryfast"))
+    argv = video_argv(Span(first=1, end=2, rungs=ALL, preset="veryfast"))
     graph = after(argv, "-filter_complex")[0]
     assert "-noaccurate_seek" in argv
     assert after(argv, "-ss") == ["3.000000"], "a GOP of one second, and two"
@@ -85,6 +88,13 @@ def test_a_later_span_seeks_early_and_offsets_its_segments() -> None:
     assert after(argv, "-segment_start_number") == ["1"] * 3
     assert after(argv, "-preset") == ["veryfast"] * 3
     assert "-bsf:v" not in argv, "within a video, decoding times go on as they were"
+
+
+def test_a_span_may_leave_rungs_out() -> None:
+    """A rung that is there already, or was given up."""
+    argv = video_argv(Span(first=0, end=1, rungs=("1080p", "480p"), preset="faster"))
+    assert "split=2" in after(argv, "-filter_complex")[0]
+    assert after(argv, "-segment_list") == ["pipe:5", "pipe:7"]
 
 
 def test_a_late_start_of_the_container_is_the_timelines_zero() -> None:

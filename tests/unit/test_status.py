@@ -9,19 +9,22 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import RecordingStore
+from tests.unit.fakes import RecordingStore, steady
+from worker import lease as lease_module
 from worker import status as status_module
 from worker.budget import Budget
 from worker.errors import StorageUnavailableError, TakenError
 from worker.outcome import published
 from worker.status import STATUS, Status
+from worker.store import Content
 
 
 def make(store: RecordingStore, budget: Budget | None = None, job_id: str = "mine") -> Status:
+    budget = budget or Budget(time_limit_s=600, clock=time.monotonic)
     return Status(
-        store,
+        steady(store, budget),
         job_id=job_id,
-        budget=budget or Budget(time_limit_s=600, clock=time.monotonic),
+        budget=budget,
         now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )
 
@@ -36,8 +39,8 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same proportions, a hundred times faster."""
     monkeypatch.setattr(status_module, "HEARTBEAT_S", 0.1)
     monkeypatch.setattr(status_module, "_LEAST_INTERVAL_S", 0.04)
-    monkeypatch.setattr(status_module, "_WATCH_S", 0.02)
-    monkeypatch.setattr(status_module, "STALE_S", 0.3)
+    monkeypatch.setattr(lease_module, "_WATCH_S", 0.02)
+    monkeypatch.setattr(lease_module, "STALE_S", 0.3)
 
 
 @pytest.mark.usefixtures("fast")
@@ -101,6 +104,43 @@ def test_an_owner_that_was_taken_over_stops_and_writes_nothing() -> None:
         budget.sleep(5)
     mine.end(published("done"))
     assert store.objects[STATUS] == theirs
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("honours_conditions", [True, False])
+def test_of_two_that_claim_at_once_one_works(
+    honours_conditions: bool,  # noqa: FBT001 (named by parametrize)
+) -> None:
+    """Both saw nobody there. With conditions the later write fails; without, the earlier one's
+
+    owner finds at its next heartbeat that it was taken over.
+    """
+    store = RecordingStore(honours_conditions=honours_conditions)
+    first_budget = Budget(time_limit_s=600, clock=time.monotonic)
+    first = make(store, first_budget, job_id="first")
+
+    class Racing(RecordingStore):
+        """Lets the first one claim between the second one's look and its write."""
+
+        def get(self, key: str) -> Content | None:
+            if STATUS not in store.objects:
+                first.claim()
+                return None
+            return store.get(key)
+
+    racing = Racing(honours_conditions=honours_conditions)
+    racing.objects = store.objects
+    second = make(racing, job_id="second")
+    if honours_conditions:
+        with pytest.raises(TakenError, match="job first"):
+            second.claim()
+        first_budget.check()
+    else:
+        second.claim()
+        with pytest.raises(TakenError, match="job second"):
+            first_budget.sleep(5)
+    first.end(published("done"))
+    second.end(published("done"))
 
 
 @pytest.mark.usefixtures("fast")

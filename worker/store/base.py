@@ -10,7 +10,11 @@ from worker.errors import StorageUnavailableError
 
 
 class BrokenOffError(StorageUnavailableError):
-    """A transfer broke off in the middle: worth going on from there, a few times."""
+    """A transfer broke off in the middle: worth going on from there."""
+
+
+class ChangedMeanwhileError(Exception):
+    """An object is not the one that was to be replaced: somebody else wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,18 +25,39 @@ class StoredObject:
     etag: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """An object as it was read, with the ETag of this very content."""
+
+    data: bytes
+    etag: str
+
+
 class Store(Protocol):
     """A destination. Keys are relative to it, with `/` between their parts.
 
     Every method raises CannotWriteError where the store refuses, and StorageUnavailableError where
-    it stays away; both name the key.
+    it stays away; both name the key. Each asks once: `SteadyStore` asks again.
     """
 
     def put(self, key: str, data: bytes, *, content_type: str, cache_control: str) -> StoredObject:
         """Write an object whole or not at all; a reader never sees a part of it."""
         ...
 
-    def get(self, key: str) -> bytes | None:
+    def replace(
+        self, key: str, data: bytes, *, etag: str | None, content_type: str, cache_control: str
+    ) -> StoredObject:
+        """Write an object if it is still the one with this ETag; None: if there is none.
+
+        Not every store honours the condition (RFC 9110, section 13.1); one that does not writes.
+
+        Raises:
+            ChangedMeanwhileError: it is another by now.
+
+        """
+        ...
+
+    def get(self, key: str) -> Content | None:
         """Read a small object; None where there is none."""
         ...
 

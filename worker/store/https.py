@@ -13,18 +13,8 @@ from worker.location import HttpsLocation
 from worker.store.base import BrokenOffError
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
-_ATTEMPTS = 6
-# Of calls alone, about 15 s in all; a body that breaks off is gone on with by the fetch.
-_RETRIES = urllib3.Retry(
-    total=_ATTEMPTS - 1,
-    redirect=3,
-    status_forcelist=(429, 500, 502, 503, 504),
-    raise_on_status=False,
-    backoff_factor=0.5,
-    backoff_jitter=0.5,
-    # A server may ask for hours.
-    respect_retry_after_header=False,
-)
+# Redirects alone: whoever calls asks again, and can be stopped.
+_RETRIES = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=3)
 _READ_BYTES = 1 << 18
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
@@ -104,6 +94,6 @@ class HttpsSource:
 
     def _unavailable(self, why: str) -> StorageUnavailableError:
         return StorageUnavailableError(
-            f"cannot read {self._location}: {why}, after {_ATTEMPTS} attempts;"
+            f"cannot read {self._location}: {why}, however often it was asked;"
             " submit the job again later"
         )

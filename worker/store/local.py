@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from worker.errors import CannotWriteError, NoSourceError
-from worker.store.base import StoredObject
+from worker.store.base import ChangedMeanwhileError, Content, StoredObject
 
 _TEMPORARY = ".incomplete-"
 
@@ -46,10 +47,32 @@ class LocalStore:
             raise _refused("write", path, error) from error
         return StoredObject(bytes=len(data), etag=_etag(data))
 
-    def get(self, key: str) -> bytes | None:
+    def replace(
+        self, key: str, data: bytes, *, etag: str | None, content_type: str, cache_control: str
+    ) -> StoredObject:
+        """Write an object if it is the expected one; other workers on this machine wait."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _refused("write", self._folder / key, error) from error
+        try:
+            # Released when it is closed, however the worker ends; no file is left behind.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            found = self.get(key)
+            if (found.etag if found else None) != etag:
+                raise ChangedMeanwhileError(key)
+            return self.put(key, data, content_type=content_type, cache_control=cache_control)
+        except OSError as error:
+            raise _refused("lock", self._folder, error) from error
+        finally:
+            os.close(folder)
+
+    def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""
         try:
-            return (self._folder / key).read_bytes()
+            data = (self._folder / key).read_bytes()
+            return Content(data=data, etag=_etag(data))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -19,23 +19,24 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError, WorkerError
 from worker.location import S3Location
-from worker.store.base import BrokenOffError, StoredObject
+from worker.store.base import BrokenOffError, ChangedMeanwhileError, Content, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Eight attempts of botocore's standard mode wait about a minute in all, with jitter: the only
-# layer that retries a call.
-_ATTEMPTS = 8
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 30
 _DELETE_BATCH = 1000
 _READ_BYTES = 1 << 18
 _PASSING = frozenset(
     {
+        # The body was mangled or cut on its way.
+        "BadDigest",
+        "IncompleteBody",
         "InternalError",
         "RequestTimeout",
         "RequestTimeTooSkewed",
@@ -43,9 +44,14 @@ _PASSING = frozenset(
         "SlowDown",
         "Throttling",
         "ThrottlingException",
+        "TooManyRequests",
     }
 )
 _SERVER_ERROR = 500
+# 409: another conditional write of the same object is under way. 404: it is gone.
+_CHANGED = frozenset(
+    {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"}
+)
 
 
 def make_client(*, endpoint: str | None, region: str | None, connections: int) -> S3Client:
@@ -57,7 +63,8 @@ def make_client(*, endpoint: str | None, region: str | None, connections: int) -
         config=Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            # The steady store asks again, and can be stopped.
+            retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=connections + 4,
             # Compatible stores have no name for every bucket, and some refuse the CRC32 that boto3
             # adds by default; Content-MD5 protects every PUT on all of them.
@@ -81,6 +88,29 @@ class S3Store:
 
     def put(self, key: str, data: bytes, *, content_type: str, cache_control: str) -> StoredObject:
         """Write an object by one PUT, whose content the store checks against its MD5."""
+        return self._put(key, data, content_type, cache_control, {})
+
+    def replace(
+        self, key: str, data: bytes, *, etag: str | None, content_type: str, cache_control: str
+    ) -> StoredObject:
+        """Write an object by one conditional PUT."""
+        expected = {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
+        try:
+            return self._put(key, data, content_type, cache_control, expected)
+        except CannotWriteError as error:
+            answer = getattr(error.__cause__, "response", {})
+            if answer.get("Error", {}).get("Code") in _CHANGED:
+                raise ChangedMeanwhileError(key) from error
+            raise
+
+    def _put(
+        self,
+        key: str,
+        data: bytes,
+        content_type: str,
+        cache_control: str,
+        expected: Mapping[str, Any],
+    ) -> StoredObject:
         digest = hashlib.md5(data, usedforsecurity=False).digest()
         with _named("write", f"{self}{key}", CannotWriteError):
             answer = self._client.put_object(
@@ -90,17 +120,18 @@ class S3Store:
                 ContentMD5=base64.b64encode(digest).decode(),
                 ContentType=content_type,
                 CacheControl=cache_control,
+                **expected,
             )
         return StoredObject(bytes=len(data), etag=answer["ETag"].strip('"'))
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""
         with _named("read", f"{self}{key}", CannotWriteError):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return answer["Body"].read()
+            return Content(data=answer["Body"].read(), etag=answer["ETag"].strip('"'))
 
     def list(self, prefix: str) -> dict[str, StoredObject]:
         """List objects, 1,000 a call."""
@@ -184,7 +215,7 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
             f"cannot {verb} {what}: no credentials for S3 were found; give the job a role,"
             " or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from error
-    except (ConnectionError, HTTPClientError) as error:
+    except (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError) as error:
         raise _unavailable(verb, what, type(error).__name__) from error
     except BotoCoreError as error:
         raise refused(f"cannot {verb} {what}: {error}") from error
@@ -192,5 +223,5 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
 
 def _unavailable(verb: str, what: str, why: str) -> StorageUnavailableError:
     return StorageUnavailableError(
-        f"cannot {verb} {what}: {why}, after {_ATTEMPTS} attempts; submit the job again later"
+        f"cannot {verb} {what}: {why}, however often it was asked; submit the job again later"
     )

@@ -1,0 +1,13 @@
+"""What every unit test runs with."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.store import steady
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails is not asked again for two minutes."""
+    monkeypatch.setattr(steady, "PATIENCE_S", 0.0)

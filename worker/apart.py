@@ -1,0 +1,82 @@
+"""Does what may block in daemon threads, so that whoever waits for it can stop waiting.
+
+Daemons, because a call that hangs in a dead connection must not keep the process from leaving.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_POLL_S = 0.1
+
+
+def start_thread(name: str, target: Callable[[], object]) -> threading.Thread:
+    """Start a daemon thread that logs with the job's id, as the caller does."""
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=lambda: context.run(target), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def run_apart(function: Callable[[], T], check: Callable[[], None]) -> T:
+    """Call `function` in a thread of its own and return or raise what it does.
+
+    `check` is called some times a second; what it raises ends the waiting, and leaves the call to
+    itself.
+    """
+    future: Future[T] = Future()
+    start_thread("apart", lambda: _fulfil(future, function))
+    return wait_for(future, check)
+
+
+def wait_for(future: Future[T], check: Callable[[], None]) -> T:
+    """Return or raise what a future holds; `check` may raise meanwhile."""
+    while True:
+        try:
+            return future.result(_POLL_S)
+        except TimeoutError:
+            # It may also be what the function itself raised.
+            if future.done():
+                return future.result()
+        check()
+
+
+class Crew:
+    """Some threads that do what is submitted, in order."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._queue: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._threads = threads
+        for number in range(threads):
+            start_thread(f"{name}-{number}", self._work)
+
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Have a function called; never waits."""
+        future: Future[T] = Future()
+        self._queue.put((future, function))
+        return future
+
+    def close(self) -> None:
+        """Let the threads end after what was submitted before."""
+        for _ in range(self._threads):
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            _fulfil(*item)
+
+
+def _fulfil(future: Future[T], function: Callable[[], T]) -> None:
+    try:
+        future.set_result(function())
+    except BaseException as error:  # noqa: BLE001 (it is raised again where it is waited for)
+        future.set_exception(error)

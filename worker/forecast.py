@@ -1,0 +1,209 @@
+"""Predicts when a job will end, and chooses what to give up so that it ends in time. Pure.
+
+Costs are relative: the time of one pixel of one rung at preset `faster` is 1. How many seconds that
+is on this machine, for this video, is measured from the segments as they get done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from worker.errors import BudgetSpentError
+from worker.plan import Plan
+
+# CPU time of x264's presets against `faster`, the mean of a screen recording, a talking head and
+# street traffic in 1080p (FFmpeg 5.1, x86-64; from clip to clip they differ by a tenth).
+_PRESET_COST = {
+    "ultrafast": 0.22,
+    "superfast": 0.42,
+    "veryfast": 0.56,
+    "faster": 1.0,
+    "fast": 1.33,
+    "medium": 1.55,
+    "slow": 2.0,
+    "slower": 4.0,
+}
+# Decoding and laying on the grid, per pixel of the source, measured as above: 0.06 to 0.19.
+_DECODE_COST = 0.12
+
+# A prediction is met when this much of the time that is left would still do.
+_MARGIN = 1.12
+# To go back to a slower preset there must be far more time, or it would change to and fro.
+_AMPLE_MARGIN = 1.5
+# Giving up on a prediction from the table needs to be clearly right.
+_HOPELESS = 0.85
+# Verifying and publishing: some seconds, little in a short job.
+_FINISH_SHARE = 0.03
+_FINISH_MAX_S = 30.0
+# The pace is that of the last segments: enough for a mean, few enough to see a change.
+_LEAST_SAMPLES = 3
+_WINDOW_SHARE = 0.06
+_WINDOW_LEAST = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What the next segments are made with."""
+
+    preset: str
+    rungs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """A prediction that calls for a change. Seconds from the job's start, or left."""
+
+    before: Choice
+    after: Choice
+    reason: str
+    needed_s: float
+    remaining_s: float
+
+
+class Forecast:
+    """Follows one encode. `missing` maps each rung to the frames that it still lacks."""
+
+    def __init__(self, plan: Plan, *, time_limit_s: float, missing: Mapping[str, int]) -> None:
+        video = plan.media.video
+        self._source_pixels = video.width * video.height
+        self._pixels = {rung.name: rung.width * rung.height for rung in plan.rungs}
+        self._finish_s = min(_FINISH_MAX_S, _FINISH_SHARE * time_limit_s)
+        self._sets = tuple(rung_sets([rung.name for rung in plan.rungs]))
+        self._presets = plan.presets
+        # A preset that was asked for is kept, and so is the ladder: submitted again, the job goes
+        # on. Only with choice there is something to choose from.
+        self._may_change = len(plan.presets) > 1
+        self._lanes = plan.lanes
+        segments = plan.grid.segment_count
+        window = max(_WINDOW_LEAST, round(_WINDOW_SHARE * segments))
+        self._samples: deque[tuple[float, float]] = deque(maxlen=window + 1)
+        self._seconds_a_unit: float | None = None
+        self._missing = dict(missing)
+        self._units = 0.0
+        self.choice = Choice(preset=plan.presets[0], rungs=self._sets[0])
+
+    def observe(self, elapsed_s: float, missing: Mapping[str, int]) -> None:
+        """Take note that fewer frames are missing now."""
+        before = self._cost(self.choice, self._missing)
+        self._units += max(0.0, before - self._cost(self.choice, missing))
+        self._missing = dict(missing)
+        self._samples.append((elapsed_s, self._units))
+        if self._is_measured:
+            (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+            if last > first:
+                self._seconds_a_unit = (last_s - first_s) / (last - first)
+
+    def needed_s(self, choice: Choice | None = None) -> float | None:
+        """Return the seconds until everything is published; None before anything is measured."""
+        if self._seconds_a_unit is None:
+            return None
+        cost = self._cost(choice or self.choice, self._missing)
+        return self._seconds_a_unit * cost + self._finish_s
+
+    def decide(self, remaining_s: float) -> Decision | None:
+        """Return a change that the time left calls for; `choice` has changed by then.
+
+        Raises:
+            BudgetSpentError: nothing worth publishing can be made in time.
+
+        """
+        needed_s = self.needed_s()
+        if needed_s is None or not self._may_change or not self._is_measured:
+            return None
+        if needed_s * _MARGIN <= remaining_s:
+            after, reason = self._better(remaining_s), "there is time for a slower preset"
+        else:
+            after, reason = self._lesser(remaining_s)
+        if after == self.choice:
+            return None
+        decision = Decision(
+            before=self.choice,
+            after=after,
+            reason=reason,
+            needed_s=needed_s,
+            remaining_s=remaining_s,
+        )
+        self.choice = after
+        # What was measured holds until there are measurements of the new choice.
+        self._samples.clear()
+        return decision
+
+    @property
+    def _is_measured(self) -> bool:
+        # Side by side, segments come in bursts: each lane's first ones say nothing of the pace.
+        return len(self._samples) > min(_LEAST_SAMPLES * self._lanes, _WINDOW_LEAST)
+
+    def _better(self, remaining_s: float) -> Choice:
+        for choice in self._choices(self.choice.rungs):
+            if choice == self.choice:
+                break
+            if self._seconds(choice) * _AMPLE_MARGIN <= remaining_s:
+                return choice
+        return self.choice
+
+    def _lesser(self, remaining_s: float) -> tuple[Choice, str]:
+        fastest = Choice(preset=self._presets[-1], rungs=self.choice.rungs)
+        for choice in self._choices(self.choice.rungs):
+            if self._seconds(choice) * _MARGIN <= remaining_s and choice != self.choice:
+                return choice, "it would end too late at this preset"
+        # A rung is given up only when the fastest preset has been measured.
+        if self.choice != fastest:
+            return fastest, "it would end too late at this preset"
+        smaller = [
+            choice
+            for rungs in self._sets
+            if set(rungs) < set(self.choice.rungs)
+            for choice in self._choices(rungs)
+        ]
+        for choice in smaller:
+            if self._seconds(choice) * _MARGIN <= remaining_s:
+                return choice, "it would end too late even at the fastest preset"
+        least = smaller[-1] if smaller else self.choice
+        needed_s = self._seconds(least)
+        if needed_s * _HOPELESS > remaining_s:
+            raise BudgetSpentError(
+                f"about {math.ceil(needed_s)} s more are needed for the lowest rung alone at the"
+                f" fastest preset, and {remaining_s:.0f} s are left; submit the job again on more"
+                " vCPUs or with a larger --time-limit (it goes on from here), or with a fixed"
+                " --preset to work through it in several submissions",
+                needed_s=needed_s,
+            )
+        return least, "it would end too late even at the fastest preset"
+
+    def _choices(self, rungs: tuple[str, ...]) -> Iterator[Choice]:
+        return (Choice(preset=preset, rungs=rungs) for preset in self._presets)
+
+    def _seconds(self, choice: Choice) -> float:
+        return self.needed_s(choice) or 0.0
+
+    def _cost(self, choice: Choice, missing: Mapping[str, int]) -> float:
+        frames = {rung: missing.get(rung, 0) for rung in choice.rungs}
+        return cost(self._source_pixels, self._pixels, choice.preset, frames)
+
+
+def cost(
+    source_pixels: int, pixels: Mapping[str, int], preset: str, frames: Mapping[str, int]
+) -> float:
+    """Return the relative cost of so many frames of each rung; they are decoded once."""
+    decode = _DECODE_COST * source_pixels * max(frames.values(), default=0)
+    encode = sum(pixels[rung] * count for rung, count in frames.items())
+    return decode + _PRESET_COST[preset] * encode
+
+
+def rung_sets(rungs: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield what may be published of a ladder (largest rung first), the most useful first.
+
+    The rungs between go first: a player has the top one for those who read the slides, and the
+    lowest for those whose network is poor. Then the top one alone, then ever smaller ones.
+    """
+    kept = list(rungs)
+    yield tuple(kept)
+    while len(kept) > 2:  # noqa: PLR2004 (the top and the lowest)
+        del kept[-2]
+        yield tuple(kept)
+    if len(rungs) > 1:
+        for rung in rungs:
+            yield (rung,)

@@ -1,0 +1,169 @@
+"""The right to write a destination: held by whoever wrote the lease's object last, while it moves.
+
+The object is status.json. Watching whether it moves needs no agreement of clocks. Where the store
+honours conditional writes (RFC 9110, section 13.1) every write replaces this owner's last one or
+fails, so that two can never both believe; where it does not, the owner is read before each write.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from worker.budget import Budget
+from worker.errors import TakenError
+from worker.store import ChangedMeanwhileError, Content, SteadyStore
+
+RUNNING = "running"
+STALE_S = 30.0
+_WATCH_S = 1.0
+# Nobody's: a store that replaces an object with this ETag does not look at conditions.
+_NO_ETAG = "0" * 32
+
+log = structlog.get_logger(__name__)
+
+
+class Lease:
+    """One job's hold on a destination. `record` gives what is to be written."""
+
+    def __init__(
+        self,
+        store: SteadyStore,
+        key: str,
+        *,
+        budget: Budget,
+        record: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._budget = budget
+        self._record = record
+        self._owner = uuid.uuid4().hex
+        self._beat = 0
+        self._etag: str | None = None
+        self._is_conditional = True
+        # The heartbeat and the job itself write; one at a time.
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Take the destination, or find that a live job has it.
+
+        An object that says it is running is watched. One that stands still for 30 s is a dead
+        job's.
+
+        Raises:
+            TakenError: another job's heartbeat moves.
+
+        """
+        while True:
+            seen = self._watch()
+            try:
+                self._write(seen.etag if seen else None, self._store)
+                break
+            except ChangedMeanwhileError:
+                # Another one was as quick. If it was this very write, whose answer was lost, then
+                # the object names this owner.
+                if self._is_mine(found := self._store.get(self._key)):
+                    self._etag = found.etag if found else None
+                    break
+        self._is_conditional = self._are_conditions_honoured()
+        if not self._is_conditional:
+            log.warning("lease_by_heartbeat_alone", store=str(self._store))
+
+    def renew(self, linger_s: float = 0.0) -> None:
+        """Write the record again, as the sign of life that it is.
+
+        Raises:
+            TakenError: another job took the destination over.
+            WorkerError: it cannot be written.
+
+        """
+        store = self._store.lingering(linger_s)
+        with self._lock:
+            if not self._is_conditional:
+                self._check_owner(store)
+            try:
+                self._write(self._etag, store)
+            except ChangedMeanwhileError:
+                # Perhaps an answer was lost and this is the owner's own last write.
+                current = self._check_owner(store)
+                self._write(current.etag if current else None, store)
+
+    def confirm(self) -> None:
+        """Make sure that the destination is still this job's.
+
+        Raises:
+            TakenError: another job took it over.
+            WorkerError: the budget's reason to stop.
+
+        """
+        self._budget.check()
+        self._check_owner(self._store)
+
+    def _watch(self) -> Content | None:
+        """Return the object once nobody alive holds it."""
+        seen = self._store.get(self._key)
+        waited_s = 0.0
+        while _is_running(seen):
+            if waited_s >= STALE_S:
+                log.warning("lease_taken_over", previous_job_id=_read(seen).get("job_id"))
+                return seen
+            self._budget.sleep(_WATCH_S)
+            waited_s += _WATCH_S
+            now = self._store.get(self._key)
+            if _is_running(now) and _read(now) != _read(seen):
+                raise TakenError(
+                    f"job {_read(now).get('job_id')} is working on {self._store}"
+                    " (its heartbeat moves); submit again when it has ended"
+                )
+            seen = now
+        return seen
+
+    def _are_conditions_honoured(self) -> bool:
+        """Try it, with a write that must fail; where it does not, it changed nothing."""
+        try:
+            self._write(_NO_ETAG, self._store)
+        except ChangedMeanwhileError:
+            return True
+        return False
+
+    def _check_owner(self, store: SteadyStore) -> Content | None:
+        current = store.get(self._key)
+        if current is not None and not self._is_mine(current):
+            raise TakenError(
+                f"job {_read(current).get('job_id')} took {self._store} over while this one stood"
+                " still; nothing more is written"
+            )
+        return current
+
+    def _is_mine(self, content: Content | None) -> bool:
+        return _read(content).get("owner") in {None, self._owner}
+
+    def _write(self, etag: str | None, store: SteadyStore) -> None:
+        self._beat += 1
+        record = {"owner": self._owner, "beat": self._beat, **self._record()}
+        written = store.replace(
+            self._key,
+            (json.dumps(record, indent=1) + "\n").encode(),
+            etag=etag,
+            content_type="application/json",
+            cache_control="no-cache",
+        )
+        self._etag = written.etag
+
+
+def _read(content: Content | None) -> dict[str, Any]:
+    try:
+        record = json.loads(content.data) if content else {}
+    except ValueError:
+        record = {}
+    return record if isinstance(record, dict) else {}
+
+
+def _is_running(content: Content | None) -> bool:
+    return _read(content).get("state") == RUNNING
