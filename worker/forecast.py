@@ -92,9 +92,9 @@ class Forecast:
         self._missing = dict(missing)
         self._samples.append((elapsed_s, self._units))
         if self._is_measured:
-            (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
-            if last > first:
-                self._seconds_a_unit = (last_s - first_s) / (last - first)
+            # A machine that has become slower shows in the last segments first.
+            paces = [self._pace(len(self._samples)), self._pace(_LEAST_SAMPLES * self._lanes + 1)]
+            self._seconds_a_unit = max(paces)
 
     def needed_s(self, choice: Choice | None = None) -> float | None:
         """Return the seconds until everything is published; None before anything is measured."""
@@ -112,6 +112,8 @@ class Forecast:
         """
         needed_s = self.needed_s()
         if needed_s is None or not self._may_change or not self._is_measured:
+            return None
+        if not any(self._missing[rung] for rung in self.choice.rungs):
             return None
         if needed_s * _MARGIN <= remaining_s:
             after, reason = self._better(remaining_s), "there is time for a slower preset"
@@ -136,6 +138,12 @@ class Forecast:
         # Side by side, segments come in bursts: each lane's first ones say nothing of the pace.
         return len(self._samples) > min(_LEAST_SAMPLES * self._lanes, _WINDOW_LEAST)
 
+    def _pace(self, samples: int) -> float:
+        """Return seconds a unit over the last so many samples."""
+        first_s, first = self._samples[max(0, len(self._samples) - samples)]
+        last_s, last = self._samples[-1]
+        return (last_s - first_s) / (last - first) if last > first else 0.0
+
     def _better(self, remaining_s: float) -> Choice:
         for choice in self._choices(self.choice.rungs):
             if choice == self.choice:
@@ -154,8 +162,8 @@ class Forecast:
             return fastest, "it would end too late at this preset"
         smaller = [
             choice
-            for rungs in self._sets
-            if set(rungs) < set(self.choice.rungs)
+            # Not only subsets: of a rung that was given up, what was made is there.
+            for rungs in self._sets[self._sets.index(self.choice.rungs) + 1 :]
             for choice in self._choices(rungs)
         ]
         for choice in smaller:
