@@ -92,7 +92,12 @@ class _SlowHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        if "list-type=2" in self.path:
+            self._answer(
+                200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+            )
+        else:
+            self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -18,15 +18,15 @@ FAST_LEASE = (
     "lease.STALE_S, lease._WATCH_S = 2, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.5, 0.2"
 )
-OPTIONS = ("--ladder", "180,90", "--segment", "2", "--log-level", "debug")
+OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 s of 320x180 with sound and B-frames."""
+    """40 s of 640x360 with sound and B-frames."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     ffmpeg(
-        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=40"),
+        *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=40"),
         *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=40"),
         *("-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac", "-shortest", path),
     )
@@ -96,7 +96,7 @@ def test_a_job_that_would_be_late_changes_its_preset_and_is_in_time(
     status = json.loads((out / "status.json").read_text())
     assert status["forecast"]["decisions"]
     assert json.loads((out / "manifest.json").read_text())["presets"] == ["slower", "superfast"]
-    if ended.final["rungs"] == ["180p", "90p"]:
+    if ended.final["rungs"] == ["360p", "180p"]:
         assert_same(out, whole)
 
 
@@ -119,17 +119,17 @@ def test_what_was_given_up_is_added_by_the_same_job(
     give_up = (
         "import worker.forecast as f\n"
         "def late(self, remaining_s):\n"
-        "    return f.Choice(preset='superfast', rungs=('180p',)), 'planted'\n"
+        "    return f.Choice(preset='superfast', rungs=('360p',)), 'planted'\n"
         "f._MARGIN = 1e9; f.Forecast._lesser = late"
     )
     options = ("--source", clip, "--destination", out, *OPTIONS)
     first = run_worker(*options, before=give_up)
     assert first.status == 0, first.stdout
-    assert "without 90p" in first.final["message"]
-    assert b"90p" not in (out / "master.m3u8").read_bytes()
+    assert "without 180p" in first.final["message"]
+    assert b"180p" not in (out / "master.m3u8").read_bytes()
     second = run_worker(*options)
     assert second.status == 0
-    assert {e["rendition"] for e in second.named("segment_encoded")} == {"90p"}
+    assert {e["rendition"] for e in second.named("segment_encoded")} == {"180p"}
     assert len(read_published(out).rungs) == 2
     assert run_worker(*options).final["already_published"]
 
