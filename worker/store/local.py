@@ -82,7 +82,7 @@ class LocalStore:
         """List by reading: what the disk holds is what counts, not what was meant to be written."""
         found = {}
         try:
-            for path in sorted((self._folder / prefix).parent.rglob("*")):
+            for path in sorted((self._folder / prefix.rpartition("/")[0]).rglob("*")):
                 key = path.relative_to(self._folder).as_posix()
                 if key.startswith(prefix) and path.is_file() and _TEMPORARY not in path.name:
                     data = path.read_bytes()
