@@ -215,7 +215,7 @@ def until_published(
             break
         # While Python is starting, it dies of SIGTERM as anything does.
         if tally.kills == kills or process.returncode not in {143, -number}:
-            tally.wrong.append(f"status {process.returncode}: {stdout[-500:]}")
+            tally.wrong.append(f"status {process.returncode}: {stdout[-3000:]}")
             break
         kills = tally.kills
     watcher.close()
@@ -240,7 +240,10 @@ def chaos(arena: Arena, kind: str, runs: int, seed: int, number: signal.Signals)
     """Print what came of all runs on one kind of store; whether all was well."""
     rng, total = random.Random(seed), Tally()  # noqa: S311
     for run in range(runs):
-        total.add(until_published(arena, arena.place(kind, f"out-{run}"), number, rng))
+        tally = until_published(arena, arena.place(kind, f"out-{run}"), number, rng)
+        total.add(tally)
+        for wrong in tally.wrong:
+            print(f"run {run}: {wrong}", file=sys.stderr)
         if (run + 1) % 10 == 0:
             print(f"{run + 1} runs, {total.kills} kills, {len(total.wrong)} wrong", file=sys.stderr)
     stop = f", slowest stop {total.slowest_stop_s:.1f} s" if number == signal.SIGTERM else ""

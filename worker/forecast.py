@@ -32,7 +32,9 @@ _DECODE_COST = 0.12
 # A prediction is met when this much of the time that is left would still do.
 _MARGIN = 1.12
 # To go back to a slower preset there must be far more time, or it would change to and fro.
-_AMPLE_MARGIN = 1.5
+_AMPLE_MARGIN = 2.0
+# At the fastest preset there is only a rung left to give up, and noise must not cost one.
+_LAST_MARGIN = 1.03
 # Giving up on a prediction from the table needs to be clearly right.
 _HOPELESS = 0.85
 # Verifying and publishing: some seconds, little in a short job.
@@ -157,9 +159,11 @@ class Forecast:
         for choice in self._choices(self.choice.rungs):
             if self._seconds(choice) * _MARGIN <= remaining_s and choice != self.choice:
                 return choice, "it would end too late at this preset"
-        # A rung is given up only when the fastest preset has been measured.
-        if self.choice != fastest:
+        # A rung is given up when the fastest preset has been measured, or is clearly too slow.
+        if self.choice != fastest and self._seconds(fastest) * _HOPELESS <= remaining_s:
             return fastest, "it would end too late at this preset"
+        if self._seconds(fastest) * _LAST_MARGIN <= remaining_s:
+            return fastest, "it may just end in time"
         smaller = [
             choice
             # Not only subsets: of a rung that was given up, what was made is there.
@@ -169,12 +173,13 @@ class Forecast:
         for choice in smaller:
             if self._seconds(choice) * _MARGIN <= remaining_s:
                 return choice, "it would end too late even at the fastest preset"
-        least = smaller[-1] if smaller else self.choice
+        # Nothing fits. What has come far may need less than a smaller rung that has hardly begun.
+        least = min([fastest, *smaller], key=self._seconds)
         needed_s = self._seconds(least)
         if needed_s * _HOPELESS > remaining_s:
             raise BudgetSpentError(
-                f"about {math.ceil(needed_s)} s more are needed for the lowest rung alone at the"
-                f" fastest preset, and {remaining_s:.0f} s are left; submit the job again on more"
+                f"about {math.ceil(needed_s)} s more are needed for {'+'.join(least.rungs)} alone at"
+                f" the fastest preset, and {remaining_s:.0f} s are left; submit the job again on more"
                 " vCPUs or with a larger --time-limit (it goes on from here), or with a fixed"
                 " --preset to work through it in several submissions",
                 needed_s=needed_s,
