@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -42,11 +42,12 @@ class Machine:
 
 @dataclass
 class Run:
-    """How a simulated job went."""
+    """How a simulated job went; and how far it was when its machine became slower, or at first."""
 
-    end_s: float
-    published: Choice | None
-    presets: list[str]
+    end_s: float = 0.0
+    published: Choice | None = None
+    turn_s: float = 5.0
+    done_then: dict[str, int] = field(default_factory=dict)
 
 
 def simulate(a_plan: Plan, machine: Machine, limit_s: float) -> Run:
@@ -56,14 +57,16 @@ def simulate(a_plan: Plan, machine: Machine, limit_s: float) -> Run:
     missing = dict.fromkeys(done, total * frames)
     forecast = Forecast(a_plan, time_limit_s=limit_s, missing=missing)
     wall_s = limit_s * WALL_SHARE if limit_s < 600 else limit_s - 60
-    at_s = 5.0
-    presets: list[str] = []
+    run = Run(done_then=dict(done))
+    at_s = run.turn_s
     while any(done[rung] < total for rung in forecast.choice.rungs):
         choice = forecast.choice
+        if machine.drops_at_s is not None and at_s < machine.drops_at_s:
+            run.turn_s, run.done_then = at_s, dict(done)
         at_s += machine.segment_s(a_plan, choice, at_s)
         if at_s > wall_s:
-            return Run(wall_s, None, presets)
-        presets.append(choice.preset)
+            run.end_s = wall_s
+            return run
         for rung in choice.rungs:
             done[rung] += 1
         missing = {rung: (total - count) * frames for rung, count in done.items()}
@@ -73,8 +76,10 @@ def simulate(a_plan: Plan, machine: Machine, limit_s: float) -> Run:
                 # What FFmpeg had begun is lost, and the next one has to start.
                 at_s += 1 + 0.3 * machine.segment_s(a_plan, forecast.choice, at_s, noisy=False)
         except BudgetSpentError:
-            return Run(at_s, None, presets)
-    return Run(at_s, forecast.choice, presets)
+            run.end_s = at_s
+            return run
+    run.end_s, run.published = at_s, forecast.choice
+    return run
 
 
 def lecture(minutes: float) -> Plan:
@@ -85,9 +90,11 @@ def lecture(minutes: float) -> Plan:
     return plan("--segment", segment, video=source, audio=None, promised_s=None)
 
 
-def hindsight_s(a_plan: Plan, machine: Machine, choice: Choice) -> float:
-    """Seconds for the whole job with one choice, on a steady machine without noise."""
-    return 5 + a_plan.grid.segment_count * machine.segment_s(a_plan, choice, 0, noisy=False)
+def hindsight_s(a_plan: Plan, machine: Machine, run: Run, choice: Choice) -> float:
+    """The end in seconds, had it gone on with this choice from the turn; without noise."""
+    missing = a_plan.grid.segment_count - min(run.done_then[rung] for rung in choice.rungs)
+    slowest_s = machine.drops_at_s or 0.0
+    return run.turn_s + missing * machine.segment_s(a_plan, choice, slowest_s, noisy=False)
 
 
 def cases(count: int) -> list[tuple[Plan, Machine, float]]:
@@ -108,9 +115,9 @@ def cases(count: int) -> list[tuple[Plan, Machine, float]]:
 
 
 def test_thousands_of_jobs_end_before_their_wall() -> None:
-    """None is late; and on a steady machine none gives up what it had time enough for."""
+    """None is late; and none gives up what it had time enough for, slow as the machine became."""
     published = given_up = hopeless = 0
-    for a_plan, machine, limit_s in cases(3000):
+    for a_plan, machine, limit_s in cases(2000):
         run = simulate(a_plan, machine, limit_s)
         wall_s = limit_s * WALL_SHARE if limit_s < 600 else limit_s - 60
         assert run.end_s <= wall_s
@@ -118,22 +125,24 @@ def test_thousands_of_jobs_end_before_their_wall() -> None:
         published += run.published is not None
         hopeless += run.published is None
         given_up += run.published is not None and run.published.rungs != sets[0]
-        # Of half a minute there is little to measure, and a drop of speed cannot be foreseen: what
-        # it finds spent is spent.
-        if machine.drops_at_s is not None or a_plan.grid.segment_count < 60:
+        # Of half a minute there is little to measure.
+        if a_plan.grid.segment_count < 60:
             continue
-        case = (limit_s, machine, run)
-        slowest = Choice(preset="faster", rungs=sets[0])
-        best = Choice(preset="superfast", rungs=sets[0])
-        least = Choice(preset="superfast", rungs=sets[-1])
+        ends = {
+            choice: hindsight_s(a_plan, machine, run, choice)
+            for rungs in sets
+            for choice in (Choice(preset=preset, rungs=rungs) for preset in a_plan.presets)
+        }
+        fastest = [ends[Choice(preset=a_plan.presets[-1], rungs=rungs)] for rungs in sets]
+        case = (limit_s, wall_s, machine, run, ends)
         if run.published is None:
-            assert hindsight_s(a_plan, machine, least) * 1.5 > wall_s, case
+            assert min(fastest) * 1.5 > wall_s, case
         elif run.published.rungs != sets[0]:
-            assert hindsight_s(a_plan, machine, best) * 1.45 > wall_s, case
-        elif run.published != slowest:
-            assert hindsight_s(a_plan, machine, slowest) * 1.45 > wall_s, case
-    print(f"{published} published, {given_up} of them with less rungs; {hopeless} ended early")
-    assert published > 1500
+            assert fastest[0] * 1.45 > wall_s, case
+        elif run.published.preset != a_plan.presets[0]:
+            assert ends[Choice(preset=a_plan.presets[0], rungs=sets[0])] * 1.45 > wall_s, case
+    print(f"{published} published, {given_up} of them with fewer rungs; {hopeless} ended early")
+    assert published > 1000
     assert given_up > 50
     assert hopeless > 50
 
