@@ -178,9 +178,9 @@ class Forecast:
         needed_s = self._seconds(least)
         if needed_s * _HOPELESS > remaining_s:
             raise BudgetSpentError(
-                f"about {math.ceil(needed_s)} s more are needed for {'+'.join(least.rungs)} alone at"
-                f" the fastest preset, and {remaining_s:.0f} s are left; submit the job again on more"
-                " vCPUs or with a larger --time-limit (it goes on from here), or with a fixed"
+                f"about {math.ceil(needed_s)} s more are needed for {'+'.join(least.rungs)} alone"
+                f" at the fastest preset, and {remaining_s:.0f} s are left; submit the job again on"
+                " more vCPUs or with a larger --time-limit (it goes on from here), or with a fixed"
                 " --preset to work through it in several submissions",
                 needed_s=needed_s,
             )

@@ -22,6 +22,7 @@ from worker.store import ChangedMeanwhileError, Content, SteadyStore
 RUNNING = "running"
 STALE_S = 30.0
 _WATCH_S = 1.0
+_ATTEMPTS = 5
 # Nobody's: a store that replaces an object with this ETag does not look at conditions.
 _NO_ETAG = "0" * 32
 
@@ -60,17 +61,16 @@ class Lease:
             TakenError: another job's heartbeat moves.
 
         """
-        while True:
+        for _ in range(_ATTEMPTS):
             seen = self._watch()
             try:
                 self._write(seen.etag if seen else None, self._store)
                 break
             except ChangedMeanwhileError:
-                # Another one was as quick. If it was this very write, whose answer was lost, then
-                # the object names this owner.
-                if self._is_mine(found := self._store.get(self._key)):
-                    self._etag = found.etag if found else None
-                    break
+                # Another one was as quick: now it is to be watched.
+                continue
+        else:
+            raise self._contended()
         self._is_conditional = self._are_conditions_honoured()
         if not self._is_conditional:
             log.warning("lease_by_heartbeat_alone", store=str(self._store))
@@ -87,12 +87,14 @@ class Lease:
         with self._lock:
             if not self._is_conditional:
                 self._check_owner(store)
-            try:
-                self._write(self._etag, store)
-            except ChangedMeanwhileError:
-                # Perhaps an answer was lost and this is the owner's own last write.
-                current = self._check_owner(store)
-                self._write(current.etag if current else None, store)
+            for _ in range(_ATTEMPTS):
+                try:
+                    return self._write(self._etag, store)
+                except ChangedMeanwhileError:
+                    # An earlier write of this owner's, given up at its time-out, may land late.
+                    current = self._check_owner(store)
+                    self._etag = current.etag if current else None
+            raise self._contended()
 
     def confirm(self) -> None:
         """Make sure that the destination is still this job's.
@@ -147,14 +149,28 @@ class Lease:
     def _write(self, etag: str | None, store: SteadyStore) -> None:
         self._beat += 1
         record = {"owner": self._owner, "beat": self._beat, **self._record()}
-        written = store.replace(
-            self._key,
-            (json.dumps(record, indent=1) + "\n").encode(),
-            etag=etag,
-            content_type="application/json",
-            cache_control="no-cache",
+        data = (json.dumps(record, indent=1) + "\n").encode()
+        try:
+            written = store.replace(
+                self._key,
+                data,
+                etag=etag,
+                content_type="application/json",
+                cache_control="no-cache",
+            )
+            self._etag = written.etag
+        except ChangedMeanwhileError:
+            # It may be this very write that changed it: its answer was lost, and it was repeated.
+            current = store.get(self._key)
+            if current is None or current.data != data:
+                raise
+            self._etag = current.etag
+
+    def _contended(self) -> TakenError:
+        return TakenError(
+            f"{self._key} in {self._store} is written again and again by somebody else; submit"
+            " again when that has ended"
         )
-        self._etag = written.etag
 
 
 def _read(content: Content | None) -> dict[str, Any]:

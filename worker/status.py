@@ -21,6 +21,7 @@ STATUS = "status.json"
 HEARTBEAT_S = 10.0
 
 _LEAST_INTERVAL_S = 4.0
+_HEARTBEAT_LINGER_S = 4.0
 # After a stop, how long the last word may take; the checkpoint comes before it.
 _LAST_WORD_LINGER_S = 12.0
 _SCHEMA = 1
@@ -105,7 +106,9 @@ class Status:
                 return
             self._changed.clear()
             try:
-                self._lease.renew()
+                # A write under way at a stop is seen through, so that the last word need not find
+                # out what became of it.
+                self._lease.renew(_HEARTBEAT_LINGER_S)
             except TakenError as error:
                 self._budget.stop(error)
                 return

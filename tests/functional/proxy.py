@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(403, str(self.server.refusal))
         return self._forward(body, fault)
 
-    do_PUT = do_POST = do_HEAD = do_DELETE = do_GET
+    do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815 (http.server's names)
 
     def _forward(self, body: bytes, fault: str | None) -> None:
         connection = http.client.HTTPConnection(*self.server.behind, timeout=30)

@@ -171,6 +171,7 @@ def test_a_store_that_stays_down(
         ("180p/", 73, "180p/"),
         ("master.m3u8", 73, "master.m3u8"),
     ],
+    ids=["fetch", "encode", "publish"],
 )
 def test_credentials_that_expire(
     concerned: str,
@@ -220,7 +221,8 @@ def test_of_two_that_start_at_once_one_works(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
         )
     where = ("--destination", f"s3://{BUCKET}/twins", "--s3-endpoint", server.endpoint)
-    twins = [start_worker("--source", small_clip, *where, *OPTIONS) for _ in range(2)]
+    options = ("--source", small_clip, *where, *OPTIONS, "--preset", "slower")
+    twins = [start_worker(*options, before=FAST_LEASE) for _ in range(2)]
     ended = [twin.wait(120) for twin in twins]
     assert sorted(e.status for e in ended) == [0, 75], [e.stdout for e in ended]
     # rclone looks at no condition, and the log says what that means.
@@ -252,6 +254,7 @@ def stop(running: Running, signals: int = 1) -> tuple[Ended, float]:
         ("verify", "GET /faulty?*list-type=2*"),
         ("publish", "PUT /faulty/*master.m3u8"),
     ],
+    ids=lambda value: value if value.isalpha() else "",
 )
 def test_143_while_the_store_answers_nothing(
     step: str,

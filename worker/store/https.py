@@ -94,6 +94,5 @@ class HttpsSource:
 
     def _unavailable(self, why: str) -> StorageUnavailableError:
         return StorageUnavailableError(
-            f"cannot read {self._location}: {why}, however often it was asked;"
-            " submit the job again later"
+            f"cannot read {self._location}: {why}; submit the job again when the server answers"
         )

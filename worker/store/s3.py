@@ -20,6 +20,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError, WorkerError
 from worker.location import S3Location
@@ -48,6 +49,14 @@ _PASSING = frozenset(
     }
 )
 _SERVER_ERROR = 500
+# urllib3's own come through while an error's body is read.
+_BROKEN = (
+    ConnectionError,
+    HTTPClientError,
+    HTTPError,
+    IncompleteReadError,
+    ResponseParserError,
+)
 # 409: another conditional write of the same object is under way. 404: it is gone.
 _CHANGED = frozenset(
     {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"}
@@ -190,7 +199,7 @@ class S3Source:
             )
         try:
             yield from answer["Body"].iter_chunks(_READ_BYTES)
-        except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
+        except _BROKEN as error:
             raise BrokenOffError(
                 f"reading {self._location} broke off: {type(error).__name__}; submit the job again"
             ) from error
@@ -215,7 +224,7 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
             f"cannot {verb} {what}: no credentials for S3 were found; give the job a role,"
             " or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from error
-    except (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError) as error:
+    except _BROKEN as error:
         raise _unavailable(verb, what, type(error).__name__) from error
     except BotoCoreError as error:
         raise refused(f"cannot {verb} {what}: {error}") from error
@@ -223,5 +232,5 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
 
 def _unavailable(verb: str, what: str, why: str) -> StorageUnavailableError:
     return StorageUnavailableError(
-        f"cannot {verb} {what}: {why}, however often it was asked; submit the job again later"
+        f"cannot {verb} {what}: {why}; submit the job again when the store answers"
     )
