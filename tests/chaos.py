@@ -18,8 +18,9 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
@@ -39,6 +40,8 @@ OPTIONS = ("--ladder", "360,180", "--segment", "2", "--preset", "medium", "--log
 BUCKET = "chaos"
 MOST_KILLS = 6
 LONGEST_STOP_S = 20
+# Of one rendition: its durations, then each segment's name, frames and times.
+Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 @dataclass
@@ -100,16 +103,16 @@ def names(playlist: bytes) -> list[str]:
     return [line for line in playlist.decode().splitlines() if line and line[0] != "#"]
 
 
-def shape(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+def shape(store: Store) -> dict[str, Rows]:
     """Every rendition's durations, and each segment's frames and times, read from the store."""
     master = store.get("master.m3u8")
     assert master is not None
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    found: dict[str, Rows] = {}
     for playlist in names(master.data):
         content = store.get(playlist)
         assert content is not None
         folder = playlist.rpartition("/")[0]
-        rows: list[tuple[Any, ...]] = []
+        rows: Rows = []
         lines = content.data.decode().splitlines()
         rows += [(line,) for line in lines if line.startswith("#EXTINF")]
         for name in names(content.data):
@@ -119,6 +122,14 @@ def shape(store: Store) -> dict[str, list[tuple[Any, ...]]]:
             rows.append((name, reading.frames, reading.first_pts_ticks, reading.last_pts_ticks))
         found[folder.rpartition("/")[2]] = rows
     return found
+
+
+def compare(expected: Rows | None, found: Rows | None) -> str:
+    """Tell the first difference; nothing where there is none."""
+    for pair in zip_longest(expected or [("no rendition",)], found or [("no rendition",)]):
+        if pair[0] != pair[1]:
+            return f"{pair[1]}, not {pair[0]}"
+    return ""
 
 
 class Arena:
@@ -227,8 +238,12 @@ def until_published(
         tally.wrong.append(f"{dict(again)} segments encoded again after {tally.kills} kills")
     tally.wrong += watcher.faults
     try:
-        if shape(store) != arena.reference:
-            tally.wrong.append(f"{destination} differs from the uninterrupted one")
+        found = shape(store)
+        tally.wrong += [
+            f"{destination}: {rendition} differs from the uninterrupted one: {difference}"
+            for rendition in arena.reference.keys() | found.keys()
+            if (difference := compare(arena.reference.get(rendition), found.get(rendition)))
+        ]
     except (AssertionError, ClientError) as error:
         tally.wrong.append(f"{destination} is not published whole: {error!r}")
     if not tally.wrong:

@@ -65,7 +65,8 @@ def encode_video(
             _rung_pictures(branches[i], plan.media.video, rung),
             f"{rung.name}/{_SEGMENT_PATTERN}",
             **_x264_options(rung, plan, span),
-            **_segment_options(plan, span, pipes[rung.name]),
+            # Half a frame early: the keyframe's time was rounded to the tick.
+            **_segment_options(plan, span, pipes[rung.name], early_s=1 / plan.grid.rate / 2),
         )
         for i, rung in enumerate(rungs)
     ]
@@ -95,7 +96,7 @@ def encode_audio(
         f"{AUDIO}/{_SEGMENT_PATTERN}",
         acodec="aac",
         audio_bitrate=audio.bit_rate_bps,
-        **_segment_options(plan, whole, pipes[AUDIO]),
+        **_segment_options(plan, whole, pipes[AUDIO], early_s=Fraction(0)),
         # Half of this is how long the muxer gathers AAC frames for one PES packet. At 0 each frame
         # is a packet of its own, and stuffing makes 205 kb/s of 128.
         muxdelay=0.35,
@@ -240,7 +241,7 @@ def _x264_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
     }
 
 
-def _segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
+def _segment_options(plan: Plan, span: Span, list_fd: int, *, early_s: Fraction) -> dict[str, Any]:
     start_s = plan.grid.start_s(span.first)
     return {
         "f": "segment",
@@ -248,8 +249,7 @@ def _segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
         # Without mpegts_copyts the inner muxer starts each segment at its own zero.
         "segment_format_options": "mpegts_copyts=1",
         "segment_time": _seconds(plan.grid.segment_s),
-        # The cut is at the keyframe whose time was rounded to the tick, so look half a frame early.
-        "segment_time_delta": _seconds(1 / plan.grid.rate / 2),
+        "segment_time_delta": _seconds(early_s),
         "segment_start_number": span.first,
         "segment_list": f"pipe:{list_fd}",
         "segment_list_type": "csv",

@@ -17,7 +17,7 @@ from worker.media import Media
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching. Not ultrafast: it

@@ -12,6 +12,8 @@ from worker.store.base import StoredObject
 from worker.transport_stream import CLOCK_HZ
 
 _FAULTS_SHOWN = 5
+# 1 ms: the trim's end is rounded to the microsecond, the times to the tick.
+_ROUNDING_TICKS = CLOCK_HZ // 1000
 
 
 def verify_run(
@@ -72,11 +74,12 @@ def audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
     for before, after in pairwise(segments):
         if abs(after.start_ticks - before.end_ticks) > 1:
             yield f"the sound breaks between {before.name} and {after.name}"
-    # The encoder's priming lies before zero; its last frame may reach beyond the end.
+    # The encoder's priming lies before zero; its last frame reaches to the end or beyond. What ends
+    # a frame early is not whole: its last segment is missing.
     if not -2 * frame_ticks <= segments[0].start_ticks <= 0:
         yield f"the sound starts at {segments[0].start_ticks / CLOCK_HZ:.3f} s"
     behind = segments[-1].end_ticks - round(plan.grid.duration_s * CLOCK_HZ)
-    if abs(behind) > frame_ticks:
+    if not -_ROUNDING_TICKS <= behind <= frame_ticks:
         yield f"the sound ends {behind / CLOCK_HZ:+.3f} s from the picture's end"
 
 

@@ -86,10 +86,11 @@ def test_sound_that_jumps() -> None:
     assert "breaks between audio/00000.ts and audio/00001.ts" in faults(of)
 
 
-def test_sound_that_ends_early() -> None:
+@pytest.mark.parametrize("frames", [1, 2])
+def test_sound_that_ends_early(frames: int) -> None:
     of = renditions()
     last = of["audio"][-1]
-    of["audio"] = (*of["audio"][:-1], replace(last, end_ticks=last.end_ticks - 4000))
+    of["audio"] = (*of["audio"][:-1], replace(last, end_ticks=last.end_ticks - 1920 * frames))
     assert "from the picture's end" in faults(of)
 
 
