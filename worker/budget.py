@@ -62,6 +62,11 @@ class Budget:
     def _wall_s(self) -> float:
         return self.time_limit_s - self.reserve_s
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the job was asked to end."""
+        return self._stop is not None
+
     def stop(self, reason: WorkerError) -> None:
         """Ask the job to end with `reason`; the first wins. Safe in threads and signal handlers."""
         if self._stop is None:

@@ -29,6 +29,14 @@ _NO_ETAG = "0" * 32
 log = structlog.get_logger(__name__)
 
 
+class _OvertakenError(Exception):
+    """The object is not the one that was to be replaced, but `current`."""
+
+    def __init__(self, current: Content | None) -> None:
+        super().__init__()
+        self.current = current
+
+
 class Lease:
     """One job's hold on a destination. `record` gives what is to be written."""
 
@@ -66,7 +74,7 @@ class Lease:
             try:
                 self._write(seen.etag if seen else None, self._store)
                 break
-            except ChangedMeanwhileError:
+            except _OvertakenError:
                 # Another one was as quick: now it is to be watched.
                 continue
         else:
@@ -90,10 +98,10 @@ class Lease:
             for _ in range(_ATTEMPTS):
                 try:
                     return self._write(self._etag, store)
-                except ChangedMeanwhileError:
+                except _OvertakenError as error:
                     # An earlier write of this owner's, given up at its time-out, may land late.
-                    current = self._check_owner(store)
-                    self._etag = current.etag if current else None
+                    self._refuse_other(error.current)
+                    self._etag = error.current.etag if error.current else None
             raise self._contended()
 
     def confirm(self) -> None:
@@ -130,18 +138,19 @@ class Lease:
         """Try it, with a write that must fail; where it does not, it changed nothing."""
         try:
             self._write(_NO_ETAG, self._store)
-        except ChangedMeanwhileError:
+        except _OvertakenError:
             return True
         return False
 
-    def _check_owner(self, store: SteadyStore) -> Content | None:
-        current = store.get(self._key)
+    def _check_owner(self, store: SteadyStore) -> None:
+        self._refuse_other(store.get(self._key))
+
+    def _refuse_other(self, current: Content | None) -> None:
         if current is not None and not self._is_mine(current):
             raise TakenError(
                 f"job {_read(current).get('job_id')} took {self._store} over while this one stood"
                 " still; nothing more is written"
             )
-        return current
 
     def _is_mine(self, content: Content | None) -> bool:
         return _read(content).get("owner") in {None, self._owner}
@@ -159,11 +168,11 @@ class Lease:
                 cache_control="no-cache",
             )
             self._etag = written.etag
-        except ChangedMeanwhileError:
+        except ChangedMeanwhileError as error:
             # It may be this very write that changed it: its answer was lost, and it was repeated.
             current = store.get(self._key)
             if current is None or current.data != data:
-                raise
+                raise _OvertakenError(current) from error
             self._etag = current.etag
 
     def _contended(self) -> TakenError:

@@ -21,9 +21,11 @@ STATUS = "status.json"
 HEARTBEAT_S = 10.0
 
 _LEAST_INTERVAL_S = 4.0
-_HEARTBEAT_LINGER_S = 4.0
+# A write under way at a stop is seen through, so that the last word need not find out what became
+# of it; by then the checkpoint is written.
+_HEARTBEAT_LINGER_S = 8.0
 # After a stop, how long the last word may take; the checkpoint comes before it.
-_LAST_WORD_LINGER_S = 12.0
+_LAST_WORD_LINGER_S = 14.0
 _SCHEMA = 1
 _ENDED = "ended"
 
@@ -102,12 +104,10 @@ class Status:
     def _beat_on(self) -> None:
         while not self._closed.wait(_LEAST_INTERVAL_S):
             self._changed.wait(HEARTBEAT_S - _LEAST_INTERVAL_S)
-            if self._closed.is_set():
+            if self._closed.is_set() or self._budget.is_stopped:
                 return
             self._changed.clear()
             try:
-                # A write under way at a stop is seen through, so that the last word need not find
-                # out what became of it.
                 self._lease.renew(_HEARTBEAT_LINGER_S)
             except TakenError as error:
                 self._budget.stop(error)

@@ -223,21 +223,27 @@ def test_73_work_folder_too_small(
 
 
 def test_73_work_folder_fills_up(run_worker: Run, tmp_path: Path) -> None:
-    """FFmpeg reports ENOSPC in its own ways; all of them are this outcome."""
+    """FFmpeg reports ENOSPC in its own ways; what was made until then is not made again."""
     source, work, out = tmp_path / "noise.mkv", tmp_path / "tiny", tmp_path / "out"
+    noise = "noise=alls=60:allf=t:enable='gte(t,24)'"
     ffmpeg(
-        *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=20,noise=alls=60:allf=t"),
+        *("-f", "lavfi", "-i", f"smptebars=size=640x360:rate=30:duration=36,{noise}"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", source),
     )
+    options = ("--source", source, "--destination", out, "--ladder", "360", "--preset", "medium")
     work.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(work)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(work)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("mounting a small tmpfs needs root")
     try:
-        ended = run_worker("--source", source, "--destination", out, "--work-dir", work)
-        assert_refused(ended, out, 73, "full")
+        full = run_worker(*options, "--work-dir", work)
+        assert_refused(full, out, 73, "full", "--work-dir")
+        assert len(segments_in(out)) >= 2
     finally:
         subprocess.run(["umount", "-l", str(work)], check=True)
+    ended = run_worker(*options)
+    assert ended.status == 0, ended.stdout
+    assert ended.final["segments_resumed"] >= 2
 
 
 def test_75_a_live_job_keeps_its_destination(
