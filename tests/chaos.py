@@ -7,28 +7,30 @@ master playlist names anything that is not there; and what was encoded more than
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, entry, ffmpeg, free_port
 from tests.functional.conftest import serving as serve
+from tests.published import Watcher, compare, shape
 from worker.location import S3Location
 from worker.store import LocalStore, S3Store, Store
-from worker.transport_stream import read_segment
 
 # The lease's proportions, faster: a killed job is taken over after a second.
 FAST_LEASE = (
@@ -40,96 +42,71 @@ OPTIONS = ("--ladder", "360,180", "--segment", "2", "--preset", "medium", "--log
 BUCKET = "chaos"
 MOST_KILLS = 6
 LONGEST_STOP_S = 20
-# Of one rendition: its durations, then each segment's name, frames and times.
-Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 @dataclass
 class Tally:
-    """What one lecture came to, or many."""
+    """What one lecture came to, or many. Seconds are of encoding, unless said otherwise."""
 
     kills: int = 0
     encoded: int = 0
     again: int = 0
     looks: int = 0
-    slowest_stop_s: float = 0.0
+    encode_s: float = 0.0
+    lost_s: float = 0.0
+    # Of each job that went on: from its start to FFmpeg's, and to its first new segment.
+    to_ffmpeg_s: list[float] = field(default_factory=list)
+    to_segment_s: list[float] = field(default_factory=list)
+    stops_s: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        self.kills += other.kills
-        self.encoded += other.encoded
-        self.again += other.again
-        self.looks += other.looks
-        self.slowest_stop_s = max(self.slowest_stop_s, other.slowest_stop_s)
-        self.wrong += other.wrong
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
-class Watcher:
-    """Reads the master playlist without pause, and all that it names."""
+@dataclass
+class Attempt:
+    """One worker's life, by its own log: when each thing happened, in seconds from its start."""
 
-    def __init__(self, store: Store) -> None:
-        self.faults: list[str] = []
-        self.looks = 0
-        self._store = store
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+    status: int
+    life_s: float
+    was_killed: bool
+    events: list[dict[str, Any]]
 
-    def close(self) -> None:
-        self._stopped.set()
-        self._thread.join()
+    def when(self, name: str, **fields: object) -> list[float]:
+        """Every time of an event with these fields."""
+        return [
+            event["at_s"]
+            for event in self.events
+            if event["event"] == name and fields.items() <= event.items()
+        ]
 
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.02):
-            master = self._store.get("master.m3u8")
-            self.looks += 1
-            if master is None:
-                continue
-            listing = self._store.list("")
-            for playlist in names(master.data):
-                content = self._store.get(playlist)
-                folder = playlist.rpartition("/")[0]
-                segments = names(content.data) if content else [""]
-                self.faults += [
-                    f"{folder}/{name} is missing"
-                    for name in segments
-                    if f"{folder}/{name}" not in listing
-                ]
-            if self.faults:
-                return
+    @property
+    def encoded(self) -> dict[tuple[str, int], float]:
+        """Video segments that FFmpeg finished, and when."""
+        return {
+            (event["rendition"], event["index"]): event["at_s"]
+            for event in self.events
+            if event["event"] == "segment_encoded" and event["rendition"] != "audio"
+        }
 
+    @property
+    def encoding(self) -> tuple[float, float] | None:
+        """From when to when it encoded pictures."""
+        started = self.when("span_started")
+        ended = self.when("step_started", step="verify")
+        return (started[0], (ended or [self.life_s])[0]) if started else None
 
-def names(playlist: bytes) -> list[str]:
-    return [line for line in playlist.decode().splitlines() if line and line[0] != "#"]
-
-
-def shape(store: Store) -> dict[str, Rows]:
-    """Every rendition's durations, and each segment's frames and times, read from the store."""
-    master = store.get("master.m3u8")
-    assert master is not None
-    found: dict[str, Rows] = {}
-    for playlist in names(master.data):
-        content = store.get(playlist)
-        assert content is not None
-        folder = playlist.rpartition("/")[0]
-        rows: Rows = []
-        lines = content.data.decode().splitlines()
-        rows += [(line,) for line in lines if line.startswith("#EXTINF")]
-        for name in names(content.data):
-            segment = store.get(f"{folder}/{name}")
-            assert segment is not None
-            reading = read_segment(segment.data)
-            rows.append((name, reading.frames, reading.first_pts_ticks, reading.last_pts_ticks))
-        found[folder.rpartition("/")[2]] = rows
-    return found
-
-
-def compare(expected: Rows | None, found: Rows | None) -> str:
-    """Tell the first difference; nothing where there is none."""
-    for pair in zip_longest(expected or [("no rendition",)], found or [("no rendition",)]):
-        if pair[0] != pair[1]:
-            return f"{pair[1]}, not {pair[0]}"
-    return ""
+    def lost_s(self, lost: set[tuple[str, int]]) -> float:
+        """Seconds of encoding since the last segment that every rung kept."""
+        if self.encoding is None or not self.was_killed or self.when("step_started", step="verify"):
+            return 0.0
+        kept: dict[str, float] = {}
+        for (rung, index), at_s in self.encoded.items():
+            if (rung, index) not in lost:
+                kept[rung] = max(at_s, kept.get(rung, 0.0))
+        return self.life_s - max(self.when("span_started")[-1], min(kept.values(), default=0.0))
 
 
 class Arena:
@@ -181,32 +158,24 @@ class Arena:
         )
 
 
-def encoded(stdout: str) -> Counter[tuple[str, int]]:
-    """Video segments that FFmpeg finished, by the worker's own log."""
-    found: Counter[tuple[str, int]] = Counter()
-    for line in stdout.splitlines():
-        if '"segment_encoded"' in line and line.endswith("}"):
-            event = json.loads(line)
-            if event["rendition"] != "audio":
-                found[event["rendition"], event["index"]] += 1
-    return found
-
-
-def attempt(process: subprocess.Popen[str], after_s: float, number: int, tally: Tally) -> str:
-    """Let the worker live that long; then a signal. Returns what it logged."""
+def attempt(process: subprocess.Popen[str], after_s: float, number: int) -> Attempt:
+    """Let the worker live that long; then a signal."""
+    started, started_s, was_killed = time.time(), time.monotonic(), False
     try:
-        return process.communicate(timeout=after_s)[0]
+        stdout, _ = process.communicate(timeout=after_s)
     except subprocess.TimeoutExpired:
-        tally.kills += 1
-    started_s = time.monotonic()
-    os.killpg(process.pid, number)
-    stdout, _ = process.communicate(timeout=60)
-    if number == signal.SIGTERM:
-        took_s = time.monotonic() - started_s
-        tally.slowest_stop_s = max(tally.slowest_stop_s, took_s)
-        if took_s > LONGEST_STOP_S:
-            tally.wrong.append(f"stopped after {took_s:.1f} s")
-    return stdout
+        was_killed = True
+        os.killpg(process.pid, number)
+        stdout, _ = process.communicate(timeout=60)
+    life_s = time.monotonic() - started_s
+    events = []
+    for line in stdout.splitlines():
+        # The last line of one that was killed may be a part of one.
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            event["at_s"] = datetime.fromisoformat(event["timestamp"]).timestamp() - started
+            events.append(event)
+    return Attempt(process.returncode, life_s, was_killed, events)
 
 
 def until_published(
@@ -214,29 +183,26 @@ def until_published(
 ) -> Tally:
     """One lecture, killed up to ``MOST_KILLS`` times, then left alone."""
     store, destination, server = place
-    tally, made, kills = Tally(), Counter[tuple[str, int]](), 0
+    tally, attempts = Tally(), list[Attempt]()
     watcher = Watcher(store)
-    while True:
+    while not attempts or attempts[-1].status != 0:
         process = arena.submit(destination, server)
         left_alone = tally.kills == MOST_KILLS
         after_s = 300 if left_alone else rng.uniform(0.2, arena.longest_s)
-        stdout = attempt(process, after_s, number, tally)
-        made += encoded(stdout)
-        if process.returncode == 0:
-            break
+        made = attempt(process, after_s, number)
+        attempts.append(made)
+        tally.kills += made.was_killed
+        if made.was_killed and number == signal.SIGTERM:
+            tally.stops_s.append(made.life_s - after_s)
         # While Python is starting, it dies of SIGTERM as anything does.
-        if tally.kills == kills or process.returncode not in {143, -number}:
-            tally.wrong.append(f"status {process.returncode}: {stdout[-3000:]}")
+        if made.status and not (made.was_killed and made.status in {143, -number}):
+            tally.wrong.append(f"status {made.status}: {made.events[-5:]}")
             break
-        kills = tally.kills
     watcher.close()
-    again = Counter({rung: 0 for rung, _ in made})
-    for (rung, _), count in made.items():
-        again[rung] += count - 1
-    tally.encoded, tally.again, tally.looks = sum(made.values()), sum(again.values()), watcher.looks
-    if max(again.values()) > tally.kills:
-        tally.wrong.append(f"{dict(again)} segments encoded again after {tally.kills} kills")
+    tally.looks = watcher.looks
     tally.wrong += watcher.faults
+    count_losses(attempts, tally)
+    tally.wrong += [f"stopped after {s:.1f} s" for s in tally.stops_s if s > LONGEST_STOP_S]
     try:
         found = shape(store)
         tally.wrong += [
@@ -251,6 +217,24 @@ def until_published(
     return tally
 
 
+def count_losses(attempts: Sequence[Attempt], tally: Tally) -> None:
+    """Add what had to be encoded again after each kill, and how soon each job went on."""
+    for number, made in enumerate(attempts):
+        later = {segment for other in attempts[number + 1 :] for segment in other.encoded}
+        lost = made.encoded.keys() & later
+        tally.encoded += len(made.encoded)
+        tally.again += len(lost)
+        worst = max(Counter(rung for rung, _ in lost).values(), default=0)
+        if worst > 1:
+            tally.wrong.append(f"one kill cost {worst} finished segments of a rung: {lost}")
+        tally.lost_s += made.lost_s(lost)
+        if made.encoding:
+            tally.encode_s += made.encoding[1] - made.encoding[0]
+        if any(event.get("segments_resumed") for event in made.events):
+            tally.to_ffmpeg_s += made.when("span_started")[:1]
+            tally.to_segment_s += list(made.encoded.values())[:1]
+
+
 def chaos(arena: Arena, kind: str, runs: int, seed: int, number: signal.Signals) -> bool:
     """Print what came of all runs on one kind of store; whether all was well."""
     rng, total = random.Random(seed), Tally()  # noqa: S311
@@ -261,17 +245,26 @@ def chaos(arena: Arena, kind: str, runs: int, seed: int, number: signal.Signals)
             print(f"run {run}: {wrong}", file=sys.stderr)
         if (run + 1) % 10 == 0:
             print(f"{run + 1} runs, {total.kills} kills, {len(total.wrong)} wrong", file=sys.stderr)
-    stop = f", slowest stop {total.slowest_stop_s:.1f} s" if number == signal.SIGTERM else ""
     print(
-        f"{kind}, {number.name}, seed {seed}: {runs} runs, {total.kills} kills{stop},"
-        f" {len(total.wrong)} wrong; {total.encoded} segments encoded, {total.again} of them"
-        f" again ({total.again / max(1, total.kills):.2f} a kill); master.m3u8 looked at"
-        f" {total.looks} times",
+        f"{kind}, {number.name}, seed {seed}: {runs} runs, {total.kills} kills,"
+        f" {len(total.wrong)} wrong; master.m3u8 looked at {total.looks} times",
+        f"{total.encoded} segments finished, {total.again} of them again"
+        f" ({total.again / max(1, total.kills):.3f} a kill); of {total.encode_s:.0f} s of encoding"
+        f" {100 * total.lost_s / max(1.0, total.encode_s):.1f} % lost to kills",
+        *spread("from the start of a job that goes on to FFmpeg's", total.to_ffmpeg_s),
+        *spread("and to its first new segment", total.to_segment_s),
+        *spread("from SIGTERM to the end", total.stops_s),
         *total.wrong[:5],
         sep="\n  ",
         flush=True,
     )
     return not total.wrong
+
+
+def spread(what: str, seconds: Sequence[float]) -> list[str]:
+    if not seconds:
+        return []
+    return [f"{what}: median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s"]
 
 
 def main() -> int:

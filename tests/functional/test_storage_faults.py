@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.chaos import Watcher, shape
 from tests.functional.conftest import Ended, Run, Running, Server, Start, wait_for
 from tests.functional.proxy import Proxy, between
 from tests.functional.test_resume import FAST_LEASE
+from tests.published import Watcher, shape
 from worker.location import S3Location
 from worker.store import LocalStore, S3Store
 

@@ -1,0 +1,81 @@
+"""What a viewer would find at a destination at any moment, and what a run came to."""
+
+from __future__ import annotations
+
+import threading
+from itertools import zip_longest
+from typing import Any, TypeAlias
+
+from worker.store import Store
+from worker.transport_stream import read_segment
+
+# Of one rendition: its durations, then each segment's name, frames and times.
+Rows: TypeAlias = list[tuple[Any, ...]]
+
+
+class Watcher:
+    """Reads the master playlist without pause, and all that it names."""
+
+    def __init__(self, store: Store) -> None:
+        self.faults: list[str] = []
+        self.looks = 0
+        self._store = store
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(0.02):
+            master = self._store.get("master.m3u8")
+            self.looks += 1
+            if master is None:
+                continue
+            listing = self._store.list("")
+            for playlist in names(master.data):
+                content = self._store.get(playlist)
+                folder = playlist.rpartition("/")[0]
+                segments = names(content.data) if content else [""]
+                self.faults += [
+                    f"{folder}/{name} is missing"
+                    for name in segments
+                    if f"{folder}/{name}" not in listing
+                ]
+            if self.faults:
+                return
+
+
+def names(playlist: bytes) -> list[str]:
+    return [line for line in playlist.decode().splitlines() if line and line[0] != "#"]
+
+
+def shape(store: Store) -> dict[str, Rows]:
+    """Every rendition's durations, and each segment's frames and times, read from the store."""
+    master = store.get("master.m3u8")
+    assert master is not None
+    found: dict[str, Rows] = {}
+    for playlist in names(master.data):
+        content = store.get(playlist)
+        assert content is not None
+        folder = playlist.rpartition("/")[0]
+        rows: Rows = []
+        lines = content.data.decode().splitlines()
+        rows += [(line,) for line in lines if line.startswith("#EXTINF")]
+        for name in names(content.data):
+            segment = store.get(f"{folder}/{name}")
+            assert segment is not None
+            reading = read_segment(segment.data)
+            rows.append((name, reading.frames, reading.first_pts_ticks, reading.last_pts_ticks))
+        found[folder.rpartition("/")[2]] = rows
+    return found
+
+
+def compare(expected: Rows | None, found: Rows | None) -> str:
+    """Tell the first difference; nothing where there is none."""
+    for pair in zip_longest(expected or [("no rendition",)], found or [("no rendition",)]):
+        if pair[0] != pair[1]:
+            return f"{pair[1]}, not {pair[0]}"
+    return ""
