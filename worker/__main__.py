@@ -13,18 +13,23 @@ import structlog
 
 from worker import __version__
 from worker.budget import Budget, stop_on_signals
-from worker.errors import PUBLISHED, BadParametersError
-from worker.job import BATCH_JOB_ID, Job, parse_job
+from worker.environment import take_inventory
+from worker.errors import PUBLISHED, BadEnvironmentError, BadParametersError, WorkerError
+from worker.job import BATCH_JOB_ID, SELF_CHECK, Job, parse_job, variable_name
 from worker.logs import FINISHED, STARTED, Logs, stream_name
 from worker.outcome import Outcome, outcome_of
 from worker.pipeline import Context, Facts, plan_job, run_job
 from worker.process import Tools
+
+_SELF_CHECK_S = 120
 
 log = structlog.get_logger("worker")
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one job and return its exit status."""
+    if SELF_CHECK in arguments:
+        return _check_self(environment)
     try:
         job = parse_job(arguments, environment)
     except BadParametersError as error:
@@ -84,6 +89,20 @@ def _print_plan(job: Job, context: Context) -> int:
         return _tell(outcome_of(error))
     sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
     return PUBLISHED
+
+
+def _check_self(environment: Mapping[str, str]) -> int:
+    """Print what is there, as JSON alone on stdout; status 78 where something is missing."""
+    ffmpeg, ffprobe = (
+        environment.get(variable_name(name)) or name for name in ("ffmpeg", "ffprobe")
+    )
+    budget = Budget(time_limit_s=_SELF_CHECK_S, clock=time.monotonic)
+    try:
+        inventory = take_inventory(Tools(ffmpeg=ffmpeg, ffprobe=ffprobe, budget=budget))
+    except WorkerError as error:
+        inventory = {"missing": [str(error)]}
+    sys.stdout.write(json.dumps(inventory, indent=2) + "\n")
+    return BadEnvironmentError.exit_status if inventory["missing"] else PUBLISHED
 
 
 if __name__ == "__main__":

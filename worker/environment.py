@@ -1,16 +1,38 @@
-"""Checks that the machine holds what the worker runs, before anything is fetched."""
+"""Checks that the machine or image holds what the worker runs, before anything is fetched."""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from worker import __version__
 from worker.budget import Budget
 from worker.errors import BadEnvironmentError
 from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _ENCODERS = ("libx264", "aac", "mjpeg")
+# What the commands use and uploads mostly are; tests hold the filters against the real commands.
+NEEDED_PARTS = {
+    "encoders": _ENCODERS,
+    "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
+    "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
+    "muxers": ("segment", "mpegts", "image2"),
+    "filters": (
+        *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
+        *("asetpts", "aresample", "aformat", "apad", "atrim"),
+        *("thumbnail", "signalstats", "metadata"),
+    ),
+    "bsfs": ("setts",),
+    "protocols": ("file", "pipe"),
+}
+_PACKAGES = (
+    *("boto3", "ffmpeg-python", "pydantic", "rich", "structlog", "tenacity", "urllib3"),
+    "watchtower",
+)
 _TIMEOUT_S = 30.0
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -34,20 +56,69 @@ def check_environment(tools: Tools) -> str:
         BadEnvironmentError: FFmpeg or ffprobe is not there, does not run, or lacks an encoder.
 
     """
+    _check_installed(tools)
+    found = _parts(tools, "encoders")
+    missing = [name for name in _ENCODERS if name not in found]
+    if missing:
+        raise BadEnvironmentError(
+            f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
+        )
+    return _version(tools.ffmpeg, tools.budget)
+
+
+def take_inventory(tools: Tools) -> dict[str, Any]:
+    """Return what this machine or image holds, as plain data; `missing` names what it lacks.
+
+    Raises:
+        BadEnvironmentError: FFmpeg or ffprobe is not there, or does not run.
+
+    """
+    _check_installed(tools)
+    there = {kind: _parts(tools, kind) for kind in NEEDED_PARTS}
+    return {
+        "worker": __version__,
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "ffmpeg": _version(tools.ffmpeg, tools.budget),
+        "ffprobe": _version(tools.ffprobe, tools.budget),
+        "encoders": list(_ENCODERS),
+        "protocols": sorted(there["protocols"]),
+        "counts": {kind: len(names) for kind, names in there.items()},
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "missing": [
+            f"{kind.removesuffix('s')} {name}"
+            for kind, names in NEEDED_PARTS.items()
+            for name in names
+            if name not in there[kind]
+        ],
+    }
+
+
+def _check_installed(tools: Tools) -> None:
     for path in (tools.ffmpeg, tools.ffprobe):
         if shutil.which(path) is None:
             raise BadEnvironmentError(
                 f"{path} is not installed; install FFmpeg 5.1 or newer (Debian: ffmpeg),"
                 " or name it with --ffmpeg and --ffprobe"
             )
-    lines = _run([tools.ffmpeg, "-nostdin", "-encoders"], tools.budget)
-    found = {words[1] for line in lines if len(words := line.split()) > 1}
-    missing = [name for name in _ENCODERS if name not in found]
-    if missing:
-        raise BadEnvironmentError(
-            f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
-        )
-    return next(iter(_run([tools.ffmpeg, "-nostdin", "-version"], tools.budget)), "unknown")
+
+
+def _parts(tools: Tools, kind: str) -> set[str]:
+    """Return the names of one kind of FFmpeg's parts.
+
+    Bitstream filters and protocols are listed by name alone, the others after their flags.
+    """
+    lines = _run([tools.ffmpeg, "-nostdin", f"-{kind}"], tools.budget)
+    by_name = kind in {"bsfs", "protocols"}
+    return {
+        words[0] if by_name else words[1]
+        for line in lines
+        if (words := line.split()) and (len(words) == 1) == by_name and words[0][-1] != ":"
+    }
+
+
+def _version(path: str, budget: Budget) -> str:
+    return next(iter(_run([path, "-version"], budget)), "unknown")
 
 
 def _run(argv: list[str], budget: Budget) -> list[str]:
@@ -55,5 +126,6 @@ def _run(argv: list[str], budget: Budget) -> list[str]:
         with Processes(budget=budget, folder=Path("/"), stall_timeout_s=_TIMEOUT_S) as processes:
             processes.start(argv[0], [STDOUT], lambda _: argv)
             return [event.text for event in processes.events() if isinstance(event, Line)]
-    except FailedError as error:
+    except (FailedError, OSError) as error:
+        # Of another architecture, for example.
         raise BadEnvironmentError(f"{argv[0]} does not run: {error}") from error

@@ -23,6 +23,7 @@ from worker.location import HttpsLocation, LocalLocation, Location, S3Location, 
 
 ENVIRONMENT_PREFIX = "WORKER_"
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
+SELF_CHECK = "--self-check"
 _MAX_VALUE_CHARS = 4096
 
 Preset = Literal[
@@ -267,6 +268,12 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        SELF_CHECK,
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="say what this machine or image holds and whether that is enough; no job is run",
+    )
     for name, field in Job.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         choices = get_args(field.annotation) if field.annotation is not bool else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import time
@@ -292,6 +293,26 @@ def test_78_bad_environment(run_worker: Run, small_clip: Path, tmp_path: Path) -
     lacking.chmod(0o755)
     ended = run_worker("--source", small_clip, "--destination", out, "--ffmpeg", lacking)
     assert_refused(ended, out, 78, "libx264")
+
+
+def test_self_check_says_what_is_there_and_what_is_not(run_worker: Run, tmp_path: Path) -> None:
+    whole = run_worker("--self-check")
+    assert whole.status == 0, whole.stdout
+    inventory = json.loads(whole.stdout)
+    assert inventory["missing"] == []
+    assert {"file", "pipe"} <= set(inventory["protocols"])
+    assert inventory["architecture"] == platform.machine()
+    lacking = tmp_path / "ffmpeg"
+    lacking.write_text("#!/bin/sh\necho ' V..... libx264 H.264'\n")
+    lacking.chmod(0o755)
+    ended = run_worker("--self-check", environment={"WORKER_FFMPEG": str(lacking)})
+    assert ended.status == 78
+    assert "encoder aac" in json.loads(ended.stdout)["missing"]
+    # Of another architecture, it cannot be run at all.
+    lacking.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(100))
+    ended = run_worker("--self-check", environment={"WORKER_FFMPEG": str(lacking)})
+    assert ended.status == 78
+    assert "does not run" in ended.stdout
 
 
 def test_124_budget_spent(run_worker: Run, long_clip: Path, tmp_path: Path) -> None:

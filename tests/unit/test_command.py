@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.unit.sample import AUDIO, VIDEO, packets, plan
 from worker.command import encode_audio, encode_video, pick_thumbnail
+from worker.environment import NEEDED_PARTS
 from worker.inputs import show_packets
 from worker.plan import AudioPlan, Span
 
@@ -142,15 +144,23 @@ def test_a_source_without_sound_has_no_audio_command() -> None:
         encode_audio(plan(audio=None), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
 
 
-def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
+def all_ffmpegs() -> list[list[str]]:
     a_plan = plan()
-    commands = [
+    return [
         video_argv(),
         encode_audio(a_plan, AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
         pick_thumbnail(a_plan, SOURCE, ffmpeg_path="ffmpeg", at_s=1, output="t.jpg", stats_fd=3),
-        show_packets(SOURCE, ffprobe_path="ffprobe"),
     ]
-    for argv in commands:
+
+
+def test_the_self_check_asks_for_the_filters_that_are_used() -> None:
+    graphs = [after(argv, "-filter_complex")[0] for argv in all_ffmpegs()]
+    used = {name for graph in graphs for name in re.findall(r"\]([a-z]+)=?", graph)}
+    assert used == set(NEEDED_PARTS["filters"])
+
+
+def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
+    for argv in [*all_ffmpegs(), show_packets(SOURCE, ffprobe_path="ffprobe")]:
         assert f"file:{SOURCE}" in argv
         assert after(argv, "-protocol_whitelist") == ["file"]
         (demuxers,) = after(argv, "-format_whitelist")
