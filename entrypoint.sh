@@ -1,5 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # exec: the worker itself must get SIGTERM and give the exit status.
-set -euo pipefail
-cd "$(dirname "$0")"
-exec python -m worker "$@"
+set -eu
+exec python3 -m worker "$@"

@@ -1,0 +1,133 @@
+"""The built image, run by this machine's container engine as Batch or a person would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = os.environ.get("TESTED_IMAGE", "")
+PLATFORM = os.environ.get("TESTED_PLATFORM", "linux/arm64")
+# Emulated, a job takes ten times as long as it would.
+TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A container that has ended: its exit status, and what it said."""
+
+    status: int
+    stdout: str
+    stderr: str
+    started_at: float
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        lines = self.stdout.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    @property
+    def final(self) -> dict[str, Any]:
+        assert self.events, self.stderr
+        return self.events[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A container at work."""
+
+    name: str
+    process: subprocess.Popen[str]
+    started_at: float
+
+    def send(self, signal: str) -> None:
+        container("kill", "--signal", signal, self.name)
+
+    def wait(self, timeout_s: float = TIMEOUT_S) -> Ended:
+        stdout, stderr = self.process.communicate(timeout=timeout_s)
+        status = self.process.returncode
+        return Ended(status=status, stdout=stdout, stderr=stderr, started_at=self.started_at)
+
+
+def container(*arguments: str) -> str:
+    """Have the engine do something, and return what it printed."""
+    argv = [str(ROOT / "scripts" / "container"), *arguments]
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    if not IMAGE:
+        pytest.skip("no image is named in TESTED_IMAGE: run scripts/test-image")
+    return IMAGE
+
+
+@pytest.fixture(scope="session")
+def start(image: str) -> Iterator[Callable[..., Running]]:
+    """Start the image with the engine's options and the worker's arguments."""
+    names: list[str] = []
+
+    def start(arguments: Sequence[str], options: Sequence[str] = ()) -> Running:
+        name = f"worker-test-{uuid.uuid4().hex[:12]}"
+        names.append(name)
+        argv = [str(ROOT / "scripts" / "container"), "run", "--rm", "--name", name]
+        argv += ["--platform", PLATFORM, "--network", "none", *options, image, *arguments]
+        started_at = time.time()
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return Running(name=name, process=process, started_at=started_at)
+
+    yield start
+    left = set(container("ps", "--all", "--format", "{{.Names}}").split())
+    for name in left.intersection(names):
+        container("rm", "--force", name)
+
+
+@pytest.fixture(scope="session")
+def run(start: Callable[..., Running]) -> Callable[..., Ended]:
+    """Run the image to its end."""
+    return lambda arguments, options=(): start(arguments, options).wait()
+
+
+@pytest.fixture(scope="session")
+def shell(run: Callable[..., Ended]) -> Callable[[str], str]:
+    """Run a line of shell in the image instead of the worker."""
+
+    def shell(line: str) -> str:
+        ended = run(["-c", line], ["--entrypoint", "sh"])
+        assert ended.status == 0, ended.stderr
+        return ended.stdout
+
+    return shell
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder that any user id may read and write, to be mounted as /data."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_video() -> Callable[[Path, int], None]:
+    """Make a small video with this machine's FFmpeg."""
+
+    def make(path: Path, seconds: int) -> None:
+        pictures = f"testsrc2=size=320x180:rate=30:duration={seconds}"
+        argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", pictures]
+        argv += ["-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds}"]
+        argv += ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", str(path)]
+        subprocess.run(argv, check=True)
+        path.chmod(0o644)
+
+    return make

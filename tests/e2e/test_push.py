@@ -1,0 +1,187 @@
+"""scripts/push-image: to a registry of this machine, and what it makes of ECR's answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+from mypy_boto3_ecr import ECRClient
+
+from tests.e2e.conftest import PLATFORM, ROOT, container
+
+URI = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker"
+REPOSITORY = {"registryId": "123456789012", "repositoryName": "academy-video-worker"}
+DIGEST = "sha256:" + "5" * 64
+IMAGE = {"imageDigest": DIGEST}
+
+
+def push(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    argv = [str(ROOT / "scripts" / "push-image"), "--platform", PLATFORM, "--allow-dirty"]
+    return subprocess.run(
+        [*argv, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("no docker-registry here (Debian: docker-registry)")
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    config = folder / "config.yml"
+    config.write_text(
+        "version: 0.1\nlog: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: '{address}'}}\n"
+    )
+    process = subprocess.Popen([program, "serve", str(config)])
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "docker-registry does not listen"
+            time.sleep(0.1)
+    yield address
+    process.terminate()
+    process.wait(10)
+
+
+def test_what_it_prints_can_be_pulled_and_the_materials_are_listed(
+    image: str, registry: str, tmp_path: Path
+) -> None:
+    if not image.rpartition("/")[2].startswith("academy-video-worker:"):
+        pytest.skip("TESTED_IMAGE is not build-image's")
+    sbom = tmp_path / "image.spdx.json"
+    pushed = push(f"{registry}/worker", "--sbom", str(sbom))
+    assert pushed.returncode == 0, pushed.stderr
+    (reference,) = pushed.stdout.split()
+    assert reference.startswith(f"{registry}/worker@sha256:")
+    assert "not scanned" in pushed.stderr
+    is_podman = container("--engine").strip() == "podman"
+    options = ["--tls-verify=false"] if is_podman else []
+    container("pull", "--quiet", *options, reference)
+    ids = [container("image", "inspect", "--format", "{{.Id}}", i) for i in (image, reference)]
+    container("rmi", reference)
+    assert ids[0] == ids[1]
+    assert container("image", "inspect", image), "only the name that was pulled is to go"
+    listed = sbom.read_text()
+    for name in ("boto3", "libx264-164", "python3.13-minimal"):
+        assert f'"name":"{name}"' in listed.replace('": "', '":"')
+
+
+def test_a_refused_push_is_a_failure(registry: str, image: str) -> None:  # noqa: ARG001
+    pushed = push("127.0.0.1:9/worker", "--no-sbom")
+    assert (pushed.returncode, pushed.stdout) == (69, "")
+
+
+@pytest.mark.parametrize("uri", ["worker", f"{URI}:tag", f"{URI}@{DIGEST}", "a b/c"])
+def test_what_names_no_repository_is_refused(uri: str) -> None:
+    assert push(uri).returncode == 64
+
+
+@pytest.fixture(scope="module")
+def ecr() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ecr", ROOT / "scripts" / "ecr.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> ECRClient:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    return boto3.client("ecr", region_name="ap-northeast-2")
+
+
+def scan(ecr: ModuleType, client: ECRClient, **options: Any) -> int:
+    options = {"allow_critical": False, **options}
+    status: int = ecr.scan(client, REPOSITORY, DIGEST, sleep=lambda _: None, **options)
+    return status
+
+
+def answer(status: str, **counts: int) -> dict[str, Any]:
+    return {
+        "imageScanStatus": {"status": status},
+        "imageScanFindings": {"findingSeverityCounts": counts},
+    }
+
+
+def test_the_password_is_the_tokens_second_half(ecr: ModuleType) -> None:
+    with mock_aws():
+        client = boto3.client("ecr", region_name="ap-northeast-2")
+        assert ecr.password(client) == "123456789012-auth-token"
+
+
+def test_a_tag_that_is_not_there_has_no_digest(ecr: ModuleType) -> None:
+    with mock_aws():
+        client = boto3.client("ecr", region_name="ap-northeast-2")
+        client.create_repository(repositoryName=REPOSITORY["repositoryName"])
+        assert ecr.digest_of(client, REPOSITORY, "abc") is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "status"),
+    [
+        ({}, {}, 0),
+        ({"HIGH": 3}, {}, 0),
+        ({"CRITICAL": 1, "HIGH": 2}, {}, 1),
+        ({"CRITICAL": 1}, {"allow_critical": True}, 0),
+    ],
+)
+def test_a_critical_finding_fails_unless_it_is_allowed(
+    ecr: ModuleType,
+    client: ECRClient,
+    counts: dict[str, int],
+    options: dict[str, bool],
+    status: int,
+) -> None:
+    asked = {**REPOSITORY, "imageId": IMAGE}
+    with Stubber(client) as stub:
+        stub.add_response("describe_image_scan_findings", answer("IN_PROGRESS"), asked)
+        stub.add_response("describe_image_scan_findings", answer("COMPLETE", **counts), asked)
+        assert scan(ecr, client, **options) == status
+        stub.assert_no_pending_responses()
+
+
+def test_a_scan_that_has_not_begun_is_asked_for_once(ecr: ModuleType, client: ECRClient) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("describe_image_scan_findings", "ScanNotFoundException")
+        stub.add_response("start_image_scan", {}, {**REPOSITORY, "imageId": IMAGE})
+        stub.add_client_error("describe_image_scan_findings", "ScanNotFoundException")
+        stub.add_response("describe_image_scan_findings", answer("COMPLETE"))
+        assert scan(ecr, client) == 0
+        stub.assert_no_pending_responses()
+
+
+def test_a_scan_without_end_is_a_failure(
+    ecr: ModuleType, client: ECRClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stubber(client) as stub:
+        for _ in range(60):
+            stub.add_response("describe_image_scan_findings", answer("PENDING"))
+        assert scan(ecr, client) == 1
+    assert "no end of ECR's scan within 300 s" in capsys.readouterr().err
