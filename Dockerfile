@@ -101,6 +101,8 @@ ENV PATH=/opt/ffmpeg/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
     WORKER_WORK_DIR=/scratch \
     TINI_VERBOSITY=0
 WORKDIR /scratch
+# A job definition with a read-only root and no volume of its own still has a place to work.
+VOLUME /scratch
 # By number, so that a runtime that demands a user other than root can tell.
 USER 10001:10001
 

@@ -1,0 +1,75 @@
+"""How an operator command can fail, with exit statuses of sysexits.
+
+OpsError
+├── UsageError          64  EX_USAGE
+├── NotThereError       66  EX_NOINPUT
+├── UnreachableError    69  EX_UNAVAILABLE
+├── UnexpectedError     70  EX_SOFTWARE
+├── LaterError          75  EX_TEMPFAIL
+├── DeploymentError     76  EX_PROTOCOL
+├── DeniedError         77  EX_NOPERM
+└── MisconfiguredError  78  EX_CONFIG
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+OK = 0
+DRIFT = 1
+UNREADABLE = 65
+INTERRUPTED = 130
+
+
+class OpsError(Exception):
+    """A command that could not do its work; the message says what to do next."""
+
+    exit_status: ClassVar[int]
+
+
+class UsageError(OpsError):
+    """The command line cannot be used."""
+
+    exit_status = 64
+
+
+class NotThereError(OpsError):
+    """The job, stack or queue that was named does not exist."""
+
+    exit_status = 66
+
+
+class UnreachableError(OpsError):
+    """AWS does not answer."""
+
+    exit_status = 69
+
+
+class UnexpectedError(OpsError):
+    """AWS answered something that this command does not know."""
+
+    exit_status = 70
+
+
+class LaterError(OpsError):
+    """Not now: another deployment is under way, calls are throttled, or the wait was too long."""
+
+    exit_status = 75
+
+
+class DeploymentError(OpsError):
+    """CloudFormation could not make the change, or is in a state that takes none."""
+
+    exit_status = 76
+
+
+class DeniedError(OpsError):
+    """There are no credentials, they have expired, or they lack a permission."""
+
+    exit_status = 77
+
+
+class MisconfiguredError(OpsError):
+    """The profile or region that was asked for is not configured."""
+
+    exit_status = 78

@@ -1,0 +1,49 @@
+"""Names and fixed values of the running system, and of the one before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REGION = "ap-northeast-2"
+STACK = "academy-video-worker"
+TEMPLATE = Path(__file__).resolve().parents[1] / "scripts" / "aws" / "template.yaml"
+
+QUEUE = "academy-video-batch-queue"
+JOB_DEFINITION = "academy-video-batch-jobdef"
+LOG_GROUP = "/aws/batch/academy-video-worker"
+REPOSITORY = "academy-video-worker"
+SERVICE_ROLE = "AWSServiceRoleForBatch"
+BATCH_SERVICE = "batch.amazonaws.com"
+FAILED_RULE = "academy-video-job-failed"
+BLOCKED_RULE = "academy-video-queue-blocked"
+FAILED_ALARM = "academy-video-jobs-failing"
+NEAR_WALL_ALARM = "academy-video-job-near-wall"
+BLOCKED_ALARM = "academy-video-queue-blocked"
+NEAR_WALL_FILTER = "near-wall"
+
+# A job is tried once: a failed one has a reason, and a person or the API decides.
+ATTEMPTS = 1
+# Where Batch writes when a job definition names no group.
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+
+# Fields of worker.job.Job that the job definition takes as `Ref::` parameters, in its order.
+PARAMETERS = (
+    *("source", "destination", "time_limit_s", "ladder", "max_frame_rate", "preset", "segment_s"),
+    *("parallel_spans", "upload_threads", "stall_timeout_s", "log_level"),
+)
+# Fields that an operator may also give; they travel as environment variables.
+VARIABLES = ("s3_endpoint", "s3_region")
+
+LEGACY_QUEUE = "academy-video-jobs"
+LEGACY_DEAD_LETTERS = "academy-video-jobs-dlq"
+LEGACY_LAMBDA = "academy-worker-queue-depth-metric"
+LEGACY_SWITCHES = ("ENABLE_VIDEO_METRICS", "ENABLE_VIDEO_WAKE")
+LEGACY_GROUP = "academy-video-worker-asg"
+LEGACY_POLICY = "video-backlogcount-tt"
+LEGACY_NAMESPACE = "Academy/VideoProcessing"
+LEGACY_METRIC = "VideoQueueDepthTotal"
+
+
+def parameter_name(field: str) -> str:
+    """Name of a field of `Job` as a Batch parameter: `time_limit_s` → `time_limit`."""
+    return field.removesuffix("_s")

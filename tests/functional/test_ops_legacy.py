@@ -1,0 +1,250 @@
+"""The former system on a real moto server: reported as it is, and drained without losing a job."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ops import names
+from tests.functional.conftest import Server
+from tests.functional.operating import FIRST, batch_server, ops, prepare_account
+
+ROLE = "arn:aws:iam::123456789012:role/legacy"
+SECRET = "https://uploads.example/b.mp4?X-Amz-Signature=secret"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Server]:
+    """An account with the new system."""
+    with batch_server() as server:
+        place = prepare_account(server)
+        done = ops(server, "deploy", "--image", FIRST, *place.parameters())
+        assert done.returncode == 0, done.stderr
+        yield server
+
+
+@pytest.fixture
+def queues(aws: Server) -> Iterator[tuple[str, str]]:
+    """The former queue and its dead-letter queue, under a name of its own."""
+    sqs = aws.client("sqs")
+    dead = sqs.create_queue(QueueName="academy-video-failures")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+    redrive = json.dumps({"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 5})
+    jobs = sqs.create_queue(QueueName=names.LEGACY_QUEUE, Attributes={"RedrivePolicy": redrive})[
+        "QueueUrl"
+    ]
+    yield jobs, dead
+    for url in (jobs, dead):
+        sqs.delete_queue(QueueUrl=url)
+
+
+def send(server: Server, url: str, body: object) -> str:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return str(server.client("sqs").send_message(QueueUrl=url, MessageBody=text)["MessageId"])
+
+
+def job_names(server: Server) -> list[str]:
+    jobs = server.client("batch").list_jobs(
+        jobQueue=names.QUEUE, filters=[{"name": "JOB_NAME", "values": ["drain-*"]}]
+    )["jobSummaryList"]
+    return [job["jobName"] for job in jobs]
+
+
+def waiting(server: Server, url: str) -> int:
+    answer = server.client("sqs").get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def test_an_account_without_the_former_system_is_said_to_have_none(aws: Server) -> None:
+    done = ops(aws, "legacy")
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[0] for line in done.stdout.splitlines()} == {"gone"}
+    assert len(done.stdout.splitlines()) == 6
+
+
+def test_what_is_live_is_reported_with_what_to_do(aws: Server, queues: tuple[str, str]) -> None:
+    send(aws, queues[0], {"source": "s3://uploads/a.mp4", "destination": "s3://videos/a"})
+    make_former_system(aws)
+    done = ops(aws, "legacy")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "LIVE     SQS academy-video-jobs: 1 waiting, 0 in flight, 0 delayed" in lines
+    assert any(line.startswith("idle     SQS academy-video-failures: 0 waiting") for line in lines)
+    assert (
+        "LIVE     Lambda academy-worker-queue-depth-metric:"
+        " ENABLE_VIDEO_METRICS=true, ENABLE_VIDEO_WAKE=false" in lines
+    )
+    assert "         -> set ENABLE_VIDEO_METRICS=false, or delete the function" in lines
+    assert any(
+        line.startswith("LIVE     ASG academy-video-worker-asg: desired 1") for line in lines
+    )
+    assert any(line.startswith("LIVE     policy video-backlogcount-tt") for line in lines)
+    assert any(
+        line.startswith("LIVE     metric Academy/VideoProcessing VideoQueueDepthTotal: published")
+        for line in lines
+    )
+
+
+def test_a_dry_run_of_drain_changes_nothing(aws: Server, queues: tuple[str, str]) -> None:
+    name = "drain-" + send(aws, queues[0], {"source": SECRET, "destination": "s3://videos/dry"})
+    done = ops(aws, "legacy", "drain", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert f"would submit: https://uploads.example/b.mp4?… -> s3://videos/dry as {name}" in (
+        done.stdout
+    )
+    assert "secret" not in done.stdout + done.stderr
+    assert name not in job_names(aws)
+    assert waiting(aws, queues[0]) == 1
+
+
+def test_messages_of_both_queues_become_jobs_and_unreadable_ones_stay(
+    aws: Server, queues: tuple[str, str]
+) -> None:
+    good = send(
+        aws,
+        queues[0],
+        {"source": SECRET, "destination": "s3://videos/b", "ladder": [720, 480], "retries": 3},
+    )
+    dead = send(
+        aws,
+        queues[1],
+        {
+            "Type": "Notification",
+            "Message": json.dumps({"source": "s3://uploads/c.mp4", "destination": "s3://videos/c"}),
+        },
+    )
+    event = send(aws, queues[0], {"Records": [{"s3": {"object": {"key": "d.mp4"}}}]})
+    broken = send(aws, queues[1], "{")
+    done = ops(aws, "legacy", "drain")
+    assert done.returncode == 65, done.stderr
+    assert f"kept academy-video-jobs {event}: an event of S3 or SNS" in done.stdout
+    assert f"kept academy-video-failures {broken}: not JSON" in done.stdout
+    assert {f"drain-{good}", f"drain-{dead}"} <= set(job_names(aws))
+    assert [waiting(aws, url) for url in queues] == [1, 1]
+    assert parameters(aws, f"drain-{good}") == {
+        "source": SECRET,
+        "destination": "s3://videos/b",
+        "ladder": "720,480",
+    }
+    assert "secret" not in done.stdout + done.stderr
+
+
+# Once, in the moment between SubmitJob's answer and the deletion.
+CRASH = """
+import os
+import ops.drain
+from ops.session import Aws
+ops.drain.VISIBILITY_S = {visibility_s}
+class Crashing:
+    def __init__(self, client): self._client = client
+    def __getattr__(self, name): return getattr(self._client, name)
+    def delete_message(self, **_): {fault}
+original = Aws.__dict__["sqs"]
+Aws.sqs = property(lambda self: Crashing(original.func(self)))
+"""
+
+
+@pytest.mark.parametrize("fault", ["os._exit(9)", "raise KeyboardInterrupt"])
+def test_a_crash_between_submit_and_delete_makes_no_second_job(
+    aws: Server, queues: tuple[str, str], fault: str
+) -> None:
+    name = "drain-" + send(
+        aws, queues[0], {"source": "s3://uploads/e.mp4", "destination": "s3://videos/e"}
+    )
+    crashed = ops(aws, "legacy", "drain", before=CRASH.format(visibility_s=1, fault=fault))
+    assert crashed.returncode in (9, 130)
+    assert job_names(aws).count(name) == 1
+    again = ops(aws, "legacy", "drain", before="import time; time.sleep(1.5)")
+    assert again.returncode == 0, again.stderr
+    assert "academy-video-jobs: 0 submitted, 1 were jobs already" in again.stdout
+    assert job_names(aws).count(name) == 1
+    assert waiting(aws, queues[0]) == 0
+
+
+def test_a_message_that_batch_refuses_stays(aws: Server, queues: tuple[str, str]) -> None:
+    send(aws, queues[0], {"source": "s3://uploads/f.mp4", "destination": "s3://videos/f"})
+    done = ops(aws, "legacy", "drain", "--job-definition", "not-there")
+    assert done.returncode != 0
+    assert "SubmitJob was refused" in done.stderr
+    assert waiting(aws, queues[0]) == 1
+
+
+def parameters(server: Server, name: str) -> dict[str, str]:
+    batch = server.client("batch")
+    jobs = batch.list_jobs(jobQueue=names.QUEUE, filters=[{"name": "JOB_NAME", "values": [name]}])
+    (job,) = batch.describe_jobs(jobs=[jobs["jobSummaryList"][0]["jobId"]])["jobs"]
+    defaults = batch.describe_job_definitions(jobDefinitionName=names.JOB_DEFINITION)
+    known = defaults["jobDefinitions"][0]["parameters"]
+    return {k: v for k, v in job["parameters"].items() if known.get(k) != v}
+
+
+def make_former_system(server: Server) -> None:
+    server.client("iam").create_role(
+        RoleName="legacy", AssumeRolePolicyDocument=json.dumps(LAMBDA_MAY)
+    )
+    server.client("lambda").create_function(
+        FunctionName=names.LEGACY_LAMBDA,
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="metric.handler",
+        Code={"ZipFile": _package()},
+        Environment={"Variables": {"ENABLE_VIDEO_METRICS": "true", "ENABLE_VIDEO_WAKE": "false"}},
+    )
+    scaling = server.client("autoscaling")
+    scaling.create_launch_configuration(
+        LaunchConfigurationName="legacy", ImageId="ami-12c6146b", InstanceType="c6g.large"
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=names.LEGACY_GROUP,
+        LaunchConfigurationName="legacy",
+        MinSize=0,
+        MaxSize=4,
+        DesiredCapacity=1,
+        AvailabilityZones=["ap-northeast-2a"],
+    )
+    scaling.put_scaling_policy(
+        AutoScalingGroupName=names.LEGACY_GROUP,
+        PolicyName=names.LEGACY_POLICY,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={
+            "TargetValue": 1.0,
+            "CustomizedMetricSpecification": {
+                "Namespace": names.LEGACY_NAMESPACE,
+                "MetricName": names.LEGACY_METRIC,
+                "Statistic": "Average",
+            },
+        },
+    )
+    server.client("cloudwatch").put_metric_data(
+        Namespace=names.LEGACY_NAMESPACE,
+        MetricData=[
+            {"MetricName": names.LEGACY_METRIC, "Value": 1.0, "Timestamp": datetime.now(UTC)}
+        ],
+    )
+
+
+LAMBDA_MAY: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def _package() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("metric.py", "def handler(event, context): pass")
+    return buffer.getvalue()

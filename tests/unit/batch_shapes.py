@@ -1,0 +1,108 @@
+"""What AWS Batch answers, in the shapes that it really has where moto's differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+JOB_ID = "4c7599ae-0a82-49aa-ba5a-4727fcce14a8"
+ARN = "arn:aws:batch:ap-northeast-2:123456789012:"
+STREAM = "container/default/0123456789abcdef0123456789abcdef"
+GROUP = "/aws/batch/academy-video-worker"
+CREATED_MS, STARTED_MS, STOPPED_MS = 1_700_000_000_000, 1_700_000_240_000, 1_700_000_600_000
+
+
+def job_detail(
+    status: str,
+    *,
+    exit_code: int | None = None,
+    reason: str | None = None,
+    container_reason: str | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """An element of DescribeJobs' answer."""
+    container: dict[str, Any] = {
+        "image": "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:"
+        + "a" * 64,
+        "command": ["--source", "Ref::source", "--destination", "Ref::destination"],
+        "environment": [{"name": "WORKER_LOG_GROUP", "value": GROUP}],
+        "resourceRequirements": [
+            {"type": "VCPU", "value": "2"},
+            {"type": "MEMORY", "value": "3072"},
+        ],
+        "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": GROUP}},
+    }
+    detail: dict[str, Any] = {
+        "jobId": JOB_ID,
+        "jobArn": f"{ARN}job/{JOB_ID}",
+        "jobName": "video-talk",
+        "jobQueue": f"{ARN}job-queue/academy-video-batch-queue",
+        "jobDefinition": f"{ARN}job-definition/academy-video-batch-jobdef:7",
+        "status": status,
+        "createdAt": CREATED_MS,
+        # The field is always there.
+        "startedAt": 0,
+        "parameters": {"source": "s3://uploads/talk.mp4", "destination": "s3://videos/hls/talk"},
+        "timeout": {"attemptDurationSeconds": 14400},
+        "container": container,
+        "attempts": [],
+    }
+    if status in {"RUNNING", "SUCCEEDED", "FAILED"}:
+        detail["startedAt"] = STARTED_MS
+        container["logStreamName"] = STREAM
+    if status in {"SUCCEEDED", "FAILED"}:
+        detail["stoppedAt"] = STOPPED_MS
+        attempt: dict[str, Any] = {"logStreamName": STREAM}
+        if exit_code is not None:
+            container["exitCode"] = attempt["exitCode"] = exit_code
+        if container_reason:
+            container["reason"] = attempt["reason"] = container_reason
+        detail["attempts"] = [
+            {"container": attempt, "startedAt": STARTED_MS, "stoppedAt": STOPPED_MS}
+        ]
+    if reason:
+        detail["statusReason"] = reason
+    return {**detail, **fields}
+
+
+def queue_detail(**fields: Any) -> dict[str, Any]:
+    """An element of DescribeJobQueues' answer."""
+    return {
+        "jobQueueName": "academy-video-batch-queue",
+        "jobQueueArn": f"{ARN}job-queue/academy-video-batch-queue",
+        "state": "ENABLED",
+        "status": "VALID",
+        "priority": 1,
+        "computeEnvironmentOrder": [
+            {
+                "order": 1,
+                "computeEnvironment": f"{ARN}compute-environment/academy-video-batch-ce-v3",
+            }
+        ],
+        **fields,
+    }
+
+
+def environment_detail(**resources: Any) -> dict[str, Any]:
+    """An element of DescribeComputeEnvironments' answer."""
+    return {
+        "computeEnvironmentName": "academy-video-batch-ce-v3",
+        "computeEnvironmentArn": f"{ARN}compute-environment/academy-video-batch-ce-v3",
+        "type": "MANAGED",
+        "state": "ENABLED",
+        "status": "VALID",
+        "statusReason": "ComputeEnvironment Healthy",
+        "serviceRole": "arn:aws:iam::123456789012:role/aws-service-role/batch.amazonaws.com/"
+        "AWSServiceRoleForBatch",
+        "computeResources": {
+            "type": "EC2",
+            "allocationStrategy": "BEST_FIT_PROGRESSIVE",
+            "minvCpus": 0,
+            "maxvCpus": 64,
+            "desiredvCpus": 0,
+            "instanceTypes": ["c7g", "c6g"],
+            "subnets": ["subnet-2", "subnet-1"],
+            "securityGroupIds": ["sg-1"],
+            "ec2Configuration": [{"imageType": "ECS_AL2023"}],
+            **resources,
+        },
+    }
