@@ -106,17 +106,10 @@ VOLUME /scratch
 # By number, so that a runtime that demands a user other than root can tell.
 USER 10001:10001
 
-# Last, as each revision changes them.
-ARG VERSION=unknown
-ARG REVISION=unknown
-ARG FFMPEG_VERSION=unknown
-ARG SOURCE=unknown
+# Those that change with each build (revision, versions) come from scripts/build-image: podman 4
+# would take a LABEL of an argument from its cache, whatever the argument is now.
 LABEL org.opencontainers.image.title="academy-video-worker" \
     org.opencontainers.image.description="Transcodes one lecture video to adaptive HLS" \
-    org.opencontainers.image.licenses="MIT AND GPL-2.0-or-later" \
-    org.opencontainers.image.source="${SOURCE}" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    academy.ffmpeg.version="${FFMPEG_VERSION}"
+    org.opencontainers.image.licenses="MIT AND GPL-2.0-or-later"
 
 ENTRYPOINT ["tini", "--", "/app/entrypoint.sh"]

@@ -23,6 +23,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 PUBLISHED = 0
+# Noticed by FFmpeg, or by whoever reads what it left.
+WORK_FOLDER_FULL = (
+    "the work folder is full; give the job a larger volume, or name one with --work-dir, and submit"
+    " it again: it goes on from here"
+)
 
 
 class WorkerError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.errors import (
+    WORK_FOLDER_FULL,
     BadEnvironmentError,
     BadSourceError,
     CannotWriteError,
@@ -17,7 +18,7 @@ def explain_failure(error: FailedError) -> WorkerError:
     text = "\n".join(error.tail)
     said = " | ".join(line for line in error.tail if _is_telling(line))[-600:]
     if "No space left on device" in text:
-        return CannotWriteError("the work folder is full; give the job a larger volume")
+        return CannotWriteError(WORK_FOLDER_FULL)
     if "Cannot allocate memory" in text:
         return EncoderKilledError(f"{error.name} ran out of memory; give the job more ({said})")
     if "Unknown encoder" in text or "No such filter" in text:

@@ -12,7 +12,7 @@ import structlog
 from worker.apart import Crew
 from worker.budget import Budget
 from worker.checkpoint import Checkpoint
-from worker.errors import CannotWriteError, VerificationError
+from worker.errors import WORK_FOLDER_FULL, CannotWriteError, VerificationError
 from worker.plan import Plan
 from worker.segment import Segment, measure_segment
 from worker.store import SteadyStore
@@ -140,7 +140,5 @@ class Uploader:
         except VerificationError as error:
             # On a full disk FFmpeg announces a segment whose end it could not write, and goes on.
             if shutil.disk_usage(finished.path.parent).free < _FULL_BELOW_BYTES:
-                raise CannotWriteError(
-                    "the work folder is full; give the job a larger volume"
-                ) from error
+                raise CannotWriteError(WORK_FOLDER_FULL) from error
             raise
