@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ops.__main__ import COMMANDS, build_parser, main
+from tests.unit.test_architecture import assert_no_circle
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "ops").glob("*.py"))
@@ -52,11 +53,7 @@ def test_no_module_imports_itself_through_others() -> None:
         p.stem: {n.removeprefix("ops.") for n in imports(p) if n.startswith("ops.")}
         for p in MODULES
     }
-    done: set[str] = set()
-    while len(done) < len(graph):
-        free = {name for name, needs in graph.items() if name not in done and needs <= done}
-        assert free, f"a circle among {sorted(set(graph) - done)}"
-        done |= free
+    assert_no_circle(graph)
 
 
 def test_it_needs_nothing_that_the_worker_does_not() -> None:
