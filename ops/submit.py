@@ -14,8 +14,9 @@ from ops.screen import say
 from ops.session import Aws
 from ops.watch import POLL_S, Watch
 from worker.errors import BadParametersError
-from worker.job import Job, option_name, parse_job, variable_name
+from worker.job import Job, option_name, variable_name
 from worker.location import LocalLocation
+from worker.parameters import parse_job
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef

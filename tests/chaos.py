@@ -145,7 +145,7 @@ class Arena:
             "TMPDIR": str(self.work),
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": "ap-northeast-2",
+            "AWS_REGION": "ap-northeast-2",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         return subprocess.Popen(

@@ -15,9 +15,10 @@ from worker import __version__
 from worker.budget import Budget, stop_on_signals
 from worker.environment import take_inventory
 from worker.errors import PUBLISHED, BadEnvironmentError, BadParametersError, WorkerError
-from worker.job import BATCH_JOB_ID, SELF_CHECK, Job, parse_job, variable_name
+from worker.job import BATCH_JOB_ID, Job, variable_name
 from worker.logs import FINISHED, STARTED, Logs, stream_name
 from worker.outcome import Outcome, outcome_of
+from worker.parameters import SELF_CHECK, parse_job
 from worker.pipeline import Context, Facts, plan_job, run_job
 from worker.process import Tools
 
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     logs = Logs(level=level, log_format=job.log_format, is_terminal=sys.stdout.isatty())
     in_batch = bool(environment.get(BATCH_JOB_ID))
     if not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch)):
-        logs.send_to_cloudwatch(group=job.log_group, stream=stream_name(job.job_id))
+        logs.send_to_cloudwatch(
+            region=job.aws_region, group=job.log_group, stream=stream_name(job.job_id)
+        )
     try:
         with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):
             context = Context(

@@ -81,7 +81,7 @@ def _keep(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> No
     context[_EVENTS] = params.get("logEvents", ())
 
 
-def open_handler(*, group: str, stream: str) -> Handler:
+def open_handler(*, region: str | None, group: str, stream: str) -> Handler:
     """Make the stream and a handler that sends to it.
 
     Raises:
@@ -93,6 +93,7 @@ def open_handler(*, group: str, stream: str) -> Handler:
     try:
         client = boto3.client(
             "logs",
+            region_name=region,
             config=Config(
                 connect_timeout=3,
                 read_timeout=5,

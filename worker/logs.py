@@ -60,13 +60,13 @@ class Logs:
             cache_logger_on_first_use=False,
         )
 
-    def send_to_cloudwatch(self, *, group: str, stream: str) -> None:
+    def send_to_cloudwatch(self, *, region: str | None, group: str, stream: str) -> None:
         """Send what does not belong on stdout to a log group; failing that, warn."""
         # Imported where it is used: boto3 takes a quarter of a second.
         from worker.cloudwatch import CloudWatchUnavailableError, open_handler
 
         try:
-            handler = open_handler(group=group, stream=stream)
+            handler = open_handler(region=region, group=group, stream=stream)
         except CloudWatchUnavailableError as error:
             structlog.get_logger(LOGGER).warning("cloudwatch_unavailable", reason=str(error))
             return

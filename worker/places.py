@@ -60,7 +60,9 @@ def open_store(job: Job, budget: Budget) -> SteadyStore:
 
 def _client(job: Job) -> S3Client:
     return make_client(
-        endpoint=job.s3_endpoint, region=job.s3_region, connections=job.upload_threads
+        endpoint=job.s3_endpoint,
+        region=job.s3_region or job.aws_region,
+        connections=job.upload_threads,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import time
 import uuid
@@ -14,7 +16,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.functional.conftest import ROOT, free_port, serving
+
 IMAGE = os.environ.get("TESTED_IMAGE", "")
 PLATFORM = os.environ.get("TESTED_PLATFORM", "linux/arm64")
 # Emulated, a job takes ten times as long as it would.
@@ -62,6 +65,61 @@ def container(*arguments: str) -> str:
     """Have the engine do something, and return what it printed."""
     argv = [str(ROOT / "scripts" / "container"), *arguments]
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def is_podman() -> bool:
+    return container("--engine").strip() == "podman"
+
+
+def push_image(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [str(ROOT / "scripts" / "push-image"), "--platform", PLATFORM, "--allow-dirty"]
+    return subprocess.run([*argv, *arguments], check=False, capture_output=True, text=True)
+
+
+def pull(reference: str) -> None:
+    options = ["--tls-verify=false"] if is_podman() else []
+    container("pull", "--quiet", *options, reference)
+
+
+@pytest.fixture(scope="session")
+def registry(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An image registry of the test's own on loopback."""
+    if not image.rpartition("/")[2].startswith("academy-video-worker:"):
+        pytest.skip("TESTED_IMAGE is not build-image's, so that push-image does not know it")
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("no docker-registry here (Debian: docker-registry)")
+    folder = tmp_path_factory.mktemp("registry")
+    port = free_port()
+    config = folder / "config.yml"
+    config.write_text(
+        "version: 0.1\nlog: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
+    )
+    with serving("docker-registry", [program, "serve", str(config)], port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def docker_api(folder: Path) -> Iterator[str]:
+    """The engine's Docker API, as DOCKER_HOST names it."""
+    if not is_podman():
+        yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return
+    socket = folder / "podman.sock"
+    command = ["podman", "system", "service", "--time", "0", f"unix://{socket}"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not socket.exists():
+        assert process.poll() is None, "podman system service has ended"
+        assert time.monotonic() < deadline, "podman system service does not listen"
+        time.sleep(0.1)
+    try:
+        yield f"unix://{socket}"
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture(scope="session")

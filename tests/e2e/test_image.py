@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import PLATFORM, ROOT, Ended, container
+from tests.e2e.conftest import PLATFORM, Ended, container
+from tests.functional.conftest import ROOT
 
 MACHINES = {"linux/arm64": "aarch64", "linux/amd64": "x86_64"}
 MAX_BYTES = 120_000_000

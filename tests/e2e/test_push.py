@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +13,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 from mypy_boto3_ecr import ECRClient
 
-from tests.e2e.conftest import PLATFORM, ROOT, container
+from tests.e2e.conftest import container, pull, push_image
+from tests.functional.conftest import ROOT
 
 URI = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker"
 REPOSITORY = {"registryId": "123456789012", "repositoryName": "academy-video-worker"}
@@ -27,60 +22,16 @@ DIGEST = "sha256:" + "5" * 64
 IMAGE = {"imageDigest": DIGEST}
 
 
-def push(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    argv = [str(ROOT / "scripts" / "push-image"), "--platform", PLATFORM, "--allow-dirty"]
-    return subprocess.run(
-        [*argv, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("no docker-registry here (Debian: docker-registry)")
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"127.0.0.1:{port}"
-    config = folder / "config.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: '{address}'}}\n"
-    )
-    process = subprocess.Popen([program, "serve", str(config)])
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert time.monotonic() < deadline, "docker-registry does not listen"
-            time.sleep(0.1)
-    yield address
-    process.terminate()
-    process.wait(10)
-
-
 def test_what_it_prints_can_be_pulled_and_the_materials_are_listed(
     image: str, registry: str, tmp_path: Path
 ) -> None:
-    if not image.rpartition("/")[2].startswith("academy-video-worker:"):
-        pytest.skip("TESTED_IMAGE is not build-image's")
     sbom = tmp_path / "image.spdx.json"
-    pushed = push(f"{registry}/worker", "--sbom", str(sbom))
+    pushed = push_image(f"{registry}/worker", "--sbom", str(sbom))
     assert pushed.returncode == 0, pushed.stderr
     (reference,) = pushed.stdout.split()
     assert reference.startswith(f"{registry}/worker@sha256:")
     assert "not scanned" in pushed.stderr
-    is_podman = container("--engine").strip() == "podman"
-    options = ["--tls-verify=false"] if is_podman else []
-    container("pull", "--quiet", *options, reference)
+    pull(reference)
     ids = [container("image", "inspect", "--format", "{{.Id}}", i) for i in (image, reference)]
     container("rmi", reference)
     assert ids[0] == ids[1]
@@ -91,13 +42,13 @@ def test_what_it_prints_can_be_pulled_and_the_materials_are_listed(
 
 
 def test_a_refused_push_is_a_failure(registry: str, image: str) -> None:  # noqa: ARG001
-    pushed = push("127.0.0.1:9/worker", "--no-sbom")
+    pushed = push_image("127.0.0.1:9/worker", "--no-sbom")
     assert (pushed.returncode, pushed.stdout) == (69, "")
 
 
 @pytest.mark.parametrize("uri", ["worker", f"{URI}:tag", f"{URI}@{DIGEST}", "a b/c"])
 def test_what_names_no_repository_is_refused(uri: str) -> None:
-    assert push(uri).returncode == 64
+    assert push_image(uri).returncode == 64
 
 
 @pytest.fixture(scope="module")

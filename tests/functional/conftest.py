@@ -97,7 +97,7 @@ def start_worker(tmp_path: Path) -> Iterator[Start]:
             "TMPDIR": str(work),
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": "ap-northeast-2",
+            "AWS_REGION": "ap-northeast-2",
             "AWS_EC2_METADATA_DISABLED": "true",
             "WORKER_FFMPEG": FFMPEG,
             "WORKER_FFPROBE": FFPROBE,

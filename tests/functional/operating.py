@@ -25,14 +25,22 @@ HASTY = "import ops.watch; ops.watch._LAST_LINES_S = 0"
 
 
 @contextlib.contextmanager
-def batch_server(*, jobs_fail: bool = False) -> Iterator[Server]:
-    """A moto server whose jobs end at once, unrun."""
+def moto_server(**environment: str) -> Iterator[Server]:
+    """A moto server of its own."""
     port = free_port()
     command = [
-        *("env", *(["MOTO_SIMPLE_BATCH_FAIL_AFTER=0"] if jobs_fail else [])),
+        *("env", *(f"{name}={value}" for name, value in environment.items())),
         *(str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)),
     ]
     with serving("moto", command, port) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def batch_server(*, jobs_fail: bool = False) -> Iterator[Server]:
+    """A moto server whose jobs end at once, unrun."""
+    fail = {"MOTO_SIMPLE_BATCH_FAIL_AFTER": "0"} if jobs_fail else {}
+    with moto_server(**fail) as server:
         config = json.dumps({"batch": {"use_docker": False}}).encode()
         request = urllib.request.Request(  # noqa: S310 (of the server above)
             f"{server.endpoint}/moto-api/config", data=config, method="POST"

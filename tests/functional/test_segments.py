@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffprobe
 from worker.budget import Budget
 from worker.errors import VerificationError
-from worker.job import parse_job
+from worker.parameters import parse_job
 from worker.plan import Plan, make_plan
 from worker.probe import probe
 from worker.process import Tools

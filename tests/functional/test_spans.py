@@ -14,8 +14,8 @@ import pytest
 from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, media
 from worker.budget import Budget
 from worker.command import encode_video
-from worker.job import parse_job
 from worker.media import Media
+from worker.parameters import parse_job
 from worker.plan import Plan, Span, make_plan
 from worker.probe import probe
 from worker.process import Tools

@@ -7,8 +7,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from worker.job import Job, parse_job
+from worker.job import Job
 from worker.media import AudioStream, Media, Packets, VideoStream
+from worker.parameters import parse_job
 from worker.plan import Plan, make_plan
 from worker.segment import Segment
 

@@ -23,7 +23,7 @@ ROOMS = {
         *("playlist", "segment", "command", "inputs", "transport_stream"),
         *("forecast", "plan", "ladder", "timeline", "media"),
     },
-    "ground": {"job", "location", "outcome", "budget", "errors", "__init__"},
+    "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
 }
 IMPURE = {"subprocess", "socket", "time", "os", "threading", "boto3", "urllib3", "random", "shutil"}
 

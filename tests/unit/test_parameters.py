@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from worker.errors import BadParametersError
-from worker.job import Job, build_parser, option_name, parse_job, variable_name
+from worker.job import Job, option_name, variable_name
 from worker.location import HttpsLocation, LocalLocation, S3Location, parse_location
+from worker.parameters import build_parser, parse_job
 
 GOOD = ["--source", "s3://bucket/in.mp4", "--destination", "s3://bucket/out"]
 
@@ -43,6 +44,11 @@ def test_batch_names_the_job() -> None:
     assert parse_job(GOOD, {"AWS_BATCH_JOB_ID": "abc-123:4"}).job_id == "abc-123:4"
     assert parse_job([*GOOD, "--job-id", "mine"], {"AWS_BATCH_JOB_ID": "abc"}).job_id == "mine"
     assert parse_job(GOOD, {}).job_id != parse_job(GOOD, {}).job_id
+
+
+def test_the_region_is_read_where_boto3_does_not_look() -> None:
+    assert parse_job(GOOD, {}).aws_region is None
+    assert parse_job(GOOD, {"AWS_REGION": "ap-northeast-2"}).aws_region == "ap-northeast-2"
 
 
 def test_all_faults_are_told_together() -> None:

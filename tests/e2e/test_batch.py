@@ -1,0 +1,121 @@
+"""The whole way: image pushed, system deployed by its digest, jobs submitted, run and explained.
+
+moto stands for AWS: its Batch starts the image with the machine's container engine. It tells no
+exit status of a container, so the operator's commands learn it from status.json and the log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import names
+from tests.e2e.conftest import TIMEOUT_S, container, docker_api, pull, push_image
+from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server
+from tests.functional.operating import make_what_moto_left_out, moto_server, ops, prepare_account
+
+SECONDS = 4
+
+
+@pytest.fixture(scope="module")
+def reference(registry: str) -> Iterator[str]:
+    """The image, pushed and pulled by digest: the machine of a job finds it there."""
+    pushed = push_image(f"{registry}/worker", "--no-sbom")
+    assert pushed.returncode == 0, pushed.stderr
+    reference = pushed.stdout.strip()
+    pull(reference)
+    yield reference
+    container("rmi", reference)
+
+
+@pytest.fixture(scope="module")
+def aws(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An AWS whose Batch runs containers, with the system deployed in it."""
+    with (
+        docker_api(tmp_path_factory.mktemp("engine")) as host,
+        moto_server(DOCKER_HOST=host, MOTO_DOCKER_NETWORK_MODE="host") as server,
+    ):
+        place = prepare_account(server)
+        done = ops(server, "deploy", "--image", reference, *place.parameters())
+        assert done.returncode == 0, done.stderr
+        make_what_moto_left_out(server)
+        yield server
+
+
+def submit(aws: Server, source: str, destination: str) -> tuple[int, str, str]:
+    """Submit a job and follow it: its exit status, what was shown, and its id."""
+    # An instance has a role instead of keys; and AWS merges these with the job definition's
+    # environment, where moto puts them in its place.
+    settings = {
+        "AWS_REGION": "ap-northeast-2",
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    }
+    lent = [word for n, v in settings.items() for word in ("--environment", f"{n}={v}")]
+    words = ("submit", source, destination, "--poll", "0.5", *lent)
+    done = ops(aws, *words, timeout_s=TIMEOUT_S)
+    found = re.search(r"^job (\S+) ", done.stdout, re.MULTILINE)
+    assert found, done.stdout + done.stderr
+    return done.returncode, done.stdout, found[1]
+
+
+def read(aws: Server, key: str) -> bytes:
+    body: bytes = aws.client("s3").get_object(Bucket="videos", Key=key)["Body"].read()
+    return body
+
+
+def test_a_lecture_is_published_and_the_system_is_as_the_template_says(
+    aws: Server, make_video: Callable[[Path, int], None], tmp_path: Path
+) -> None:
+    make_video(tmp_path / "talk.mp4", SECONDS)
+    aws.client("s3").upload_file(str(tmp_path / "talk.mp4"), "uploads", "talk.mp4")
+    status, shown, job_id = submit(aws, "s3://uploads/talk.mp4", "s3://videos/hls/talk")
+    assert status == 0, shown
+    # Batch passes through more than a poll sees; these two last.
+    assert "RUNNING" in shown
+    assert "SUCCEEDED" in shown
+    assert "step_started step=encode" in shown
+
+    master = read(aws, "hls/talk/master.m3u8").decode()
+    variants = [line for line in master.splitlines() if line and not line.startswith("#")]
+    assert variants
+    for variant in variants:
+        playlist = read(aws, f"hls/talk/{variant}").decode().splitlines()
+        folder = variant.rpartition("/")[0]
+        for segment in (line for line in playlist if line and not line.startswith("#")):
+            assert read(aws, f"hls/talk/{folder}/{segment}")[:1] == b"\x47"
+    assert json.loads(read(aws, "hls/talk/status.json"))["job_id"] == job_id
+
+    told = ops(aws, "jobs", job_id).stdout
+    assert "status     SUCCEEDED" in told
+    assert "published, exit status 0 (by Batch" in told
+    # What the worker itself sent to CloudWatch Logs.
+    streams = aws.client("logs").describe_log_streams(logGroupName=names.LOG_GROUP)["logStreams"]
+    assert any(job_id in stream["logStreamName"] for stream in streams)
+
+    verified = ops(aws, "verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_a_source_that_is_no_video_fails_with_65_and_the_reason(aws: Server) -> None:
+    text = b"This is a lecture about containers. " * 100
+    aws.client("s3").put_object(Bucket="uploads", Key="notes.mp4", Body=text)
+    status, shown, job_id = submit(aws, "s3://uploads/notes.mp4", "s3://videos/hls/notes")
+    assert status == 65, shown
+    told = ops(aws, "jobs", job_id).stdout
+    outcome: dict[str, Any] = json.loads(read(aws, "hls/notes/status.json"))["outcome"]
+    assert outcome["exit_status"] == 65
+    for answer in (shown, told):
+        assert "FAILED" in answer
+        assert "bad_source, exit status 65 (by status.json" in answer
+        assert outcome["message"] in answer
+    listed = ops(aws, "jobs", "--status", "FAILED").stdout
+    assert job_id in listed
+    held = aws.client("s3").list_objects_v2(Bucket="videos", Prefix="hls/notes/")["Contents"]
+    assert "hls/notes/master.m3u8" not in {o["Key"] for o in held}
