@@ -16,12 +16,13 @@ import ffmpeg
 from worker.inputs import open_input
 from worker.ladder import Rung
 from worker.media import Media, VideoStream
-from worker.plan import AUDIO, AudioPlan, Plan, Span
+from worker.plan import Plan, Span
+from worker.timeline import source_rate
 from worker.transport_stream import CLOCK_HZ
 
 PROGRESS = "progress"
 SEGMENT_SUFFIX = ".ts"
-_SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
+SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 
 # The timeline's t=0 in the segments, so that neither the times of B-frames (which decode before
 # they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
@@ -63,45 +64,14 @@ def encode_video(
     outputs = [
         ffmpeg.output(
             _rung_pictures(branches[i], plan.media.video, rung),
-            f"{rung.name}/{_SEGMENT_PATTERN}",
+            f"{rung.name}/{SEGMENT_PATTERN}",
             **_x264_options(rung, plan, span),
             # Half a frame early: the keyframe's time was rounded to the tick.
-            **_segment_options(plan, span, pipes[rung.name], early_s=1 / plan.grid.rate / 2),
+            **segment_options(plan, span, pipes[rung.name], early_s=1 / plan.grid.rate / 2),
         )
         for i, rung in enumerate(rungs)
     ]
-    return _compile(outputs, ffmpeg_path, pipes)
-
-
-def encode_audio(
-    plan: Plan, audio: AudioPlan, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
-) -> list[str]:
-    """Build the FFmpeg that encodes the whole sound into its own rendition."""
-    if plan.media.audio is None:
-        raise ValueError("the plan's source has no audio")
-    sound = (
-        open_input(source)[str(plan.media.audio.index)]
-        .filter("asetpts", _from_origin(plan.media))
-        # async=1 fills gaps and trims overlaps, first_pts=0 a late start, so that sound keeps its
-        # place to within 20 ms; without them it creeps towards the start at every gap.
-        .filter("aresample", audio.sample_rate_hz, **{"async": 1}, first_pts=0, min_hard_comp=0.02)
-        .filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
-        # Sound lasts exactly as long as the picture: players stall where a rendition ends early.
-        .filter("apad")
-        .filter("atrim", end=_seconds(plan.grid.duration_s))
-    )
-    whole = Span(first=0, end=plan.grid.segment_count, rungs=(), preset="")
-    output = ffmpeg.output(
-        sound,
-        f"{AUDIO}/{_SEGMENT_PATTERN}",
-        acodec="aac",
-        audio_bitrate=audio.bit_rate_bps,
-        **_segment_options(plan, whole, pipes[AUDIO], early_s=Fraction(0)),
-        # Half of this is how long the muxer gathers AAC frames for one PES packet. At 0 each frame
-        # is a packet of its own, and stuffing makes 205 kb/s of 128.
-        muxdelay=0.35,
-    )
-    return _compile([output], ffmpeg_path, pipes)
+    return compile_command(outputs, ffmpeg_path, pipes)
 
 
 def pick_thumbnail(
@@ -139,16 +109,16 @@ def pick_thumbnail(
         map_metadata=-1,
         **{"qscale:v": 3},
     )
-    return _compile([still], ffmpeg_path, {})
+    return compile_command([still], ffmpeg_path, {})
 
 
-def _from_origin(media: Media) -> str:
+def from_origin(media: Media) -> str:
     """Put t=0 at the container's start. -copyts keeps FFmpeg from choosing it by itself.
 
     It would take the first timestamp of the streams it was told to use, which differs between
     the picture's and the sound's process where the two start apart (MPEG-TS).
     """
-    return f"round(PTS-{_seconds(media.origin_s)}/TB)"
+    return f"round(PTS-{seconds(media.origin_s)}/TB)"
 
 
 def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
@@ -162,12 +132,17 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     seek = {}
     early_s = _SEEK_MARGIN_S + Fraction(video.packets.longest_gop_s or start_s)
     if start_s > early_s:
-        seek = {"ss": _seconds(start_s - early_s), "noaccurate_seek": None}
-    pictures = (
-        open_input(source, **seek)[str(video.index)]
-        .filter("setpts", _from_origin(plan.media))
-        .filter("fps", str(grid.rate), start_time=_seconds(start_s))
+        seek = {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
+    pictures = open_input(source, **seek)[str(video.index)].filter(
+        "setpts", from_origin(plan.media)
     )
+    if video.is_interlaced:
+        # Pictures that are marked as whole pass through it.
+        by_field = grid.rate > source_rate(video)
+        pictures = pictures.filter(
+            "bwdif", mode="send_field" if by_field else "send_frame", deint="interlaced"
+        )
+    pictures = pictures.filter("fps", str(grid.rate), start_time=seconds(start_s))
     if span.end == grid.segment_count:
         pictures = pictures.filter("tpad", stop=_padding_frames(plan), stop_mode="clone")
     return pictures.filter("trim", end_frame=frames).filter("setpts", "PTS-STARTPTS")
@@ -241,20 +216,24 @@ def _x264_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
     }
 
 
-def _segment_options(plan: Plan, span: Span, list_fd: int, *, early_s: Fraction) -> dict[str, Any]:
+def segment_options(plan: Plan, span: Span, list_fd: int, *, early_s: Fraction) -> dict[str, Any]:
+    """Return the options of an output that is cut into the segments of a span.
+
+    Each finished one is announced as a CSV row on `list_fd`; cuts may come `early_s` early.
+    """
     start_s = plan.grid.start_s(span.first)
     return {
         "f": "segment",
         "segment_format": "mpegts",
         # Without mpegts_copyts the inner muxer starts each segment at its own zero.
         "segment_format_options": "mpegts_copyts=1",
-        "segment_time": _seconds(plan.grid.segment_s),
-        "segment_time_delta": _seconds(early_s),
+        "segment_time": seconds(plan.grid.segment_s),
+        "segment_time_delta": seconds(early_s),
         "segment_start_number": span.first,
         "segment_list": f"pipe:{list_fd}",
         "segment_list_type": "csv",
         # Not -output_ts_offset: the segment muxer would then cut at absolute times, wrongly.
-        "initial_offset": _seconds(START_OFFSET_S + start_s),
+        "initial_offset": seconds(START_OFFSET_S + start_s),
         "avoid_negative_ts": "disabled",
         "muxpreload": 0,
         # Places, names and devices in the upload's metadata stay there.
@@ -263,15 +242,27 @@ def _segment_options(plan: Plan, span: Span, list_fd: int, *, early_s: Fraction)
     }
 
 
-def _compile(outputs: Sequence[Any], ffmpeg_path: str, pipes: Mapping[str, int]) -> list[str]:
+def compile_command(
+    outputs: Sequence[Any],
+    ffmpeg_path: str,
+    pipes: Mapping[str, int],
+    *,
+    copy_times: bool = True,
+    level: str = "verbose",
+) -> list[str]:
+    """Turn outputs of an ffmpeg-python graph into an argument list.
+
+    Without `copy_times` FFmpeg puts the source's start at zero and mends its clock.
+    """
     # Level verbose: only there does FFmpeg say how many frames it decoded.
-    words = ["-hide_banner", "-nostdin", "-nostats", "-y", "-copyts", "-loglevel", "level+verbose"]
+    words = ["-hide_banner", "-nostdin", "-nostats", "-y"]
+    words += [*(["-copyts"] if copy_times else []), "-loglevel", f"level+{level}"]
     if PROGRESS in pipes:
         words += ["-progress", f"pipe:{pipes[PROGRESS]}"]
     merged = ffmpeg.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]
     return cast("list[str]", ffmpeg.compile(merged.global_args(*words), cmd=ffmpeg_path))
 
 
-def _seconds(value: Fraction | int) -> str:
+def seconds(value: Fraction | int) -> str:
     """Write seconds as FFmpeg reads them, to the microsecond."""
     return f"{float(value):.6f}"

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import structlog
 
-from worker.command import PROGRESS, encode_audio, encode_video
+from worker.command import PROGRESS, encode_video
 from worker.errors import BadSourceError, BudgetSpentError
 from worker.failures import explain_failure
 from worker.forecast import Decision, Forecast
 from worker.plan import AUDIO, Plan, Span, cut_into_parts, next_missing
 from worker.process import Ended, FailedError, Line, Processes, Tools
+from worker.sound import encode_audio
 from worker.upload import Finished, Uploader
 
 _SOUND = "ffmpeg (audio)"

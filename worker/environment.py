@@ -20,17 +20,28 @@ NEEDED_PARTS = {
     "encoders": _ENCODERS,
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
-    "muxers": ("segment", "mpegts", "image2"),
+    "muxers": ("segment", "mpegts", "image2", "null"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
+        "bwdif",
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
+        *("pan", "volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata"),
     ),
     "bsfs": ("setts",),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (
-    *("boto3", "ffmpeg-python", "pydantic", "rich", "structlog", "tenacity", "urllib3"),
+    *(
+        "boto3",
+        "ffmpeg-python",
+        "pydantic",
+        "python-iso639",
+        "rich",
+        "structlog",
+        "tenacity",
+        "urllib3",
+    ),
     "watchtower",
 )
 _TIMEOUT_S = 30.0

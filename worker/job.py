@@ -92,6 +92,35 @@ class Job(BaseModel):
         " fill the cores (each takes its own memory)",
         json_schema_extra={"metavar": "N"},
     )
+    audio_language: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z]{2,3}$",
+        description="language of the sound to take where there are several (ko, en); default: the"
+        " upload's own choice",
+        json_schema_extra={"metavar": "CODE"},
+    )
+    loudness: Annotated[float, Field(ge=-36, le=-8)] | Literal["off"] = Field(
+        "off",
+        description="bring the sound to this loudness (EBU R128), -16 for example, or off",
+        json_schema_extra={"metavar": "LUFS"},
+    )
+    allow_truncated: bool = Field(
+        default=False, description="publish what is there of an upload that is cut short"
+    )
+    max_duration_s: float = Field(
+        43_200,
+        gt=0,
+        le=172_800,
+        description="longest video that is taken",
+        json_schema_extra={"metavar": "SECONDS"},
+    )
+    max_source_gib: float = Field(
+        64,
+        gt=0,
+        le=4096,
+        description="largest upload that is taken",
+        json_schema_extra={"metavar": "GIB"},
+    )
     s3_endpoint: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+/?$",

@@ -16,13 +16,12 @@ from worker.checkpoint import Checkpoint, recall
 from worker.encode import Encoder, EncodeReport, Hooks, has_sound_gap
 from worker.environment import check_environment, count_cores
 from worker.errors import BudgetSpentError, InternalError, WorkerError
-from worker.fetch import fetch
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
 from worker.places import open_source, open_store, work_folder
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
-from worker.probe import probe
+from worker.prepare import Prepared, obtain, prepare
 from worker.process import Tools
 from worker.progress import Reporter, Step
 from worker.publish import (
@@ -78,9 +77,13 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
         Reporter(None, budget=context.tools.budget, on_terminal=False) as r,
     ):
         source, identity = open_source(job, context.tools.budget)
-        path = _fetch(source, job, folder, context, r)
-        plan = make_plan(probe(path, context.tools), job, cores=count_cores())
+        path = obtain(source, job, folder=folder, budget=context.tools.budget, reporter=r)
+        plan = _plan(prepare(path, job, folder=folder, tools=context.tools), job)
         return describe(plan) | {"run": run_name(identity, plan)}
+
+
+def _plan(prepared: Prepared, job: Job) -> Plan:
+    return make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
 
 
 def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
@@ -129,9 +132,10 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         work.reporter.begin(Step.END)
         return published("already published from the same source with the same plan")
     with work_folder(job) as folder:
-        path = _fetch(source, job, folder, work.context, work.reporter)
+        path = obtain(source, job, folder=folder, budget=tools.budget, reporter=work.reporter)
         work.reporter.begin(Step.PROBE)
-        plan = make_plan(probe(path, tools), job, cores=count_cores())
+        prepared = prepare(path, job, folder=folder, tools=tools)
+        path, plan = prepared.path, _plan(prepared, job)
         run = run_name(identity, plan)
         _tell_plan(work, plan, run)
         checkpoint = recall(
@@ -269,21 +273,3 @@ def _warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
             decoded=report.decoded_sounds,
             packets=plan.media.audio.packets.count,
         )
-
-
-def _fetch(
-    source: RemoteFile | Path, job: Job, folder: Path, context: Context, reporter: Reporter
-) -> Path:
-    """Return the source on disk; a local one is read in place."""
-    if isinstance(source, Path):
-        return source
-    reporter.begin(Step.FETCH, bytes=source.size_bytes)
-    path = folder / "source"
-    fetch(
-        source,
-        path,
-        budget=context.tools.budget,
-        threads=job.upload_threads,
-        on_progress=reporter.fetched,
-    )
-    return path

@@ -13,11 +13,11 @@ from typing import Any, Literal
 from worker.errors import BadSourceError
 from worker.job import Job
 from worker.ladder import Rung, plan_ladder
-from worker.media import Media
+from worker.media import Media, TextStream
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching. Not ultrafast: it
@@ -32,11 +32,20 @@ _PROMISE_TOLERANCE_SHARE = 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioPlan:
-    """The one audio rendition: AAC-LC, stereo."""
+    """The one audio rendition: AAC-LC, stereo. `gain_db` brings it to the loudness asked for."""
 
+    gain_db: float = 0.0
     bit_rate_bps: int = 128_000
     sample_rate_hz: int = 48_000
     channels: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextPlan:
+    """A rendition of subtitles, as WebVTT."""
+
+    name: str
+    stream: TextStream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +70,7 @@ class Plan:
     grid: Grid
     rungs: tuple[Rung, ...]
     audio: AudioPlan | None
+    texts: tuple[TextPlan, ...]
     presets: tuple[str, ...]
     lanes: int
 
@@ -70,29 +80,43 @@ class Plan:
             "version": PLAN_VERSION,
             "grid": asdict(self.grid),
             "rungs": [asdict(rung) for rung in self.rungs],
-            "audio": asdict(self.audio) if self.audio else None,
+            "audio": self.media.audio
+            and self.audio
+            and {
+                **asdict(self.audio),
+                "stream": self.media.audio.index,
+            },
+            "texts": [asdict(text) for text in self.texts],
         }
 
 
-def make_plan(media: Media, job: Job, *, cores: int) -> Plan:
+def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Plan:
     """Plan a run on a machine of so many cores.
 
     Raises:
-        BadSourceError: the source ends long before its container says.
+        BadSourceError: the source ends long before its container says, or is too long.
 
     """
-    refuse_truncated(media)
+    if not job.allow_truncated:
+        refuse_truncated(media)
     grid = make_grid(
         media.video,
         duration_s=media.duration_s,
         most=job.max_frame_rate,
         segment_s=job.segment_s,
     )
+    if grid.duration_s > job.max_duration_s:
+        found, most = _clock(grid.duration_s), _clock(job.max_duration_s)
+        raise BadSourceError(
+            f"the video lasts {found}, longer than the {most} that are taken;"
+            " cut it into parts and upload those"
+        )
     return Plan(
         media=media,
         grid=grid,
         rungs=plan_ladder(media.video, job.ladder, grid.rate),
-        audio=AudioPlan() if media.audio else None,
+        audio=AudioPlan(gain_db=gain_db) if media.audio else None,
+        texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=plan_lanes(job.parallel_spans, cores=cores),
     )
@@ -166,6 +190,9 @@ def request_digest(identity: str, job: Job) -> str:
             "ladder": job.ladder,
             "max_frame_rate": job.max_frame_rate,
             "segment_s": job.segment_s,
+            "audio_language": job.audio_language,
+            "loudness": job.loudness,
+            "allow_truncated": job.allow_truncated,
         }
     )
 
@@ -189,6 +216,11 @@ def describe(plan: Plan) -> dict[str, Any]:
             del stream["packets"]["times_s"]
     plain: dict[str, Any] = json.loads(json.dumps(described, default=_plain))
     return plain
+
+
+def _clock(seconds: float | Fraction) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _plain(value: object) -> str:

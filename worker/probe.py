@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from worker.errors import BadSourceError
-from worker.inputs import show_packets, show_streams
-from worker.media import (
-    Media,
-    PacketTally,
+from worker.description import (
     audio_stream,
-    choose_streams,
+    choose_picture,
+    choose_sound,
+    is_encrypted,
+    may_jump,
+    pictures_of,
     promised_duration_s,
+    sounds_of,
+    text_stream,
+    texts_of,
     video_stream,
 )
+from worker.errors import BadSourceError
+from worker.inputs import show_packets, show_streams
+from worker.media import Media
+from worker.packets import PacketTally
 from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _STALL_TIMEOUT_S = 60.0
 # A description of thousands of streams is an attack, not a lecture.
 _MAX_DESCRIPTION_BYTES = 4 << 20
+# Of each kind: more tracks than a production has. Each costs memory while packets are counted.
+_MAX_TRACKS = 16
 
 
-def probe(source: Path, tools: Tools) -> Media:
-    """Describe a local file.
+def probe(source: Path, tools: Tools, *, language: str | None = None) -> Media:
+    """Describe a local file; of several sounds the one in `language` is taken where there is one.
 
     The header alone is not believed: every packet is read (not decoded), so that a cut upload is
     noticed before it is encoded, and lengths are where content ends and not what a field says.
@@ -39,30 +48,36 @@ def probe(source: Path, tools: Tools) -> Media:
         budget=tools.budget, folder=source.parent, stall_timeout_s=_STALL_TIMEOUT_S
     ) as processes:
         raw = _describe(processes, source, tools.ffprobe)
-        raw_video, raw_audio = choose_streams(raw.get("streams", ()))
-        if raw_video is None:
+        raw_format, streams = raw.get("format", {}), raw.get("streams", ())
+        pictures, sounds = pictures_of(streams)[:_MAX_TRACKS], sounds_of(streams)[:_MAX_TRACKS]
+        texts = texts_of(streams)[:_MAX_TRACKS]
+        if is_encrypted(streams):
+            raise BadSourceError(
+                "the video is protected (DRM) and cannot be read; upload it without protection"
+            )
+        if not pictures:
             raise BadSourceError(_no_picture(raw))
-        origin_s = Fraction(raw.get("format", {}).get("start_time", "0"))
+        origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {
-            str(stream["index"]): PacketTally(origin_s=float(origin_s))
-            for stream in (raw_video, raw_audio)
-            if stream is not None
+            stream["index"]: PacketTally(origin_s=float(origin_s))
+            for stream in (*pictures, *sounds, *texts)
         }
         _count_packets(processes, source, tools.ffprobe, tallies)
-    pictures = tallies[str(raw_video["index"])].packets()
-    if not pictures.count:
+    counts = {index: tally.count for index, tally in tallies.items()}
+    picture = choose_picture(pictures, counts)
+    if picture is None:
         raise BadSourceError("the video track holds no picture: the upload is empty or cut short")
-    audio = None
-    if raw_audio is not None:
-        packets = tallies[str(raw_audio["index"])].packets()
-        # A track that is declared and empty is no sound.
-        audio = audio_stream(raw_audio, packets) if packets.count else None
+    # A track that is declared and empty is no sound.
+    sound = choose_sound(sounds, counts, language=language)
+    chosen = [tallies[s["index"]] for s in (picture, sound) if s is not None]
     return Media(
-        container=str(raw["format"]["format_name"]),
+        container=str(raw_format["format_name"]),
         origin_s=origin_s,
-        promised_s=promised_duration_s(raw["format"]),
-        video=video_stream(raw_video, pictures),
-        audio=audio,
+        promised_s=promised_duration_s(raw_format, picture),
+        video=video_stream(picture, tallies[picture["index"]].packets()),
+        audio=audio_stream(sound, tallies[sound["index"]].packets()) if sound else None,
+        texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
+        jumps=sum(tally.jumps for tally in chosen) if may_jump(raw_format) else 0,
     )
 
 
@@ -87,7 +102,7 @@ def _describe(processes: Processes, source: Path, ffprobe_path: str) -> dict[str
 
 
 def _count_packets(
-    processes: Processes, source: Path, ffprobe_path: str, tallies: dict[str, PacketTally]
+    processes: Processes, source: Path, ffprobe_path: str, tallies: Mapping[int, PacketTally]
 ) -> None:
     processes.start("ffprobe", [STDOUT], lambda _: show_packets(source, ffprobe_path=ffprobe_path))
     try:
@@ -100,12 +115,12 @@ def _count_packets(
             raise BadSourceError(_unreadable(error.tail)) from error
 
 
-def _count_packet(row: str, tallies: dict[str, PacketTally]) -> None:
-    index, pts, duration, flags, *_ = (*row.split(","), "", "", "", "")
-    tally = tallies.get(index)
+def _count_packet(row: str, tallies: Mapping[int, PacketTally]) -> None:
+    index, pts, dts, duration, flags, *_ = (*row.split(","), "", "", "", "", "")
+    tally = tallies.get(int(index)) if index.isdigit() else None
     # D: an edit list takes the packet's content out of the presentation.
     if tally is not None and "D" not in flags:
-        tally.add(_time(pts), _time(duration), is_key="K" in flags)
+        tally.add(_time(pts), _time(dts), _time(duration), is_key="K" in flags)
 
 
 def _time(text: str) -> float | None:
@@ -117,8 +132,8 @@ def _time(text: str) -> float | None:
 
 def _no_picture(raw: dict[str, Any]) -> str:
     kinds = sorted({str(s.get("codec_type")) for s in raw.get("streams", ())})
-    if kinds == ["audio"]:
-        return "the file holds sound but no picture; upload a video"
+    if "audio" in kinds:
+        return "the file holds sound but no video; upload a video"
     found = ", ".join(kinds) or "nothing"
     return f"the file holds no video track that can be read (found: {found})"
 

@@ -23,6 +23,7 @@ _UNKNOWN_RATE = Fraction(25)
 _LEAST_VARIABLE_RATE = Fraction(10)
 _LEAST_RATE = Fraction(1)
 # Below two thirds of the cap an even division (40 → 20 is one) loses more than an uneven one.
+_FASTEST_INTERLACED = Fraction(30)  # Pictures a second; television's 25 and 29.97 are below.
 _LEAST_DIVIDED_SHARE = Fraction(2, 3)
 
 
@@ -97,13 +98,25 @@ def source_rate(video: VideoStream) -> Fraction:
 
 
 def output_rate(video: VideoStream, *, most: float) -> Fraction:
-    """Rate to encode at: the source's, divided evenly where it is above `most` a second."""
-    rate = max(_LEAST_RATE, source_rate(video))
+    """Rate to encode at: the source's, divided evenly where it is above `most` a second.
+
+    An interlaced source shows two moments a picture, so its rate is that of its fields.
+    """
+    rate = max(_LEAST_RATE, field_rate(video))
     cap = Fraction(most)
     if rate <= cap:
         return rate
     divided = rate / -(-rate // cap)
     return divided if divided >= cap * _LEAST_DIVIDED_SHARE else cap
+
+
+def field_rate(video: VideoStream) -> Fraction:
+    """Rate of the moments that a source shows: twice that of its pictures where it is interlaced.
+
+    Fields that travel as packets of their own are counted already.
+    """
+    rate = source_rate(video)
+    return 2 * rate if video.is_interlaced and rate <= _FASTEST_INTERLACED else rate
 
 
 def _mean_rate(video: VideoStream) -> Fraction | None:

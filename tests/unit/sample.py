@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from worker.job import Job
-from worker.media import AudioStream, Media, Packets, VideoStream
+from worker.media import AudioStream, Media, VideoStream
+from worker.packets import Packets
 from worker.parameters import parse_job
 from worker.plan import Plan, make_plan
 from worker.segment import Segment
@@ -33,6 +34,7 @@ VIDEO = VideoStream(
     height=1080,
     sample_aspect_ratio=Fraction(1),
     rotation_deg=0,
+    is_interlaced=False,
     nominal_rate=Fraction(30),
     average_rate=Fraction(30),
     pixel_format="yuv420p",

@@ -14,14 +14,26 @@ PACKAGE = ROOT / "worker"
 ROOMS = {
     "door": {"__main__"},
     "story": {"pipeline"},
-    "hands": {"encode", "failures", "thumbnail", "probe", "fetch", "environment", "places"},
+    "hands": {
+        "encode",
+        "failures",
+        "thumbnail",
+        "probe",
+        "fetch",
+        "environment",
+        "places",
+        "prepare",
+        "mend",
+        "listen",
+    },
     "delivery": {"publish", "verify", "upload", "checkpoint"},
     "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
     "store": {"store", "store.base", "store.https", "store.local", "store.s3", "store.steady"},
     "machine": {"process", "apart"},
     "mind": {
         *("playlist", "segment", "command", "inputs", "transport_stream"),
-        *("forecast", "plan", "ladder", "timeline", "media"),
+        *("sound", "remux", "forecast", "plan", "ladder", "timeline"),
+        *("description", "language", "media", "packets"),
     },
     "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
 }

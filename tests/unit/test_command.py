@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sample import AUDIO, VIDEO, packets, plan
-from worker.command import encode_audio, encode_video, pick_thumbnail
+from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
+from worker.command import encode_video, pick_thumbnail
 from worker.environment import NEEDED_PARTS
 from worker.inputs import show_packets
 from worker.plan import AudioPlan, Span
+from worker.remux import straighten
+from worker.sound import encode_audio, measure_loudness, try_sound
 
 SOURCE = Path("/data/-a %d:'b'.mp4")
 FDS = {"1080p": 5, "720p": 6, "480p": 7, "audio": 8, "progress": 9}
@@ -131,12 +133,48 @@ def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:
     (graph,) = after(argv, "-filter_complex")
     assert graph == (
         "[0:1]asetpts=round(PTS-0.000000/TB)[s0];"
-        "[s0]aresample=48000:async=1:first_pts=0:min_hard_comp=0.02[s1];"
-        "[s1]aformat=channel_layouts=stereo:sample_fmts=fltp[s2];[s2]apad[s3];"
+        "[s0]aformat=channel_layouts=stereo:sample_fmts=fltp[s1];"
+        "[s1]aresample=48000:async=1:first_pts=0:min_hard_comp=0.02[s2];[s2]apad[s3];"
         "[s3]atrim=end=13.333333[s4]"
     )
     assert after(argv, "-segment_list") == ["pipe:8"]
     assert after(argv, "-b:a") == ["128000"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "gain_db", "filters"),
+    [
+        (1, 0.0, ["pan=stereo|c0=c0|c1=c0", "aformat"]),
+        (2, 0.0, ["aformat"]),
+        (2, -3.5, ["aformat", "volume=-3.5dB"]),
+        (2, 4.0, ["aformat", "volume=4.0dB", "alimiter"]),
+        (6, 0.0, ["aformat", "alimiter"]),
+    ],
+)
+def test_any_number_of_channels_becomes_two_and_nothing_clips(
+    channels: int, gain_db: float, filters: list[str]
+) -> None:
+    a_plan = plan(audio=replace(AUDIO, channels=channels))
+    sound = AudioPlan(gain_db=gain_db)
+    argv = encode_audio(a_plan, sound, SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+    chain = re.findall(r"\]([a-z]+(?:=[^\[;]*)?)", after(argv, "-filter_complex")[0])
+    chain = [word.replace("\\", "") for word in chain][1 : 1 + len(filters)]
+    assert [word[: len(told)] for word, told in zip(chain, filters, strict=True)] == filters
+
+
+def test_an_interlaced_source_is_deinterlaced_before_the_grid() -> None:
+    source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25))
+    graph = after(video_argv(video=source), "-filter_complex")[0]
+    assert re.search(r"setpts[^;]*;\[s0\]bwdif=deint=interlaced:mode=send_frame\[s1\];", graph)
+    by_field = encode_video(
+        plan("--max-frame-rate", "60", video=source),
+        Span(first=0, end=1, rungs=ALL, preset="faster"),
+        SOURCE,
+        ffmpeg_path="ffmpeg",
+        pipes=FDS,
+    )
+    assert "mode=send_field" in after(by_field, "-filter_complex")[0]
+    assert "fps=50:" in after(by_field, "-filter_complex")[0]
 
 
 def test_a_source_without_sound_has_no_audio_command() -> None:
@@ -146,16 +184,22 @@ def test_a_source_without_sound_has_no_audio_command() -> None:
 
 def all_ffmpegs() -> list[list[str]]:
     a_plan = plan()
+    mono = replace(AUDIO, channels=1)
+    interlaced = replace(VIDEO, is_interlaced=True)
     return [
-        video_argv(),
-        encode_audio(a_plan, AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
+        video_argv(video=interlaced),
+        encode_audio(a_plan, AudioPlan(gain_db=3), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
+        encode_audio(plan(audio=mono), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
+        measure_loudness(SOURCE, AUDIO, ffmpeg_path="ffmpeg", pipes=FDS),
+        try_sound(SOURCE, AUDIO, ffmpeg_path="ffmpeg", pipes=FDS),
+        straighten(MEDIA, SOURCE, output="straight.ts", ffmpeg_path="ffmpeg", pipes=FDS),
         pick_thumbnail(a_plan, SOURCE, ffmpeg_path="ffmpeg", at_s=1, output="t.jpg", stats_fd=3),
     ]
 
 
 def test_the_self_check_asks_for_the_filters_that_are_used() -> None:
-    graphs = [after(argv, "-filter_complex")[0] for argv in all_ffmpegs()]
-    used = {name for graph in graphs for name in re.findall(r"\]([a-z]+)=?", graph)}
+    graphs = [graph for argv in all_ffmpegs() for graph in after(argv, "-filter_complex")]
+    used = {name for graph in graphs for name in re.findall(r"\]([a-z0-9]+)=?", graph)}
     assert used == set(NEEDED_PARTS["filters"])
 
 

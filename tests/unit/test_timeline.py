@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import packets, video
-from worker.media import Packets
+from worker.packets import Packets
 from worker.timeline import Grid, make_grid, output_rate
 
 

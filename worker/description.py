@@ -1,0 +1,213 @@
+"""Reads ffprobe's JSON (`-show_format -show_streams`) and chooses what to transcode. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from worker.language import language_code, language_tag
+from worker.media import AudioStream, TextStream, VideoStream
+from worker.packets import Packets
+
+Raw = Mapping[str, Any]
+
+# Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
+# ffprobe from the bit rate, which is no promise that a truncated upload could break.
+_PROMISING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"})
+# Containers whose clock may start anew in mid-file: a broadcast, recordings put end to end.
+_CLOCKED_CONTAINERS = frozenset({"mpegts", "mpeg"})
+_ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
+_INTERLACED = frozenset({"tt", "bb", "tb", "bt"})
+# Subtitles that are text; the others are pictures.
+_TEXT_CODECS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
+_STILLS = ("attached_pic", "still_image", "timed_thumbnails")
+_SPECIAL_SOUNDS = ("comment", "hearing_impaired", "visual_impaired")
+_TITLE_CHARS = 60
+
+
+def pictures_of(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that may be the video: cover art and thumbnails are not."""
+    return [
+        s
+        for s in streams
+        if s.get("codec_type") == "video"
+        and _is_known(s)
+        and s.get("width")
+        and s.get("height")
+        and not any(_is_disposed(s, still) for still in _STILLS)
+    ]
+
+
+def sounds_of(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that may be the sound."""
+    return [
+        s
+        for s in streams
+        if s.get("codec_type") == "audio"
+        and _is_known(s)
+        and _positive(s.get("channels"))
+        and _positive(s.get("sample_rate"))
+    ]
+
+
+def texts_of(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks of subtitles that are text."""
+    return [
+        s
+        for s in streams
+        if s.get("codec_type") == "subtitle" and s.get("codec_name") in _TEXT_CODECS
+    ]
+
+
+def choose_picture(pictures: Sequence[Raw], counts: Mapping[int, int]) -> Raw | None:
+    """Choose the default track, or else the largest; not a still where another one moves.
+
+    `counts` maps stream indexes to their packets; an empty track is no video.
+    """
+    held = [s for s in pictures if counts.get(s["index"])]
+    moving = [s for s in held if counts[s["index"]] > 1]
+    return max(
+        moving or held,
+        key=lambda s: (_is_disposed(s, "default"), s["width"] * s["height"], -s["index"]),
+        default=None,
+    )
+
+
+def choose_sound(
+    sounds: Sequence[Raw], counts: Mapping[int, int], *, language: str | None
+) -> Raw | None:
+    """Choose the language that is asked for, else the default track, else the first.
+
+    Commentary and descriptions for the impaired come after what everybody hears.
+    """
+    wanted = None if language is None else language_tag(language)
+    return max(
+        (s for s in sounds if counts.get(s["index"])),
+        key=lambda s: (
+            wanted is not None and language_tag(_language(s) or "und") == wanted,
+            not any(_is_disposed(s, kind) for kind in _SPECIAL_SOUNDS),
+            _is_disposed(s, "default"),
+            -s["index"],
+        ),
+        default=None,
+    )
+
+
+def is_encrypted(streams: Iterable[Raw]) -> bool:
+    """Whether a track is protected (DRM), so that only noise can be decoded."""
+    return any(
+        s.get("codec_tag_string") in _ENCRYPTED_TAGS
+        or any("ncryption" in str(d.get("side_data_type")) for d in s.get("side_data_list", ()))
+        for s in streams
+    )
+
+
+def may_jump(raw_format: Raw) -> bool:
+    """Whether FFmpeg mends the clock of such a container where it starts anew."""
+    return not _CLOCKED_CONTAINERS.isdisjoint(_names(raw_format))
+
+
+def promised_duration_s(raw_format: Raw, picture: Raw) -> float | None:
+    """Return the duration that the container records, None where it records none.
+
+    A fragmented MP4 has no index of its samples (`nb_frames`), and what its header says is a
+    recorder's guess from before the recording.
+    """
+    duration = raw_format.get("duration")
+    names = _names(raw_format)
+    if duration is None or _PROMISING_CONTAINERS.isdisjoint(names):
+        return None
+    if "mov" in names and "nb_frames" not in picture:
+        return None
+    return float(duration)
+
+
+def video_stream(raw: Raw, packets: Packets) -> VideoStream:
+    """Read a video track."""
+    return VideoStream(
+        index=int(raw["index"]),
+        codec=str(raw["codec_name"]),
+        width=int(raw["width"]),
+        height=int(raw["height"]),
+        sample_aspect_ratio=_ratio(raw.get("sample_aspect_ratio"), ":"),
+        rotation_deg=_rotation(raw.get("side_data_list", ())),
+        is_interlaced=raw.get("field_order") in _INTERLACED,
+        nominal_rate=_ratio(raw.get("r_frame_rate"), "/"),
+        average_rate=_ratio(raw.get("avg_frame_rate"), "/"),
+        pixel_format=raw.get("pix_fmt"),
+        color_space=_known(raw.get("color_space")),
+        color_transfer=_known(raw.get("color_transfer")),
+        color_range=_known(raw.get("color_range")),
+        packets=packets,
+    )
+
+
+def audio_stream(raw: Raw, packets: Packets) -> AudioStream:
+    """Read an audio track."""
+    return AudioStream(
+        index=int(raw["index"]),
+        codec=str(raw["codec_name"]),
+        channels=_positive(raw["channels"]) or 0,
+        sample_rate_hz=_positive(raw["sample_rate"]) or 0,
+        language=_language(raw),
+        packets=packets,
+    )
+
+
+def text_stream(raw: Raw) -> TextStream:
+    """Read a track of subtitles."""
+    title = str(raw.get("tags", {}).get("title", ""))
+    return TextStream(
+        index=int(raw["index"]),
+        codec=str(raw["codec_name"]),
+        language=_language(raw),
+        # It goes into a quoted attribute of the playlist.
+        title=re.sub(r'["\x00-\x1f\x7f]', "", title).strip()[:_TITLE_CHARS] or None,
+        is_forced=_is_disposed(raw, "forced"),
+    )
+
+
+def _language(raw: Raw) -> str | None:
+    return language_code(str(raw.get("tags", {}).get("language", "")))
+
+
+def _names(raw_format: Raw) -> list[str]:
+    return str(raw_format.get("format_name", "")).split(",")
+
+
+def _is_known(raw: Raw) -> bool:
+    return raw.get("codec_name") not in (None, "unknown")
+
+
+def _is_disposed(raw: Raw, disposition: str) -> bool:
+    return bool(raw.get("disposition", {}).get(disposition))
+
+
+def _ratio(text: str | None, separator: str) -> Fraction | None:
+    """Read `30000/1001` or `4:3`; ffprobe writes 0/0, 0:1 and the like for unknown."""
+    if text is None:
+        return None
+    numerator, _, denominator = text.partition(separator)
+    if not (numerator.isdigit() and denominator.isdigit()):
+        return None
+    if int(numerator) == 0 or int(denominator) == 0:
+        return None
+    return Fraction(int(numerator), int(denominator))
+
+
+def _rotation(side_data: Iterable[Raw]) -> int:
+    for data in side_data:
+        if "rotation" in data:
+            return round(float(data["rotation"])) % 360
+    return 0
+
+
+def _known(value: str | None) -> str | None:
+    return None if value in (None, "unknown", "unspecified", "reserved") else value
+
+
+def _positive(value: object) -> int | None:
+    number = int(str(value)) if str(value).isdigit() else 0
+    return number or None

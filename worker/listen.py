@@ -1,0 +1,68 @@
+"""Decodes sound to learn of it before it is encoded: whether it can be, and how loud it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import structlog
+
+from worker.command import PROGRESS
+from worker.media import AudioStream
+from worker.process import Build, Ended, FailedError, Processes, Tools
+from worker.sound import measure_loudness, try_sound
+
+_STALL_TIMEOUT_S = 60.0
+_DECODED = re.compile(r" (\d+) frames decoded")
+_LOUDNESS = re.compile(r"\bI:\s+(-?\d+(?:\.\d+)?) LUFS")
+# Below this there is nothing but noise to raise (EBU R128's absolute gate).
+_SILENCE_LUFS = -69.0
+_MOST_GAIN_DB = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+def can_decode(source: Path, stream: AudioStream, *, folder: Path, tools: Tools) -> bool:
+    """Whether any of the first seconds of a sound track can be decoded."""
+    tail = _run(
+        lambda pipes: try_sound(source, stream, ffmpeg_path=tools.ffmpeg, pipes=pipes),
+        folder=folder,
+        tools=tools,
+    )
+    return any(int(match[1]) > 0 for line in tail if (match := _DECODED.search(line)))
+
+
+def gain_to(
+    target_lufs: float, source: Path, stream: AudioStream, *, folder: Path, tools: Tools
+) -> float:
+    """Return the gain, in dB, that brings a sound to a loudness; 0 for silence.
+
+    The whole track is decoded for it.
+    """
+    tail = _run(
+        lambda pipes: measure_loudness(source, stream, ffmpeg_path=tools.ffmpeg, pipes=pipes),
+        folder=folder,
+        tools=tools,
+    )
+    told = [float(match[1]) for line in tail if (match := _LOUDNESS.search(line))]
+    if not told or told[-1] < _SILENCE_LUFS:
+        log.warning("loudness_unknown", measured_lufs=told[-1] if told else None)
+        return 0.0
+    gain_db = round(target_lufs - told[-1], 1)
+    log.info("loudness_measured", lufs=told[-1], gain_db=gain_db)
+    return max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, gain_db))
+
+
+def _run(build: Build, *, folder: Path, tools: Tools) -> tuple[str, ...]:
+    """Run one FFmpeg and return what it said last, also where it failed."""
+    with Processes(
+        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
+    ) as processes:
+        processes.start("ffmpeg (listening)", [PROGRESS], build)
+        try:
+            for event in processes.events():
+                if isinstance(event, Ended):
+                    return event.tail
+        except FailedError as error:
+            return error.tail
+    return ()

@@ -1,0 +1,89 @@
+"""FFmpeg argument lists for sound: to encode it, and to learn of it before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from worker.command import SEGMENT_PATTERN, compile_command, from_origin, seconds, segment_options
+from worker.inputs import open_input
+from worker.media import AudioStream
+from worker.plan import AUDIO, AudioPlan, Plan, Span
+
+_STEREO_CHANNELS = 2
+_PEAK_LIMIT = 0.89  # -1 dB, for what the AAC encoder adds.
+_TRIED_SOUND_S = 10
+
+
+def encode_audio(
+    plan: Plan, audio: AudioPlan, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the FFmpeg that encodes the whole sound into its own rendition."""
+    if plan.media.audio is None:
+        raise ValueError("the plan's source has no audio")
+    track = open_input(source)[str(plan.media.audio.index)]
+    sound = (
+        _stereo(track.filter("asetpts", from_origin(plan.media)), plan.media.audio, audio)
+        # async=1 fills gaps and trims overlaps, first_pts=0 a late start, so that sound keeps its
+        # place to within 20 ms; without them it creeps towards the start at every gap.
+        .filter("aresample", audio.sample_rate_hz, **{"async": 1}, first_pts=0, min_hard_comp=0.02)
+        # Sound lasts exactly as long as the picture: players stall where a rendition ends early.
+        .filter("apad")
+        .filter("atrim", end=seconds(plan.grid.duration_s))
+    )
+    whole = Span(first=0, end=plan.grid.segment_count, rungs=(), preset="")
+    output = ffmpeg.output(
+        sound,
+        f"{AUDIO}/{SEGMENT_PATTERN}",
+        acodec="aac",
+        audio_bitrate=audio.bit_rate_bps,
+        **segment_options(plan, whole, pipes[AUDIO], early_s=Fraction(0)),
+        # Half of this is how long the muxer gathers AAC frames for one PES packet. At 0 each frame
+        # is a packet of its own, and stuffing makes 205 kb/s of 128.
+        muxdelay=0.35,
+    )
+    return compile_command([output], ffmpeg_path, pipes)
+
+
+def measure_loudness(
+    source: Path, stream: AudioStream, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the FFmpeg that says how loud the sound is as it would be published (EBU R128).
+
+    It writes a summary on stderr: integrated loudness as `I: … LUFS`.
+    """
+    sound = _stereo(open_input(source)[str(stream.index)], stream, AudioPlan())
+    # A line for each 0.1 s is told at the level verbose, which is not asked for.
+    measured = ffmpeg.output(sound.filter("ebur128", framelog="verbose"), "-", f="null")
+    return compile_command([measured], ffmpeg_path, pipes, level="info")
+
+
+def try_sound(
+    source: Path, stream: AudioStream, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the FFmpeg that decodes the beginning of the sound, to see whether it can."""
+    start_s = stream.packets.start_s or 0.0
+    seek = {"ss": seconds(Fraction(start_s))} if start_s > 0 else {}
+    tried = ffmpeg.output(
+        open_input(source, **seek)[str(stream.index)], "-", f="null", t=_TRIED_SOUND_S
+    )
+    return compile_command([tried], ffmpeg_path, pipes, copy_times=False)
+
+
+def _stereo(sound: Any, stream: AudioStream, audio: AudioPlan) -> Any:  # noqa: ANN401 (a graph)
+    """Make two channels of any number, at a level that is neither lower nor clipped."""
+    if stream.channels == 1:
+        # To both sides at full level, as players play mono; swresample takes 3 dB off.
+        sound = sound.filter("pan", "stereo|c0=c0|c1=c0")
+    sound = sound.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
+    if audio.gain_db:
+        sound = sound.filter("volume", f"{audio.gain_db}dB")
+    if audio.gain_db > 0 or stream.channels > _STEREO_CHANNELS:
+        # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
+        # scale. Without `level` it leaves what is below the limit alone, `latency` its time.
+        sound = sound.filter("alimiter", limit=_PEAK_LIMIT, level=0, latency=1)
+    return sound
