@@ -129,11 +129,13 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     # MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
     # All from there on is kept: the picture that is on screen when the span starts may be seconds
     # old, and -accurate_seek would drop it.
-    seek = {}
+    # A graph that is made anew where pictures change their size (a phone that is turned in a call)
+    # starts counting anew; scale takes any size as it comes.
+    options: dict[str, Any] = {"reinit_filter": 0}
     early_s = _SEEK_MARGIN_S + Fraction(video.packets.longest_gop_s or start_s)
     if start_s > early_s:
-        seek = {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
-    pictures = open_input(source, **seek)[str(video.index)].filter(
+        options |= {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
+    pictures = open_input(source, **options)[str(video.index)].filter(
         "setpts", from_origin(plan.media)
     )
     if video.is_interlaced:

@@ -25,7 +25,7 @@ NEEDED_PARTS = {
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
         "bwdif",
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
-        *("pan", "volume", "alimiter", "ebur128"),
+        *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata"),
     ),
     "bsfs": ("setts",),

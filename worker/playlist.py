@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from worker.language import language_name, language_tag
 from worker.plan import AUDIO, Plan
 from worker.segment import Segment
 from worker.transport_stream import CLOCK_HZ
@@ -89,14 +90,14 @@ def render_master_playlist(
     sound = renditions.get(AUDIO)
     sound_rates = measure_bit_rates(sound) if sound else None
     if sound and plan.audio and plan.media.audio:
-        language = plan.media.audio.language
+        code = plan.media.audio.language
         lines.append(
             _tag(
                 "EXT-X-MEDIA",
                 TYPE="AUDIO",
                 GROUP_ID=f'"{AUDIO}"',
-                NAME=f'"{language or "Audio"}"',
-                LANGUAGE=f'"{language}"' if language else None,
+                NAME=f'"{(code and language_name(code)) or "Audio"}"',
+                LANGUAGE=f'"{language_tag(code)}"' if code else None,
                 DEFAULT="YES",
                 AUTOSELECT="YES",
                 CHANNELS=f'"{plan.audio.channels}"',

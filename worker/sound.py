@@ -15,6 +15,9 @@ from worker.media import AudioStream
 from worker.plan import AUDIO, AudioPlan, Plan, Span
 
 _STEREO_CHANNELS = 2
+# Mono goes to both sides at full level, as players play it; swresample takes 3 dB off. (channelmap
+# would not, but gives both channels one buffer, which FFmpeg 5.1 then amplifies twice.)
+_MONO_DB = 3.01
 _PEAK_LIMIT = 0.89  # -1 dB, for what the AAC encoder adds.
 _TRIED_SOUND_S = 10
 
@@ -76,12 +79,10 @@ def try_sound(
 
 def _stereo(sound: Any, stream: AudioStream, audio: AudioPlan) -> Any:  # noqa: ANN401 (a graph)
     """Make two channels of any number, at a level that is neither lower nor clipped."""
-    if stream.channels == 1:
-        # To both sides at full level, as players play mono; swresample takes 3 dB off.
-        sound = sound.filter("pan", "stereo|c0=c0|c1=c0")
     sound = sound.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
-    if audio.gain_db:
-        sound = sound.filter("volume", f"{audio.gain_db}dB")
+    gain_db = audio.gain_db + (_MONO_DB if stream.channels == 1 else 0)
+    if gain_db:
+        sound = sound.filter("volume", f"{gain_db:.2f}dB")
     if audio.gain_db > 0 or stream.channels > _STEREO_CHANNELS:
         # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
         # scale. Without `level` it leaves what is below the limit alone, `latency` its time.

@@ -52,7 +52,8 @@ def test_one_rung_in_full() -> None:
     assert argv == [
         "ffmpeg",
         *("-format_whitelist", after(argv, "-format_whitelist")[0]),
-        *("-protocol_whitelist", "file", "-i", "file:/in.mp4"),
+        *("-protocol_whitelist", "file", "-reinit_filter", "0"),
+        *("-i", "file:/in.mp4"),
         "-filter_complex",
         ONE_RUNG_GRAPH,
         *("-map", "[s9]", "-f", "segment", "-avoid_negative_ts", "disabled"),
@@ -144,10 +145,10 @@ def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:
 @pytest.mark.parametrize(
     ("channels", "gain_db", "filters"),
     [
-        (1, 0.0, ["pan=stereo|c0=c0|c1=c0", "aformat"]),
+        (1, 0.0, ["aformat", "volume=3.01dB"]),
         (2, 0.0, ["aformat"]),
-        (2, -3.5, ["aformat", "volume=-3.5dB"]),
-        (2, 4.0, ["aformat", "volume=4.0dB", "alimiter"]),
+        (2, -3.5, ["aformat", "volume=-3.50dB"]),
+        (2, 4.0, ["aformat", "volume=4.00dB", "alimiter"]),
         (6, 0.0, ["aformat", "alimiter"]),
     ],
 )

@@ -37,7 +37,7 @@ def test_master_playlist_names_rungs_sound_and_an_audio_only_variant() -> None:
     lines = text.splitlines()
     assert lines[:3] == ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
     assert lines[3] == (
-        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="ko",LANGUAGE="ko",DEFAULT=YES,'
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="Korean",LANGUAGE="ko",DEFAULT=YES,'
         'AUTOSELECT=YES,CHANNELS="2",URI="run/audio/index.m3u8"'
     )
     assert [line for line in lines if not line.startswith("#")] == [
