@@ -17,10 +17,10 @@ from worker.process import STDOUT, FailedError, Line, Processes, Tools
 _ENCODERS = ("libx264", "aac", "mjpeg")
 # What the commands use and uploads mostly are; tests hold the filters against the real commands.
 NEEDED_PARTS = {
-    "encoders": _ENCODERS,
+    "encoders": (*_ENCODERS, "webvtt"),
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
-    "muxers": ("segment", "mpegts", "image2", "null"),
+    "muxers": ("segment", "mpegts", "image2", "null", "webvtt"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
         "bwdif",

@@ -34,6 +34,7 @@ from worker.publish import (
 from worker.segment import Segment
 from worker.status import Status
 from worker.store import RemoteFile, SteadyStore
+from worker.subtitles import make_subtitles
 from worker.thumbnail import choose_thumbnail
 from worker.upload import LINGER_S, Uploader
 from worker.verify import verify_run
@@ -149,12 +150,14 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         rungs, renditions = _encode(work, plan, path, folder, checkpoint)
         work.reporter.begin(Step.VERIFY)
         verify_run(replace(plan, rungs=rungs), run, renditions, work.store.list(f"{run}/"))
+        texts = make_subtitles(plan, path, folder=folder, tools=tools)
         thumbnail = choose_thumbnail(plan, path, folder=folder, tools=tools)
         work.reporter.begin(Step.PUBLISH)
         manifest = publish(
             plan,
             run,
             renditions,
+            texts=texts,
             thumbnail=thumbnail,
             origin=Origin(
                 request=request,

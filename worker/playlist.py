@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,6 +13,7 @@ from worker.transport_stream import CLOCK_HZ
 
 MASTER = "master.m3u8"
 MEDIA_PLAYLIST = "index.m3u8"
+SUBTITLES = "text"
 _VERSION = 6
 
 
@@ -65,26 +66,46 @@ def measure_bit_rates(segments: Sequence[Segment]) -> BitRates:
 
 def render_media_playlist(segments: Sequence[Segment]) -> str:
     """Render one rendition's media playlist; segments are named relative to it."""
+    names = [segment.name.rpartition("/")[2] for segment in segments]
+    return _render(names, segment_durations_s(segments), target_duration_s(segments))
+
+
+def render_text_playlist(durations_s: Sequence[Fraction]) -> str:
+    """Render the media playlist of a subtitle rendition."""
+    names = [text_segment_name(i) for i in range(len(durations_s))]
+    return _render(names, durations_s, max(1, *map(_round_half_up, durations_s)))
+
+
+def text_segment_name(index: int) -> str:
+    """Name a segment of a subtitle rendition within its folder."""
+    return f"{index:05d}.vtt"
+
+
+def _render(names: Sequence[str], durations_s: Sequence[Fraction], target_s: int) -> str:
     lines = [
         "#EXTM3U",
         f"#EXT-X-VERSION:{_VERSION}",
-        f"#EXT-X-TARGETDURATION:{target_duration_s(segments)}",
+        f"#EXT-X-TARGETDURATION:{target_s}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         "#EXT-X-INDEPENDENT-SEGMENTS",
     ]
     clock = _ExtinfClock()
-    for segment, duration in zip(segments, segment_durations_s(segments), strict=True):
-        lines += [f"#EXTINF:{clock.tell(duration)},", segment.name.rpartition("/")[2]]
+    for name, duration in zip(names, durations_s, strict=True):
+        lines += [f"#EXTINF:{clock.tell(duration)},", name]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
 def render_master_playlist(
-    plan: Plan, run: str, renditions: Mapping[str, Sequence[Segment]]
+    plan: Plan,
+    run: str,
+    renditions: Mapping[str, Sequence[Segment]],
+    texts: Collection[str] = (),
 ) -> str:
     """Render the multivariant playlist that names one run, the largest rung first.
 
-    Only rungs in `renditions` are listed. With sound, an audio-only variant closes the list.
+    Only rungs in `renditions` and subtitles in `texts` are listed. With sound, an audio-only
+    variant closes the list.
     """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
     sound = renditions.get(AUDIO)
@@ -104,6 +125,8 @@ def render_master_playlist(
                 URI=f'"{_playlist_path(run, AUDIO)}"',
             )
         )
+    lines += _subtitles(plan, run, texts)
+    subtitles = f'"{SUBTITLES}"' if texts else None
     for rung in plan.rungs:
         if rung.name not in renditions:
             continue
@@ -120,6 +143,7 @@ def render_master_playlist(
                 RESOLUTION=f"{rung.width}x{rung.height}",
                 FRAME_RATE=f"{float(plan.grid.rate):.3f}",
                 AUDIO=f'"{AUDIO}"' if sound else None,
+                SUBTITLES=subtitles,
             ),
             _playlist_path(run, rung.name),
         ]
@@ -131,10 +155,39 @@ def render_master_playlist(
                 AVERAGE_BANDWIDTH=sound_rates.average_bps,
                 CODECS=f'"{sound[0].codec}"',
                 AUDIO=f'"{AUDIO}"',
+                SUBTITLES=subtitles,
             ),
             _playlist_path(run, AUDIO),
         ]
     return "\n".join([*lines, ""])
+
+
+def _subtitles(plan: Plan, run: str, texts: Collection[str]) -> list[str]:
+    lines: list[str] = []
+    taken: set[str] = set()
+    for text in plan.texts:
+        if text.name not in texts:
+            continue
+        code = text.stream.language
+        name = text.stream.title or (code and language_name(code)) or "Subtitles"
+        if name in taken:
+            # A group's names differ (section 4.3.4.1.1).
+            name = f"{name} ({text.name})"
+        taken.add(name)
+        lines.append(
+            _tag(
+                "EXT-X-MEDIA",
+                TYPE="SUBTITLES",
+                GROUP_ID=f'"{SUBTITLES}"',
+                NAME=f'"{name}"',
+                LANGUAGE=f'"{language_tag(code)}"' if code else None,
+                DEFAULT="NO",
+                AUTOSELECT="YES",
+                FORCED="YES" if text.stream.is_forced else "NO",
+                URI=f'"{_playlist_path(run, text.name)}"',
+            )
+        )
+    return lines
 
 
 class _ExtinfClock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import structlog
@@ -17,14 +18,19 @@ from worker.playlist import (
     measure_bit_rates,
     render_master_playlist,
     render_media_playlist,
+    render_text_playlist,
     segment_durations_s,
+    text_segment_name,
 )
 from worker.segment import Segment
 from worker.store import ChangedMeanwhileError, SteadyStore, Store
+from worker.upload import IMMUTABLE
+from worker.webvtt import segment_lengths_s
 
 MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"
 _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+_TEXT_TYPE = "text/vtt"
 _SCHEMA = 1
 _NO_CACHE = "no-cache"
 _WEEK = "public, max-age=604800"
@@ -83,6 +89,7 @@ def publish(
     run: str,
     renditions: Mapping[str, Sequence[Segment]],
     *,
+    texts: Mapping[str, Sequence[str]],
     thumbnail: bytes,
     origin: Origin,
     store: SteadyStore,
@@ -91,15 +98,18 @@ def publish(
 ) -> dict[str, Any]:
     """Write everything that names the run, then the master playlist, and return the manifest.
 
-    `renditions` may lack rungs of the plan: those were given up. `previous` is the manifest that
+    `renditions` may lack rungs of the plan: those were given up. `texts` are the segments of the
+    subtitle renditions. `previous` is the manifest that
     stood here before. `confirm` is called right before the master playlist is written and raises
     where this job no longer may.
     """
     for name, segments in renditions.items():
         _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", render_media_playlist(segments))
+    for name, segments_of_text in texts.items():
+        _put_subtitles(store, f"{run}/{name}", segments_of_text, segment_lengths_s(plan.grid))
     store.put(THUMBNAIL, thumbnail, content_type="image/jpeg", cache_control=_WEEK)
-    _commit(store, render_master_playlist(plan, run, renditions), confirm)
-    manifest = make_manifest(plan, run, renditions, origin=origin, previous=previous)
+    _commit(store, render_master_playlist(plan, run, renditions, texts), confirm)
+    manifest = make_manifest(plan, run, renditions, texts, origin=origin, previous=previous)
     try:
         store.lingering(_LINGER_S).put(
             MANIFEST,
@@ -153,6 +163,7 @@ def make_manifest(
     plan: Plan,
     run: str,
     renditions: Mapping[str, Sequence[Segment]],
+    texts: Mapping[str, Sequence[str]],
     *,
     origin: Origin,
     previous: Mapping[str, Any] | None,
@@ -175,7 +186,10 @@ def make_manifest(
         "frame_rate": str(plan.grid.rate),
         "presets": sorted({s.preset for some in renditions.values() for s in some} - {""}),
         "missing_rungs": [rung.name for rung in plan.rungs if rung.name not in renditions],
-        "renditions": [_rendition(plan, name, segments) for name, segments in renditions.items()],
+        "renditions": [
+            *(_rendition(plan, name, segments) for name, segments in renditions.items()),
+            *(_text_rendition(plan, name, segments) for name, segments in texts.items()),
+        ],
     }
 
 
@@ -194,6 +208,29 @@ def _rendition(plan: Plan, name: str, segments: Sequence[Segment]) -> dict[str, 
         "average_bps": rates.average_bps,
         "md5": [segment.md5 for segment in segments],
     }
+
+
+def _text_rendition(plan: Plan, name: str, segments: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": "subtitles",
+        "language": {text.name: text.stream.language for text in plan.texts}[name],
+        "segments": len(segments),
+        "bytes": sum(len(segment.encode()) for segment in segments),
+    }
+
+
+def _put_subtitles(
+    store: Store, folder: str, segments: Sequence[str], lengths_s: Sequence[Fraction]
+) -> None:
+    for i, segment in enumerate(segments):
+        store.put(
+            f"{folder}/{text_segment_name(i)}",
+            segment.encode(),
+            content_type=_TEXT_TYPE,
+            cache_control=IMMUTABLE,
+        )
+    _put_playlist(store, f"{folder}/{MEDIA_PLAYLIST}", render_text_playlist(lengths_s))
 
 
 def _put_playlist(store: Store, key: str, text: str) -> None:

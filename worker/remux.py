@@ -10,6 +10,7 @@ import ffmpeg
 from worker.command import compile_command
 from worker.inputs import open_input
 from worker.media import Media
+from worker.plan import Plan
 
 
 def straighten(
@@ -31,3 +32,21 @@ def straighten(
         map_metadata=-1,
     )
     return compile_command([copied], ffmpeg_path, pipes, copy_times=False)
+
+
+def extract_texts(
+    plan: Plan, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the FFmpeg that writes each text track of a plan as `<name>.vtt`."""
+    opened = open_input(source)
+    texts = [
+        ffmpeg.output(
+            opened[str(text.stream.index)],
+            f"{text.name}.vtt",
+            f="webvtt",
+            **{"c:s": "webvtt"},
+            map_metadata=-1,
+        )
+        for text in plan.texts
+    ]
+    return compile_command(texts, ffmpeg_path, pipes)

@@ -77,7 +77,7 @@ def read_published(folder: Path) -> Published:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith("#EXT-X-STREAM-INF:"):
             variants[following] = attributes(line)
-        elif line.startswith("#EXT-X-MEDIA:"):
+        elif line.startswith("#EXT-X-MEDIA:TYPE=AUDIO"):
             audio = read_rendition(folder / attributes(line)["URI"])
     rungs = [read_rendition(folder / uri) for uri, a in variants.items() if "RESOLUTION" in a]
     return Published(folder, variants, audio, tuple(rungs))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import FFMPEG, Run, ffmpeg, ffprobe
+from tests.functional.hls import assert_strictly_valid, read_published
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -226,3 +227,28 @@ def test_pictures_that_change_their_size_on_the_way_keep_their_time(
     assert seconds_of(playlist) == pytest.approx(12, abs=0.05)
     counted = ffprobe("-count_frames", "-show_entries", "stream=nb_read_frames", playlist)
     assert "nb_read_frames=300" in counted
+
+
+def test_text_subtitles_become_renditions(run_worker: Run, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "out"
+    subtitles = []
+    for i, words in enumerate(("안녕하세요", "Good morning")):
+        path = tmp_path / f"{i}.srt"
+        path.write_text(f"1\n00:00:01,000 --> 00:00:02,500\n{words}\n\n")
+        subtitles += ["-i", path]
+    tags = ("-metadata:s:s:0", "language=kor", "-metadata:s:s:1", "language=eng")
+    maps = [word for i in range(4) for word in ("-map", i)]
+    encoded = (*X264, "-c:a", "aac", "-c:s", "srt")
+    ffmpeg(*pictures(4), *tone(4), *subtitles, *maps, *encoded, *tags, source)
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    master = (out / "master.m3u8").read_text()
+    assert 'TYPE=SUBTITLES,GROUP-ID="text",NAME="Korean",LANGUAGE="ko",DEFAULT=NO' in master
+    for line in master.splitlines():
+        assert not line.startswith("#EXT-X-STREAM-INF") or 'SUBTITLES="text"' in line
+    playlist = out / run_name(out) / "text0/index.m3u8"
+    assert seconds_of(playlist) == pytest.approx(4, abs=0.05)
+    # The container starts with the AAC encoder's priming, 21 ms before the picture.
+    said = playlist.with_name("00000.vtt").read_text()
+    assert "00:00:01.021 --> 00:00:02.521\n안녕하세요" in said
+    assert_strictly_valid(read_published(out))

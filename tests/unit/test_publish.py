@@ -11,9 +11,11 @@ import pytest
 from tests.unit.fakes import RecordingStore, steady
 from tests.unit.sample import plan, rung_segments, sound_segments
 from worker.errors import StorageUnavailableError, TakenError
+from worker.media import TextStream
 from worker.publish import Origin, delete_outdated, is_published, publish, read_manifest
 
-PLAN = plan()
+TEXT = TextStream(index=2, codec="subrip", language="kor", title=None, is_forced=False)
+PLAN = plan(texts=(TEXT,))
 RENDITIONS = {r.name: rung_segments(PLAN, r.name) for r in PLAN.rungs} | {
     "audio": sound_segments(PLAN)
 }
@@ -34,6 +36,7 @@ def allowed() -> None:
 
 def publish_to(store: RecordingStore, run: str = "run", **changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
+        "texts": {},
         "thumbnail": b"jpeg",
         "origin": ORIGIN,
         "store": steady(store),
@@ -54,6 +57,14 @@ def test_the_master_playlist_comes_after_all_that_it_names() -> None:
         *(f"run/{name}/index.m3u8" for name in ("1080p", "720p", "480p", "audio")),
         *("thumbnail.jpg", "master.m3u8", "manifest.json"),
     ]
+
+
+def test_subtitles_are_there_before_they_are_named() -> None:
+    store = RecordingStore()
+    manifest = publish_to(store, texts={"text0": ("WEBVTT\n",)})
+    at = store.puts.index
+    assert at("run/text0/00000.vtt") < at("run/text0/index.m3u8") < at("master.m3u8")
+    assert {"name": "text0", "kind": "subtitles"}.items() <= manifest["renditions"][-1].items()
 
 
 @pytest.mark.parametrize("failing", range(7))

@@ -1,0 +1,56 @@
+"""Takes the subtitles out of a source, as WebVTT renditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from worker.command import PROGRESS
+from worker.plan import Plan
+from worker.process import FailedError, Processes, Tools
+from worker.remux import extract_texts
+from worker.webvtt import read_cues, render_segments, segment_lengths_s
+
+_STALL_TIMEOUT_S = 60.0
+# A day of fast speech is a tenth of it.
+_MAX_BYTES = 32 << 20
+
+log = structlog.get_logger(__name__)
+
+
+def make_subtitles(
+    plan: Plan, source: Path, *, folder: Path, tools: Tools
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the segments of each text rendition of the plan.
+
+    A video without its subtitles is better than none: what cannot be read is left out.
+    """
+    if not plan.texts:
+        return {}
+    with Processes(
+        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
+    ) as processes:
+        processes.start(
+            "ffmpeg (text)",
+            [PROGRESS],
+            lambda pipes: extract_texts(plan, source, ffmpeg_path=tools.ffmpeg, pipes=pipes),
+        )
+        try:
+            for _ in processes.events():
+                pass
+        except FailedError as error:
+            log.warning("subtitles_left_out", reason=str(error))
+            return {}
+    lengths_s = segment_lengths_s(plan.grid)
+    made = {}
+    for text in plan.texts:
+        path = folder / f"{text.name}.vtt"
+        if not path.exists() or path.stat().st_size > _MAX_BYTES:
+            log.warning("subtitles_left_out", reason=f"{text.name} is too large, or not there")
+            continue
+        cues = read_cues(path.read_text(errors="replace"), origin_s=plan.media.origin_s)
+        if cues:
+            made[text.name] = render_segments(cues, lengths_s)
+    return made

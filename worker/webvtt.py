@@ -1,0 +1,83 @@
+"""WebVTT: cues read from a whole file, and cut into the segments of an HLS rendition. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from worker.command import START_OFFSET_S
+from worker.timeline import Grid
+from worker.transport_stream import CLOCK_HZ
+
+# A request for every six seconds of a few words would be a waste.
+_SEGMENT_S = 60
+_TIME = r"(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})"
+_TIMING = re.compile(rf"{_TIME}\s+-->\s+{_TIME}(?:\s+(.*))?")
+# Where t=0 of the cues is in the segments of picture and sound (RFC 8216, section 3.5).
+_TIMESTAMP_MAP = f"X-TIMESTAMP-MAP=MPEGTS:{START_OFFSET_S * CLOCK_HZ},LOCAL:00:00:00.000"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cue:
+    """One text and when it shows, in milliseconds of the timeline."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    settings: str = ""
+
+
+def read_cues(text: str, *, origin_s: Fraction) -> tuple[Cue, ...]:
+    """Read the cues of a WebVTT file whose times count from `-origin_s` of the timeline."""
+    return tuple(_cues(text, round(origin_s * 1000)))
+
+
+def _cues(text: str, origin_ms: int) -> Iterator[Cue]:
+    for block in re.split(r"\n{2,}", text.replace("\r\n", "\n")):
+        lines = block.strip("\n").split("\n")
+        at = next((i for i, line in enumerate(lines) if _TIMING.match(line)), None)
+        if at is None:
+            continue
+        match = _TIMING.match(lines[at])
+        said = "\n".join(lines[at + 1 :]).replace("\0", "").replace("-->", "→")
+        if match is None or not said:
+            continue
+        start_ms, end_ms = (_milliseconds(match.groups()[i : i + 4]) - origin_ms for i in (0, 4))
+        if end_ms > max(start_ms, 0):
+            yield Cue(start_ms=max(start_ms, 0), end_ms=end_ms, text=said, settings=match[9] or "")
+
+
+def segment_lengths_s(grid: Grid) -> tuple[Fraction, ...]:
+    """Return how long each segment of a text rendition lasts: whole segments of the picture."""
+    step_s = grid.segment_s * max(1, round(_SEGMENT_S / grid.segment_s))
+    whole, rest_s = divmod(grid.duration_s, step_s)
+    return (step_s,) * int(whole) + ((rest_s,) if rest_s else ())
+
+
+def render_segments(cues: Sequence[Cue], lengths_s: Sequence[Fraction]) -> tuple[str, ...]:
+    """Render the segments; a cue that reaches over a boundary is in both (section 3.5)."""
+    segments = []
+    start_s = Fraction(0)
+    for length_s in lengths_s:
+        start_ms, end_ms = start_s * 1000, (start_s + length_s) * 1000
+        shown = [cue for cue in cues if cue.start_ms < end_ms and cue.end_ms > start_ms]
+        segments.append("\n\n".join([f"WEBVTT\n{_TIMESTAMP_MAP}", *map(_render, shown), ""]))
+        start_s += length_s
+    return tuple(segments)
+
+
+def _render(cue: Cue) -> str:
+    timing = f"{_clock(cue.start_ms)} --> {_clock(cue.end_ms)} {cue.settings}".rstrip()
+    return f"{timing}\n{cue.text}"
+
+
+def _milliseconds(parts: Sequence[str | None]) -> int:
+    hours, minutes, seconds, milliseconds = (int(part or 0) for part in parts)
+    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:03d}"
