@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from worker.errors import (
     WORK_FOLDER_FULL,
     BadEnvironmentError,
@@ -12,20 +14,30 @@ from worker.errors import (
 )
 from worker.process import FailedError
 
+_LINES_TOLD = 5
+
+log = structlog.get_logger(__name__)
+
 
 def explain_failure(error: FailedError) -> WorkerError:
-    """Turn a failed encode into the worker's own error, by what FFmpeg said last."""
+    """Turn a failed FFmpeg into the worker's own error, by what it said last.
+
+    That itself goes to the log: the message is for who uploaded the video.
+    """
+    said = [line for line in error.tail if _is_telling(line)][-_LINES_TOLD:]
+    log.warning("ffmpeg_failed", process=error.name, status=error.status, said=said)
     text = "\n".join(error.tail)
-    said = " | ".join(line for line in error.tail if _is_telling(line))[-600:]
     if "No space left on device" in text:
         return CannotWriteError(WORK_FOLDER_FULL)
     if "Cannot allocate memory" in text:
-        return EncoderKilledError(f"{error.name} ran out of memory; give the job more ({said})")
+        return EncoderKilledError(f"{error.name} ran out of memory; give the job more")
     if "Unknown encoder" in text or "No such filter" in text:
-        return BadEnvironmentError(f"this FFmpeg lacks a part that is needed ({said})")
+        return BadEnvironmentError(
+            f"this FFmpeg lacks a part that is needed ({said[-1] if said else error.name}); see"
+            " --self-check"
+        )
     return BadSourceError(
-        "FFmpeg cannot decode the source: the file is damaged; export or upload it again"
-        f" ({error.name}, status {error.status}: {said})"
+        "the video is damaged and cannot be decoded; export it again, or upload it again"
     )
 
 

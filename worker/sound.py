@@ -69,11 +69,9 @@ def try_sound(
     source: Path, stream: AudioStream, *, ffmpeg_path: str, pipes: Mapping[str, int]
 ) -> list[str]:
     """Build the FFmpeg that decodes the beginning of the sound, to see whether it can."""
-    start_s = stream.packets.start_s or 0.0
-    seek = {"ss": seconds(Fraction(start_s))} if start_s > 0 else {}
-    tried = ffmpeg.output(
-        open_input(source, **seek)[str(stream.index)], "-", f="null", t=_TRIED_SOUND_S
-    )
+    # Not sought: a file without an index would be sought to its end.
+    until_s = (stream.packets.start_s or 0.0) + _TRIED_SOUND_S
+    tried = ffmpeg.output(open_input(source)[str(stream.index)], "-", f="null", t=until_s)
     return compile_command([tried], ffmpeg_path, pipes, copy_times=False)
 
 
