@@ -87,8 +87,10 @@ def pick_thumbnail(
     seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
     picture = open_input(source, **seek)[str(plan.media.video.index)]
     picture = (
+        # A picture before zero (MPEG-TS whose clock wraps) would be dropped.
+        picture.filter("setpts", "PTS-STARTPTS")
         # Rounded up, a clip of a few frames still gives one.
-        picture.filter("fps", "5", round="up")
+        .filter("fps", "5", round="up")
         .filter("thumbnail", 6)
         .filter(
             "scale",

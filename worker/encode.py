@@ -180,6 +180,9 @@ class Encoder:
     def _take_segment(self, row: Line, lane: _Lane | None, processes: Processes) -> None:
         rendition, name = row.label, row.text.partition(",")[0]
         path = self._folder / rendition / name
+        if not path.stat().st_size:
+            # Not one picture was decoded; what was is counted at the end of the span.
+            return
         index = int(path.stem)
         preset = lane.span.preset if lane and lane.span else ""
         log.debug("segment_encoded", rendition=rendition, index=index)
@@ -225,7 +228,10 @@ class Encoder:
                 f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again"
             )
         if decoded is not None:
-            there = packets.count_between(float(first / grid.rate), float(end / grid.rate))
+            # Nothing can be decoded before the first keyframe of a recording that was joined
+            # in the middle: the first picture stands there.
+            first_s = max(float(first / grid.rate), packets.first_key_s or 0.0)
+            there = packets.count_between(first_s, float(end / grid.rate))
             if there is None:
                 there = packets.count * (end - first) // grid.total_frames
             self._pictures += there

@@ -20,7 +20,8 @@ class Packets:
 
     `end_s` is where the last packet's content ends. `median_interval_s`, `short_interval_s`
     and `long_interval_s` (10th and 90th percentile) describe the distances of successive
-    presentation times, `longest_gop_s` those of keyframes. All are None where the packets carry no
+    presentation times, `longest_gop_s` those of keyframes, `first_key_s` is when the first
+    of these shows. All are None where the packets carry no
     times (raw streams), and `times_s` (presentation times, sorted) is empty then.
     """
 
@@ -31,6 +32,7 @@ class Packets:
     short_interval_s: float | None = None
     long_interval_s: float | None = None
     longest_gop_s: float | None = None
+    first_key_s: float | None = None
     times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
 
     def count_between(self, start_s: float, end_s: float) -> int | None:
@@ -85,6 +87,7 @@ class PacketTally:
             short_interval_s=_percentile(steps, 0.1),
             long_interval_s=_percentile(steps, 0.9),
             longest_gop_s=self._longest_gop_s(times),
+            first_key_s=min(self.key_times_s, default=None),
             times_s=times,
         )
 
