@@ -23,6 +23,7 @@ NEEDED_PARTS = {
     "muxers": ("segment", "mpegts", "image2"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
+        "lut3d",
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
         *("thumbnail", "signalstats", "metadata"),
     ),

@@ -14,6 +14,7 @@ from typing import Any
 # Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
 # ffprobe from the bit rate, which is no promise that a truncated upload could break.
 _PROMISING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"})
+_DOLBY_ONLY_PROFILE = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,10 @@ class Packets:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoStream:
-    """The picture to transcode. `width` and `height` are as coded, before rotation."""
+    """The picture to transcode. `width` and `height` are as coded, before rotation.
+
+    `is_dolby_only`: Dolby Vision in colours of its own (profile 5), with no picture for others.
+    """
 
     index: int
     codec: str
@@ -57,7 +61,9 @@ class VideoStream:
     pixel_format: str | None
     color_space: str | None
     color_transfer: str | None
+    color_primaries: str | None
     color_range: str | None
+    is_dolby_only: bool
     packets: Packets
 
 
@@ -177,7 +183,9 @@ def video_stream(raw: Mapping[str, Any], packets: Packets) -> VideoStream:
         pixel_format=raw.get("pix_fmt"),
         color_space=_known(raw.get("color_space")),
         color_transfer=_known(raw.get("color_transfer")),
+        color_primaries=_known(raw.get("color_primaries")),
         color_range=_known(raw.get("color_range")),
+        is_dolby_only=_is_dolby_only(raw.get("side_data_list", ())),
         packets=packets,
     )
 
@@ -224,6 +232,15 @@ def _rotation(side_data: Iterable[Mapping[str, Any]]) -> int:
         if "rotation" in data:
             return round(float(data["rotation"])) % 360
     return 0
+
+
+def _is_dolby_only(side_data: Iterable[Mapping[str, Any]]) -> bool:
+    """Read Dolby's configuration record: what the base layer is compatible with, 0 for nothing."""
+    return any(
+        data.get("dv_profile") == _DOLBY_ONLY_PROFILE
+        or data.get("dv_bl_signal_compatibility_id") == 0
+        for data in side_data
+    )
 
 
 def _known(value: str | None) -> str | None:

@@ -20,7 +20,7 @@ from worker.fetch import fetch
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
-from worker.places import open_source, open_store, work_folder
+from worker.places import open_source, open_store, work_folder, write_color_table
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
 from worker.probe import probe
 from worker.process import Tools
@@ -132,6 +132,7 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         path = _fetch(source, job, folder, work.context, work.reporter)
         work.reporter.begin(Step.PROBE)
         plan = make_plan(probe(path, tools), job, cores=count_cores())
+        write_color_table(plan.media.video, folder)
         run = run_name(identity, plan)
         _tell_plan(work, plan, run)
         checkpoint = recall(

@@ -13,11 +13,12 @@ from typing import Any, Literal
 from worker.errors import BadSourceError
 from worker.job import Job
 from worker.ladder import Rung, plan_ladder
-from worker.media import Media
+from worker.media import Media, VideoStream
+from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching. Not ultrafast: it
@@ -78,10 +79,12 @@ def make_plan(media: Media, job: Job, *, cores: int) -> Plan:
     """Plan a run on a machine of so many cores.
 
     Raises:
-        BadSourceError: the source ends long before its container says.
+        BadSourceError: the source ends long before its container says, or its colours cannot be
+            shown.
 
     """
     refuse_truncated(media)
+    refuse_strange_colors(media.video)
     grid = make_grid(
         media.video,
         duration_s=media.duration_s,
@@ -151,6 +154,25 @@ def refuse_truncated(media: Media) -> None:
         raise BadSourceError(
             f"the file says that it lasts {promised_s:.1f} s, but its content ends at"
             f" {found_s:.1f} s: it is truncated; upload it again"
+        )
+
+
+def refuse_strange_colors(video: VideoStream) -> None:
+    """Refuse pictures that would come out green and violet, whatever the plan.
+
+    Raises:
+        BadSourceError: with what to do instead.
+
+    """
+    if video.is_dolby_only:
+        raise BadSourceError(
+            "the video is Dolby Vision without a picture that other players can show (profile 5):"
+            " export it as SDR or HDR10 and upload that"
+        )
+    if video.color_space in UNREADABLE_MATRICES:
+        raise BadSourceError(
+            f"the video's colours are coded in a way that cannot be shown ({video.color_space}):"
+            " export it as SDR in BT.709 and upload that"
         )
 
 

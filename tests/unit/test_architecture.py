@@ -21,7 +21,7 @@ ROOMS = {
     "machine": {"process", "apart"},
     "mind": {
         *("playlist", "segment", "command", "inputs", "transport_stream"),
-        *("forecast", "plan", "ladder", "timeline", "media"),
+        *("forecast", "plan", "ladder", "timeline", "recolor", "color", "media"),
     },
     "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
 }
