@@ -17,6 +17,7 @@ from worker.inputs import open_input
 from worker.ladder import Rung
 from worker.media import Media, VideoStream
 from worker.plan import Plan, Span
+from worker.recolor import matrix_options, through_table
 from worker.timeline import source_rate
 from worker.transport_stream import CLOCK_HZ
 
@@ -33,21 +34,9 @@ START_OFFSET_S = 10
 _TAIL_TOLERANCE_S = Fraction(1, 2)
 
 THUMBNAIL_LONG_SIDE = 1280
-_HD_LINES = 720
 
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
-
-# What ffprobe calls a matrix, and what every version's scale filter calls it.
-_MATRICES = {
-    "bt709": "bt709",
-    "smpte170m": "smpte170m",
-    "bt470bg": "bt470",
-    "smpte240m": "smpte240m",
-    "fcc": "fcc",
-    "bt2020nc": "bt2020",
-    "bt2020c": "bt2020",
-}
 
 
 def encode_video(
@@ -58,7 +47,7 @@ def encode_video(
     It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
     CSV row on the pipe of that rung's name. `pipes` maps those names and `progress` to descriptors.
     """
-    pictures = _span_pictures(plan, span, source)
+    pictures = through_table(_span_pictures(plan, span, source), plan.media.video, plan.rungs[0])
     rungs = [rung for rung in plan.rungs if rung.name in span.rungs]
     branches = pictures.filter_multi_output("split", len(rungs))
     outputs = [
@@ -86,16 +75,17 @@ def pick_thumbnail(
     # A raw stream cannot be sought, not even to its start.
     seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
     picture = open_input(source, **seek)[str(plan.media.video.index)]
+    # Rounded up, a clip of a few frames still gives one.
+    # Times from zero: a picture before it (MPEG-TS whose clock wraps) would be dropped.
+    picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", "5", round="up")
+    picture = picture.filter("thumbnail", 6)
     picture = (
-        # A picture before zero (MPEG-TS whose clock wraps) would be dropped.
-        picture.filter("setpts", "PTS-STARTPTS")
-        # Rounded up, a clip of a few frames still gives one.
-        .filter("fps", "5", round="up")
-        .filter("thumbnail", 6)
+        through_table(picture, plan.media.video, top)
         .filter(
             "scale",
             *(max(2, round(side * scale / 2) * 2) for side in (top.width, top.height)),
-            **_matrix_options(plan.media.video, out_range="pc"),
+            # A JPEG's matrix is BT.601's, whatever its size (JFIF).
+            **matrix_options(plan.media.video, out_matrix="smpte170m", out_range="pc"),
         )
         .filter("format", "yuvj420p")
         .filter("setsar", 1)
@@ -165,8 +155,9 @@ def _padding_frames(plan: Plan) -> int:
 
 
 def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
+    matrix = matrix_options(video, out_matrix="bt709", out_range="tv")
     return (
-        branch.filter("scale", rung.width, rung.height, **_matrix_options(video, out_range="tv"))
+        branch.filter("scale", rung.width, rung.height, **matrix)
         .filter("format", "yuv420p")
         .filter("setsar", 1)
         .filter(
@@ -177,20 +168,6 @@ def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
             colorspace="bt709",
         )
     )
-
-
-def _matrix_options(video: VideoStream, *, out_range: str) -> dict[str, str]:
-    """Convert to BT.709 once, while scaling.
-
-    An untagged picture is taken for what players take it for: BT.709 from 720 lines on, else
-    BT.601. swscale alone would call every untagged picture BT.601 and shift the hue of HD.
-    """
-    untagged = "bt709" if min(video.width, video.height) >= _HD_LINES else "smpte170m"
-    return {
-        "in_color_matrix": _MATRICES.get(video.color_space or "", untagged),
-        "out_color_matrix": "bt709",
-        "out_range": out_range,
-    }
 
 
 def _x264_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:

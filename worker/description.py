@@ -25,6 +25,7 @@ _TEXT_CODECS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
 _STILLS = ("attached_pic", "still_image", "timed_thumbnails")
 _SPECIAL_SOUNDS = ("comment", "hearing_impaired", "visual_impaired")
 _TITLE_CHARS = 60
+_DOLBY_ONLY_PROFILE = 5
 
 
 def pictures_of(streams: Iterable[Raw]) -> list[Raw]:
@@ -139,7 +140,9 @@ def video_stream(raw: Raw, packets: Packets) -> VideoStream:
         pixel_format=raw.get("pix_fmt"),
         color_space=_known(raw.get("color_space")),
         color_transfer=_known(raw.get("color_transfer")),
+        color_primaries=_known(raw.get("color_primaries")),
         color_range=_known(raw.get("color_range")),
+        is_dolby_only=_is_dolby_only(raw.get("side_data_list", ())),
         packets=packets,
     )
 
@@ -202,6 +205,15 @@ def _rotation(side_data: Iterable[Raw]) -> int:
         if "rotation" in data:
             return round(float(data["rotation"])) % 360
     return 0
+
+
+def _is_dolby_only(side_data: Iterable[Raw]) -> bool:
+    """Read Dolby's configuration record: what the base layer is compatible with, 0 for nothing."""
+    return any(
+        data.get("dv_profile") == _DOLBY_ONLY_PROFILE
+        or data.get("dv_bl_signal_compatibility_id") == 0
+        for data in side_data
+    )
 
 
 def _known(value: str | None) -> str | None:

@@ -23,7 +23,7 @@ NEEDED_PARTS = {
     "muxers": ("segment", "mpegts", "image2", "null", "webvtt"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
-        "bwdif",
+        *("bwdif", "lut3d"),
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
         *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata"),

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def can_decode(source: Path, stream: AudioStream, *, folder: Path, tools: Tools) -> bool:
-    """Whether any of the first seconds of a sound track can be decoded."""
+    """Whether the first seconds of a sound track can be decoded, or at least a third of them."""
     tail = _run(
         lambda pipes: try_sound(source, stream, ffmpeg_path=tools.ffmpeg, pipes=pipes),
         folder=folder,
@@ -54,7 +54,7 @@ def gain_to(
 
 
 def _run(build: Build, *, folder: Path, tools: Tools) -> tuple[str, ...]:
-    """Run one FFmpeg and return what it said last, also where it failed."""
+    """Run one FFmpeg and return what it said last; nothing where it failed."""
     with Processes(
         budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
     ) as processes:
@@ -64,5 +64,5 @@ def _run(build: Build, *, folder: Path, tools: Tools) -> tuple[str, ...]:
                 if isinstance(event, Ended):
                     return event.tail
         except FailedError as error:
-            return error.tail
+            log.debug("listening_failed", reason=str(error))
     return ()

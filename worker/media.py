@@ -10,7 +10,10 @@ from worker.packets import Packets
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoStream:
-    """The picture to transcode. `width` and `height` are as coded, before rotation."""
+    """The picture to transcode. `width` and `height` are as coded, before rotation.
+
+    `is_dolby_only`: Dolby Vision in colours of its own (profile 5), with no picture for others.
+    """
 
     index: int
     codec: str
@@ -24,7 +27,9 @@ class VideoStream:
     pixel_format: str | None
     color_space: str | None
     color_transfer: str | None
+    color_primaries: str | None
     color_range: str | None
+    is_dolby_only: bool
     packets: Packets
 
 

@@ -19,7 +19,7 @@ from worker.errors import BudgetSpentError, InternalError, WorkerError
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
-from worker.places import open_source, open_store, work_folder
+from worker.places import open_source, open_store, work_folder, write_color_table
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
 from worker.prepare import Prepared, obtain, prepare
 from worker.process import Tools
@@ -137,6 +137,7 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         work.reporter.begin(Step.PROBE)
         prepared = prepare(path, job, folder=folder, tools=tools)
         path, plan = prepared.path, _plan(prepared, job)
+        write_color_table(plan.media.video, folder)
         run = run_name(identity, plan)
         _tell_plan(work, plan, run)
         checkpoint = recall(

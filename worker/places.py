@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.budget import Budget
+from worker.color import TABLE_NAME, color_table, plan_conversion
 from worker.errors import CannotWriteError
 from worker.job import Job
 from worker.location import HttpsLocation, LocalLocation, S3Location
+from worker.media import VideoStream
 from worker.store import (
     HttpsSource,
     LocalStore,
@@ -86,3 +88,10 @@ def work_folder(job: Job) -> Iterator[Path]:
         yield folder.resolve()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_color_table(video: VideoStream, folder: Path) -> None:
+    """Put the table by which FFmpeg converts the source's colours, if it needs one, in a folder."""
+    conversion = plan_conversion(video)
+    if conversion is not None:
+        (folder / TABLE_NAME).write_text(color_table(conversion))

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from worker.errors import BadSourceError
 from worker.job import Job
 from worker.ladder import Rung, plan_ladder
-from worker.media import Media, TextStream
+from worker.media import Media, TextStream, VideoStream
+from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
@@ -94,11 +95,13 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
     """Plan a run on a machine of so many cores.
 
     Raises:
-        BadSourceError: the source ends long before its container says, or is too long.
+        BadSourceError: the source ends long before its container says, is too long, or its colours
+            cannot be shown.
 
     """
     if not job.allow_truncated:
         refuse_truncated(media)
+    refuse_strange_colors(media.video)
     grid = make_grid(
         media.video,
         duration_s=media.duration_s,
@@ -175,6 +178,25 @@ def refuse_truncated(media: Media) -> None:
         raise BadSourceError(
             f"the file says that it lasts {promised_s:.1f} s, but its content ends at"
             f" {found_s:.1f} s: it is truncated; upload it again"
+        )
+
+
+def refuse_strange_colors(video: VideoStream) -> None:
+    """Refuse pictures that would come out green and violet, whatever the plan.
+
+    Raises:
+        BadSourceError: with what to do instead.
+
+    """
+    if video.is_dolby_only:
+        raise BadSourceError(
+            "the video is Dolby Vision without a picture that other players can show (profile 5):"
+            " export it as SDR or HDR10 and upload that"
+        )
+    if video.color_space in UNREADABLE_MATRICES:
+        raise BadSourceError(
+            f"the video's colours are coded in a way that cannot be shown ({video.color_space}):"
+            " export it as SDR in BT.709 and upload that"
         )
 
 

@@ -49,7 +49,9 @@ def encode_audio(
         # is a packet of its own, and stuffing makes 205 kb/s of 128.
         muxdelay=0.35,
     )
-    return compile_command([output], ffmpeg_path, pipes)
+    # What cannot be decoded becomes silence, with a warning: FFmpeg alone would end with an error
+    # where that is more than two thirds, and the picture is worth more.
+    return compile_command([output.global_args("-max_error_rate", "1")], ffmpeg_path, pipes)
 
 
 def measure_loudness(
@@ -75,7 +77,7 @@ def try_sound(
     return compile_command([tried], ffmpeg_path, pipes, copy_times=False)
 
 
-def _stereo(sound: Any, stream: AudioStream, audio: AudioPlan) -> Any:  # noqa: ANN401 (a graph)
+def _stereo(sound: Any, stream: AudioStream, audio: AudioPlan) -> Any:
     """Make two channels of any number, at a level that is neither lower nor clipped."""
     sound = sound.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
     gain_db = audio.gain_db + (_MONO_DB if stream.channels == 1 else 0)

@@ -40,7 +40,9 @@ VIDEO = VideoStream(
     pixel_format="yuv420p",
     color_space="bt709",
     color_transfer="bt709",
+    color_primaries="bt709",
     color_range="tv",
+    is_dolby_only=False,
     packets=packets(400, rate=30),
 )
 AUDIO = AudioStream(

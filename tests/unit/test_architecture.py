@@ -24,7 +24,7 @@ ROOMS = {
     "machine": {"process", "apart"},
     "mind": {
         *("webvtt", "playlist", "segment", "command", "inputs", "transport_stream"),
-        *("sound", "remux", "forecast", "plan", "ladder", "timeline"),
+        *("sound", "remux", "forecast", "plan", "ladder", "timeline", "recolor", "color"),
         *("description", "language", "media", "packets"),
     },
     "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
