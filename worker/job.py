@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +15,8 @@ ENVIRONMENT_PREFIX = "WORKER_"
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
 AWS_REGION = "AWS_REGION"
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Preset = Literal[
     "auto", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
@@ -121,6 +124,11 @@ class Job(BaseModel):
         description="largest upload that is taken",
         json_schema_extra={"metavar": "GIB"},
     )
+    allow_private_sources: bool = Field(
+        default=False,
+        description="take an https source from an address that is not on the internet (this"
+        " machine, its network)",
+    )
     s3_endpoint: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+/?$",
@@ -199,6 +207,11 @@ class Job(BaseModel):
             )
         if isinstance(value, S3Location) and not value.key:
             raise ValueError("names a bucket but no prefix; write s3://bucket/prefix")
+        if isinstance(value, S3Location) and (
+            not {"", ".", ".."}.isdisjoint(value.key.split("/")) or _CONTROL.search(value.key)
+        ):
+            # A player or CDN would resolve such parts, and look elsewhere.
+            raise ValueError("has empty, . or .. parts, or control characters; name a plain prefix")
         if isinstance(value, LocalLocation) and value.path.is_file():
             raise ValueError(f"{value.path} is a file; name a folder")
         return value

@@ -80,6 +80,8 @@ def _parse_s3(rest: str) -> S3Location:
 
 
 def _parse_url(text: str) -> HttpsLocation:
+    if re.search(r"[\x00-\x20\x7f]", text):
+        raise ValueError("the URL holds spaces or control characters; encode them (%20)")
     try:
         host, _ = urlsplit(text).hostname, urlsplit(text).port
     except ValueError:

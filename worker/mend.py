@@ -10,6 +10,7 @@ import structlog
 from worker.command import PROGRESS
 from worker.errors import BadSourceError, CannotWriteError
 from worker.failures import explain_failure
+from worker.limits import FILE_BYTES
 from worker.media import Media
 from worker.process import FailedError, Processes, Tools
 from worker.remux import straighten
@@ -36,7 +37,11 @@ def mend_clock(source: Path, media: Media, *, folder: Path, tools: Tools) -> Pat
     log.info("clock_mended", jumps=media.jumps)
     path = folder / "straight.ts"
     with Processes(
-        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
+        budget=tools.budget,
+        folder=folder,
+        stall_timeout_s=_STALL_TIMEOUT_S,
+        # MPEG-TS adds four bytes to each 184, and stuffs.
+        file_bytes=2 * size + FILE_BYTES,
     ) as processes:
         processes.start(
             "ffmpeg (copy)",

@@ -45,7 +45,12 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
         return place.path, ask(lambda: identify_file(place.path), budget)
     remote: RemoteFile
     if isinstance(place, HttpsLocation):
-        remote = ask(lambda: HttpsSource(place, connections=job.upload_threads), budget)
+        remote = ask(
+            lambda: HttpsSource(
+                place, connections=job.upload_threads, allow_private=job.allow_private_sources
+            ),
+            budget,
+        )
     else:
         remote = ask(lambda: S3Source(_client(job), place), budget)
     return remote, remote.identity

@@ -27,6 +27,8 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 # Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
 CORES_FILLED = 6
 # Ends of packets and the header's duration differ by a frame or an edit list in sound files.
+# Twice 8K (7680x4320); a screen may be long and narrow.
+_MOST_SIDE, _MOST_PIXELS = 16_384, 67_108_864
 _PROMISE_TOLERANCE_S = 2.0
 _PROMISE_TOLERANCE_SHARE = 0.02
 
@@ -102,6 +104,7 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
     if not job.allow_truncated:
         refuse_truncated(media)
     refuse_strange_colors(media.video)
+    refuse_huge(media.video)
     grid = make_grid(
         media.video,
         duration_s=media.duration_s,
@@ -178,6 +181,20 @@ def refuse_truncated(media: Media) -> None:
         raise BadSourceError(
             f"the file says that it lasts {promised_s:.1f} s, but its content ends at"
             f" {found_s:.1f} s: it is truncated; upload it again"
+        )
+
+
+def refuse_huge(video: VideoStream) -> None:
+    """Refuse pictures that no camera makes and that take more memory than a job has.
+
+    Raises:
+        BadSourceError: with the size.
+
+    """
+    width, height = video.width, video.height
+    if max(width, height) > _MOST_SIDE or width * height > _MOST_PIXELS:
+        raise BadSourceError(
+            f"the picture has {width}x{height} pixels, more than can be taken; export it smaller"
         )
 
 

@@ -32,6 +32,8 @@ _STALL_TIMEOUT_S = 60.0
 _MAX_DESCRIPTION_BYTES = 4 << 20
 # Of each kind: more tracks than a production has. Each costs memory while packets are counted.
 _MAX_TRACKS = 16
+# Two days of 60 pictures a second. They are kept in memory, eight bytes each.
+_MAX_PACKETS = 10_400_000
 
 
 def probe(source: Path, tools: Tools, *, language: str | None = None) -> Media:
@@ -120,6 +122,8 @@ def _count_packet(row: str, tallies: Mapping[int, PacketTally]) -> None:
     tally = tallies.get(int(index)) if index.isdigit() else None
     # D: an edit list takes the packet's content out of the presentation.
     if tally is not None and "D" not in flags:
+        if tally.count >= _MAX_PACKETS:
+            raise BadSourceError("the file has absurdly many packets; it is refused")
         tally.add(_time(pts), _time(dts), _time(duration), is_key="K" in flags)
 
 

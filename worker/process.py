@@ -1,7 +1,7 @@
 """Starts and supervises child processes; the only module that does.
 
-Every child has its own session, no stdin, a scrubbed environment, a bounded record of what it said
-on stderr, a watchdog and a deadline, and dies with the worker.
+A child has its own session, no stdin, a scrubbed environment, a bounded record of what it said on
+stderr, limits, a watchdog and a deadline, and dies with the worker.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 from collections import deque
@@ -21,6 +20,7 @@ from typing import Self
 
 from worker.budget import Budget
 from worker.errors import EncoderKilledError
+from worker.limits import FILE_BYTES, guard
 
 STDOUT = "stdout"
 
@@ -78,7 +78,9 @@ Build = Callable[[Mapping[str, int]], list[str]]
 
 
 class _Child:
-    def __init__(self, name: str, labels: Sequence[str], build: Build, folder: Path) -> None:
+    def __init__(
+        self, name: str, labels: Sequence[str], build: Build, folder: Path, file_bytes: int
+    ) -> None:
         self.name = name
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.peak_memory_bytes = 0
@@ -88,7 +90,7 @@ class _Child:
         pipes = {label: os.pipe() for label in (*labels, _STDERR)}
         write_ends = {label: write for label, (_, write) in pipes.items()}
         try:
-            self.process = _start(build(write_ends), write_ends, folder)
+            self.process = _start(build(write_ends), write_ends, folder, file_bytes)
         except BaseException:
             for read, _ in pipes.values():
                 os.close(read)
@@ -143,12 +145,11 @@ class _Child:
                 os.killpg(self.process.pid, number)
 
 
-def _start(argv: Sequence[str], fds: Mapping[str, int], folder: Path) -> subprocess.Popen[bytes]:
-    # The kernel kills the child when the thread that started it goes, however the worker ends.
-    guard = shutil.which("setpriv")
-    prefix = [guard, "--pdeathsig", "KILL", "--"] if guard else []
+def _start(
+    argv: Sequence[str], fds: Mapping[str, int], folder: Path, file_bytes: int
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [*prefix, *argv],
+        [*guard(file_bytes=file_bytes), *argv],
         stdin=subprocess.DEVNULL,
         stdout=fds.get(STDOUT, subprocess.DEVNULL),
         stderr=fds[_STDERR],
@@ -167,7 +168,8 @@ class Processes:
     """Children that run side by side under one budget; leaving the context kills the rest.
 
     The caller iterates `events` and works on what it gets at once; whenever nothing came for a
-    quarter of a second, and at least that often, `on_tick` is called.
+    quarter of a second, and at least that often, `on_tick` is called. A file of theirs may grow to
+    `file_bytes`.
     """
 
     def __init__(
@@ -176,12 +178,13 @@ class Processes:
         budget: Budget,
         folder: Path,
         stall_timeout_s: float,
+        file_bytes: int = FILE_BYTES,
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._budget = budget
         self._folder = folder
         self._stall_timeout_s = stall_timeout_s
-        self._on_tick = on_tick
+        self._file_bytes, self._on_tick = file_bytes, on_tick
         self._children: dict[str, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._paused = False
@@ -212,7 +215,7 @@ class Processes:
         The label `stdout` is the child's standard output; without it, that is discarded.
         Must be called from the main thread: the child dies with the thread that started it.
         """
-        child = _Child(name, labels, build, self._folder)
+        child = _Child(name, labels, build, self._folder, self._file_bytes)
         child.worked_s = self._budget.elapsed_s
         self._children[name] = child
         for label, read in child.open.items():

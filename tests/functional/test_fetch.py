@@ -33,6 +33,10 @@ class FaultyServer(ThreadingHTTPServer):
         self.asked: list[str | None] = []
 
     @property
+    def source(self) -> tuple[str, ...]:
+        return ("--allow-private-sources", "--source", self.url)
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/upload/in.mp4?{SECRET}"
 
@@ -96,7 +100,7 @@ def test_a_cut_connection_is_gone_on_with(
     """From where it broke off, not from the start; the result is that of the local file."""
     faulty.cuts = 3
     out, local = tmp_path / "out", tmp_path / "local"
-    assert run_worker("--source", faulty.url, "--destination", out).status == 0
+    assert run_worker(*faulty.source, "--destination", out).status == 0
     starts = [int(r.removeprefix("bytes=").partition("-")[0]) for r in faulty.asked if r]
     assert len(starts) == 5
     assert starts[2:] == sorted(set(starts[2:]))
@@ -108,7 +112,7 @@ def test_a_server_without_ranges_is_read_again(
     faulty: FaultyServer, run_worker: Run, tmp_path: Path
 ) -> None:
     faulty.ranges, faulty.cuts = False, 2
-    ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out")
+    ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
     assert ended.status == 0, ended.stdout
 
 
@@ -116,7 +120,7 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(
     faulty: FaultyServer, run_worker: Run, tmp_path: Path
 ) -> None:
     faulty.failures = 3
-    assert run_worker("--source", faulty.url, "--destination", tmp_path / "out").status == 0
+    assert run_worker(*faulty.source, "--destination", tmp_path / "out").status == 0
 
 
 def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
@@ -124,7 +128,7 @@ def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
 ) -> None:
     """The second version may not be glued to the first."""
     faulty.replaced_after = 1
-    ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out")
+    ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
     assert ended.status == 66
     assert "412" in ended.final["message"]
 
@@ -132,7 +136,7 @@ def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
 def test_a_fetched_sources_plan_is_alone_on_stdout(
     faulty: FaultyServer, run_worker: Run, tmp_path: Path
 ) -> None:
-    ended = run_worker("--source", faulty.url, "--destination", tmp_path / "out", "--plan-only")
+    ended = run_worker(*faulty.source, "--destination", tmp_path / "out", "--plan-only")
     assert ended.status == 0
     assert json.loads(ended.stdout)["segment_count"] == 3
     assert not (tmp_path / "out").exists()
@@ -144,7 +148,7 @@ def test_a_refusal_is_told_without_the_secret(
 ) -> None:
     faulty.status = status
     out = tmp_path / "out"
-    ended = run_worker("--source", faulty.url, "--destination", out)
+    ended = run_worker(*faulty.source, "--destination", out)
     assert ended.status == exit_status
     assert str(status) in ended.final["message"]
     assert SECRET not in ended.stdout + ended.stderr
@@ -156,7 +160,7 @@ def test_no_log_or_file_holds_the_query(
 ) -> None:
     """A job that goes well has many places to leak it."""
     out = tmp_path / "out"
-    ended = run_worker("--source", faulty.url, "--destination", out, "--log-level", "debug")
+    ended = run_worker(*faulty.source, "--destination", out, "--log-level", "debug")
     assert ended.status == 0
     assert SECRET not in ended.stdout + ended.stderr
     assert not [name for name, data in files(out).items() if SECRET.encode() in data]

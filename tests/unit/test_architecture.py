@@ -20,8 +20,11 @@ ROOMS = {
     },
     "delivery": {"publish", "verify", "upload", "checkpoint"},
     "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
-    "store": {"store", "store.base", "store.https", "store.local", "store.s3", "store.steady"},
-    "machine": {"process", "apart"},
+    "store": {
+        *("store", "store.address", "store.base", "store.https"),
+        *("store.local", "store.s3", "store.steady"),
+    },
+    "machine": {"process", "limits", "apart"},
     "mind": {
         *("webvtt", "playlist", "segment", "command", "inputs", "transport_stream"),
         *("sound", "remux", "forecast", "plan", "ladder", "timeline", "recolor", "color"),

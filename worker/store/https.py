@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.errors import NoSourceError, StorageUnavailableError
 from worker.location import HttpsLocation
+from worker.store.address import SourcePool
 from worker.store.base import BrokenOffError
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
@@ -26,14 +27,20 @@ class HttpsSource:
     """A URL. Without support for ranges it is read from its start each time.
 
     Raises:
-        NoSourceError: the server refuses (missing, expired signature).
+        NoSourceError: the server refuses (missing, expired signature), or its address is private.
         StorageUnavailableError: the server stays away.
 
     """
 
-    def __init__(self, location: HttpsLocation, *, connections: int) -> None:
+    def __init__(self, location: HttpsLocation, *, connections: int, allow_private: bool) -> None:
         self._location = location
-        self._pool = urllib3.PoolManager(maxsize=connections, timeout=_TIMEOUT, retries=_RETRIES)
+        self._pool = SourcePool(
+            allow_private=allow_private,
+            https_only=location.url.lower().startswith("https:"),
+            maxsize=connections,
+            timeout=_TIMEOUT,
+            retries=_RETRIES,
+        )
         self._etag: str | None = None
         # A presigned URL is signed for GET alone, so one byte is asked for instead of a HEAD.
         with self._get(0, 1) as first:
