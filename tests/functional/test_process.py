@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -129,3 +130,27 @@ def test_a_killed_child_is_named_with_its_signal_and_memory(tmp_path: Path) -> N
         shell(running, "sleep 1; kill -9 $$")
         with pytest.raises(EncoderKilledError, match=r"SIGKILL at a peak of \d+ MiB"):
             list(running.events())
+
+
+def test_a_file_that_grows_without_end_kills_its_writer(tmp_path: Path) -> None:
+    budget = Budget(time_limit_s=60, clock=time.monotonic)
+    with Processes(budget=budget, folder=tmp_path, stall_timeout_s=30, file_bytes=65536) as running:
+        shell(running, "exec cat /dev/zero > large")
+        with pytest.raises(EncoderKilledError, match="SIGXFSZ"):
+            list(running.events())
+    assert (tmp_path / "large").stat().st_size == 65536
+
+
+def test_a_child_has_bounds_and_no_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with processes(tmp_path) as running:
+        shell(running, "env; cat /proc/self/limits /proc/self/oom_score_adj")
+        said = "\n".join(e.text for e in running.events() if isinstance(e, Line))
+    assert "secret" not in said
+    limits = dict(re.findall(r"^Max (.*?)  +(\S+)", said, re.MULTILINE))
+    assert limits["core file size"] == "0"
+    assert limits["open files"] == "256"
+    assert limits["data size"].isdigit()
+    assert said.endswith("1000")

@@ -106,16 +106,15 @@ def refuse(running: Running, out: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("suffix", [".mp4", ".m3u8"])
 def test_a_text_that_names_others_is_no_video(
     name: str,
-    suffix: str,
     listener: Listener,
     canary: Path,
     start_worker: Callable[..., Running],
     tmp_path: Path,
 ) -> None:
-    for i, uri in enumerate((f"file://{canary}", canary.name, f"{listener.url}/x.ts")):
+    uris = (f"file://{canary}", canary.name, f"{listener.url}/x.ts")
+    for i, (uri, suffix) in enumerate(zip(uris, (".m3u8", ".mp4", ".m3u8"), strict=True)):
         source, out = tmp_path / f"{i}{suffix}", tmp_path / f"out{i}"
         source.write_text(TEXTS[name].replace("{uri}", uri))
         refuse(start_worker("--source", source, "--destination", out), out)

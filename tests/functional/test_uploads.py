@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import FFMPEG, Run, ffmpeg, ffprobe
-from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.hls import assert_strictly_valid, files, read_published
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -252,3 +252,16 @@ def test_text_subtitles_become_renditions(run_worker: Run, tmp_path: Path) -> No
     said = playlist.with_name("00000.vtt").read_text()
     assert re.search(r"00:00:01\.0[02]\d --> 00:00:02\.5[02]\d\n안녕하세요", said)
     assert_strictly_valid(read_published(out))
+
+
+def test_where_a_phone_was_stays_in_the_upload(run_worker: Run, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mp4", tmp_path / "out"
+    place = ("-metadata", "location=+37.5665+126.9780/", "-metadata", "title=Kim's lecture")
+    device = ("-metadata:s:v:0", "handler_name=Kim's phone", "-movflags", "use_metadata_tags")
+    ffmpeg(*pictures(3), *tone(3), *X264, "-c:a", "aac", *place, *device, source)
+    assert b"37.5665" in source.read_bytes()
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    for name, content in files(out).items():
+        assert b"37.5665" not in content, name
+        assert b"Kim" not in content, name

@@ -51,6 +51,17 @@ def test_the_region_is_read_where_boto3_does_not_look() -> None:
     assert parse_job(GOOD, {"AWS_REGION": "ap-northeast-2"}).aws_region == "ap-northeast-2"
 
 
+@pytest.mark.parametrize("key", ["a/../b", "..", "a//b", "./a", "a/.", "a\nb", "a\x7fb"])
+def test_a_destination_is_a_plain_prefix(key: str) -> None:
+    assert "plain prefix" in fault(["--source", "/in.mp4", "--destination", f"s3://videos/{key}"])
+
+
+@pytest.mark.parametrize("url", ["https://h/a b", "https://h/a\r\nHost: x", "https://h/\x00"])
+def test_a_url_holds_no_spaces_and_no_control_characters(url: str) -> None:
+    told = fault(["--source", url, "--destination", "/out"])
+    assert "control characters" in told or "NUL" in told
+
+
 def test_all_faults_are_told_together() -> None:
     told = fault(
         ["--destination", "ftp://x/y", "--ladder", "x", "--segment", "0", "--preset", "no"]

@@ -1,0 +1,76 @@
+"""Draws what became of the colour charts: docs/color.png and its figures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import colors
+from tests.functional.test_color import CODINGS, COLUMNS, HEIGHT, KNEE, make_chart, read_chart
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE = ROOT / "docs" / "color.png"
+_SIDE, _GAP, _ACROSS = 24, 12, 3
+
+
+def publish(name: str, folder: Path) -> list[colors.Triple]:
+    """Run a chart through the worker and read it back."""
+    source, out = folder / "chart.mkv", folder / "out"
+    make_chart(source, colors.PATCHES, CODINGS[name])
+    command = [sys.executable, "-m", "worker", "--source", str(source), "--destination", str(out)]
+    subprocess.run(
+        [*command, "--ladder", str(HEIGHT)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
+    return read_chart(out, len(colors.PATCHES))
+
+
+def tell(name: str, found: list[colors.Triple]) -> None:
+    is_hdr = CODINGS[name].transfer in {"pq", "hlg"}
+    differences = [
+        colors.difference(colors.lab(colors.light(a)), colors.lab(colors.light(b)))
+        for a, b in zip(colors.PATCHES, found, strict=True)
+        if not is_hdr or max(colors.light(a)) < KNEE
+    ]
+    mean = sum(differences) / len(differences)
+    print(f"| {name} | {mean:.2f} | {max(differences):.2f} | {len(differences)} |")
+
+
+def draw(panels: list[list[colors.Triple]]) -> None:
+    """Each patch: what went in above, what came out below."""
+    wide = COLUMNS * _SIDE + _GAP
+    rows = -(-len(colors.PATCHES) // COLUMNS)
+    high = rows * _SIDE + _GAP
+    width, height = _ACROSS * wide + _GAP, -(-len(panels) // _ACROSS) * high + _GAP
+    image = bytearray(b"\x80" * (3 * width * height))
+    for number, panel in enumerate(panels):
+        left = _GAP + (number % _ACROSS) * wide
+        top = _GAP + (number // _ACROSS) * high
+        for i, (before, after) in enumerate(zip(colors.PATCHES, panel, strict=True)):
+            x, y = left + (i % COLUMNS) * _SIDE, top + (i // COLUMNS) * _SIDE
+            for line in range(_SIDE):
+                color = before if line < _SIDE // 2 else after
+                pixel = bytes(round(255 * min(max(c, 0.0), 1.0)) for c in color)
+                at = 3 * ((y + line) * width + x)
+                image[at : at + 3 * _SIDE] = pixel * _SIDE
+    raw = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}"]
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *raw, "-i", "-", str(PICTURE)]
+    subprocess.run(command, input=bytes(image), check=True)
+
+
+def main() -> int:
+    panels = []
+    print("| coding | mean | worst | patches |\n|---|---|---|---|")
+    for name in CODINGS:
+        with tempfile.TemporaryDirectory() as folder:
+            panels.append(publish(name, Path(folder)))
+        tell(name, panels[-1])
+    draw(panels)
+    print(f"{os.path.relpath(PICTURE, ROOT)}: {PICTURE.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
