@@ -13,7 +13,7 @@ RUN sed -i 's/^Types: deb$/Types: deb deb-src/' /etc/apt/sources.list.d/debian.s
     && apt-get update \
     && apt-get install -y --no-install-recommends \
         build-essential "crossbuild-essential-$TARGETARCH" nasm pkgconf \
-        "libdav1d-dev:$TARGETARCH" "libx264-dev:$TARGETARCH" "libzimg-dev:$TARGETARCH" \
+        "libdav1d-dev:$TARGETARCH" "libx264-dev:$TARGETARCH" \
         "zlib1g-dev:$TARGETARCH" \
     && apt-get source --download-only ffmpeg \
     && dpkg-source --extract ffmpeg_*.dsc ffmpeg \
@@ -36,7 +36,7 @@ RUN case $TARGETARCH in \
         --enable-shared --disable-static \
         --extra-ldflags=-Wl,-rpath,/opt/ffmpeg/lib --extra-ldexeflags=-pie \
         --disable-autodetect --disable-debug --disable-doc --disable-ffplay --disable-network \
-        --enable-gpl --enable-libx264 --enable-libdav1d --enable-libzimg --enable-zlib \
+        --enable-gpl --enable-libx264 --enable-libdav1d --enable-zlib \
         --disable-protocols --enable-protocol=file,pipe \
         --disable-indevs --enable-indev=lavfi --disable-outdevs \
         --disable-encoders \
@@ -84,7 +84,7 @@ FROM --platform=$TARGETPLATFORM ${BASE}
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates libdav1d7 libx264-164 libzimg2 python3 tini zlib1g \
+        ca-certificates libdav1d7 libx264-164 python3 tini zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/ldconfig/aux-cache \
     && install -d -m 1777 /scratch
 COPY --from=ffmpeg /opt/ffmpeg /opt/ffmpeg
