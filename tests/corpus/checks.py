@@ -30,19 +30,27 @@ class Figures:
     """What was measured, for the line that is printed."""
 
     duration_s: float = 0.0
+    frame_s: float = 0.0
+    width: int = 0
+    height: int = 0
+    has_sound: bool = False
     sound: list[measure.Lag | None] = field(default_factory=list)
     picture: list[measure.Lag | None] = field(default_factory=list)
-    size: str = ""
     orientation: str = ""
 
 
 def check_published(source: Source, output: Output) -> tuple[list[str], Figures]:
     """Hold a published folder against the upload."""
-    figures = Figures(duration_s=output.duration_s)
+    top = output.rungs[0]
+    figures = Figures(
+        duration_s=output.duration_s,
+        frame_s=float(top.frame_s),
+        width=top.form["width"],
+        height=top.form["height"],
+        has_sound=output.audio is not None,
+    )
     if source.pictures is None or source.display is None:
         return [f"published, but it cannot be read: {source.why_not}"], figures
-    top = output.rungs[0].form
-    figures.size = f"{top['width']}x{top['height']}"
     faults = [
         *_duration_faults(source, output),
         *(fault for track in output.rungs for fault in rung_faults(track, output)),
@@ -70,6 +78,14 @@ def _duration_faults(source: Source, output: Output) -> Iterator[str]:
 def rung_faults(track: Track, output: Output) -> Iterator[str]:
     """Every picture is there once, on its grid, and the playlist says so."""
     times, frame_s = track.times, track.frame_s
+    if not times:
+        yield f"{track.name}: holds no picture"
+        return
+    if abs(1 / frame_s - Fraction(track.told["FRAME-RATE"])) > Fraction(1, 1000) + frame_s / 1000:
+        yield (
+            f"{track.name}: {len(times)} pictures in {track.duration_s:.3f} s are not the"
+            f" {track.told['FRAME-RATE']} a second that the playlist says"
+        )
     if track.rendition.durations_s != output.rungs[0].rendition.durations_s:
         yield f"{track.name}: its EXTINF differ from those of {output.rungs[0].name}"
     for index, (packets, told_s) in enumerate(
@@ -218,7 +234,7 @@ def _offset_faults(source: Source, output: Output, figures: Figures) -> Iterator
 def lag_faults(
     seen: measure.Lag | None, heard: measure.Lag | None, frame_s: float
 ) -> Iterator[str]:
-    """Tell whether picture and sound are in their places, and at a distance of one frame at most."""
+    """Tell whether picture and sound are in their places, to within one picture."""
     if seen and abs(seen.lag_s) > 1.01 * frame_s:
         yield f"offset: at {seen.at_s:.1f} s the picture is {seen.lag_s * 1000:+.0f} ms late"
     if heard and heard.fits < 0.5:

@@ -115,7 +115,7 @@ class _Tally:
         self.times_s.append(at_s)
         self.ends_s.append(at_s + (lasts_s if timed else 1 / UNTIMED_RATE))
         grey = self.reformatter.reformat(frame, SIDE, SIDE, "gray", interpolation="AREA")
-        self.small.append(grey.to_ndarray())
+        self.small.append(grey.to_ndarray().astype(np.uint8))
         if self.first is None:
             self.first = frame
 
@@ -182,9 +182,7 @@ def bridge(levels: Floats, is_heard: NDArray[np.bool_]) -> Floats:
     return levels
 
 
-def decode(
-    container: InputContainer, video: Stream | None, audio: Stream | None
-) -> Decoded:
+def decode(container: InputContainer, video: Stream | None, audio: Stream | None) -> Decoded:
     """Decode a picture and a sound stream in one pass; damaged packets are counted and passed."""
     tally, errors = _Tally(), 0
     streams = [stream for stream in (video, audio) if stream is not None]

@@ -20,6 +20,9 @@ _MOST_PICTURES = 60
 # Loudness that stays the same to within this share has no edge to find again.
 _STEADY_SHARE = 0.05
 _SILENT = 1e-3
+# Waves and recorders' jitter are averaged out.
+_SMOOTHED_S = 0.02
+_SMOOTHED_BINS = 20
 # Grey levels of 255 below which a difference is an encoder's noise.
 _NOISE = 0.3
 
@@ -46,8 +49,13 @@ def sound_lag(
     source: Sound, output: Sound, at_s: float, length_s: float, *, tolerance_s: float
 ) -> Lag | None:
     """Find a window of the source's loudness in the output; None: silent, or without an edge."""
-    wanted = source.envelope(at_s, at_s + length_s)
-    found = output.envelope(at_s - LONGEST_SOUND_LAG_S, at_s + length_s + LONGEST_SOUND_LAG_S)
+    wanted, found = (
+        np.sqrt(_running_mean(sound.envelope(begin_s, end_s + _SMOOTHED_S) ** 2, _SMOOTHED_BINS))
+        for sound, begin_s, end_s in (
+            (source, at_s, at_s + length_s),
+            (output, at_s - LONGEST_SOUND_LAG_S, at_s + length_s + LONGEST_SOUND_LAG_S),
+        )
+    )
     centred = wanted - wanted.mean() if len(wanted) else wanted
     if len(wanted) < 100 or wanted.max() < _SILENT or centred.std() < _STEADY_SHARE * wanted.mean():
         return None
@@ -156,9 +164,7 @@ def _pairs(source: Pictures, output: Pictures, count: int = 24) -> tuple[Floats,
     return shown.astype(np.float64), output.small[indices].astype(np.float64)
 
 
-def stands_still(
-    source: Pictures, output: Pictures, at_s: float, length_s: float
-) -> bool:
+def stands_still(source: Pictures, output: Pictures, at_s: float, length_s: float) -> bool:
     """Whether the source moves in a window where the output does not."""
     moves = [
         _movement(each.small[(each.times_s >= at_s) & (each.times_s < at_s + length_s)])

@@ -1,4 +1,4 @@
-"""A published folder as a player would find it: from the playlists to decoded pictures and sound."""
+"""A published folder as a player finds it: from the playlists to decoded pictures and sound."""
 
 from __future__ import annotations
 
@@ -43,10 +43,8 @@ class Track:
 
     @property
     def frame_s(self) -> Fraction:
-        """Length of a picture, by its rate in the playlist, where thousandths are lost."""
-        told = Fraction(self.told["FRAME-RATE"])
-        exact = Fraction(round(told * 1001 / 1000) * 1000, 1001)
-        return 1 / (exact if abs(exact - told) < Fraction(1, 1000) else told)
+        """Length of a picture by the playlist; FRAME-RATE itself is rounded to thousandths."""
+        return sum(self.rendition.durations_s, Fraction(0)) / max(1, len(self.times))
 
 
 @dataclass(kw_only=True)
@@ -145,7 +143,7 @@ def _track(rendition: Rendition, published: Published) -> Track:
 def _form(segment: Path) -> dict[str, Any]:
     """What the first frame says that it is."""
     with av.open(str(segment), format="mpegts") as container:
-        codec = next(s.codec_context for s in container.streams if s.codec_context is not None)
+        codec: Any = next(s.codec_context for s in container.streams if s.codec_context)
         frame: Any = next(iter(container.decode()), None)
         if frame is None:
             raise ValueError(f"{segment.parent.name}/{segment.name} holds nothing to decode")

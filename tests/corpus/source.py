@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -67,7 +68,9 @@ def _read(path: Path, container: InputContainer) -> Source:
     origin_s = (container.start_time or 0) / av.time_base
     promised_s = container.duration / av.time_base if container.duration else None
     streams = tuple(f"{s.type}:{_codec(s)}" for s in container.streams)
-    secrets = tuple(sorted(_secrets([container.metadata, *(s.metadata for s in container.streams)])))
+    secrets = tuple(
+        sorted(_secrets([container.metadata, *(s.metadata for s in container.streams)]))
+    )
     decoded, video = _decode_first_that_works(path, container)
     pictures = decoded.pictures.shifted(-origin_s) if decoded.pictures else None
     orientation = _orientation(pictures.first) if pictures else UPRIGHT
@@ -119,7 +122,8 @@ def _codec(stream: Stream) -> str:
 
 
 def _orientation(frame: VideoFrame) -> Orientation | None:
-    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    side_data: Any = frame.side_data
+    matrix = side_data.get(SideData.DISPLAYMATRIX)
     return from_matrix(memoryview(bytes(matrix)).cast("i").tolist()) if matrix else UPRIGHT
 
 
