@@ -1,0 +1,183 @@
+"""How far an output lies behind its source, and which way it lies. Pure: arrays in, figures out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.corpus.decoded import BINS_A_SECOND, Floats, Pictures, Sound
+from tests.corpus.orientation import ALL, Orientation
+
+WINDOW_S = 8.0
+LONGEST_SOUND_LAG_S = 0.5
+LONGEST_PICTURE_LAG_S = 1.0
+_MOST_PICTURES = 60
+# Loudness that stays the same to within this share has no edge to find again.
+_STEADY_SHARE = 0.05
+_SILENT = 1e-3
+# Waves and recorders' jitter are averaged out.
+_SMOOTHED_S = 0.02
+_SMOOTHED_BINS = 20
+# Grey levels of 255 below which a difference is an encoder's noise.
+_NOISE = 0.3
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How much later something comes out; `fits` (0 to 1): how alike the two are at that lag."""
+
+    at_s: float
+    lag_s: float
+    fits: float
+
+
+def windows(duration_s: float) -> list[tuple[float, float]]:
+    """Choose start, middle and end, as starts and lengths; the whole where it is short."""
+    if duration_s <= WINDOW_S:
+        return [(0.0, duration_s)]
+    length_s = min(WINDOW_S, duration_s / 2)
+    last_s = duration_s - length_s
+    return [(0.0, length_s), (last_s / 2, length_s), (last_s, length_s)]
+
+
+def sound_lag(
+    source: Sound, output: Sound, at_s: float, length_s: float, *, tolerance_s: float
+) -> Lag | None:
+    """Find a window of the source's loudness in the output; None: silent, or without an edge."""
+    wanted, found = (
+        np.sqrt(_running_mean(sound.envelope(begin_s, end_s + _SMOOTHED_S) ** 2, _SMOOTHED_BINS))
+        for sound, begin_s, end_s in (
+            (source, at_s, at_s + length_s),
+            (output, at_s - LONGEST_SOUND_LAG_S, at_s + length_s + LONGEST_SOUND_LAG_S),
+        )
+    )
+    centred = wanted - wanted.mean() if len(wanted) else wanted
+    if len(wanted) < 100 or wanted.max() < _SILENT or centred.std() < _STEADY_SHARE * wanted.mean():
+        return None
+    means = _running_mean(found, len(wanted))
+    spreads = np.sqrt(np.maximum(0, _running_mean(found**2, len(wanted)) - means**2))
+    covariances = np.correlate(found, centred, "valid") / len(wanted)
+    scores = covariances / (np.maximum(spreads, 1e-9) * centred.std())
+    lags = np.arange(len(scores)) / BINS_A_SECOND - LONGEST_SOUND_LAG_S
+    return _choose(at_s, lags, 1 - scores, slack=0.03, tolerance_s=tolerance_s)
+
+
+def _running_mean(values: Floats, count: int) -> Floats:
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    means: Floats = (sums[count:] - sums[:-count]) / count
+    return means
+
+
+def picture_lag(
+    source: Pictures,
+    output: Pictures,
+    at_s: float,
+    length_s: float,
+    *,
+    frame_s: float,
+    orientation: Orientation,
+) -> Lag | None:
+    """Find when the source showed what a window of the output shows; None: nothing moves."""
+    inside = (output.times_s >= at_s - 1e-3) & (output.times_s < at_s + length_s)
+    chosen = np.flatnonzero(inside)
+    chosen = chosen[:: max(1, len(chosen) // _MOST_PICTURES)]
+    if len(chosen) < 2:
+        return None
+    times = output.times_s[chosen]
+    shown = output.small[chosen]
+    most = min(LONGEST_PICTURE_LAG_S, length_s / 2)
+    steps = int(2 * most / frame_s)
+    lags = np.arange(-steps, steps + 1) * frame_s / 2
+    distances = np.array(
+        [
+            distance(orientation.apply(source.small[source.shown_at(times - lag)]), shown)
+            for lag in lags
+        ]
+    )
+    contrast = distances.max() - distances.min()
+    if contrast < _NOISE or distances.max() < 1.1 * distances.min():
+        return None
+    return _choose(
+        at_s, lags, distances / 255, slack=contrast / 255 / 4, tolerance_s=1.01 * frame_s
+    )
+
+
+def _choose(at_s: float, lags: Floats, misfits: Floats, *, slack: float, tolerance_s: float) -> Lag:
+    """Take the best lag that is allowed, unless another is clearly better: beats repeat."""
+    allowed = np.flatnonzero(np.abs(lags) <= tolerance_s + 1e-9)
+    best = allowed[np.argmin(misfits[allowed])]
+    anywhere = int(np.argmin(misfits))
+    if misfits[best] > misfits[anywhere] + slack:
+        best = anywhere
+    return Lag(at_s, float(lags[best]), float(1 - misfits[best]))
+
+
+def distance(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Grey levels by which pictures differ, brightness and contrast of all apart.
+
+    Those may differ: ranges, and curves of high dynamic range.
+    """
+    x, y = one.astype(np.float32), other.astype(np.float32)
+    x, y = x - x.mean(), y - y.mean()
+    # Sums, and not products of matrices, for which NumPy would start threads.
+    spread, common = float((x * x).sum()), float((x * y).sum())
+    # A negative would be another picture.
+    slope = max(0.0, common / spread) if spread > 0 else 0.0
+    return math.sqrt(float(((y - slope * x) ** 2).mean()))
+
+
+def likeness(source: Pictures, output: Pictures, orientation: Orientation) -> float | None:
+    """Correlation of what both show, 0 to 1; None where both are blank."""
+    one, other = _pairs(source, output)
+    one = orientation.apply(one)
+    if min(one.std(), other.std()) < 2 and max(one.std(), other.std()) < 6:
+        return None
+    if min(one.std(), other.std()) == 0:
+        return 0.0
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def best_orientation(
+    source: Pictures, output: Pictures, expected: Orientation
+) -> Orientation | None:
+    """Find which way the output lies; None where the picture does not tell.
+
+    The expected one is given where another is better by no more than noise.
+    """
+    one, other = _pairs(source, output)
+    distances = {each: distance(each.apply(one), other) for each in ALL}
+    best = min(distances, key=lambda each: distances[each])
+    contrast = max(distances.values()) - distances[best]
+    if contrast < 1:
+        return None
+    return expected if distances[expected] <= distances[best] + 0.1 * contrast else best
+
+
+def _pairs(source: Pictures, output: Pictures, count: int = 24) -> tuple[Floats, Floats]:
+    indices = np.unique(np.linspace(0, len(output.times_s) - 1, count).round().astype(np.intp))
+    shown = source.small[source.shown_at(output.times_s[indices])]
+    return shown.astype(np.float64), output.small[indices].astype(np.float64)
+
+
+def stands_still(source: Pictures, output: Pictures, at_s: float, length_s: float) -> bool:
+    """Whether the source moves in a window where the output does not."""
+    moves = [
+        _movement(each.small[(each.times_s >= at_s) & (each.times_s < at_s + length_s)])
+        for each in (source, output)
+    ]
+    return moves[0] > 2 and moves[1] < 0.2 * moves[0]
+
+
+def _movement(pictures: NDArray[Any]) -> float:
+    if len(pictures) < 2:
+        return 0.0
+    return float(pictures.astype(np.float64).std(axis=0).mean())
+
+
+def worst(lags: Sequence[Lag | None]) -> Lag | None:
+    return max((lag for lag in lags if lag), key=lambda lag: abs(lag.lag_s), default=None)
