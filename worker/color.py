@@ -12,10 +12,11 @@ From signal to signal, in linear light relative to HDR's reference white, 203 cd
    its own luminance, which keeps the dominant wavelength, where clipping each channel would turn
    a phone's greens yellow. Colours near the edge make room, so that two that differ stay two.
 3. For HDR, roll off the brightest channel by BT.2390's EETF from 1,000 to 203 cd/m² and scale the
-   other two alike, so that their ratio, the hue, stays. Below 90 cd/m² nothing changes: faces and
-   slides are as bright as they would be in SDR. Reference white becomes 79% of SDR's light, 91% of
-   its signal; what is above it, up to 1,000 cd/m², keeps its shades in the rest. 1,000 is HLG's
-   nominal peak and what phones record; a brighter PQ highlight ends as white.
+   other two alike, so that the hue stays; saturation falls as brightness does (in PQ), as in
+   BT.2390's ICtCp form, or bright clouds would come out tinted. Below 88 cd/m² nothing changes:
+   faces and slides are as bright as they would be in SDR. Reference white becomes 78% of SDR's
+   light, 90% of its signal; what is above it, up to 1,000 cd/m², keeps its shades in the rest.
+   1,000 is HLG's nominal peak and what phones record; a brighter PQ highlight keeps its hue only.
 4. Encode by gamma 2.4 (BT.1886), as a BT.709 display decodes.
 
 Sources: Rec. ITU-R BT.709-6, BT.1886-0, BT.2020-2, BT.2100-2; Rep. ITU-R BT.2390-10 (5.4.1, the
@@ -182,8 +183,7 @@ def _hlg_decoder(weights: Triple) -> Callable[[Triple], Triple]:
 def _into_gamut(light: Triple) -> Triple:
     """Bring light in BT.709's primaries inside of their gamut; its luminance stays."""
     r, g, b = light
-    wr, wg, wb = _LUMINANCE
-    luminance = wr * r + wg * g + wb * b
+    luminance = _luminance_of(light)
     if luminance <= 0:
         return 0.0, 0.0, 0.0
     distance = 1 - min(light) / luminance
@@ -202,20 +202,27 @@ def _roll_off(light: Triple) -> Triple:
     brightest = max(light)
     if brightest <= _KNEE:
         return light
-    gain = _eetf(brightest) / brightest
-    return light[0] * gain, light[1] * gain, light[2] * gain
+    source = _to_pq(brightest) / _PQ_SOURCE
+    target = _eetf(min(source, 1.0))
+    gain = _from_pq(target * _PQ_SOURCE) / brightest
+    luminance = gain * _luminance_of(light)
+    saturation = target / source
+    r, g, b = (luminance + saturation * (gain * c - luminance) for c in light)
+    return r, g, b
 
 
-def _eetf(light: float) -> float:
-    """BT.2390's curve, both blacks at 0: a Hermite spline between knee and peak, in PQ."""
-    source = min(_to_pq(light) / _PQ_SOURCE, 1.0)
+def _eetf(source: float) -> float:
+    """BT.2390's curve, both blacks at 0: a Hermite spline from knee to peak, in PQ of the peak."""
     t = (source - _PQ_KNEE) / (1 - _PQ_KNEE)
-    spline = (
+    return (
         (2 * t**3 - 3 * t**2 + 1) * _PQ_KNEE
         + (t**3 - 2 * t**2 + t) * (1 - _PQ_KNEE)
         + (3 * t**2 - 2 * t**3) * _PQ_TARGET
     )
-    return _from_pq(spline * _PQ_SOURCE)
+
+
+def _luminance_of(light: Triple) -> float:
+    return _LUMINANCE[0] * light[0] + _LUMINANCE[1] * light[1] + _LUMINANCE[2] * light[2]
 
 
 def _encode(light: Triple) -> Triple:
