@@ -116,7 +116,7 @@ def test_another_frame_rate_is_no_lag() -> None:
 def test_another_range_of_brightness_is_no_lag() -> None:
     """As limited range is, and a curve of high dynamic range nearly."""
     source = moving()
-    output = pictures(source.times_s, 16 + source.small * 0.6)
+    output = pictures(source.times_s, 16.0 + source.small.astype(np.float64) * 0.6)
     assert abs(lag_of_picture(source, output)) <= 1 / RATE
     like = measure.likeness(source, output, UPRIGHT)
     assert like
