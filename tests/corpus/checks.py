@@ -108,7 +108,10 @@ def rung_faults(track: Track, output: Output) -> Iterator[str]:
 
 def audio_faults(track: Track, output: Output) -> Iterator[str]:
     """The sound has no hole, and lasts as long as the picture, to one AAC frame."""
-    ends_s = track.times[-1] / CLOCK_HZ + _pes_s(track) - START_S
+    if not track.times:
+        yield "sound: its segments are empty"
+        return
+    ends_s = track.times[-1] / CLOCK_HZ + AAC_FRAME_S - START_S
     for what, seconds in (("its playlist", track.duration_s), ("its last packet", ends_s)):
         if abs(seconds - output.duration_s) > AAC_FRAME_S + 1e-3:
             yield f"sound: {what} ends at {seconds:.3f} s, the picture at {output.duration_s:.3f}"
@@ -117,10 +120,6 @@ def audio_faults(track: Track, output: Output) -> Iterator[str]:
         yield "sound: nothing can be decoded"
     elif sound.start_s > 1e-3:
         yield f"sound: starts at {sound.start_s:.3f} s"
-
-
-def _pes_s(track: Track) -> float:
-    return AAC_FRAME_S if len(track.times) else 0.0
 
 
 def _sound_presence_faults(source: Source, output: Output) -> Iterator[str]:

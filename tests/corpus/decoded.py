@@ -6,6 +6,7 @@ By PyAV, whose FFmpeg is another build than the worker's.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,7 +104,7 @@ class _Tally:
     reformatter: VideoReformatter = field(default_factory=VideoReformatter)
     heard_s: float | None = None
     sound_start_s: float | None = None
-    sound_end_s: float = 0.0
+    sound_end_s: float = -math.inf
     pieces: list[Piece] = field(default_factory=list)
 
     def see(self, frame: VideoFrame) -> None:

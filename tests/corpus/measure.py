@@ -25,6 +25,8 @@ _SMOOTHED_S = 0.02
 _SMOOTHED_BINS = 20
 # Grey levels of 255 below which a difference is an encoder's noise.
 _NOISE = 0.3
+# Of two lags that fit alike to within this share, the smaller is meant: what moves may repeat.
+_REPEATS_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,8 @@ def picture_lag(
     contrast = distances.max() - distances.min()
     if contrast < _NOISE or distances.max() < 1.1 * distances.min():
         return None
-    return _choose(
-        at_s, lags, distances / 255, slack=contrast / 255 / 4, tolerance_s=1.01 * frame_s
-    )
+    slack = _REPEATS_SHARE * float(distances.min()) / 255
+    return _choose(at_s, lags, distances / 255, slack=slack, tolerance_s=1.01 * frame_s)
 
 
 def _choose(at_s: float, lags: Floats, misfits: Floats, *, slack: float, tolerance_s: float) -> Lag:

@@ -8,8 +8,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.corpus.source import read_source
 from tests.functional.conftest import Ended, Run, Running, Start, media, wait_for
-from tests.functional.test_clips import assert_published_whole
+from tests.functional.test_corpus import assert_right
 
 MEMORY_LIMIT_BYTES = 1_200_000_000
 DISK_LIMIT_BYTES = 200_000_000
@@ -62,7 +63,7 @@ def test_six_minutes_of_1080p_in_three_rungs(start_worker: Start, tmp_path: Path
     assert watch.most_bytes < DISK_LIMIT_BYTES
     # 61 segments of each rendition were made, and a handful was there at any time.
     assert watch.most_files < 40
-    assert_published_whole(source, out)
+    assert_right(f"normal/media__{name}.mp4", read_source(source), ended, out)
 
 
 class SlowStore(ThreadingHTTPServer):
