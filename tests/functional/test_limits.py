@@ -63,7 +63,7 @@ def test_six_minutes_of_1080p_in_three_rungs(start_worker: Start, tmp_path: Path
     assert watch.most_bytes < DISK_LIMIT_BYTES
     # 61 segments of each rendition were made, and a handful was there at any time.
     assert watch.most_files < 40
-    assert_right(f"normal/media__{name}.mp4", read_source(source), ended, out)
+    assert_right("normal/media__long_1080p_lowbitrate.mp4", read_source(source), ended, out)
 
 
 class SlowStore(ThreadingHTTPServer):
