@@ -16,8 +16,8 @@ import ffmpeg
 from worker.inputs import open_input
 from worker.ladder import Rung
 from worker.media import Media, VideoStream
-from worker.plan import Plan, Span
-from worker.recolor import matrix_options, through_table
+from worker.plan import MOST_PIXELS, Plan, Span
+from worker.recolor import prepare_colors, scale_prepared, scale_rgb, to_rgb
 from worker.timeline import source_rate
 from worker.transport_stream import CLOCK_HZ
 
@@ -47,7 +47,7 @@ def encode_video(
     It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
     CSV row on the pipe of that rung's name. `pipes` maps those names and `progress` to descriptors.
     """
-    pictures = through_table(_span_pictures(plan, span, source), plan.media.video, plan.rungs[0])
+    pictures = prepare_colors(_span_pictures(plan, span, source), plan.media.video, plan.rungs[0])
     rungs = [rung for rung in plan.rungs if rung.name in span.rungs]
     branches = pictures.filter_multi_output("split", len(rungs))
     outputs = [
@@ -79,15 +79,16 @@ def pick_thumbnail(
     # Times from zero: a picture before it (MPEG-TS whose clock wraps) would be dropped.
     picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", "5", round="up")
     picture = picture.filter("thumbnail", 6)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (top.width, top.height))
     picture = (
-        through_table(picture, plan.media.video, top)
-        .filter(
-            "scale",
-            *(max(2, round(side * scale / 2) * 2) for side in (top.width, top.height)),
-            # A JPEG's matrix is BT.601's, whatever its size (JFIF).
-            **matrix_options(plan.media.video, out_matrix="smpte170m", out_range="pc"),
+        # A JPEG's matrix is BT.601's, whatever its size (JFIF).
+        scale_rgb(
+            to_rgb(picture, plan.media.video, top),
+            (width, height),
+            matrix="smpte170m",
+            color_range="pc",
+            pixel_format="yuvj420p",
         )
-        .filter("format", "yuvj420p")
         .filter("setsar", 1)
         .filter("signalstats")
         .filter("metadata", "print", file=f"pipe:{stats_fd}")
@@ -123,7 +124,7 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     # old, and -accurate_seek would drop it.
     # A graph that is made anew where pictures change their size (a phone that is turned in a call)
     # starts counting anew; scale takes any size as it comes.
-    options: dict[str, Any] = {"reinit_filter": 0}
+    options: dict[str, Any] = {"reinit_filter": 0, "max_pixels": MOST_PIXELS}
     early_s = _SEEK_MARGIN_S + Fraction(video.packets.longest_gop_s or start_s)
     if start_s > early_s:
         options |= {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
@@ -155,10 +156,8 @@ def _padding_frames(plan: Plan) -> int:
 
 
 def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
-    matrix = matrix_options(video, out_matrix="bt709", out_range="tv")
     return (
-        branch.filter("scale", rung.width, rung.height, **matrix)
-        .filter("format", "yuv420p")
+        scale_prepared(branch, video, (rung.width, rung.height))
         .filter("setsar", 1)
         .filter(
             "setparams",

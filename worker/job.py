@@ -16,6 +16,8 @@ BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
 AWS_REGION = "AWS_REGION"
 
+# An S3 key has 1,024; the rest is for `<run>/1080p/00000.ts` and what else lies below.
+_MAX_PREFIX_BYTES = 900
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Preset = Literal[
@@ -212,9 +214,18 @@ class Job(BaseModel):
         ):
             # A player or CDN would resolve such parts, and look elsewhere.
             raise ValueError("has empty, . or .. parts, or control characters; name a plain prefix")
-        if isinstance(value, LocalLocation) and value.path.is_file():
+        if isinstance(value, S3Location) and len(value.key.encode()) > _MAX_PREFIX_BYTES:
+            raise ValueError(f"the prefix is longer than {_MAX_PREFIX_BYTES} bytes")
+        if isinstance(value, LocalLocation) and _is_file(value.path):
             raise ValueError(f"{value.path} is a file; name a folder")
         return value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ValueError(f"cannot be used: {error.strerror}") from error
 
 
 def option_name(field: str) -> str:

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_NO_BUCKET = re.compile(r"\.\.|\.-|-\.|[0-9]+(\.[0-9]+){3}")
+# What Python makes of bytes that are no UTF-8.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_KEY_BYTES = 1024
 
 
@@ -58,9 +61,11 @@ def parse_location(text: str) -> Location:
     """
     if "\x00" in text:
         raise ValueError("a location holds no NUL character")
+    if _SURROGATE.search(text):
+        raise ValueError("is not valid UTF-8; rename the file")
     match = _SCHEME.match(text)
     if match is None:
-        return LocalLocation(path=Path(text).expanduser().absolute())
+        return _parse_path(text)
     scheme = match.group(1).lower()
     if scheme == "s3":
         return _parse_s3(text[len("s3://") :])
@@ -69,10 +74,17 @@ def parse_location(text: str) -> Location:
     raise ValueError(f"scheme {scheme}:// is not known; use s3://, https:// or a local path")
 
 
+def _parse_path(text: str) -> LocalLocation:
+    try:
+        return LocalLocation(path=Path(text).expanduser().absolute())
+    except RuntimeError as error:
+        raise ValueError("names a home folder that there is not; write the whole path") from error
+
+
 def _parse_s3(rest: str) -> S3Location:
     bucket, _, key = rest.partition("/")
     key = key.strip("/")
-    if not _BUCKET.match(bucket):
+    if not _BUCKET.fullmatch(bucket) or _NO_BUCKET.search(bucket):
         raise ValueError(f"{bucket!r} is not a bucket name; write s3://bucket/key")
     if len(key.encode()) > _MAX_KEY_BYTES:
         raise ValueError(f"the key is longer than {_MAX_KEY_BYTES} bytes")

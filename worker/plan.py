@@ -28,7 +28,7 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 CORES_FILLED = 6
 # Ends of packets and the header's duration differ by a frame or an edit list in sound files.
 # Twice 8K (7680x4320); a screen may be long and narrow.
-_MOST_SIDE, _MOST_PIXELS = 16_384, 67_108_864
+_MOST_SIDE, MOST_PIXELS = 16_384, 67_108_864
 _PROMISE_TOLERANCE_S = 2.0
 _PROMISE_TOLERANCE_SHARE = 0.02
 
@@ -192,7 +192,7 @@ def refuse_huge(video: VideoStream) -> None:
 
     """
     width, height = video.width, video.height
-    if max(width, height) > _MOST_SIDE or width * height > _MOST_PIXELS:
+    if max(width, height) > _MOST_SIDE or width * height > MOST_PIXELS:
         raise BadSourceError(
             f"the picture has {width}x{height} pixels, more than can be taken; export it smaller"
         )

@@ -17,7 +17,8 @@ from worker.store.address import SourcePool, is_public
         ("100.64.0.1", False), ("224.0.0.1", False), ("255.255.255.255", False),
         ("::1", False), ("::", False), ("fe80::1%eth0", False), ("fd00:ec2::254", False),
         ("::ffff:127.0.0.1", False), ("::ffff:169.254.169.254", False), ("ff02::1", False),
-        ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False), ("::127.0.0.1", False), ("fec0::1", False),
+        ("::ffff:8.8.8.8", True), ("2002:7f00:1::", False),
     ],
 )  # fmt: skip
 def test_only_the_internet_is_public(address: str, *, public: bool) -> None:

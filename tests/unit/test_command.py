@@ -52,7 +52,7 @@ def test_one_rung_in_full() -> None:
     assert argv == [
         "ffmpeg",
         *("-format_whitelist", after(argv, "-format_whitelist")[0]),
-        *("-protocol_whitelist", "file", "-reinit_filter", "0"),
+        *("-max_pixels", "67108864", "-protocol_whitelist", "file", "-reinit_filter", "0"),
         *("-i", "file:/in.mp4"),
         "-filter_complex",
         ONE_RUNG_GRAPH,
@@ -126,7 +126,7 @@ def test_the_matrix_is_the_tagged_one_or_that_of_the_size(
 ) -> None:
     source = replace(VIDEO, width=height * 16 // 9, height=height, color_space=space)
     graph = after(video_argv(video=source), "-filter_complex")[0]
-    assert f"in_color_matrix={expected}:out_color_matrix=bt709" in graph
+    assert f"in_color_matrix={expected}" in graph
 
 
 def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:

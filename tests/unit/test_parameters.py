@@ -62,6 +62,21 @@ def test_a_url_holds_no_spaces_and_no_control_characters(url: str) -> None:
     assert "control characters" in told or "NUL" in told
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["/usr/" + "x" * 300, "~nobody-here/x", "s3://videos/" + "x" * 901, "a\udcffb"],
+    ids=["long name", "no home", "long prefix", "not UTF-8"],
+)
+def test_a_place_that_cannot_be_is_a_fault_and_no_traceback(place: str) -> None:
+    assert fault(["--source", "/in.mp4", "--destination", place])
+
+
+@pytest.mark.parametrize("bucket", ["uploads\n", "up..loads", "192.168.0.1", "up.-loads"])
+def test_a_bucket_is_named_by_the_rules(bucket: str) -> None:
+    told = fault(["--source", f"s3://{bucket}/k", "--destination", "/out"])
+    assert "not a bucket name" in told
+
+
 def test_all_faults_are_told_together() -> None:
     told = fault(
         ["--destination", "ftp://x/y", "--ladder", "x", "--segment", "0", "--preset", "no"]

@@ -8,11 +8,15 @@ from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
 
 from worker.errors import NoSourceError
 
 # RFC 6052: IPv4 behind a translator.
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# RFC 4291: IPv4 in IPv6 as it once was.
+_COMPATIBLE = ipaddress.ip_network("::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -25,7 +29,9 @@ def is_public(address: str) -> bool:
     found: Address = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour
-        if found in _TRANSLATED:
+        if found.is_site_local:
+            return False
+        if found in _TRANSLATED or found in _COMPATIBLE:
             inner = ipaddress.IPv4Address(found.packed[-4:])
         found = inner or found
     return found.is_global and not found.is_multicast
@@ -40,24 +46,28 @@ def _refuse(host: str, address: str) -> None:
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:
-    """Connect after all addresses of the host were judged, and judge the one that was taken.
+    """Look a name up once, judge every address it has, and connect to one of those.
 
-    The name may have another address by the time that it is looked up again.
+    A second look-up could give another answer. TLS still checks the name.
     """
+    host, port = connection.host, connection.port
     try:
-        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
-    except OSError:
-        # It is told, and tried again, like any host that does not answer.
-        found = []
-    for *_, address in found:
-        _refuse(connection.host, str(address[0]))
-    connected = HTTPConnection._new_conn(connection)  # noqa: SLF001 (the one place to step in)
-    try:
-        _refuse(connection.host, str(connected.getpeername()[0]))
-    except NoSourceError:
-        connected.close()
-        raise
-    return connected
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+        raise NameResolutionError(host, connection, reason) from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        _refuse(host, address)
+    failure: OSError | None = None
+    for address in addresses:
+        try:
+            return create_connection(
+                (address, port), connection.timeout, socket_options=connection.socket_options
+            )
+        except OSError as error:
+            failure = error
+    raise NewConnectionError(connection, f"no address of {host} answers: {failure}") from failure
 
 
 class _PublicHttp(HTTPConnection):
