@@ -13,6 +13,8 @@ _LONGEST_STEP_S = 10.0
 # Decoding times never go back; a little of it is a muxer's rounding, not a new beginning.
 _LONGEST_STEP_BACK_S = 1.0
 
+_LONGEST_GUESS_S = 0.1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Packets:
@@ -56,6 +58,8 @@ class PacketTally:
     end_s: float | None = None
     jumps: int = 0
     _decoded_s: float | None = None
+    _last_s: float | None = None
+    _is_open: bool = False
 
     def add(
         self, pts_s: float | None, dts_s: float | None, duration_s: float | None, *, is_key: bool
@@ -74,16 +78,24 @@ class PacketTally:
             self.key_times_s.append(at_s)
         end_s = at_s + (duration_s or 0.0)
         self.end_s = end_s if self.end_s is None else max(self.end_s, end_s)
+        if self._last_s is None or at_s > self._last_s:
+            self._last_s, self._is_open = at_s, not duration_s
 
     def packets(self) -> Packets:
         """Return what was counted."""
         times = array("d", sorted(self.times_s))
         steps = sorted(b - a for a, b in pairwise(times) if b > a)
+        median_s = _percentile(steps, 0.5)
+        end_s = self.end_s
+        if end_s is not None and self._is_open:
+            # The last packet does not say how long it lasts: as long as the others, but where
+            # they are far apart nobody knows.
+            end_s = max(end_s, times[-1] + min(median_s or 0.0, _LONGEST_GUESS_S))
         return Packets(
             count=self.count,
             start_s=times[0] if times else None,
-            end_s=self.end_s,
-            median_interval_s=_percentile(steps, 0.5),
+            end_s=end_s,
+            median_interval_s=median_s,
             short_interval_s=_percentile(steps, 0.1),
             long_interval_s=_percentile(steps, 0.9),
             longest_gop_s=self._longest_gop_s(times),

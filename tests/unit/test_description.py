@@ -22,6 +22,7 @@ from worker.description import (
 from worker.errors import BadSourceError
 from worker.packets import PacketTally
 from worker.plan import refuse_huge
+from worker.timeline import source_rate
 
 MP4 = {"format_name": "mov,mp4,m4a,3gp,3g2,mj2", "duration": "60.0"}
 
@@ -158,3 +159,11 @@ def test_a_huge_picture_is_refused(size: tuple[int, int]) -> None:
         refuse_huge(video(width=width, height=height))
     refuse_huge(video(width=16, height=4000))
     refuse_huge(video(width=7680, height=4320))
+
+
+def test_a_last_packet_without_a_length_lasts_as_long_as_the_others() -> None:
+    tally = PacketTally(origin_s=0)
+    for i in range(48):
+        tally.add(i / 24, i / 24, 1 / 24 if i < 47 else None, is_key=i == 0)
+    assert tally.packets().end_s == pytest.approx(2.0)
+    assert source_rate(video(packets=tally.packets())) == 24
