@@ -69,7 +69,7 @@ def test_65_what_is_not_a_video(content: bytes, word: str, run_worker: Run, tmp_
 def test_65_sound_alone(run_worker: Run, tmp_path: Path) -> None:
     source, out = tmp_path / "voice.m4a", tmp_path / "out"
     ffmpeg("-f", "lavfi", "-i", "sine=duration=2", "-c:a", "aac", source)
-    assert_refused(run_worker("--source", source, "--destination", out), out, 65, "no picture")
+    assert_refused(run_worker("--source", source, "--destination", out), out, 65, "no video")
 
 
 @pytest.mark.ffmpeg
