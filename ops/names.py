@@ -32,7 +32,10 @@ PARAMETERS = (
     *("parallel_spans", "upload_threads", "stall_timeout_s", "log_level"),
 )
 # Fields that an operator may also give; they travel as environment variables.
-VARIABLES = ("s3_endpoint", "s3_region")
+VARIABLES = (
+    *("audio_language", "loudness", "allow_truncated", "max_duration_s", "max_source_gib"),
+    *("allow_private_sources", "s3_endpoint", "s3_region"),
+)
 
 LEGACY_QUEUE = "academy-video-jobs"
 LEGACY_DEAD_LETTERS = "academy-video-jobs-dlq"
