@@ -75,10 +75,13 @@ def pick_thumbnail(
     # A raw stream cannot be sought, not even to its start.
     seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
     picture = open_input(source, **seek)[str(plan.media.video.index)]
-    # Rounded up, a clip of a few frames still gives one.
-    # Times from zero: a picture before it (MPEG-TS whose clock wraps) would be dropped.
-    picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", "5", round="up")
-    picture = picture.filter("thumbnail", 6)
+    picture = (
+        # A picture before zero (MPEG-TS whose clock wraps) would be dropped.
+        picture.filter("setpts", "PTS-STARTPTS")
+        # Rounded up, a clip of a few frames still gives one.
+        .filter("fps", "5", round="up")
+        .filter("thumbnail", 6)
+    )
     width, height = (max(2, round(side * scale / 2) * 2) for side in (top.width, top.height))
     picture = (
         # A JPEG's matrix is BT.601's, whatever its size (JFIF).

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
+from worker.alone import decoded_frames
 from worker.command import PROGRESS, encode_video
 from worker.errors import BadSourceError, BudgetSpentError
 from worker.failures import explain_failure
@@ -20,7 +20,6 @@ from worker.sound import encode_audio
 from worker.upload import Finished, Uploader
 
 _SOUND = "ffmpeg (audio)"
-_DECODED = re.compile(r"Input stream #0:(\d+) .*?(\d+) frames decoded")
 # Fewer of a stream's packets decoded, and what would be published is mostly filler. Below a half,
 # because the two fields of an interlaced picture may travel as two packets and decode to one frame.
 _LEAST_DECODED_SHARE = 0.45
@@ -205,11 +204,7 @@ class Encoder:
             processes.stop(lane.name)
 
     def _end(self, event: Ended, lane: _Lane | None, processes: Processes) -> None:
-        decoded: dict[int, int] = {}
-        for line in event.tail:
-            if match := _DECODED.search(line):
-                index, frames = int(match[1]), int(match[2])
-                decoded[index] = decoded.get(index, 0) + frames
+        decoded = decoded_frames(event.tail)
         media = self._plan.media
         if lane is None:
             self._decoded_sounds = decoded.get(media.audio.index) if media.audio else None

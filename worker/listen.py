@@ -7,13 +7,11 @@ from pathlib import Path
 
 import structlog
 
-from worker.command import PROGRESS
+from worker.alone import decoded_frames, run_alone
 from worker.media import AudioStream
-from worker.process import Build, Ended, FailedError, Processes, Tools
+from worker.process import Build, FailedError, Tools
 from worker.sound import measure_loudness, try_sound
 
-_STALL_TIMEOUT_S = 60.0
-_DECODED = re.compile(r" (\d+) frames decoded")
 _LOUDNESS = re.compile(r"\bI:\s+(-?\d+(?:\.\d+)?) LUFS")
 # Below this there is nothing but noise to raise (EBU R128's absolute gate).
 _SILENCE_LUFS = -69.0
@@ -29,7 +27,7 @@ def can_decode(source: Path, stream: AudioStream, *, folder: Path, tools: Tools)
         folder=folder,
         tools=tools,
     )
-    return any(int(match[1]) > 0 for line in tail if (match := _DECODED.search(line)))
+    return decoded_frames(tail).get(stream.index, 0) > 0
 
 
 def gain_to(
@@ -55,14 +53,8 @@ def gain_to(
 
 def _run(build: Build, *, folder: Path, tools: Tools) -> tuple[str, ...]:
     """Run one FFmpeg and return what it said last; nothing where it failed."""
-    with Processes(
-        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
-    ) as processes:
-        processes.start("ffmpeg (listening)", [PROGRESS], build)
-        try:
-            for event in processes.events():
-                if isinstance(event, Ended):
-                    return event.tail
-        except FailedError as error:
-            log.debug("listening_failed", reason=str(error))
-    return ()
+    try:
+        return run_alone("ffmpeg (listening)", build, folder=folder, tools=tools)
+    except FailedError as error:
+        log.debug("listening_failed", reason=str(error))
+        return ()

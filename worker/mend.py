@@ -7,15 +7,13 @@ from pathlib import Path
 
 import structlog
 
-from worker.command import PROGRESS
+from worker.alone import run_alone
 from worker.errors import BadSourceError, CannotWriteError
 from worker.failures import explain_failure
 from worker.limits import FILE_BYTES
 from worker.media import Media
-from worker.process import FailedError, Processes, Tools
+from worker.process import FailedError, Tools
 from worker.remux import straighten
-
-_STALL_TIMEOUT_S = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -36,25 +34,19 @@ def mend_clock(source: Path, media: Media, *, folder: Path, tools: Tools) -> Pat
         )
     log.info("clock_mended", jumps=media.jumps)
     path = folder / "straight.ts"
-    with Processes(
-        budget=tools.budget,
-        folder=folder,
-        stall_timeout_s=_STALL_TIMEOUT_S,
-        # MPEG-TS adds four bytes to each 184, and stuffs.
-        file_bytes=2 * size + FILE_BYTES,
-    ) as processes:
-        processes.start(
+    try:
+        run_alone(
             "ffmpeg (copy)",
-            [PROGRESS],
             lambda pipes: straighten(
                 media, source, ffmpeg_path=tools.ffmpeg, output=str(path), pipes=pipes
             ),
+            folder=folder,
+            tools=tools,
+            # MPEG-TS adds four bytes to each 184, and stuffs.
+            file_bytes=2 * size + FILE_BYTES,
         )
-        try:
-            for _ in processes.events():
-                pass
-        except FailedError as error:
-            raise explain_failure(error) from error
+    except FailedError as error:
+        raise explain_failure(error) from error
     if not path.exists():
         raise BadSourceError("the recording's clock starts anew on the way and cannot be mended")
     return path

@@ -113,16 +113,14 @@ def render_master_playlist(
     if sound and plan.audio and plan.media.audio:
         code = plan.media.audio.language
         lines.append(
-            _tag(
-                "EXT-X-MEDIA",
-                TYPE="AUDIO",
-                GROUP_ID=f'"{AUDIO}"',
-                NAME=f'"{(code and language_name(code)) or "Audio"}"',
-                LANGUAGE=f'"{language_tag(code)}"' if code else None,
-                DEFAULT="YES",
-                AUTOSELECT="YES",
+            _media_tag(
+                "AUDIO",
+                group=AUDIO,
+                name=(code and language_name(code)) or "Audio",
+                code=code,
+                uri=_playlist_path(run, AUDIO),
+                is_default=True,
                 CHANNELS=f'"{plan.audio.channels}"',
-                URI=f'"{_playlist_path(run, AUDIO)}"',
             )
         )
     lines += _subtitles(plan, run, texts)
@@ -175,19 +173,41 @@ def _subtitles(plan: Plan, run: str, texts: Collection[str]) -> list[str]:
             name = f"{name} ({text.name})"
         taken.add(name)
         lines.append(
-            _tag(
-                "EXT-X-MEDIA",
-                TYPE="SUBTITLES",
-                GROUP_ID=f'"{SUBTITLES}"',
-                NAME=f'"{name}"',
-                LANGUAGE=f'"{language_tag(code)}"' if code else None,
-                DEFAULT="NO",
-                AUTOSELECT="YES",
+            _media_tag(
+                "SUBTITLES",
+                group=SUBTITLES,
+                name=name,
+                code=code,
+                uri=_playlist_path(run, text.name),
+                is_default=False,
                 FORCED="YES" if text.stream.is_forced else "NO",
-                URI=f'"{_playlist_path(run, text.name)}"',
             )
         )
     return lines
+
+
+def _media_tag(
+    kind: str,
+    *,
+    group: str,
+    name: str,
+    code: str | None,
+    uri: str,
+    is_default: bool,
+    **attributes: str,
+) -> str:
+    """Render an alternative rendition; `code` is its language as the upload has it."""
+    return _tag(
+        "EXT-X-MEDIA",
+        TYPE=kind,
+        GROUP_ID=f'"{group}"',
+        NAME=f'"{name}"',
+        LANGUAGE=f'"{language_tag(code)}"' if code else None,
+        DEFAULT="YES" if is_default else "NO",
+        AUTOSELECT="YES",
+        **attributes,
+        URI=f'"{uri}"',
+    )
 
 
 class _ExtinfClock:

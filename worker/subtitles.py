@@ -7,13 +7,12 @@ from pathlib import Path
 
 import structlog
 
-from worker.command import PROGRESS
+from worker.alone import run_alone
 from worker.plan import Plan
-from worker.process import FailedError, Processes, Tools
+from worker.process import FailedError, Tools
 from worker.remux import extract_texts
 from worker.webvtt import read_cues, render_segments, segment_lengths_s
 
-_STALL_TIMEOUT_S = 60.0
 # A day of fast speech is a tenth of it.
 _MAX_BYTES = 32 << 20
 
@@ -29,20 +28,16 @@ def make_subtitles(
     """
     if not plan.texts:
         return {}
-    with Processes(
-        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
-    ) as processes:
-        processes.start(
+    try:
+        run_alone(
             "ffmpeg (text)",
-            [PROGRESS],
             lambda pipes: extract_texts(plan, source, ffmpeg_path=tools.ffmpeg, pipes=pipes),
+            folder=folder,
+            tools=tools,
         )
-        try:
-            for _ in processes.events():
-                pass
-        except FailedError as error:
-            log.warning("subtitles_left_out", reason=str(error))
-            return {}
+    except FailedError as error:
+        log.warning("subtitles_left_out", reason=str(error))
+        return {}
     lengths_s = segment_lengths_s(plan.grid)
     made = {}
     for text in plan.texts:

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.alone import run_alone
 from worker.command import pick_thumbnail
 from worker.errors import BadSourceError
 from worker.plan import Plan
-from worker.process import FailedError, Line, Processes, Tools
+from worker.process import FailedError, Line, Tools
 
 _STATS = "stats"
-_STALL_TIMEOUT_S = 60.0
 # Where to look, as shares of the length: past a title or a fade-in first, then everywhere.
 _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.97, 0.0)
 # Of full-range luma, 0 to 255: the distance of darkest and brightest, and the mean. A few words on
@@ -61,12 +61,14 @@ def _candidate(
     path = folder / "thumbnail.jpg"
     path.unlink(missing_ok=True)
     stats = {"YAVG": 0.0, "YMIN": 0.0, "YMAX": 0.0}
-    with Processes(
-        budget=tools.budget, folder=folder, stall_timeout_s=_STALL_TIMEOUT_S
-    ) as processes:
-        processes.start(
+
+    def note(line: Line) -> None:
+        if match := _STAT.search(line.text):
+            stats[match[1]] = float(match[2])
+
+    try:
+        run_alone(
             "ffmpeg (thumbnail)",
-            [_STATS],
             lambda pipes: pick_thumbnail(
                 plan,
                 source,
@@ -75,14 +77,14 @@ def _candidate(
                 output=path.name,
                 stats_fd=pipes[_STATS],
             ),
+            folder=folder,
+            tools=tools,
+            labels=[_STATS],
+            on_line=note,
         )
-        try:
-            for event in processes.events():
-                if isinstance(event, Line) and (match := _STAT.search(event.text)):
-                    stats[match[1]] = float(match[2])
-        except FailedError:
-            # A damaged place; another may do.
-            return None
+    except FailedError:
+        # A damaged place; another may do.
+        return None
     if not path.is_file() or not path.stat().st_size:
         return None
     return _Candidate(

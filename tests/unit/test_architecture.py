@@ -24,7 +24,7 @@ ROOMS = {
         *("store", "store.address", "store.base", "store.https"),
         *("store.local", "store.s3", "store.steady"),
     },
-    "machine": {"process", "limits", "apart"},
+    "machine": {"alone", "process", "limits", "apart"},
     "mind": {
         *("webvtt", "playlist", "segment", "command", "inputs", "transport_stream"),
         *("sound", "remux", "forecast", "plan", "ladder", "timeline", "recolor", "color"),
