@@ -9,9 +9,17 @@ import tempfile
 from pathlib import Path
 
 from tests import colors
-from tests.functional.test_color import CODINGS, COLUMNS, HEIGHT, KNEE, make_chart, read_chart
+from tests.functional.conftest import ROOT
+from tests.functional.test_color import (
+    CODINGS,
+    COLUMNS,
+    HEIGHT,
+    differences,
+    is_kept,
+    make_chart,
+    read_chart,
+)
 
-ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "color.png"
 _SIDE, _GAP, _ACROSS = 24, 12, 3
 
@@ -28,14 +36,10 @@ def publish(name: str, folder: Path) -> list[colors.Triple]:
 
 
 def tell(name: str, found: list[colors.Triple]) -> None:
-    is_hdr = CODINGS[name].transfer in {"pq", "hlg"}
-    differences = [
-        colors.difference(colors.lab(colors.light(a)), colors.lab(colors.light(b)))
-        for a, b in zip(colors.PATCHES, found, strict=True)
-        if not is_hdr or max(colors.light(a)) < KNEE
-    ]
-    mean = sum(differences) / len(differences)
-    print(f"| {name} | {mean:.2f} | {max(differences):.2f} | {len(differences)} |")
+    pairs = zip(colors.PATCHES, found, strict=True)
+    kept = [pair for pair in pairs if is_kept(pair[0], CODINGS[name])]
+    told = differences(*zip(*kept, strict=True))
+    print(f"| {name} | {sum(told) / len(told):.2f} | {max(told):.2f} | {len(told)} |")
 
 
 def draw(panels: list[list[colors.Triple]]) -> None:

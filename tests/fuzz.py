@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-MEDIA = Path(os.environ.get("WORKER_TEST_MEDIA", ROOT.parent / "shared" / "media"))
+from tests.corpus.__main__ import clips
+from tests.corpus.run import (
+    BAD_SOURCE,
+    INTERNAL_ERROR,
+    PUBLISHED,
+    Ended,
+    last_event,
+    run_worker,
+)
+from tests.functional.conftest import MEDIA
+
 _LARGEST_BYTES = 200_000
 _BOUND_S = 120
-# The sentence a teacher is told, never a traceback.
-_REFUSED, _BUG = 65, 70
+_QUICKLY = ("--ladder", "120", "--preset", "ultrafast")
 
 Mutation = Callable[[bytearray, random.Random], None]
 
@@ -96,9 +102,9 @@ class Tried:
     fault: str | None
 
 
-def clips() -> list[Path]:
-    found = (p for p in MEDIA.rglob("*") if p.is_file() and p.suffix not in {".tsv", ".md"})
-    return sorted(p for p in found if p.stat().st_size <= _LARGEST_BYTES)
+def small_clips() -> list[Path]:
+    found = (MEDIA / name for name in clips(MEDIA, "*"))
+    return [path for path in found if path.stat().st_size <= _LARGEST_BYTES]
 
 
 def spoil(clip: Path, number: int, seed: int) -> tuple[str, bytes]:
@@ -113,49 +119,29 @@ def spoil(clip: Path, number: int, seed: int) -> tuple[str, bytes]:
     return f"{number:04d}-{names}-{clip.name}", bytes(data)
 
 
-def run_worker(source: Path, out: Path) -> tuple[int | None, str]:
-    """Return the exit status, None for a hang, and all that was said."""
-    options = ("--ladder", "120", "--preset", "ultrafast")
-    command = [sys.executable, "-m", "worker", "--source", str(source), "--destination", str(out)]
-    try:
-        done = subprocess.run(
-            [*command, *options],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_BOUND_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as hung:
-        return None, str(hung.stdout)
-    return done.returncode, done.stdout + done.stderr
-
-
 def try_one(clip: Path, number: int, *, seed: int, folder: Path) -> Tried:
     name, data = spoil(clip, number, seed)
     source, out = folder / name, folder / f"out{number}"
     source.write_bytes(data)
-    began = time.monotonic()
-    status, said = run_worker(source, out)
-    fault = judge(status, said, out)
+    ended = run_worker(source, out, bound_s=_BOUND_S, options=_QUICKLY)
+    fault = judge(ended, out)
     shutil.rmtree(out, ignore_errors=True)
     if fault is None:
         source.unlink()
-    return Tried(name=name, status=status, seconds=time.monotonic() - began, fault=fault)
+    return Tried(name=name, status=ended.status, seconds=ended.seconds, fault=fault)
 
 
-def judge(status: int | None, said: str, out: Path) -> str | None:
+def judge(ended: Ended, out: Path) -> str | None:
+    status = ended.status
     if status is None:
         return "it hangs"
-    if "Traceback" in said or status == _BUG:
+    if "Traceback" in ended.said or status == INTERNAL_ERROR:
         return "a traceback"
-    if status not in {0, _REFUSED}:
+    if status not in {PUBLISHED, BAD_SOURCE}:
         return f"status {status}"
-    if status == _REFUSED:
-        return "refused and published" if (out / "master.m3u8").exists() else None
-    final = json.loads(said.strip().splitlines()[-1])
     master = out / "master.m3u8"
+    if status == BAD_SOURCE:
+        return "refused and published" if master.exists() else None
     if not master.exists():
         return "published nothing"
     # Decoded by FFmpeg to its end: what is promised is there.
@@ -169,7 +155,8 @@ def judge(status: int | None, said: str, out: Path) -> str | None:
     )
     stream = json.loads(shown.stdout or "{}").get("streams", [{}])[0]
     rate = float(re.findall(r"FRAME-RATE=([\d.]+)", master.read_text())[0])
-    found, told = int(stream.get("nb_read_frames", 0)), round(final["duration_s"] * rate)
+    found = int(stream.get("nb_read_frames", 0))
+    told = round(last_event(ended.said)["duration_s"] * rate)
     return None if abs(found - told) <= 1 else f"{found} frames and not {told}"
 
 
@@ -180,7 +167,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", type=int, metavar="N", help="the clip of this number alone")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where clips with faults stay")
     options = parser.parse_args(arguments)
-    sources = clips()
+    sources = small_clips()
     if not sources:
         print(f"fuzz: no clips in {MEDIA}; set WORKER_TEST_MEDIA to a folder of clips")
         return 0

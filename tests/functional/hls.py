@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import ROOT, ffprobe
+from tests.functional.conftest import FFMPEG, ROOT, ffprobe
 
 AAC_FRAME_S = 1024 / 48_000
 
@@ -24,6 +24,10 @@ class Rendition:
     folder: Path
     durations_s: tuple[Fraction, ...]
     segments: tuple[Path, ...]
+
+    @property
+    def playlist(self) -> Path:
+        return self.folder / "index.m3u8"
 
     @property
     def duration_s(self) -> float:
@@ -81,6 +85,12 @@ def read_published(folder: Path) -> Published:
             audio = read_rendition(folder / attributes(line)["URI"])
     rungs = [read_rendition(folder / uri) for uri, a in variants.items() if "RESOLUTION" in a]
     return Published(folder, variants, audio, tuple(rungs))
+
+
+def decode(playlist: Path, *options: object) -> subprocess.CompletedProcess[bytes]:
+    """Let FFmpeg decode a published playlist onto stdout, with options of its output."""
+    words = [FFMPEG, "-hide_banner", "-nostdin", "-i", playlist, *options]
+    return subprocess.run([*map(str, words), "-"], check=True, capture_output=True)
 
 
 def assert_strictly_valid(published: Published) -> None:

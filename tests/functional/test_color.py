@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import colors
-from tests.functional.conftest import FFMPEG, Run, ffmpeg, ffprobe
+from tests.functional.conftest import Run, ffmpeg, ffprobe
+from tests.functional.hls import decode
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -110,9 +110,8 @@ def read_chart(out: Path, count: int) -> list[colors.Triple]:
     )
     for tag in ("yuv420p", "color_range=tv", "color_space=bt709", "color_transfer=bt709"):
         assert tag in rows
-    words = [FFMPEG, "-nostdin", "-loglevel", "error", "-i", str(out / playlist)]
-    words += ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
-    raw = subprocess.run(words, check=True, capture_output=True).stdout
+    one = ("-frames:v", 1, "-f", "rawvideo", "-pix_fmt", "yuv420p")
+    raw = decode(out / playlist, *one).stdout
     luma, quarter = WIDTH * HEIGHT, WIDTH * HEIGHT // 4
     found = []
     for i in range(count):
@@ -122,6 +121,18 @@ def read_chart(out: Path, count: int) -> list[colors.Triple]:
             colors.from_yuv_709(raw[y * WIDTH + x], raw[luma + at], raw[luma + quarter + at])
         )
     return found
+
+
+def is_kept(patch: colors.Triple, coding: Coding) -> bool:
+    """Whether a patch should come out as it is: in HDR nothing is rolled off below the knee."""
+    return coding.transfer not in {"pq", "hlg"} or max(colors.light(patch)) < KNEE
+
+
+def differences(before: Sequence[colors.Triple], after: Sequence[colors.Triple]) -> list[float]:
+    return [
+        colors.difference(colors.lab(colors.light(a)), colors.lab(colors.light(b)))
+        for a, b in zip(before, after, strict=True)
+    ]
 
 
 def through_worker(
@@ -138,20 +149,13 @@ def through_worker(
 def test_a_chart_keeps_its_colors(name: str, run_worker: Run, tmp_path: Path) -> None:
     """In HDR those that SDR can show as bright: below 88 cd/m² nothing is rolled off."""
     coding = CODINGS[name]
-    patches = [
-        patch
-        for patch in colors.PATCHES
-        if coding.transfer not in {"pq", "hlg"} or max(colors.light(patch)) < KNEE
-    ]
+    patches = [patch for patch in colors.PATCHES if is_kept(patch, coding)]
     found = through_worker(patches, coding, run_worker, tmp_path)
-    differences = [
-        colors.difference(colors.lab(colors.light(a)), colors.lab(colors.light(b)))
-        for a, b in zip(patches, found, strict=True)
-    ]
-    mean = sum(differences) / len(differences)
-    print(f"{name}: mean {mean:.2f}, worst {max(differences):.2f} of {len(patches)}")
+    found_differences = differences(patches, found)
+    mean = sum(found_differences) / len(found_differences)
+    print(f"{name}: mean {mean:.2f}, worst {max(found_differences):.2f} of {len(patches)}")
     assert mean < MEAN
-    assert max(differences) < WORST
+    assert max(found_differences) < WORST
 
 
 @pytest.mark.parametrize("name", ["PQ", "HLG"])

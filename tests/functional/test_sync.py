@@ -86,8 +86,8 @@ def test_beeps_stay_on_their_flashes(
     assert run_worker("--source", source, "--destination", out).status == 0
     published = read_published(out)
     assert published.audio
-    flashes = flashes_s(published.rungs[0].folder / "index.m3u8")
-    beeps = beeps_s(published.audio.folder / "index.m3u8")
+    flashes = flashes_s(published.rungs[0].playlist)
+    beeps = beeps_s(published.audio.playlist)
     assert len(flashes) == 14
     heard = [flash for flash in flashes if flash >= late_s]
     assert len(beeps) == len(heard)
