@@ -30,7 +30,8 @@ from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, entry, ffm
 from tests.functional.conftest import serving as serve
 from tests.published import Watcher, compare, shape
 from worker.location import S3Location
-from worker.store import LocalStore, S3Store, Store
+from worker.store import LocalStore, Store
+from worker.store.s3 import S3Store
 
 # The lease's proportions, faster: a killed job is taken over after a second.
 FAST_LEASE = (

@@ -16,15 +16,11 @@ from worker.job import Job
 from worker.location import HttpsLocation, LocalLocation, S3Location
 from worker.media import VideoStream
 from worker.store import (
-    HttpsSource,
     LocalStore,
     RemoteFile,
-    S3Source,
-    S3Store,
     SteadyStore,
     ask,
     identify_file,
-    make_client,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +41,8 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
         return place.path, ask(lambda: identify_file(place.path), budget)
     remote: RemoteFile
     if isinstance(place, HttpsLocation):
+        from worker.store.https import HttpsSource
+
         remote = ask(
             lambda: HttpsSource(
                 place, connections=job.upload_threads, allow_private=job.allow_private_sources
@@ -52,6 +50,8 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
             budget,
         )
     else:
+        from worker.store.s3 import S3Source
+
         remote = ask(lambda: S3Source(_client(job), place), budget)
     return remote, remote.identity
 
@@ -59,6 +59,8 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
 def open_store(job: Job, budget: Budget) -> SteadyStore:
     """Open the destination; nothing is asked of it yet."""
     if isinstance(job.destination, S3Location):
+        from worker.store.s3 import S3Store
+
         return SteadyStore(S3Store(_client(job), job.destination), budget)
     if isinstance(job.destination, LocalLocation):
         return SteadyStore(LocalStore(job.destination.path), budget)
@@ -66,6 +68,8 @@ def open_store(job: Job, budget: Budget) -> SteadyStore:
 
 
 def _client(job: Job) -> S3Client:
+    from worker.store.s3 import make_client
+
     return make_client(
         endpoint=job.s3_endpoint,
         region=job.s3_region or job.aws_region,

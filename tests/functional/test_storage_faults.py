@@ -21,7 +21,8 @@ from tests.functional.proxy import Proxy, between
 from tests.functional.test_resume import FAST_LEASE
 from tests.published import Watcher, shape
 from worker.location import S3Location
-from worker.store import LocalStore, S3Store
+from worker.store import LocalStore
+from worker.store.s3 import S3Store
 
 BUCKET = "faulty"
 OPTIONS = ("--ladder", "180,120", "--segment", "2", "--preset", "veryfast")
