@@ -1,0 +1,110 @@
+"""Measures the worker against the hand-written command that it replaces; see --help."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.clips import LECTURE, NORMAL, Clip, find_clips, make_clip
+from tests.bench.quality import compare
+from tests.bench.report import Result, draw, put_into, row, table
+from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for
+from tests.functional.conftest import MEDIA, ROOT
+from worker.recolor import is_plain, matrix_of
+
+_PAGE, _PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
+
+# A screen recording of ten seconds, most of which stands still.
+_GUARD = {"kind": LECTURE, "only": ("Kap",), "seconds": 10, "runs": 1, "write": False}
+# Far from what is measured (docs/performance.md), as ratios waver on a machine that others use.
+_MOST_CPU, _MOST_BYTES, _LEAST_VMAF = 0.5, 0.8, -1.0
+
+
+def losses(results: Sequence[Result]) -> list[str]:
+    """Say what is clearly worse than it was."""
+    if not results:
+        return ["there is no clip to measure"]
+    faults = []
+    for result in results:
+        if result.cpu_ratio > _MOST_CPU:
+            faults.append(f"{result.name} takes {result.cpu_ratio:.2f} of the baseline's CPU")
+        if result.bytes_ratio > _MOST_BYTES:
+            faults.append(f"{result.name} takes {result.bytes_ratio:.2f} of the baseline's bytes")
+        if result.gain.mean < _LEAST_VMAF:
+            faults.append(f"{result.name} has a VMAF {result.gain.mean:+.2f} from the baseline's")
+    return faults
+
+
+def measure(clip: Clip, folder: Path, *, runs: int, every_rung: bool = False) -> Result:
+    """Go each way so often, in turn, so that what else the machine does meets all alike."""
+    plan = plan_for(clip.path, folder)
+    result = Result(
+        name=clip.name,
+        kind=clip.kind,
+        seconds=float(plan.grid.duration_s),
+        runs={way: [] for way in WAYS},
+    )
+    for number in range(runs):
+        for way in WAYS:
+            place = folder / f"{way}-{number}"
+            result.runs[way].append(make(way, clip.path, plan, place))
+            if number or way not in {BASELINE, WORKER}:
+                shutil.rmtree(place)
+    video = plan.media.video
+    matrix = None if is_plain(video) else matrix_of(video)
+    for way in (BASELINE, WORKER):
+        result.quality[way] = [
+            compare(
+                clip.path,
+                rung.playlist,
+                size=rung.size,
+                rate=plan.grid.rate,
+                seconds=clip.compared_s,
+                matrix=matrix if way == WORKER else None,
+            )
+            for rung in result.runs[way][0].rungs[: None if every_rung else 1]
+        ]
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print as it goes, and write the page where asked."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--kind", choices=(LECTURE, NORMAL), help="only clips of this kind")
+    parser.add_argument("--only", nargs="*", default=(), help="only clips with this in their name")
+    parser.add_argument("--seconds", type=float, default=20, help="length (default: 20)")
+    parser.add_argument("--runs", type=int, default=2, help="of each way, in turn (default: 2)")
+    parser.add_argument("--every-rung", action="store_true", help="VMAF of all rungs, not the top")
+    parser.add_argument(
+        "--guard",
+        action="store_true",
+        help="one short lecture only, and status 1 where the cost or the quality is clearly lost",
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    options = parser.parse_args(arguments)
+    if options.guard:
+        options = argparse.Namespace(**{**vars(options), **_GUARD})
+    if not MEDIA.is_dir():
+        print(f"bench: no clips at {MEDIA}; nothing is measured")
+        return
+    kinds = (options.kind,) if options.kind else (LECTURE, NORMAL)
+    results = []
+    for name, kind, path in find_clips(kinds, tuple(options.only)):
+        with tempfile.TemporaryDirectory(prefix="bench-") as place:
+            folder = Path(place)
+            clip = make_clip(name, kind, path, folder=folder, seconds=options.seconds)
+            results.append(measure(clip, folder, runs=options.runs, every_rung=options.every_rung))
+            print(row(results[-1]), flush=True)
+    print(table(results))
+    if options.guard and (faults := losses(results)):
+        sys.exit("bench: " + "; ".join(faults))
+    if options.write:
+        put_into(_PAGE, table(results))
+        draw(results, _PICTURE)
+
+
+main()

@@ -1,0 +1,68 @@
+"""What is measured: real lectures and ordinary footage, looped to a length that tells something."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.functional.conftest import FFMPEG, MEDIA, ROOT, ffprobe
+
+LECTURE, NORMAL = "lecture", "normal"
+# Of footage whose whole is one still picture, or a handful of frames, nothing can be learned.
+_LEFT_OUT = {
+    "siti-tools__lights-hlg.mov",
+    "media__long_1080p_lowbitrate.mp4",
+    "media__long_1080p_videoonly_lowbitrate.mp4",
+}
+WHITEBOARD = "whiteboard.mp4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """A source to measure, on disk."""
+
+    name: str
+    kind: str
+    path: Path
+    # Of the first round: where a loop meets itself, each way may be a frame off.
+    compared_s: float
+
+
+def find_clips(kinds: tuple[str, ...], only: tuple[str, ...]) -> list[tuple[str, str, Path | None]]:
+    """Name the clips of these kinds, or those that are asked for; the generated one has no path."""
+    found: list[tuple[str, str, Path | None]] = [
+        (path.name, kind, path)
+        for kind in kinds
+        for path in sorted((MEDIA / kind).iterdir())
+        if path.name not in _LEFT_OUT
+    ]
+    if LECTURE in kinds:
+        found.append((WHITEBOARD, LECTURE, None))
+    return [each for each in found if not only or any(word in each[0] for word in only)]
+
+
+def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds: float) -> Clip:
+    """Loop a clip (its packets, not encoded anew) to about so many seconds."""
+    made = folder / f"{Path(name).stem}.mkv"
+    if path is None:
+        made = folder / name
+        subprocess.run([ROOT / "scripts" / "sample-lecture", made, str(round(seconds))], check=True)
+        return Clip(name=name, kind=kind, path=made, compared_s=seconds)
+    length = ffprobe("-show_entries", "format=duration", "-print_format", "csv=p=0", path).strip()
+    # A raw stream does not tell its length, and has no times that could go on in a loop.
+    if length == "N/A":
+        return Clip(name=name, kind=kind, path=path, compared_s=seconds)
+    compared_s = min(seconds, float(length))
+    times = max(0, round(seconds / float(length)) - 1)
+    if not times:
+        return Clip(name=name, kind=kind, path=path, compared_s=compared_s)
+    subprocess.run(
+        [
+            *(FFMPEG, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"),
+            *("-stream_loop", str(times), "-i", str(path)),
+            *("-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", str(made)),
+        ],
+        check=True,
+    )
+    return Clip(name=name, kind=kind, path=made, compared_s=compared_s)

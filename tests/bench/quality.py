@@ -1,0 +1,72 @@
+"""How like the source an output looks: VMAF, frame by frame on the output's own grid."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+
+_TIMEOUT_S = 1800
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """VMAF (0 to 100) over all frames: the mean, and what the worst frame in a hundred has."""
+
+    mean: float
+    worst: float
+
+
+def compare(
+    source: Path,
+    output: Path,
+    *,
+    size: tuple[int, int],
+    rate: Fraction,
+    seconds: float,
+    matrix: str | None = None,
+) -> Quality:
+    """Compare the start of an output (a playlist) with its source at so many frames a second.
+
+    Both are shown at `size`, as a player would that fills the same window. Where pictures repeat or
+    a rate is higher, each is compared at the moments of the grid: what a viewer sees then.
+
+    `matrix` is the source's, where the output was converted to BT.709. Both count as tagged alike,
+    or FFmpeg would convert one of them by its own guess.
+    """
+    width, height = size
+    laid = f"setpts=PTS-STARTPTS,fps={rate}:start_time=0,trim=end={seconds}"
+    shown = (
+        f"scale={width}:{height}:flags=bicubic,format=yuv420p,"
+        "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    )
+    alike = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    if matrix:
+        alike = (
+            f"scale=in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv"
+            ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        graph = (
+            f"[0:v]{laid},{shown}[a];[1:v]{laid},{alike},{shown}[b];"
+            "[a][b]libvmaf=log_fmt=json:log_path=vmaf.json:n_threads=2:shortest=1"
+        )
+        subprocess.run(
+            [
+                imageio_ffmpeg.get_ffmpeg_exe(),
+                *("-hide_banner", "-nostdin", "-loglevel", "error"),
+                *("-i", output.absolute(), "-i", source.absolute()),
+                *("-filter_complex", graph, "-f", "null", "-"),
+            ],
+            check=True,
+            cwd=folder,
+            timeout=_TIMEOUT_S,
+        )
+        frames = json.loads((Path(folder) / "vmaf.json").read_text())["frames"]
+    scores = sorted(frame["metrics"]["vmaf"] for frame in frames)
+    return Quality(mean=sum(scores) / len(scores), worst=scores[int(0.01 * (len(scores) - 1))])

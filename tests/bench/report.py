@@ -1,0 +1,129 @@
+"""Tells what was measured: rows of a table, and pictures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import geometric_mean, median
+
+from tests.bench.clips import LECTURE
+from tests.bench.quality import Quality
+from tests.bench.ways import BASELINE, PLAIN, WORKER, Made
+
+_BEGIN, _END = "<!-- measured: scripts/bench writes from here -->", "<!-- to here -->"
+_HEAD = (
+    "| clip | CPU | bytes | VMAF mean | worst 1% | CPU s a minute | worker/plain CPU | MB | noise |"
+)
+
+
+@dataclass(kw_only=True)
+class Result:
+    """One clip, measured in every way; each way's runs in the order they were made."""
+
+    name: str
+    kind: str
+    seconds: float
+    runs: dict[str, list[Made]]
+    quality: dict[str, list[Quality]] = field(default_factory=dict)
+
+    def cpu_s(self, way: str) -> float:
+        """Median of the runs' CPU seconds."""
+        return median(made.cost.cpu_s for made in self.runs[way])
+
+    @property
+    def cpu_ratio(self) -> float:
+        """CPU of the worker to that of the baseline."""
+        return self.cpu_s(WORKER) / self.cpu_s(BASELINE)
+
+    @property
+    def overhead(self) -> float:
+        """CPU of the worker to that of its FFmpegs alone."""
+        return self.cpu_s(WORKER) / self.cpu_s(PLAIN)
+
+    @property
+    def bytes_ratio(self) -> float:
+        """Bytes of all segments, to the baseline's."""
+        return self.runs[WORKER][0].bytes / self.runs[BASELINE][0].bytes
+
+    @property
+    def noise(self) -> float:
+        """How far the runs of one way lie apart, at most: share of their CPU seconds."""
+        spreads = []
+        for runs in self.runs.values():
+            seconds = [made.cost.cpu_s for made in runs]
+            spreads.append((max(seconds) - min(seconds)) / min(seconds))
+        return max(spreads)
+
+    @property
+    def gain(self) -> Quality:
+        """VMAF of the top rung, less the baseline's."""
+        ours, theirs = self.quality[WORKER][0], self.quality[BASELINE][0]
+        return Quality(mean=ours.mean - theirs.mean, worst=ours.worst - theirs.worst)
+
+
+def row(result: Result) -> str:
+    """Tell one clip."""
+    gain, minutes = result.gain, result.seconds / 60
+    costs = [f"{result.cpu_s(way) / minutes:.0f}" for way in (BASELINE, WORKER)]
+    memory = max(made.cost.memory_bytes for made in result.runs[WORKER]) / 1e6
+    return (
+        f"| {result.name} | {result.cpu_ratio:.2f} | {result.bytes_ratio:.2f}"
+        f" | {result.quality[WORKER][0].mean:.1f} ({gain.mean:+.2f})"
+        f" | {result.quality[WORKER][0].worst:.1f} ({gain.worst:+.2f})"
+        f" | {costs[1]} of {costs[0]} | {result.overhead:.2f} | {memory:.0f}"
+        f" | {100 * result.noise:.0f} % |"
+    )
+
+
+def summary(results: Sequence[Result], kind: str) -> str:
+    """Tell the whole of one kind: geometric means of ratios, means of differences."""
+    count = len(results)
+    return (
+        f"| **{kind}, {count} clips** | **{geometric_mean(r.cpu_ratio for r in results):.2f}**"
+        f" | **{geometric_mean(r.bytes_ratio for r in results):.2f}**"
+        f" | **{sum(r.gain.mean for r in results) / count:+.2f}**"
+        f" | **{sum(r.gain.worst for r in results) / count:+.2f}** |"
+        f" | {geometric_mean(r.overhead for r in results):.2f} | | |"
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """Tell everything."""
+    lines = [_HEAD, "|---" * (_HEAD.count("|") - 1) + "|"]
+    for kind in dict.fromkeys(result.kind for result in results):
+        of_kind = [result for result in results if result.kind == kind]
+        lines += [summary(of_kind, kind), *map(row, of_kind)]
+    return "\n".join(lines)
+
+
+def put_into(page: Path, text: str) -> None:
+    """Write the table into a page, between its marks."""
+    before, _, rest = page.read_text().partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+
+
+def draw(results: Sequence[Result], path: Path) -> None:
+    """Draw each clip's CPU against its quality, both compared with the baseline."""
+    # Imported where it draws: it takes seconds.
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
+    for axes, what in ((left, "cpu_ratio"), (right, "bytes_ratio")):
+        for kind, color in ((LECTURE, "tab:blue"), ("normal", "tab:orange")):
+            of_kind = [result for result in results if result.kind == kind]
+            ratios = [getattr(result, what) for result in of_kind]
+            axes.scatter(ratios, [r.gain.mean for r in of_kind], color=color, label=kind)
+            for result, ratio in zip(of_kind, ratios, strict=True):
+                axes.annotate(result.name[:22], (ratio, result.gain.mean), fontsize=6)
+        axes.axhline(-0.5, color="grey", linewidth=0.8, linestyle="--")
+        axes.set_xlim(0, 1.2)
+        axes.set_xlabel({"cpu_ratio": "CPU", "bytes_ratio": "bytes"}[what] + " (baseline is 1)")
+    left.set_ylabel("VMAF of the top rung, less the baseline's")
+    left.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)

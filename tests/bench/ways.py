@@ -1,0 +1,131 @@
+"""The three ways that are compared: the hand-written command, plain FFmpeg with our plan, ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from tests.bench.cost import Cost, size_of, spend
+from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
+from tests.functional.hls import read_published
+from worker.budget import Budget
+from worker.command import PROGRESS, encode_video
+from worker.ladder import display_size
+from worker.parameters import parse_job
+from worker.plan import AUDIO, Plan, Span, make_plan
+from worker.prepare import prepare
+from worker.process import Tools
+from worker.sound import encode_audio
+
+BASELINE, PLAIN, WORKER = "baseline", "plain", "worker"
+WAYS = (BASELINE, PLAIN, WORKER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendition:
+    """One rung that a way made."""
+
+    size: tuple[int, int]
+    playlist: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a way cost and what it made, largest rung first; `bytes` are those of all segments."""
+
+    cost: Cost
+    bytes: int
+    rungs: tuple[Rendition, ...]
+
+
+def plan_for(source: Path, folder: Path) -> Plan:
+    """Plan as the worker would with nothing but a source and a destination."""
+    budget = Budget(time_limit_s=14_400, clock=time.monotonic)
+    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
+    job = parse_job(["--source", str(source), "--destination", "/out"], {})
+    prepared = prepare(source, job, folder=folder, tools=tools)
+    return make_plan(prepared.media, job, cores=os.cpu_count() or 1)
+
+
+def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
+    """Go one way, in a folder of its own."""
+    folder.mkdir()
+    if way == BASELINE:
+        return _baseline(source, plan, folder)
+    return _plain(source, plan, folder) if way == PLAIN else _worker(source, folder)
+
+
+def _baseline(source: Path, plan: Plan, folder: Path) -> Made:
+    """Two rungs at preset slow, keyframes each 48 frames, 4 s segments, sound in each."""
+    width, height = display_size(plan.media.video)
+    sizes = [_fit(width, height, 1080), _fit(width, height, 720)]
+    graph = "[0:v:0]split=2[a][b]" + "".join(
+        f";[{branch}]scale={w}:{h},setsar=1,format=yuv420p[v{branch}]"
+        for branch, (w, h) in zip("ab", sizes, strict=True)
+    )
+    argv = [FFMPEG, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-i", str(source)]
+    argv += ["-filter_complex", graph]
+    playlists = []
+    for branch, crf, cap_mbps in (("a", 18, 12), ("b", 21, 5)):
+        (folder / branch).mkdir()
+        playlists.append(folder / branch / "index.m3u8")
+        argv += [
+            *("-map", f"[v{branch}]", "-map", "0:a:0?"),
+            *("-c:v", "libx264", "-preset", "slow", "-crf", str(crf)),
+            *("-maxrate", f"{cap_mbps}M", "-bufsize", f"{2 * cap_mbps}M"),
+            *("-g", "48", "-keyint_min", "48", "-sc_threshold", "0"),
+            *("-c:a", "aac", "-b:a", "128k", "-ac", "2"),
+            *("-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod"),
+            *("-hls_segment_filename", str(folder / branch / "%05d.ts"), str(playlists[-1])),
+        ]
+    cost = spend(argv, folder=folder)
+    rungs = tuple(Rendition(size=s, playlist=p) for s, p in zip(sizes, playlists, strict=True))
+    return Made(cost=cost, bytes=size_of(folder, "*.ts"), rungs=rungs)
+
+
+def _fit(width: Fraction, height: Fraction, bound: int) -> tuple[int, int]:
+    scale = min(Fraction(1), Fraction(bound) / min(width, height))
+    return 2 * round(width * scale / 2), 2 * round(height * scale / 2)
+
+
+def _plain(source: Path, plan: Plan, folder: Path) -> Made:
+    """The worker's own commands, started by hand one after the other."""
+    rungs = tuple(rung.name for rung in plan.rungs)
+    for rendition in (*rungs, AUDIO):
+        (folder / rendition).mkdir()
+    span = Span(first=0, end=plan.grid.segment_count, rungs=rungs, preset=plan.presets[0])
+    with Path(os.devnull).open("wb") as nowhere:
+        pipes = dict.fromkeys((*rungs, AUDIO, PROGRESS), nowhere.fileno())
+        commands = [encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)]
+        if plan.audio:
+            commands.append(encode_audio(plan, plan.audio, source, ffmpeg_path=FFMPEG, pipes=pipes))
+        costs = [spend(c, folder=folder, pass_fds=[nowhere.fileno()]) for c in commands]
+    return Made(
+        cost=Cost(
+            cpu_s=sum(cost.cpu_s for cost in costs),
+            wall_s=sum(cost.wall_s for cost in costs),
+            memory_bytes=max(cost.memory_bytes for cost in costs),
+            disk_bytes=max(cost.disk_bytes for cost in costs),
+        ),
+        bytes=size_of(folder, "*.ts"),
+        rungs=(),
+    )
+
+
+def _worker(source: Path, folder: Path) -> Made:
+    out, work = folder / "out", folder / "work"
+    work.mkdir()
+    argv = [sys.executable, "-m", "worker", "--source", str(source), "--destination", str(out)]
+    argv += ["--work-dir", str(work), "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE]
+    cost = spend(argv, folder=work, environment={"PYTHONPATH": str(ROOT)})
+    published = read_published(out)
+    rungs = []
+    for uri, told in published.variants.items():
+        if "RESOLUTION" in told:
+            width, _, height = told["RESOLUTION"].partition("x")
+            rungs.append(Rendition(size=(int(width), int(height)), playlist=out / uri))
+    return Made(cost=cost, bytes=size_of(out, "*.ts"), rungs=tuple(rungs))
