@@ -16,7 +16,7 @@ from worker.apart import Crew, wait_for
 from worker.budget import Budget
 from worker.errors import StorageUnavailableError, VerificationError
 from worker.plan import AUDIO, Plan
-from worker.segment import Segment, measure_segment
+from worker.segment import Segment, is_whole, measure_segment
 from worker.store import Store
 from worker.verify import audio_faults
 
@@ -168,8 +168,8 @@ def _reader(
         except VerificationError as error:
             log.warning("stored_segment_refused", segment=key, reason=str(error))
             return None
-        is_whole = rendition == AUDIO or segment.frames == plan.grid.frames(index)
-        return replace(segment, etag=content.etag) if is_whole else None
+        counts = rendition == AUDIO or is_whole(plan.grid, segment)
+        return replace(segment, etag=content.etag) if counts else None
 
     return read
 

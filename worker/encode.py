@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from worker.sound import encode_audio
 from worker.upload import Finished, Uploader
 
 _SOUND = "ffmpeg (audio)"
+_OUT_TIME = re.compile(r"out_time_us=(\d+)")
 # Fewer of a stream's packets decoded, and what would be published is mostly filler. Below a half,
 # because the two fields of an interlaced picture may travel as two packets and decode to one frame.
 _LEAST_DECODED_SHARE = 0.45
@@ -41,12 +43,16 @@ class EncodeReport:
 
 @dataclass(slots=True)
 class _Lane:
-    """One FFmpeg at a time, on its part of the timeline."""
+    """One FFmpeg at a time, on its part of the timeline.
+
+    How far it has come from the span's start: what is encoded, and in finished segments.
+    """
 
     name: str
     part: range
     span: Span | None = None
-    frames: int = 0
+    encoded_s: float = 0.0
+    segmented_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +154,7 @@ class Encoder:
             )
 
     def _start_next_span(self, lane: _Lane, processes: Processes) -> None:
-        lane.span, lane.frames = None, 0
+        lane.span, lane.encoded_s, lane.segmented_s = None, 0.0, 0.0
         choice = self._forecast.choice
         found = next_missing(self._plan.grid, choice.rungs, self._done, lane.part)
         if found is None:
@@ -172,12 +178,12 @@ class Encoder:
             self._end(event, lane, processes)
         elif event.label != PROGRESS:
             self._take_segment(event, lane, processes)
-        elif lane and event.text.startswith("frame="):
-            lane.frames = int(event.text.removeprefix("frame="))
+        elif lane and (reached := _OUT_TIME.match(event.text)):
+            lane.encoded_s = int(reached[1]) / 1e6
             self._tell_progress()
 
     def _take_segment(self, row: Line, lane: _Lane | None, processes: Processes) -> None:
-        rendition, name = row.label, row.text.partition(",")[0]
+        rendition, (name, _, end_s) = row.label, row.text.split(",")
         path = self._folder / rendition / name
         if not path.stat().st_size:
             # Not one picture was decoded; what was is counted at the end of the span.
@@ -189,6 +195,7 @@ class Encoder:
         if lane is None or lane.span is None:
             return
         self._done[rendition].add(index)
+        lane.segmented_s = max(lane.segmented_s, float(end_s))
         if all(index in self._done[rung] for rung in lane.span.rungs):
             self._steer(lane, lane.span, index, processes)
 
@@ -217,9 +224,12 @@ class Encoder:
         """Refuse a span for which decoding broke off: FFmpeg exits 0 all the same."""
         grid, packets = self._plan.grid, self._plan.media.video.packets
         first, end = grid.first_frame(span.first), grid.first_frame(span.end)
-        if lane.frames < end - first:
+        # The last picture's own length is told or not, by FFmpeg's version.
+        is_short = lane.segmented_s < (end - first - 1) / grid.rate - 1e-3
+        if is_short or any(span.end - 1 not in self._done[rung] for rung in span.rungs):
+            broken_s = float(first / grid.rate) + lane.segmented_s
             raise BadSourceError(
-                f"decoding breaks off at {float((first + lane.frames) / grid.rate):.1f} s of"
+                f"decoding breaks off at {broken_s:.1f} s of"
                 f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again"
             )
         if decoded is not None:
@@ -266,13 +276,9 @@ class Encoder:
         done = grid.total_frames - max(missing[rung] for rung in choice.rungs)
         for lane in self._lanes.values():
             if lane.span:
-                rung = lane.span.rungs[0]
-                stored = sum(
-                    grid.frames(k)
-                    for k in range(lane.span.first, lane.span.end)
-                    if k in self._done[rung]
-                )
-                done += max(0, lane.frames - stored)
+                spanned = range(lane.span.first, lane.span.end)
+                stored = self._done[lane.span.rungs[0]].intersection(spanned)
+                done += max(0, round(lane.encoded_s * grid.rate) - sum(map(grid.frames, stored)))
         self._hooks.on_progress(min(done, grid.total_frames))
 
     def _tick(self, processes: Processes) -> None:

@@ -23,7 +23,7 @@ NEEDED_PARTS = {
     "muxers": ("segment", "mpegts", "image2", "null", "webvtt"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
-        *("bwdif", "lut3d"),
+        *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop"),
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
         *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata"),

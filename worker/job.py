@@ -26,7 +26,9 @@ Preset = Literal[
 
 
 def _split_ladder(value: object) -> object:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(value, str) or value == "auto":
+        return value
+    return [part.strip() for part in value.split(",")]
 
 
 def _to_location(value: object) -> object:
@@ -34,11 +36,10 @@ def _to_location(value: object) -> object:
 
 
 Place = Annotated[Location, BeforeValidator(_to_location)]
-Rungs = Annotated[
-    tuple[Annotated[int, Field(ge=2, le=4320)], ...],
-    BeforeValidator(_split_ladder),
-    Field(min_length=1, max_length=8),
+Heights = Annotated[
+    tuple[Annotated[int, Field(ge=2, le=4320)], ...], Field(min_length=1, max_length=8)
 ]
+Ladder = Annotated[Literal["auto"] | Heights, BeforeValidator(_split_ladder)]
 
 
 class Job(BaseModel):
@@ -70,10 +71,11 @@ class Job(BaseModel):
         description="seconds this job may take; it stops by itself, checkpointed, before that",
         json_schema_extra={"metavar": "SECONDS"},
     )
-    ladder: Rungs = Field(
-        (1080, 720, 480),
+    ladder: Ladder = Field(
+        "auto",
         description="rung heights (of the short side), comma-separated; the source is never"
-        " scaled up, and the first rung is the source's own size where that is smaller",
+        " scaled up, and the first rung is the source's own size where that is smaller; auto:"
+        " 1080,720,480 without those that a sample shows to be hardly lighter than the next",
         json_schema_extra={"metavar": "H,H,…"},
     )
     max_frame_rate: float = Field(

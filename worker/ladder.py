@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from worker.media import VideoStream
 
+# What `auto` starts from.
+LADDER = (1080, 720, 480)
+
 # A rung closer than this to the one above (by its short side) costs an encode and serves nobody:
 # at 0.85 it holds 72% of the pixels, and about that share of the bit rate.
 _LEAST_STEP = Fraction(85, 100)
 _LEAST_ADDED_SIDE = 144
-_CRF_ABOVE = ((720, 20), (480, 21), (0, 22))
-_QUARTER_TURN_DEG = 90
+# A player that has to leave a rung needs one that is clearly lighter.
+_LEAST_LIGHTER = Fraction(3, 2)
+# Measured against x264's slow at CRF 18 and 21, see docs/performance.md: the top rung is what the
+# teacher uploaded, the others are for who cannot have it.
+_TOP_CRF, _LOWER_CRF = 18.5, 21.5
 _WIDEST = Fraction(16, 9)
 
-# Bits per pixel and frame that a rung may peak at: 8 Mb/s for 1080p30, 3.6 for 720p30. Constant
-# quality stays far below it on lectures; the cap is for what is not a lecture.
-_CAP_BITS_PER_PIXEL = 0.13
+# Bits per pixel and frame that a rung may peak at: 12 Mb/s for 1080p30, 5.5 for 720p30. Constant
+# quality stays far below it on lectures, except where a page of text is scrolled.
+_CAP_BITS_PER_PIXEL = 0.2
 
 _MACROBLOCK = 16
 # Rec. ITU-T H.264, table A-1: level, and its most macroblocks a second, in a frame, and in the
@@ -47,7 +53,7 @@ class Rung:
     name: str
     width: int
     height: int
-    crf: int
+    crf: float
     max_rate_bps: int
     level: str
 
@@ -63,7 +69,7 @@ def display_size(video: VideoStream) -> tuple[Fraction, Fraction]:
         width *= aspect
     else:
         height /= aspect
-    return (height, width) if video.rotation_deg % 180 == _QUARTER_TURN_DEG else (width, height)
+    return (height, width) if video.is_turned else (width, height)
 
 
 def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> tuple[Rung, ...]:
@@ -79,23 +85,34 @@ def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> t
         size = (_even(width * scale, width), _even(height * scale, height))
         if rungs and not _worth_adding(size, rungs[-1]):
             continue
-        rungs.append(_rung(*size, rate))
+        rungs.append(_rung(*size, rate, crf=_LOWER_CRF if rungs else _TOP_CRF))
     return tuple(rungs)
+
+
+def worthwhile(rungs: Sequence[Rung], rates_bps: Mapping[str, int]) -> tuple[Rung, ...]:
+    """Leave out rungs that are hardly lighter than the one kept above them; the top one stays.
+
+    On slides a small rung may weigh as much as the large one, or more: it adds nothing.
+    """
+    kept = [rungs[0]]
+    for rung in rungs[1:]:
+        if rates_bps[kept[-1].name] >= _LEAST_LIGHTER * rates_bps[rung.name]:
+            kept.append(rung)
+    return tuple(kept)
 
 
 def _worth_adding(size: tuple[int, int], above: Rung) -> bool:
     return _LEAST_ADDED_SIDE <= min(size) <= _LEAST_STEP * min(above.width, above.height)
 
 
-def _rung(width: int, height: int, rate: Fraction) -> Rung:
+def _rung(width: int, height: int, rate: Fraction, *, crf: float) -> Rung:
     short = min(width, height)
     cap_bps = _CAP_BITS_PER_PIXEL * width * height * float(rate)
     return Rung(
         name=f"{short}p",
         width=width,
         height=height,
-        # A small picture is magnified by the player: what it lost shows less than its blocks.
-        crf=next(crf for above, crf in _CRF_ABOVE if short > above),
+        crf=crf,
         # Small rungs get a floor, or a first picture would not fit into a second of the buffer.
         max_rate_bps=max(400_000, round(cap_bps / 1000) * 1000),
         level=_level(width, height, rate),

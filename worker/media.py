@@ -7,6 +7,8 @@ from fractions import Fraction
 
 from worker.packets import Packets
 
+_QUARTER_TURN_DEG = 90
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoStream:
@@ -31,6 +33,11 @@ class VideoStream:
     color_range: str | None
     is_dolby_only: bool
     packets: Packets
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether rotation makes a column of a row."""
+        return self.rotation_deg % 180 == _QUARTER_TURN_DEG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

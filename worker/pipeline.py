@@ -19,6 +19,7 @@ from worker.errors import BudgetSpentError, InternalError, WorkerError
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
+from worker.pilot import choose_rungs
 from worker.places import open_source, open_store, work_folder, write_color_table
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
 from worker.prepare import Prepared, obtain, prepare
@@ -79,12 +80,17 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
     ):
         source, identity = open_source(job, context.tools.budget)
         path = obtain(source, job, folder=folder, budget=context.tools.budget, reporter=r)
-        plan = _plan(prepare(path, job, folder=folder, tools=context.tools), job)
+        prepared = prepare(path, job, folder=folder, tools=context.tools)
+        plan = _plan(prepared, job, folder=folder, tools=context.tools)
         return describe(plan) | {"run": run_name(identity, plan)}
 
 
-def _plan(prepared: Prepared, job: Job) -> Plan:
-    return make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
+def _plan(prepared: Prepared, job: Job, *, folder: Path, tools: Tools) -> Plan:
+    plan = make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
+    write_color_table(plan.media.video, folder)
+    if job.ladder != "auto":
+        return plan
+    return replace(plan, rungs=choose_rungs(plan, prepared.path, folder=folder, tools=tools))
 
 
 def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
@@ -136,8 +142,7 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         path = obtain(source, job, folder=folder, budget=tools.budget, reporter=work.reporter)
         work.reporter.begin(Step.PROBE)
         prepared = prepare(path, job, folder=folder, tools=tools)
-        path, plan = prepared.path, _plan(prepared, job)
-        write_color_table(plan.media.video, folder)
+        path, plan = prepared.path, _plan(prepared, job, folder=folder, tools=tools)
         run = run_name(identity, plan)
         _tell_plan(work, plan, run)
         checkpoint = recall(

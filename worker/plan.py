@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from worker.errors import BadSourceError
 from worker.job import Job
-from worker.ladder import Rung, plan_ladder
+from worker.ladder import LADDER, Rung, plan_ladder
 from worker.media import Media, TextStream, VideoStream
 from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 4
+PLAN_VERSION = 5
 
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching. Not ultrafast: it
@@ -120,7 +120,7 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
     return Plan(
         media=media,
         grid=grid,
-        rungs=plan_ladder(media.video, job.ladder, grid.rate),
+        rungs=plan_ladder(media.video, LADDER if job.ladder == "auto" else job.ladder, grid.rate),
         audio=AudioPlan(gain_db=gain_db) if media.audio else None,
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),

@@ -36,7 +36,7 @@ def prepare_colors(pictures: Any, video: VideoStream, top: Rung) -> Any:
 
     Once for all rungs, and at the largest one's size: of a 4K source a quarter is converted.
     """
-    return pictures if _is_plain(video) else to_rgb(pictures, video, top)
+    return pictures if is_plain(video) else to_rgb(pictures, video, top)
 
 
 def to_rgb(pictures: Any, video: VideoStream, top: Rung) -> Any:
@@ -46,7 +46,7 @@ def to_rgb(pictures: Any, video: VideoStream, top: Rung) -> Any:
     by a visible ΔE of 3, and its exact way between them takes three times as long as this.
     """
     rgb = (
-        pictures.filter("scale", top.width, top.height, in_color_matrix=_matrix_of(video))
+        pictures.filter("scale", top.width, top.height, in_color_matrix=matrix_of(video))
         # 16 bits, because PQ spends few of its codes on what SDR shows; 10 take longer.
         .filter("format", "gbrp16le")
     )
@@ -57,7 +57,7 @@ def to_rgb(pictures: Any, video: VideoStream, top: Rung) -> Any:
 
 def scale_prepared(pictures: Any, video: VideoStream, size: tuple[int, int]) -> Any:
     """Scale what `prepare_colors` gave to 8-bit BT.709, limited range."""
-    if _is_plain(video):
+    if is_plain(video):
         matrices = {"in_color_matrix": "bt709", "out_color_matrix": "bt709"}
         return pictures.filter("scale", *size, **matrices, out_range="tv").filter(
             "format", "yuv420p"
@@ -74,20 +74,20 @@ def scale_rgb(
     ).filter("format", pixel_format)
 
 
-def _is_plain(video: VideoStream) -> bool:
+def is_plain(video: VideoStream) -> bool:
     """Whether nothing but the size and the subsampling is to be changed.
 
     Full range is not plain: FFmpeg 8.1 makes a grey of full-range 10-bit white on the direct way.
     """
     return (
-        _matrix_of(video) == "bt709"
+        matrix_of(video) == "bt709"
         and video.color_range != "pc"
         and plan_conversion(video) is None
         and not any(name in (video.pixel_format or "") for name in _RGB)
     )
 
 
-def _matrix_of(video: VideoStream) -> str:
+def matrix_of(video: VideoStream) -> str:
     """Return the source's matrix as the scale filter names it; of RGB it is not asked.
 
     An untagged picture is taken for what players take it for: BT.709 from 720 lines on, else

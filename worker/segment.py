@@ -27,7 +27,8 @@ class Segment:
     """One segment of one rendition, as it stands in the store.
 
     Ticks are of 90 kHz from the timeline's zero; `etag` is what the store answered. `preset` is
-    empty where nobody remembers it, and for sound.
+    empty where nobody remembers it, and for sound. A rung's `frames` are fewer than the grid's
+    where pictures repeat.
     """
 
     rendition: str
@@ -75,24 +76,37 @@ def measure_segment(plan: Plan, rendition: str, index: int, data: bytes) -> Segm
     )
 
 
+def is_whole(grid: Grid, segment: Segment) -> bool:
+    """Whether a segment of a rung lasts as long as was planned, and starts where."""
+    bounds = (grid.start_s(segment.index), grid.start_s(segment.index + 1))
+    return (segment.start_ticks, segment.end_ticks) == tuple(round(s * CLOCK_HZ) for s in bounds)
+
+
 def _check_pictures(
     grid: Grid, rendition: str, index: int, reading: SegmentReading
 ) -> tuple[int, int]:
     if not reading.starts_with_keyframe:
         raise _unlike_plan(rendition, index, "it does not start with a keyframe")
-    planned = grid.frames(index) if index < grid.segment_count else 0
-    if reading.frames > planned:
-        raise _unlike_plan(rendition, index, f"{reading.frames} frames, not {planned}")
-    # Fewer frames are no fault of the segment: the source broke off, which the encode notices.
     first = grid.first_frame(index)
-    end = first + reading.frames
-    for found, frame in ((reading.first_pts_ticks, first), (reading.last_pts_ticks, end - 1)):
-        planned_ticks = _stream_ticks(grid, frame)
-        if abs(found - planned_ticks) > _ROUNDING_TICKS:
-            fault = f"frame {frame} is at tick {found}, not {planned_ticks}"
+    planned = grid.frames(index) if index < grid.segment_count else 0
+    frames = [_frame_at(grid, ticks) for ticks in reading.times_ticks]
+    end = frames[-1] + 1
+    if frames[0] != first or end > first + planned:
+        fault = f"it shows frames {frames[0]} to {end - 1}, not {first} to {first + planned - 1}"
+        raise _unlike_plan(rendition, index, fault)
+    if len(set(frames)) < len(frames):
+        raise _unlike_plan(rendition, index, "it shows two pictures at one time")
+    for frame, ticks in zip(frames, reading.times_ticks, strict=True):
+        if abs(ticks - _stream_ticks(grid, frame)) > _ROUNDING_TICKS:
+            fault = f"frame {frame} is at tick {ticks}, not {_stream_ticks(grid, frame)}"
             raise _unlike_plan(rendition, index, fault)
+    # An early end is no fault of the segment: the source broke off, which the encode notices.
     # The grid's own times, not the rounded ones: EXTINF sums stay exact however long the video.
     return round(first / grid.rate * CLOCK_HZ), round(end / grid.rate * CLOCK_HZ)
+
+
+def _frame_at(grid: Grid, stream_ticks: int) -> int:
+    return round((Fraction(stream_ticks, CLOCK_HZ) - START_OFFSET_S) * grid.rate)
 
 
 def _stream_ticks(grid: Grid, frame: int) -> int:

@@ -33,7 +33,8 @@ class MalformedSegmentError(Exception):
 class SegmentReading:
     """One segment's content. Times in ticks of 90 kHz, as they stand in the stream.
 
-    `end_ticks` is where the last frame ends; None for video, whose frames carry no duration.
+    `times_ticks` are those of the pictures, in the order shown; none for sound. `end_ticks` is
+    where the last frame ends; None for video, whose frames carry no duration.
     `codec` is the RFC 6381 string, as in the bitstream.
     """
 
@@ -43,6 +44,7 @@ class SegmentReading:
     last_pts_ticks: int
     end_ticks: int | None
     starts_with_keyframe: bool
+    times_ticks: tuple[int, ...] = ()
 
 
 def read_segment(data: bytes) -> SegmentReading:
@@ -166,7 +168,7 @@ def _read_pes(pes: bytes) -> _Pes:
 
 
 def _read_h264(units: list[_Pes]) -> SegmentReading:
-    times = [_unwrap(unit.pts_ticks, units[0].pts_ticks) for unit in units]
+    times = sorted(_unwrap(unit.pts_ticks, units[0].pts_ticks) for unit in units)
     first = {nal[0] & 0x1F: nal for nal in _nal_units(units[0].payload)}
     sps = first.get(_NAL_SPS)
     if sps is None:
@@ -174,10 +176,11 @@ def _read_h264(units: list[_Pes]) -> SegmentReading:
     return SegmentReading(
         codec=f"avc1.{sps[1:4].hex()}",
         frames=len(units),
-        first_pts_ticks=min(times),
-        last_pts_ticks=max(times),
+        first_pts_ticks=times[0],
+        last_pts_ticks=times[-1],
         end_ticks=None,
         starts_with_keyframe=_NAL_IDR in first,
+        times_ticks=tuple(times),
     )
 
 

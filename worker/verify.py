@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 
 from worker.errors import VerificationError
 from worker.plan import AUDIO, Plan
-from worker.segment import AAC_FRAME_S, Segment
+from worker.segment import AAC_FRAME_S, Segment, is_whole
 from worker.store.base import StoredObject
 from worker.transport_stream import CLOCK_HZ
 
@@ -34,6 +34,7 @@ def verify_run(
         *chain.from_iterable(
             _rung_faults(plan, renditions.get(rung.name, ()), rung.name) for rung in plan.rungs
         ),
+        *_unlike_rungs(plan, renditions),
         *(audio_faults(plan, renditions.get(AUDIO, ())) if plan.audio else ()),
         *chain.from_iterable(
             _store_faults(run, segment, listing)
@@ -55,11 +56,19 @@ def _rung_faults(plan: Plan, segments: Sequence[Segment], name: str) -> Iterator
         yield f"{name} has {len(segments)} of {grid.segment_count} segments"
         return
     for segment in segments:
-        if segment.frames != grid.frames(segment.index):
-            planned = grid.frames(segment.index)
-            yield f"{segment.name} has {segment.frames} of {planned} frames"
+        if not is_whole(grid, segment):
+            bounds = f"{segment.start_ticks} to {segment.end_ticks}"
+            yield f"{segment.name} lasts from tick {bounds}, unlike the plan"
     if len({segment.codec for segment in segments}) != 1:
         yield f"{name} changes its codec string on the way"
+
+
+def _unlike_rungs(plan: Plan, renditions: Mapping[str, Sequence[Segment]]) -> Iterator[str]:
+    """Say where rungs do not show the same pictures: which repeat is decided before they part."""
+    for same in zip(*(renditions.get(rung.name, ()) for rung in plan.rungs), strict=False):
+        if len({segment.frames for segment in same}) > 1:
+            counts = ", ".join(f"{segment.name} {segment.frames}" for segment in same)
+            yield f"rungs do not show the same pictures: {counts}"
 
 
 def audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:

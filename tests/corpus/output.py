@@ -43,8 +43,9 @@ class Track:
 
     @property
     def frame_s(self) -> Fraction:
-        """Length of a picture by the playlist; FRAME-RATE itself is rounded to thousandths."""
-        return sum(self.rendition.durations_s, Fraction(0)) / max(1, len(self.times))
+        """Length of a frame of the grid; FRAME-RATE itself is rounded to thousandths."""
+        length_s = sum(self.rendition.durations_s, Fraction(0))
+        return length_s / max(1, round(length_s * Fraction(self.told["FRAME-RATE"])))
 
 
 @dataclass(kw_only=True)

@@ -39,7 +39,10 @@ def make_flash_and_beep(path: Path, *, audio_late_s: float = 0.0) -> None:
 def flashes_s(playlist: Path) -> list[float]:
     """Start of each white picture, decoded from the rendition."""
     raw = decode(
-        playlist, "-map", "0:v", "-vf", "scale=2:2:flags=area,format=gray", "-f", "rawvideo"
+        playlist,
+        *("-map", "0:v", "-f", "rawvideo", "-vf"),
+        # Pictures that repeat were left out: each stays until the next one.
+        f"setpts=PTS-STARTPTS,fps={RATE}:start_time=0,scale=2:2:flags=area,format=gray",
     )
     levels = [raw[i] for i in range(0, len(raw), 4)]
     return [

@@ -15,8 +15,8 @@ ROOMS = {
     "door": {"__main__"},
     "story": {"pipeline"},
     "hands": {
-        *("encode", "failures", "thumbnail", "subtitles", "prepare", "probe", "mend", "listen"),
-        *("fetch", "environment", "places"),
+        *("encode", "failures", "thumbnail", "subtitles", "pilot", "prepare", "probe"),
+        *("mend", "listen", "fetch", "environment", "places"),
     },
     "delivery": {"publish", "verify", "upload", "checkpoint"},
     "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
@@ -26,9 +26,9 @@ ROOMS = {
     },
     "machine": {"alone", "process", "limits", "apart"},
     "mind": {
-        *("webvtt", "playlist", "segment", "command", "inputs", "transport_stream"),
-        *("sound", "remux", "forecast", "plan", "ladder", "timeline", "recolor", "color"),
-        *("description", "language", "media", "packets"),
+        *("webvtt", "playlist", "segment", "samples", "command", "inputs", "transport_stream"),
+        *("sound", "remux", "repeats", "forecast", "plan", "ladder", "timeline", "recolor"),
+        *("color", "description", "language", "media", "packets"),
     },
     "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
 }

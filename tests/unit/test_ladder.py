@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import video
-from worker.ladder import display_size, plan_ladder
+from worker.ladder import display_size, plan_ladder, worthwhile
 
 DEFAULT = (1080, 720, 480)
 
@@ -48,6 +48,23 @@ def test_anamorphic_pictures_get_square_pixels() -> None:
     """720x576 at 64:45 is 1024 wide; at 1:2 the lines double instead of columns being lost."""
     assert sizes(720, 576, sample_aspect_ratio=Fraction(64, 45))[0] == "576p 1024x576"
     assert sizes(640, 240, sample_aspect_ratio=Fraction(1, 2))[0] == "480p 640x480"
+
+
+@pytest.mark.parametrize(
+    ("rates", "kept"),
+    [
+        ((3000, 1500, 700), ["1080p", "720p", "480p"]),
+        ((3000, 2001, 1334), ["1080p", "480p"]),
+        ((3000, 2000, 1334), ["1080p", "720p"]),
+        # Slides with hard edges: what is scaled down weighs more.
+        ((115, 228, 191), ["1080p"]),
+    ],
+)
+def test_a_rung_that_is_hardly_lighter_is_left_out(rates: tuple[int, ...], kept: list[str]) -> None:
+    """Compared with the one that is kept above it, not with one that is left out."""
+    rungs = plan_ladder(video(), DEFAULT, Fraction(30))
+    named = {rung.name: rate for rung, rate in zip(rungs, rates, strict=True)}
+    assert [rung.name for rung in worthwhile(rungs, named)] == kept
 
 
 def test_asked_heights_bound_the_top() -> None:

@@ -37,7 +37,7 @@ def test_the_command_line_wins_over_the_environment() -> None:
 def test_an_empty_value_counts_as_not_given() -> None:
     """Batch cannot leave a parameter out, only pass an empty one."""
     job = parse_job([*GOOD, "--ladder", "", "--s3-endpoint="], {"WORKER_PRESET": ""})
-    assert (job.ladder, job.s3_endpoint, job.preset) == ((1080, 720, 480), None, "auto")
+    assert (job.ladder, job.s3_endpoint, job.preset) == ("auto", None, "auto")
 
 
 def test_batch_names_the_job() -> None:

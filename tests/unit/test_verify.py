@@ -56,9 +56,17 @@ def test_a_missing_segment_in_the_middle() -> None:
 
 def test_a_missing_frame() -> None:
     of = renditions()
-    short = replace(of["1080p"][1], frames=179)
+    short = replace(of["1080p"][1], end_ticks=of["1080p"][1].end_ticks - 3000)
     of["1080p"] = (of["1080p"][0], short, of["1080p"][2])
-    assert "1080p/00001.ts has 179 of 180 frames" in faults(of)
+    assert "1080p/00001.ts lasts from tick 540000 to 1077000, unlike the plan" in faults(of)
+
+
+def test_rungs_that_show_other_pictures() -> None:
+    """A player that changes the rung would see one twice, or miss one."""
+    of = renditions()
+    other = replace(of["720p"][1], frames=101)
+    of["720p"] = (of["720p"][0], other, of["720p"][2])
+    assert "720p/00001.ts 101" in faults(of)
 
 
 def test_a_codec_that_changes_on_the_way() -> None:

@@ -1,0 +1,42 @@
+"""Samples: few, spread over the pictures, and none of what is too short for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from tests.unit.sample import MEDIA, VIDEO, packets, plan
+from worker.samples import Samples, choose_samples
+
+
+def samples(seconds: int, *, sound_s: int = 0) -> Samples | None:
+    video = replace(VIDEO, packets=packets(30 * seconds, rate=30))
+    audio = None
+    if sound_s and MEDIA.audio:
+        audio = replace(MEDIA.audio, packets=packets(sound_s * 10, rate=10))
+    return choose_samples(plan(video=video, audio=audio, promised_s=None))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count"), [(15, 1), (119, 1), (120, 2), (600, 6), (7200, 8), (36_000, 8)]
+)
+def test_one_in_two_minutes_and_not_too_many(seconds: int, count: int) -> None:
+    found = samples(seconds)
+    assert found
+    assert len(found.starts_s) == count
+    assert found.total_s == 3 * count
+    assert found.starts_s[0] >= 0
+    assert found.starts_s[-1] + 3 <= seconds
+    assert found.grid.segment_frames == 90
+
+
+def test_a_short_video_is_not_sampled() -> None:
+    assert samples(14) is None
+
+
+def test_samples_lie_where_there_are_pictures() -> None:
+    found = samples(20, sound_s=600)
+    assert found
+    assert found.starts_s == (Fraction(17, 2),)

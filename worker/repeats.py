@@ -1,0 +1,75 @@
+"""Leaves out pictures that repeat the one before: most of a lecture need not be encoded. Pure.
+
+On slides and screen recordings this saves more than any preset. What stays is at its own time on
+the grid, so that a segment's bounds are where they were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.media import VideoStream
+from worker.timeline import Grid
+
+# Of what mpdecimate compares as it stands; another format would be converted, 10 bits cut to 8.
+_COMPARABLE = frozenset(
+    f"{kind}{subsampling}p" for kind in ("yuv", "yuvj") for subsampling in (420, 422, 444)
+)
+# Sums of absolute differences over blocks of 8x8, 64 being one code of 255 for each pixel. A
+# picture is a new one when one block differs by more than `hi`, or this share of the blocks (their
+# grid being of 16x16) by more than `lo`. Measured, see docs/performance.md.
+_HI, _LO, _SHARE = 3 * 64, 64, 0.05
+# The longest that a picture stays without being sent again. MPEG-TS has no lengths of pictures: a
+# player guesses the last one's from the gap before it, and not every one may bear a long one.
+_LONGEST_S = 1
+# mpdecimate leaves the edge out: blocks start 8 pixels in and end 8 before the other side.
+_MARK_SIDE = 16
+
+
+def may_leave_out(video: VideoStream) -> bool:
+    """Whether the source's pictures can be compared as they are."""
+    return (
+        video.pixel_format in _COMPARABLE
+        # The strip for marks must not split a line of chroma.
+        and video.width % 2 == 0
+        and video.height % 2 == 0
+        and video.width >= 4 * _MARK_SIDE
+        and video.height >= 4 * _MARK_SIDE
+    )
+
+
+def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: int) -> Any:
+    """Drop what repeats, of a span of so many frames that starts at a segment's start.
+
+    Kept whatever they show: the first and the last of each segment, so that its bounds are told by
+    pictures, and one each second. mpdecimate has no option for that, so they are marked where
+    nobody will see it, below the picture, and are no repeats to it. It compares with the last one
+    that it kept, so from each segment's start on it decides alike in every span.
+    """
+    if not may_leave_out(video):
+        return pictures
+    n, second = grid.segment_frames, round(_LONGEST_S * grid.rate)
+    marks = (
+        f"mod(floor(n/{n}),2)",
+        f"mod(floor(mod(n,{n})/{second}),2)",
+        f"eq(mod(n,{n}),{n - 1})+eq(n,{frames - 1})",
+    )
+    width, height = video.width, video.height
+    if video.is_turned:
+        width, height = height, width
+    # Pictures whose size changes on the way are scaled here, as pad would not notice.
+    pictures = pictures.filter("scale", width, height).filter(
+        "pad", height=height + _MARK_SIDE, color="black"
+    )
+    for place, mark in enumerate(marks):
+        pictures = pictures.filter(
+            "drawbox",
+            x=place * _MARK_SIDE,
+            y=height,
+            w=_MARK_SIDE,
+            h=_MARK_SIDE,
+            color="white",
+            t="fill",
+            enable=mark,
+        )
+    return pictures.filter("mpdecimate", hi=_HI, lo=_LO, frac=_SHARE).filter("crop", h=height, y=0)

@@ -1,0 +1,101 @@
+"""The few seconds of a source that tell what its rungs will weigh. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from worker.command import compile_command, encoder_options, rung_pictures, seconds
+from worker.inputs import open_input
+from worker.ladder import Rung
+from worker.plan import MOST_PIXELS, Plan, Span
+from worker.recolor import prepare_colors
+from worker.repeats import leave_out_repeats
+from worker.timeline import Grid
+
+# One in so many seconds, each so long: at this preset a hundredth of what the encode costs.
+_EACH_S, _EVERY_S, _MOST = 3, 120, 8
+_PRESET = "superfast"
+# Of less than this the encode itself is done as soon.
+_LEAST_S = 15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Samples:
+    """Where samples start, in seconds of the timeline, and the grid on which they lie in a row."""
+
+    starts_s: tuple[Fraction, ...]
+    grid: Grid
+
+    @property
+    def total_s(self) -> Fraction:
+        """Length of all together."""
+        return self.grid.duration_s
+
+
+def choose_samples(plan: Plan) -> Samples | None:
+    """Spread samples evenly; None where the source is too short, or cannot be sought."""
+    grid, packets = plan.grid, plan.media.video.packets
+    if grid.duration_s < _LEAST_S or packets.end_s is None:
+        return None
+    # Within the pictures: the sound may go on after the last.
+    shown_s = min(grid.duration_s, Fraction(packets.end_s))
+    count = min(_MOST, 1 + int(shown_s / _EVERY_S))
+    frames = round(_EACH_S * grid.rate)
+    starts = (shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count))
+    return Samples(
+        starts_s=tuple(max(Fraction(0), start) for start in starts),
+        grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=count * frames),
+    )
+
+
+def sample_name(rung: Rung) -> str:
+    """Name the file of a rung's samples."""
+    return f"sample-{rung.name}.h264"
+
+
+def encode_samples(
+    plan: Plan, samples: Samples, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]
+) -> list[str]:
+    """Build the FFmpeg that encodes all samples in a row, each rung into a file of its own."""
+    grid, video = samples.grid, plan.media.video
+    parts = [_part(plan, samples, source, start_s) for start_s in samples.starts_s]
+    pictures = ffmpeg.concat(*parts) if len(parts) > 1 else parts[0]
+    pictures = leave_out_repeats(pictures, video, grid, grid.total_frames)
+    branches = prepare_colors(pictures, video, plan.rungs[0]).filter_multi_output(
+        "split", len(plan.rungs)
+    )
+    sampled = replace(plan, grid=grid)
+    span = Span(first=0, end=grid.segment_count, rungs=(), preset=_PRESET)
+    outputs = [
+        ffmpeg.output(
+            rung_pictures(branches[i], video, rung),
+            sample_name(rung),
+            **encoder_options(rung, sampled, span),
+            # On one thread it is the same on every machine, and so is the choice: a job that goes
+            # on elsewhere finds what the last one made.
+            threads=1,
+            f="h264",
+        )
+        for i, rung in enumerate(plan.rungs)
+    ]
+    return compile_command(outputs, ffmpeg_path, pipes, copy_times=False)
+
+
+def _part(plan: Plan, samples: Samples, source: Path, start_s: Fraction) -> Any:
+    video = plan.media.video
+    options: dict[str, Any] = {"reinit_filter": 0, "max_pixels": MOST_PIXELS}
+    opened = open_input(source, ss=seconds(start_s), t=_EACH_S + 1, **options)
+    pictures = opened[str(video.index)]
+    if video.is_interlaced:
+        pictures = pictures.filter("bwdif", deint="interlaced")
+    return (
+        pictures.filter("fps", str(samples.grid.rate), start_time=0)
+        .filter("trim", end_frame=samples.grid.segment_frames)
+        .filter("setpts", "PTS-STARTPTS")
+    )
