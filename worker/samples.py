@@ -23,6 +23,8 @@ _EACH_S, _EVERY_S, _MOST = 3, 120, 8
 _PRESET = "superfast"
 # Of less than this the encode itself is done as soon.
 _LEAST_S = 15
+# Each sample is decoded from the keyframe before it: a recording may have one in an hour.
+_LONGEST_GOP_S = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,9 +41,11 @@ class Samples:
 
 
 def choose_samples(plan: Plan) -> Samples | None:
-    """Spread samples evenly; None where the source is too short, or cannot be sought."""
+    """Spread samples evenly; None where the source is too short, or hard to seek in."""
     grid, packets = plan.grid, plan.media.video.packets
     if grid.duration_s < _LEAST_S or packets.end_s is None:
+        return None
+    if packets.longest_gop_s is None or packets.longest_gop_s > _LONGEST_GOP_S:
         return None
     # Within the pictures: the sound may go on after the last.
     shown_s = min(grid.duration_s, Fraction(packets.end_s))

@@ -50,7 +50,8 @@ def test_six_minutes_of_1080p_in_three_rungs(start_worker: Start, tmp_path: Path
     """Under 1.2 GB of memory, worker and FFmpeg together, and under 200 MB of disk."""
     source, out = media("normal/media__long_1080p_lowbitrate.mp4"), tmp_path / "out"
     watch = Watch(tmp_path / "work")
-    running = start_worker("--source", source, "--destination", out)
+    options = ("--source", source, "--destination", out, "--ladder", "1080,720,480")
+    running = start_worker(*options)
     ended = watch.over(running)
     assert ended.status == 0, ended.stdout
     assert ended.final["rungs"] == ["1080p", "720p", "480p"]

@@ -36,6 +36,11 @@ def test_a_short_video_is_not_sampled() -> None:
     assert samples(14) is None
 
 
+def test_a_recording_with_hardly_a_keyframe_is_not_sampled() -> None:
+    rare = replace(VIDEO, packets=replace(packets(30 * 7200, rate=30), longest_gop_s=3600.0))
+    assert choose_samples(plan(video=rare, audio=None, promised_s=None)) is None
+
+
 def test_samples_lie_where_there_are_pictures() -> None:
     found = samples(20, sound_s=600)
     assert found
