@@ -237,7 +237,7 @@ def test_a_job_that_succeeds_ends_with_0(deployed: Server) -> None:
     (job,) = deployed.client("batch").describe_jobs(jobs=[job_id])["jobs"]
     assert job["jobName"] == "video-hls-talk"
     assert job["parameters"]["preset"] == "fast"
-    assert job["parameters"]["ladder"] == "1080,720,480"
+    assert job["parameters"]["ladder"] == "auto"
     assert job["parameters"]["time_limit"] == "14400"
 
 
