@@ -144,20 +144,21 @@ def judge(ended: Ended, out: Path) -> str | None:
         return "refused and published" if master.exists() else None
     if not master.exists():
         return "published nothing"
-    # Decoded by FFmpeg to its end: what is promised is there.
-    command = ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-of", "json"]
+    # Decoded by FFmpeg to its end: what is promised is there, though what repeats is left out.
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json"]
     shown = subprocess.run(
-        [*command, "-show_entries", "stream=nb_read_frames", str(master)],
+        [*command, "-show_entries", "frame=pts_time", str(master)],
         capture_output=True,
         text=True,
         timeout=_BOUND_S,
         check=False,
     )
-    stream = json.loads(shown.stdout or "{}").get("streams", [{}])[0]
+    frames = json.loads(shown.stdout or "{}").get("frames", [])
+    times = [float(frame["pts_time"]) for frame in frames if "pts_time" in frame] or [0.0]
     rate = float(re.findall(r"FRAME-RATE=([\d.]+)", master.read_text())[0])
-    found = int(stream.get("nb_read_frames", 0))
+    found = round((max(times) - min(times)) * rate) + 1
     told = round(last_event(ended.said)["duration_s"] * rate)
-    return None if abs(found - told) <= 1 else f"{found} frames and not {told}"
+    return None if abs(found - told) <= 1 else f"its pictures last {found} frames and not {told}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -99,12 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             clip = make_clip(name, kind, path, folder=folder, seconds=options.seconds)
             results.append(measure(clip, folder, runs=options.runs, every_rung=options.every_rung))
             print(row(results[-1]), flush=True)
+        if options.write:
+            # After each clip: a run of all of them takes long, and may be stopped.
+            put_into(_PAGE, table(results))
+            draw(results, _PICTURE)
     print(table(results))
     if options.guard and (faults := losses(results)):
         sys.exit("bench: " + "; ".join(faults))
-    if options.write:
-        put_into(_PAGE, table(results))
-        draw(results, _PICTURE)
 
 
 main()
