@@ -40,7 +40,8 @@ def compare(
     or FFmpeg would convert one of them by its own guess.
     """
     width, height = size
-    laid = f"setpts=PTS-STARTPTS,fps={rate}:start_time=0,trim=end={seconds}"
+    # The source from its container's start, as the outputs are: its picture may begin later.
+    laid = f"fps={rate}:start_time=0,trim=end={seconds}"
     shown = (
         f"scale={width}:{height}:flags=bicubic,format=yuv420p,"
         "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
@@ -53,7 +54,7 @@ def compare(
         )
     with tempfile.TemporaryDirectory() as folder:
         graph = (
-            f"[0:v]{laid},{shown}[a];[1:v]{laid},{alike},{shown}[b];"
+            f"[0:v]setpts=PTS-STARTPTS,{laid},{shown}[a];[1:v]{laid},{alike},{shown}[b];"
             "[a][b]libvmaf=log_fmt=json:log_path=vmaf.json:n_threads=2:shortest=1"
         )
         subprocess.run(
