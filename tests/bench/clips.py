@@ -15,6 +15,8 @@ _LEFT_OUT = {
     "media__long_1080p_lowbitrate.mp4",
     "media__long_1080p_videoonly_lowbitrate.mp4",
 }
+# Before a loop meets itself, where sound and picture end apart.
+_SEAM_S = 0.5
 WHITEBOARD = "whiteboard.mp4"
 
 
@@ -65,4 +67,5 @@ def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds:
         ],
         check=True,
     )
+    compared_s = max(1.0, compared_s - _SEAM_S)
     return Clip(name=name, kind=kind, path=made, compared_s=compared_s)
