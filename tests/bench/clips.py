@@ -46,7 +46,8 @@ def find_clips(kinds: tuple[str, ...], only: tuple[str, ...]) -> list[tuple[str,
 
 def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds: float) -> Clip:
     """Loop a clip (its packets, not encoded anew) to about so many seconds."""
-    made = folder / f"{Path(name).stem}.mkv"
+    # Not Matroska, whose milliseconds would make a rate of 60 uneven.
+    made = folder / f"{Path(name).stem}.mp4"
     if path is None:
         made = folder / name
         subprocess.run([ROOT / "scripts" / "sample-lecture", made, str(round(seconds))], check=True)
