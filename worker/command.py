@@ -48,18 +48,17 @@ def encode_video(
     It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
     CSV row on the pipe of that rung's name. `pipes` maps those names and `progress` to descriptors.
     """
-    pictures = prepare_colors(_span_pictures(plan, span, source), plan.media.video, plan.rungs[0])
     rungs = [rung for rung in plan.rungs if rung.name in span.rungs]
-    branches = pictures.filter_multi_output("split", len(rungs))
+    branches = scale_to_rungs(_span_pictures(plan, span, source), plan, rungs)
     outputs = [
         ffmpeg.output(
-            rung_pictures(branches[i], plan.media.video, rung),
+            branch,
             f"{rung.name}/{SEGMENT_PATTERN}",
             **encoder_options(rung, plan, span),
             # Half a frame early: the keyframe's time was rounded to the tick.
             **segment_options(plan, span, pipes[rung.name], early_s=1 / plan.grid.rate / 2),
         )
-        for i, rung in enumerate(rungs)
+        for branch, rung in zip(branches, rungs, strict=True)
     ]
     return compile_command(outputs, ffmpeg_path, pipes)
 
@@ -126,26 +125,37 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     # MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
     # All from there on is kept: the picture that is on screen when the span starts may be seconds
     # old, and -accurate_seek would drop it.
-    # A graph that is made anew where pictures change their size (a phone that is turned in a call)
-    # starts counting anew; scale takes any size as it comes.
-    options: dict[str, Any] = {"reinit_filter": 0, "max_pixels": MOST_PIXELS}
+    seek: dict[str, Any] = {}
     early_s = _SEEK_MARGIN_S + Fraction(video.packets.longest_gop_s or start_s)
     if start_s > early_s:
-        options |= {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
-    pictures = open_input(source, **options)[str(video.index)].filter(
-        "setpts", from_origin(plan.media)
+        seek = {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
+    pictures = open_pictures(source, video, **seek).filter("setpts", from_origin(plan.media))
+    pictures = deinterlace(pictures, video, grid.rate).filter(
+        "fps", str(grid.rate), start_time=seconds(start_s)
     )
-    if video.is_interlaced:
-        # Pictures that are marked as whole pass through it.
-        by_field = grid.rate > source_rate(video)
-        pictures = pictures.filter(
-            "bwdif", mode="send_field" if by_field else "send_frame", deint="interlaced"
-        )
-    pictures = pictures.filter("fps", str(grid.rate), start_time=seconds(start_s))
     if span.end == grid.segment_count:
         pictures = pictures.filter("tpad", stop=_padding_frames(plan), stop_mode="clone")
     pictures = pictures.filter("trim", end_frame=frames).filter("setpts", "PTS-STARTPTS")
     return leave_out_repeats(pictures, video, grid, frames)
+
+
+def open_pictures(source: Path, video: VideoStream, **options: Any) -> Any:
+    """Open a source's pictures, with input options."""
+    # A graph that is made anew where pictures change their size (a phone that is turned in a call)
+    # starts counting anew; scale takes any size as it comes.
+    guard = {"reinit_filter": 0, "max_pixels": MOST_PIXELS}
+    return open_input(source, **guard, **options)[str(video.index)]
+
+
+def deinterlace(pictures: Any, video: VideoStream, rate: Fraction) -> Any:
+    """Make whole pictures of fields, at their rate where the output's asks for it."""
+    if not video.is_interlaced:
+        return pictures
+    by_field = rate > source_rate(video)
+    # Pictures that are marked as whole pass through it.
+    return pictures.filter(
+        "bwdif", mode="send_field" if by_field else "send_frame", deint="interlaced"
+    )
 
 
 def _padding_frames(plan: Plan) -> int:
@@ -160,8 +170,15 @@ def _padding_frames(plan: Plan) -> int:
     return behind + max(2, round(_TAIL_TOLERANCE_S * plan.grid.rate))
 
 
-def rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
-    """Scale what `prepare_colors` gave to a rung, and tag it."""
+def scale_to_rungs(pictures: Any, plan: Plan, rungs: Sequence[Rung]) -> list[Any]:
+    """Bring decoded pictures to BT.709 once, and to each rung's size."""
+    video = plan.media.video
+    prepared = prepare_colors(pictures, video, plan.rungs[0])
+    branches = prepared.filter_multi_output("split", len(rungs))
+    return [_rung_pictures(branches[i], video, rung) for i, rung in enumerate(rungs)]
+
+
+def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
     return (
         scale_prepared(branch, video, (rung.width, rung.height))
         .filter("setsar", 1)

@@ -22,7 +22,7 @@ from worker.outcome import Outcome, outcome_of, published
 from worker.pilot import choose_rungs
 from worker.places import open_source, open_store, work_folder, write_color_table
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
-from worker.prepare import Prepared, obtain, prepare
+from worker.prepare import obtain, prepare
 from worker.process import Tools
 from worker.progress import Reporter, Step
 from worker.publish import (
@@ -80,17 +80,24 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
     ):
         source, identity = open_source(job, context.tools.budget)
         path = obtain(source, job, folder=folder, budget=context.tools.budget, reporter=r)
-        prepared = prepare(path, job, folder=folder, tools=context.tools)
-        plan = _plan(prepared, job, folder=folder, tools=context.tools)
+        _, plan = lay_plan(path, job, folder=folder, tools=context.tools)
         return describe(plan) | {"run": run_name(identity, plan)}
 
 
-def _plan(prepared: Prepared, job: Job, *, folder: Path, tools: Tools) -> Plan:
+def lay_plan(path: Path, job: Job, *, folder: Path, tools: Tools) -> tuple[Path, Plan]:
+    """Read a source and plan its run; return the file to transcode, which may be a mended copy.
+
+    Raises:
+        WorkerError: as `prepare`, `make_plan` and `choose_rungs` raise it.
+
+    """
+    prepared = prepare(path, job, folder=folder, tools=tools)
     plan = make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
     write_color_table(plan.media.video, folder)
-    if job.ladder != "auto":
-        return plan
-    return replace(plan, rungs=choose_rungs(plan, prepared.path, folder=folder, tools=tools))
+    if job.ladder == "auto":
+        rungs = choose_rungs(plan, prepared.path, folder=folder, tools=tools)
+        plan = replace(plan, rungs=rungs)
+    return prepared.path, plan
 
 
 def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
@@ -141,8 +148,7 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
     with work_folder(job) as folder:
         path = obtain(source, job, folder=folder, budget=tools.budget, reporter=work.reporter)
         work.reporter.begin(Step.PROBE)
-        prepared = prepare(path, job, folder=folder, tools=tools)
-        path, plan = prepared.path, _plan(prepared, job, folder=folder, tools=tools)
+        path, plan = lay_plan(path, job, folder=folder, tools=tools)
         run = run_name(identity, plan)
         _tell_plan(work, plan, run)
         checkpoint = recall(

@@ -28,7 +28,7 @@ UNREADABLE_MATRICES = frozenset({"ycgco", "ycgco-re", "ycgco-ro", "ictcp", "ipt-
 
 # Without accurate_rnd swscale's 8-bit path is off by up to 3 codes; without full_chroma_inp every
 # other pixel's colour counts for two. (bicubic: naming flags takes the default away.)
-_EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
 def prepare_colors(pictures: Any, video: VideoStream, top: Rung) -> Any:
@@ -70,7 +70,7 @@ def scale_rgb(
 ) -> Any:
     """Scale what `to_rgb` gave."""
     return pictures.filter(
-        "scale", *size, out_color_matrix=matrix, out_range=color_range, flags=_EXACT
+        "scale", *size, out_color_matrix=matrix, out_range=color_range, flags=EXACT
     ).filter("format", pixel_format)
 
 

@@ -26,7 +26,7 @@ _LONGEST_S = 1
 _MARK_SIDE = 16
 
 
-def may_leave_out(video: VideoStream) -> bool:
+def _may_leave_out(video: VideoStream) -> bool:
     """Whether the source's pictures can be compared as they are."""
     return (
         video.pixel_format in _COMPARABLE
@@ -46,7 +46,7 @@ def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: int
     nobody will see it, below the picture, and are no repeats to it. It compares with the last one
     that it kept, so from each segment's start on it decides alike in every span.
     """
-    if not may_leave_out(video):
+    if not _may_leave_out(video):
         return pictures
     n, second = grid.segment_frames, round(_LONGEST_S * grid.rate)
     marks = (

@@ -10,11 +10,16 @@ from typing import Any
 
 import ffmpeg
 
-from worker.command import compile_command, encoder_options, rung_pictures, seconds
-from worker.inputs import open_input
+from worker.command import (
+    compile_command,
+    deinterlace,
+    encoder_options,
+    open_pictures,
+    scale_to_rungs,
+    seconds,
+)
 from worker.ladder import Rung
-from worker.plan import MOST_PIXELS, Plan, Span
-from worker.recolor import prepare_colors
+from worker.plan import Plan, Span
 from worker.repeats import leave_out_repeats
 from worker.timeline import Grid
 
@@ -71,14 +76,12 @@ def encode_samples(
     parts = [_part(plan, samples, source, start_s) for start_s in samples.starts_s]
     pictures = ffmpeg.concat(*parts) if len(parts) > 1 else parts[0]
     pictures = leave_out_repeats(pictures, video, grid, grid.total_frames)
-    branches = prepare_colors(pictures, video, plan.rungs[0]).filter_multi_output(
-        "split", len(plan.rungs)
-    )
+    branches = scale_to_rungs(pictures, plan, plan.rungs)
     sampled = replace(plan, grid=grid)
     span = Span(first=0, end=grid.segment_count, rungs=(), preset=_PRESET)
     outputs = [
         ffmpeg.output(
-            rung_pictures(branches[i], video, rung),
+            branch,
             sample_name(rung),
             **encoder_options(rung, sampled, span),
             # On one thread it is the same on every machine, and so is the choice: a job that goes
@@ -86,20 +89,17 @@ def encode_samples(
             threads=1,
             f="h264",
         )
-        for i, rung in enumerate(plan.rungs)
+        for branch, rung in zip(branches, plan.rungs, strict=True)
     ]
     return compile_command(outputs, ffmpeg_path, pipes, copy_times=False)
 
 
 def _part(plan: Plan, samples: Samples, source: Path, start_s: Fraction) -> Any:
     video = plan.media.video
-    options: dict[str, Any] = {"reinit_filter": 0, "max_pixels": MOST_PIXELS}
-    opened = open_input(source, ss=seconds(start_s), t=_EACH_S + 1, **options)
-    pictures = opened[str(video.index)]
-    if video.is_interlaced:
-        pictures = pictures.filter("bwdif", deint="interlaced")
+    pictures = open_pictures(source, video, ss=seconds(start_s), t=_EACH_S + 1)
     return (
-        pictures.filter("fps", str(samples.grid.rate), start_time=0)
+        deinterlace(pictures, video, samples.grid.rate)
+        .filter("fps", str(samples.grid.rate), start_time=0)
         .filter("trim", end_frame=samples.grid.segment_frames)
         .filter("setpts", "PTS-STARTPTS")
     )
