@@ -39,7 +39,7 @@ def losses(results: Sequence[Result]) -> list[str]:
     return faults
 
 
-def measure(clip: Clip, folder: Path, *, runs: int, every_rung: bool = False) -> Result:
+def measure(clip: Clip, folder: Path, *, runs: int) -> Result:
     """Go each way so often, in turn, so that what else the machine does meets all alike."""
     plan = plan_for(clip.path, folder)
     result = Result(
@@ -57,17 +57,15 @@ def measure(clip: Clip, folder: Path, *, runs: int, every_rung: bool = False) ->
     video = plan.media.video
     matrix = None if is_plain(video) else matrix_of(video)
     for way in (BASELINE, WORKER):
-        result.quality[way] = [
-            compare(
-                clip.path,
-                rung.playlist,
-                size=rung.size,
-                rate=plan.grid.rate,
-                seconds=clip.compared_s,
-                matrix=matrix if way == WORKER else None,
-            )
-            for rung in result.runs[way][0].rungs[: None if every_rung else 1]
-        ]
+        top = result.runs[way][0].rungs[0]
+        result.quality[way] = compare(
+            clip.path,
+            top.playlist,
+            size=top.size,
+            rate=plan.grid.rate,
+            seconds=clip.compared_s,
+            matrix=matrix if way == WORKER else None,
+        )
     return result
 
 
@@ -78,7 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", default=(), help="only clips with this in their name")
     parser.add_argument("--seconds", type=float, default=20, help="length (default: 20)")
     parser.add_argument("--runs", type=int, default=2, help="of each way, in turn (default: 2)")
-    parser.add_argument("--every-rung", action="store_true", help="VMAF of all rungs, not the top")
     parser.add_argument(
         "--guard",
         action="store_true",
@@ -97,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
             folder = Path(place)
             clip = make_clip(name, kind, path, folder=folder, seconds=options.seconds)
-            results.append(measure(clip, folder, runs=options.runs, every_rung=options.every_rung))
+            results.append(measure(clip, folder, runs=options.runs))
             print(row(results[-1]), flush=True)
         if options.write:
             # After each clip: a run of all of them takes long, and may be stopped.

@@ -49,7 +49,6 @@ def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds:
     # Not Matroska, whose milliseconds would make a rate of 60 uneven.
     made = folder / f"{Path(name).stem}.mp4"
     if path is None:
-        made = folder / name
         subprocess.run([ROOT / "scripts" / "sample-lecture", made, str(round(seconds))], check=True)
         return Clip(name=name, kind=kind, path=made, compared_s=seconds)
     length = ffprobe("-show_entries", "format=duration", "-print_format", "csv=p=0", path).strip()

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from worker.recolor import EXACT
+
 _TIMEOUT_S = 1800
+_TAGGED = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +45,11 @@ def compare(
     width, height = size
     # The source from its container's start, as the outputs are: its picture may begin later.
     laid = f"fps={rate}:start_time=0,trim=end={seconds}"
-    shown = (
-        f"scale={width}:{height}:flags=bicubic,format=yuv420p,"
-        "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-    )
-    alike = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    shown = f"scale={width}:{height}:flags=bicubic,format=yuv420p,{_TAGGED}"
+    alike = _TAGGED
     if matrix:
-        alike = (
-            f"scale=in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv"
-            ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-        )
+        to_bt709 = f"in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv"
+        alike = f"scale={to_bt709}:flags={EXACT}"
     with tempfile.TemporaryDirectory() as folder:
         graph = (
             f"[0:v]setpts=PTS-STARTPTS,{laid},{shown}[a];[1:v]{laid},{alike},{shown}[b];"

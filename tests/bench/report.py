@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import geometric_mean, median
 
-from tests.bench.clips import LECTURE
+from tests.bench.clips import LECTURE, NORMAL
 from tests.bench.quality import Quality
 from tests.bench.ways import BASELINE, PLAIN, WORKER, Made
 
@@ -19,13 +19,16 @@ _HEAD = (
 
 @dataclass(kw_only=True)
 class Result:
-    """One clip, measured in every way; each way's runs in the order they were made."""
+    """One clip, measured in every way; each way's runs in the order they were made.
+
+    `quality` is that of the top rung.
+    """
 
     name: str
     kind: str
     seconds: float
     runs: dict[str, list[Made]]
-    quality: dict[str, list[Quality]] = field(default_factory=dict)
+    quality: dict[str, Quality] = field(default_factory=dict)
 
     def cpu_s(self, way: str) -> float:
         """Median of the runs' CPU seconds."""
@@ -58,7 +61,7 @@ class Result:
     @property
     def gain(self) -> Quality:
         """VMAF of the top rung, less the baseline's."""
-        ours, theirs = self.quality[WORKER][0], self.quality[BASELINE][0]
+        ours, theirs = self.quality[WORKER], self.quality[BASELINE]
         return Quality(mean=ours.mean - theirs.mean, worst=ours.worst - theirs.worst)
 
 
@@ -69,8 +72,8 @@ def row(result: Result) -> str:
     memory = max(made.cost.memory_bytes for made in result.runs[WORKER]) / 1e6
     return (
         f"| {result.name} | {result.cpu_ratio:.2f} | {result.bytes_ratio:.2f}"
-        f" | {result.quality[WORKER][0].mean:.1f} ({gain.mean:+.2f})"
-        f" | {result.quality[WORKER][0].worst:.1f} ({gain.worst:+.2f})"
+        f" | {result.quality[WORKER].mean:.1f} ({gain.mean:+.2f})"
+        f" | {result.quality[WORKER].worst:.1f} ({gain.worst:+.2f})"
         f" | {costs[1]} of {costs[0]} | {result.overhead:.2f} | {memory:.0f}"
         f" | {100 * result.noise:.0f} % |"
     )
@@ -114,7 +117,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
     for axes, what in ((left, "cpu_ratio"), (right, "bytes_ratio")):
-        for kind, color in ((LECTURE, "tab:blue"), ("normal", "tab:orange")):
+        for kind, color in ((LECTURE, "tab:blue"), (NORMAL, "tab:orange")):
             of_kind = [result for result in results if result.kind == kind]
             ratios = [getattr(result, what) for result in of_kind]
             axes.scatter(ratios, [r.gain.mean for r in of_kind], color=color, label=kind)

@@ -16,8 +16,9 @@ from worker.budget import Budget
 from worker.command import PROGRESS, encode_video
 from worker.ladder import display_size
 from worker.parameters import parse_job
-from worker.plan import AUDIO, Plan, Span, make_plan
-from worker.prepare import prepare
+from worker.pipeline import lay_plan
+from worker.places import write_color_table
+from worker.plan import AUDIO, Plan, Span
 from worker.process import Tools
 from worker.sound import encode_audio
 
@@ -47,8 +48,8 @@ def plan_for(source: Path, folder: Path) -> Plan:
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
     job = parse_job(["--source", str(source), "--destination", "/out"], {})
-    prepared = prepare(source, job, folder=folder, tools=tools)
-    return make_plan(prepared.media, job, cores=os.cpu_count() or 1)
+    _, plan = lay_plan(source, job, folder=folder, tools=tools)
+    return plan
 
 
 def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
@@ -97,6 +98,7 @@ def _plain(source: Path, plan: Plan, folder: Path) -> Made:
     rungs = tuple(rung.name for rung in plan.rungs)
     for rendition in (*rungs, AUDIO):
         (folder / rendition).mkdir()
+    write_color_table(plan.media.video, folder)
     span = Span(first=0, end=plan.grid.segment_count, rungs=rungs, preset=plan.presets[0])
     with Path(os.devnull).open("wb") as nowhere:
         pipes = dict.fromkeys((*rungs, AUDIO, PROGRESS), nowhere.fileno())
