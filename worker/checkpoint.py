@@ -168,7 +168,7 @@ def _reader(
         except VerificationError as error:
             log.warning("stored_segment_refused", segment=key, reason=str(error))
             return None
-        counts = rendition == AUDIO or is_whole(plan.grid, segment)
+        counts = rendition == AUDIO or is_whole(plan, segment)
         return replace(segment, etag=content.etag) if counts else None
 
     return read

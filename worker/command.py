@@ -16,10 +16,10 @@ import ffmpeg
 from worker.inputs import open_input
 from worker.ladder import Rung
 from worker.media import Media, VideoStream
-from worker.plan import MOST_PIXELS, Plan, Span
+from worker.plan import MOST_PIXELS, TAIL_TOLERANCE_S, Plan, Span, rung_preset
 from worker.recolor import prepare_colors, scale_prepared, scale_rgb, to_rgb
 from worker.repeats import leave_out_repeats
-from worker.timeline import source_rate
+from worker.timeline import Grid, source_rate
 from worker.transport_stream import CLOCK_HZ
 
 PROGRESS = "progress"
@@ -29,10 +29,6 @@ SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 # The timeline's t=0 in the segments, so that neither the times of B-frames (which decode before
 # they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
 START_OFFSET_S = 10
-
-# A last picture that cannot be decoded is common in cut recordings; the one before stays on
-# screen for this long at most. More missing than that is a truncated file.
-_TAIL_TOLERANCE_S = Fraction(1, 2)
 
 THUMBNAIL_LONG_SIDE = 1280
 
@@ -55,8 +51,8 @@ def encode_video(
             branch,
             f"{rung.name}/{SEGMENT_PATTERN}",
             **encoder_options(rung, plan, span),
-            # Half a frame early: the keyframe's time was rounded to the tick.
-            **segment_options(plan, span, pipes[rung.name], early_s=1 / plan.grid.rate / 2),
+            **segment_options(plan, span, pipes[rung.name]),
+            **cut_at_keyframes(plan.grid, span),
         )
         for branch, rung in zip(branches, rungs, strict=True)
     ]
@@ -121,7 +117,7 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     """Decode and lay the pictures of a span on the grid, times from the span's own zero."""
     grid, video = plan.grid, plan.media.video
     start_s = grid.start_s(span.first)
-    frames = grid.first_frame(span.end) - grid.first_frame(span.first)
+    frames = range(grid.first_frame(span.first), grid.first_frame(span.end))
     # MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
     # All from there on is kept: the picture that is on screen when the span starts may be seconds
     # old, and -accurate_seek would drop it.
@@ -135,7 +131,7 @@ def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     )
     if span.end == grid.segment_count:
         pictures = pictures.filter("tpad", stop=_padding_frames(plan), stop_mode="clone")
-    pictures = pictures.filter("trim", end_frame=frames).filter("setpts", "PTS-STARTPTS")
+    pictures = pictures.filter("trim", end_frame=len(frames)).filter("setpts", "PTS-STARTPTS")
     return leave_out_repeats(pictures, video, grid, frames)
 
 
@@ -167,7 +163,7 @@ def _padding_frames(plan: Plan) -> int:
     grid, end_s = plan.grid, plan.media.video.packets.end_s
     shown = grid.total_frames if end_s is None else int(Fraction(end_s) * grid.rate)
     behind = max(0, grid.total_frames - shown)
-    return behind + max(2, round(_TAIL_TOLERANCE_S * plan.grid.rate))
+    return behind + max(2, round(TAIL_TOLERANCE_S * plan.grid.rate))
 
 
 def scale_to_rungs(pictures: Any, plan: Plan, rungs: Sequence[Rung]) -> list[Any]:
@@ -200,14 +196,12 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
     # it would lie before the last span's end. So the first frames' decoding times are squeezed in
     # between the first two pictures, where they are as valid: 0, 1/(d+1), …, 1, 2, 3 … frames.
     squeeze = f"max(DTS,STARTPTS+N*{frame_ticks}^2/(STARTPTS-STARTDTS+{frame_ticks}))"
-    segment_s = plan.grid.segment_s
-    each = f"{segment_s.numerator}/{segment_s.denominator}"
     return {
         "bsf:v": f"setts=pts=PTS:dts='{squeeze}'",
         # Fractions of a frame need finer ticks than the encoder's own, of one frame each.
         "enc_time_base": f"1/{CLOCK_HZ}",
         "vcodec": "libx264",
-        "preset": span.preset,
+        "preset": rung_preset(plan, rung.name, span.preset),
         # Flat areas and hard edges, of which slides and screens are made: at the same VMAF a tenth
         # fewer bytes on lectures, and no more on ordinary footage (docs/performance.md).
         "tune": "animation",
@@ -217,18 +211,41 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         "profile:v": "high",
         "level": rung.level,
         "g": plan.grid.segment_frames,
-        # Segments start where the grid says; half a frame early, as times are rounded.
-        "force_key_frames": f"expr:gte(t,n_forced*{each}-{seconds(1 / plan.grid.rate / 2)})",
+        "force_key_frames": _key_times(plan.grid, span),
         # The fps filter has laid the pictures on the grid; FFmpeg's own pass would fill it up.
         "fps_mode": "passthrough",
         "muxdelay": 0,
     }
 
 
-def segment_options(plan: Plan, span: Span, list_fd: int, *, early_s: Fraction) -> dict[str, Any]:
+def _key_times(grid: Grid, span: Span) -> str:
+    """Write when each segment of a span starts, for x264's sake half a frame early: rounding."""
+    half_s = 1 / grid.rate / 2
+    if grid.cuts:
+        return ",".join(["0", *(seconds(start_s - half_s) for start_s in _cuts_s(grid, span))])
+    each = grid.segment_s
+    return f"expr:gte(t,n_forced*{each.numerator}/{each.denominator}-{seconds(half_s)})"
+
+
+def cut_at_keyframes(grid: Grid, span: Span) -> dict[str, Any]:
+    """Return the options that cut the pictures of a span where its segments start."""
+    if grid.cuts and span.end - span.first > 1:
+        cuts = {"segment_times": ",".join(map(seconds, _cuts_s(grid, span)))}
+    else:
+        cuts = {"segment_time": seconds(grid.segment_s)}
+    # Half a frame early: the keyframe's time was rounded to the tick.
+    return {**cuts, "segment_time_delta": seconds(1 / grid.rate / 2)}
+
+
+def _cuts_s(grid: Grid, span: Span) -> list[Fraction]:
+    start_s = grid.start_s(span.first)
+    return [grid.start_s(k) - start_s for k in range(span.first + 1, span.end)]
+
+
+def segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
     """Return the options of an output that is cut into the segments of a span.
 
-    Each finished one is announced as a CSV row on `list_fd`; cuts may come `early_s` early.
+    Each finished one is announced as a CSV row on `list_fd`.
     """
     start_s = plan.grid.start_s(span.first)
     return {
@@ -236,8 +253,6 @@ def segment_options(plan: Plan, span: Span, list_fd: int, *, early_s: Fraction) 
         "segment_format": "mpegts",
         # Without mpegts_copyts the inner muxer starts each segment at its own zero.
         "segment_format_options": "mpegts_copyts=1",
-        "segment_time": seconds(plan.grid.segment_s),
-        "segment_time_delta": seconds(early_s),
         "segment_start_number": span.first,
         "segment_list": f"pipe:{list_fd}",
         "segment_list_type": "csv",

@@ -130,6 +130,7 @@ def video_stream(raw: Raw, packets: Packets) -> VideoStream:
     return VideoStream(
         index=int(raw["index"]),
         codec=str(raw["codec_name"]),
+        profile=_known(raw.get("profile")),
         width=int(raw["width"]),
         height=int(raw["height"]),
         sample_aspect_ratio=_ratio(raw.get("sample_aspect_ratio"), ":"),

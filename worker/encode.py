@@ -12,19 +12,18 @@ import structlog
 
 from worker.alone import decoded_frames
 from worker.command import PROGRESS, encode_video
-from worker.errors import BadSourceError, BudgetSpentError
+from worker.copying import copy_video
+from worker.decoded import DecodedPictures
+from worker.errors import BadSourceError, BudgetSpentError, VerificationError
 from worker.failures import explain_failure
 from worker.forecast import Decision, Forecast
-from worker.plan import AUDIO, Plan, Span, cut_into_parts, next_missing
+from worker.plan import AUDIO, Plan, Span, cut_into_parts, next_missing, rung_preset
 from worker.process import Ended, FailedError, Line, Processes, Tools
 from worker.sound import encode_audio
 from worker.upload import Finished, Uploader
 
-_SOUND = "ffmpeg (audio)"
+_SOUND, _COPY = "ffmpeg (audio)", "ffmpeg (copy)"
 _OUT_TIME = re.compile(r"out_time_us=(\d+)")
-# Fewer of a stream's packets decoded, and what would be published is mostly filler. Below a half,
-# because the two fields of an interlaced picture may travel as two packets and decode to one frame.
-_LEAST_DECODED_SHARE = 0.45
 
 log = structlog.get_logger(__name__)
 
@@ -90,14 +89,14 @@ class Encoder:
         self._stall_timeout_s = stall_timeout_s
         self._hooks = hooks
         self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
+        self._copied = {rung.name for rung in plan.rungs if rung.is_copied}
         self._needs_sound = plan.audio is not None and AUDIO not in done
         self._forecast = Forecast(
             plan, time_limit_s=tools.budget.time_limit_s, missing=self._missing_frames()
         )
         self._lanes = self._open_lanes()
         self._decoded_sounds: int | None = None
-        self._pictures = 0
-        self._decoded_pictures = 0
+        self._decoded = DecodedPictures(plan)
 
     def run(self) -> EncodeReport:
         """Encode everything that is missing, or as much of it as the time allows.
@@ -119,6 +118,8 @@ class Encoder:
         ) as processes:
             if self._needs_sound:
                 self._start_sound(processes)
+            if any(self._missing_frames()[rung] for rung in self._copied):
+                self._start_copy(processes)
             for lane in self._lanes.values():
                 self._start_next_span(lane, processes)
             try:
@@ -128,7 +129,7 @@ class Encoder:
                 raise explain_failure(error) from error
             except BudgetSpentError as error:
                 raise self._with_what_is_needed(error) from error
-            self._check_decoded()
+            self._decoded.check()
             return EncodeReport(
                 rungs=self._forecast.choice.rungs,
                 decoded_sounds=self._decoded_sounds,
@@ -137,7 +138,8 @@ class Encoder:
 
     def _open_lanes(self) -> dict[str, _Lane]:
         count = self._plan.grid.segment_count
-        missing = [k for k in range(count) if any(k not in done for done in self._done.values())]
+        encoded = [done for rung, done in self._done.items() if rung not in self._copied]
+        missing = [k for k in range(count) if any(k not in done for done in encoded)]
         parts = cut_into_parts(missing, self._plan.lanes)
         lanes = [_Lane(f"ffmpeg (video {i})", part) for i, part in enumerate(parts)]
         return {lane.name: lane for lane in lanes}
@@ -153,10 +155,20 @@ class Encoder:
                 ),
             )
 
+    def _start_copy(self, processes: Processes) -> None:
+        processes.start(
+            _COPY,
+            [*self._copied, PROGRESS],
+            lambda pipes: copy_video(
+                self._plan, self._source, ffmpeg_path=self._tools.ffmpeg, pipes=pipes
+            ),
+        )
+
     def _start_next_span(self, lane: _Lane, processes: Processes) -> None:
         lane.span, lane.encoded_s, lane.segmented_s = None, 0.0, 0.0
         choice = self._forecast.choice
-        found = next_missing(self._plan.grid, choice.rungs, self._done, lane.part)
+        encoded = [rung for rung in choice.rungs if rung not in self._copied]
+        found = next_missing(self._plan.grid, encoded, self._done, lane.part)
         if found is None:
             return
         segments, rungs = found
@@ -189,12 +201,17 @@ class Encoder:
             # Not one picture was decoded; what was is counted at the end of the span.
             return
         index = int(path.stem)
-        preset = lane.span.preset if lane and lane.span else ""
+        if index in self._done.get(rendition, ()):
+            # A copy always starts at the beginning; what an earlier job stored need not be again.
+            path.unlink()
+            return
+        preset = rung_preset(self._plan, rendition, lane.span.preset) if lane and lane.span else ""
         log.debug("segment_encoded", rendition=rendition, index=index)
         self._uploader.submit(Finished(rendition=rendition, index=index, path=path, preset=preset))
+        if rendition in self._done:
+            self._done[rendition].add(index)
         if lane is None or lane.span is None:
             return
-        self._done[rendition].add(index)
         lane.segmented_s = max(lane.segmented_s, float(end_s))
         if all(index in self._done[rung] for rung in lane.span.rungs):
             self._steer(lane, lane.span, index, processes)
@@ -213,16 +230,26 @@ class Encoder:
     def _end(self, event: Ended, lane: _Lane | None, processes: Processes) -> None:
         decoded = decoded_frames(event.tail)
         media = self._plan.media
-        if lane is None:
+        if event.child == _SOUND:
             self._decoded_sounds = decoded.get(media.audio.index) if media.audio else None
+        elif event.child == _COPY:
+            self._check_copy()
+        if lane is None:
             return
         if lane.span and not event.was_stopped:
             self._check_span(lane, lane.span, decoded.get(media.video.index))
         self._start_next_span(lane, processes)
 
+    def _check_copy(self) -> None:
+        if any(self._missing_frames()[rung] for rung in self._copied):
+            raise VerificationError(
+                "the source's own pictures were not cut where its keyframes are; submit the job"
+                " again with --copy-top never, and report this"
+            )
+
     def _check_span(self, lane: _Lane, span: Span, decoded: int | None) -> None:
         """Refuse a span for which decoding broke off: FFmpeg exits 0 all the same."""
-        grid, packets = self._plan.grid, self._plan.media.video.packets
+        grid = self._plan.grid
         first, end = grid.first_frame(span.first), grid.first_frame(span.end)
         # The last picture's own length is told or not, by FFmpeg's version.
         is_short = lane.segmented_s < (end - first - 1) / grid.rate - 1e-3
@@ -233,27 +260,7 @@ class Encoder:
                 f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again"
             )
         if decoded is not None:
-            # Nothing can be decoded before the first keyframe of a recording that was joined
-            # in the middle: the first picture stands there.
-            first_s = max(float(first / grid.rate), packets.first_key_s or 0.0)
-            there = packets.count_between(first_s, float(end / grid.rate))
-            if there is None:
-                there = packets.count * (end - first) // grid.total_frames
-            self._pictures += there
-            self._decoded_pictures += decoded
-
-    def _check_decoded(self) -> None:
-        """Refuse what was mostly not decoded, and is filled up with the pictures that were.
-
-        Judged over most of the video, as a little that is damaged may be borne.
-        """
-        there, decoded = self._pictures, self._decoded_pictures
-        most = 2 * there >= self._plan.media.video.packets.count
-        if most and decoded < _LEAST_DECODED_SHARE * there:
-            raise BadSourceError(
-                f"only {decoded} of {there} pictures can be decoded:"
-                " the file is damaged; export or upload it again"
-            )
+            self._decoded.add(span, decoded)
 
     def _with_what_is_needed(self, error: BudgetSpentError) -> BudgetSpentError:
         needed_s = self._forecast.needed_s()
@@ -288,10 +295,3 @@ class Encoder:
         else:
             processes.resume()
         self._hooks.on_tick()
-
-
-def has_sound_gap(plan: Plan, report: EncodeReport) -> bool:
-    """Whether so little of the sound was decoded that much of it is silence now."""
-    if plan.media.audio is None or report.decoded_sounds is None:
-        return False
-    return report.decoded_sounds < _LEAST_DECODED_SHARE * plan.media.audio.packets.count

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.errors import BudgetSpentError
-from worker.plan import Plan
+from worker.plan import Plan, rung_preset
 
 # CPU time of x264's presets against `faster`, the mean of a screen recording, a talking head and
 # street traffic in 1080p (FFmpeg 5.1, x86-64; from clip to clip they differ by a tenth).
@@ -69,9 +69,7 @@ class Forecast:
     """Follows one encode. `missing` maps each rung to the frames that it still lacks."""
 
     def __init__(self, plan: Plan, *, time_limit_s: float, missing: Mapping[str, int]) -> None:
-        video = plan.media.video
-        self._source_pixels = video.width * video.height
-        self._pixels = {rung.name: rung.width * rung.height for rung in plan.rungs}
+        self._plan = plan
         self._finish_s = min(_FINISH_MAX_S, _FINISH_SHARE * time_limit_s)
         self._sets = tuple(rung_sets([rung.name for rung in plan.rungs]))
         self._presets = plan.presets
@@ -193,17 +191,22 @@ class Forecast:
         return self.needed_s(choice) or 0.0
 
     def _cost(self, choice: Choice, missing: Mapping[str, int]) -> float:
-        frames = {rung: missing.get(rung, 0) for rung in choice.rungs}
-        return cost(self._source_pixels, self._pixels, choice.preset, frames)
+        return cost(self._plan, choice, {rung: missing.get(rung, 0) for rung in choice.rungs})
 
 
-def cost(
-    source_pixels: int, pixels: Mapping[str, int], preset: str, frames: Mapping[str, int]
-) -> float:
-    """Return the relative cost of so many frames of each rung; they are decoded once."""
-    decode = _DECODE_COST * source_pixels * max(frames.values(), default=0)
-    encode = sum(pixels[rung] * count for rung, count in frames.items())
-    return decode + _PRESET_COST[preset] * encode
+def cost(plan: Plan, choice: Choice, frames: Mapping[str, int]) -> float:
+    """Return the relative cost of so many frames of each rung; they are decoded once.
+
+    A rung that is copied costs nothing.
+    """
+    video = plan.media.video
+    encoded = [rung for rung in plan.rungs if rung.name in frames and not rung.is_copied]
+    decoded = max((frames[rung.name] for rung in encoded), default=0)
+    return _DECODE_COST * video.width * video.height * decoded + sum(
+        _PRESET_COST[rung_preset(plan, rung.name, choice.preset)]
+        * (rung.width * rung.height * frames[rung.name])
+        for rung in encoded
+    )
 
 
 def rung_sets(rungs: Sequence[str]) -> Iterator[tuple[str, ...]]:

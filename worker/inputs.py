@@ -32,10 +32,10 @@ def show_streams(source: Path, *, ffprobe_path: str) -> list[str]:
 
 
 def show_packets(source: Path, *, ffprobe_path: str) -> list[str]:
-    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,flags` as CSV."""
+    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,size,flags` as CSV."""
     return [
         *_ffprobe(ffprobe_path),
-        *("-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,flags"),
+        *("-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,size,flags"),
         *("-print_format", "csv=print_section=0:escape=none"),
         f"file:{source}",
     ]

@@ -85,6 +85,11 @@ class Job(BaseModel):
         description="frames per second at most; a faster source is divided evenly",
         json_schema_extra={"metavar": "FPS"},
     )
+    copy_top: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="take the source's own H.264 as the top rung where it is fit for that; auto:"
+        " where a sample also shows that an encode would hardly be lighter",
+    )
     preset: Preset = Field("auto", description="x264 preset; auto chooses")
     segment_s: float = Field(
         6,

@@ -19,7 +19,7 @@ _LEAST_ADDED_SIDE = 144
 _LEAST_LIGHTER = Fraction(3, 2)
 # Measured against x264's slow at CRF 18 and 21, see docs/performance.md: the top rung is what the
 # teacher uploaded, the others are for who cannot have it.
-_TOP_CRF, _LOWER_CRF = 18.5, 21.5
+_TOP_CRF, _LOWER_CRF = 18.5, 20.5
 _WIDEST = Fraction(16, 9)
 
 # Bits per pixel and frame that a rung may peak at: 12 Mb/s for 1080p30, 5.5 for 720p30. Constant
@@ -48,7 +48,10 @@ _LEAST_DECODED_PICTURES = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rung:
-    """One planned level. Sizes are in square pixels, even, after rotation."""
+    """One planned level. Sizes are in square pixels, even, after rotation.
+
+    A copied one is the source's own H.264; `crf`, `max_rate_bps` and `level` are not for it.
+    """
 
     name: str
     width: int
@@ -56,6 +59,7 @@ class Rung:
     crf: float
     max_rate_bps: int
     level: str
+    is_copied: bool = False
 
 
 def display_size(video: VideoStream) -> tuple[Fraction, Fraction]:

@@ -19,6 +19,7 @@ class VideoStream:
 
     index: int
     codec: str
+    profile: str | None
     width: int
     height: int
     sample_aspect_ratio: Fraction | None

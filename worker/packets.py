@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -25,6 +26,10 @@ class Packets:
     presentation times, `longest_gop_s` those of keyframes, `first_key_s` is when the first
     of these shows. All are None where the packets carry no
     times (raw streams), and `times_s` (presentation times, sorted) is empty then.
+
+    `keys` maps when each keyframe shows to the bytes of all packets before it, of `bytes` in all;
+    `reorder` is how many packets come before one that shows earlier. `hidden` are those that an
+    edit list takes out of the presentation: decoded, not shown, and not counted otherwise.
     """
 
     count: int
@@ -35,6 +40,10 @@ class Packets:
     long_interval_s: float | None = None
     longest_gop_s: float | None = None
     first_key_s: float | None = None
+    bytes: int = 0
+    reorder: int = 0
+    hidden: int = 0
+    keys: Mapping[float, int] = field(default_factory=dict, repr=False)
     times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
 
     def count_between(self, start_s: float, end_s: float) -> int | None:
@@ -46,15 +55,17 @@ class Packets:
 
 @dataclass(slots=True)
 class PacketTally:
-    """Builds `Packets` one packet at a time; 8 bytes a packet, 16 a keyframe.
+    """Builds `Packets` one packet at a time; 8 bytes a packet, a hundred a keyframe.
 
     `jumps` counts where decoding times go back, or forward by more than ten seconds.
     """
 
     origin_s: float
     times_s: array[float] = field(default_factory=lambda: array("d"))
-    key_times_s: array[float] = field(default_factory=lambda: array("d"))
+    keys: dict[float, int] = field(default_factory=dict)
     count: int = 0
+    bytes: int = 0
+    hidden: int = 0
     end_s: float | None = None
     jumps: int = 0
     _decoded_s: float | None = None
@@ -62,10 +73,17 @@ class PacketTally:
     _is_open: bool = False
 
     def add(
-        self, pts_s: float | None, dts_s: float | None, duration_s: float | None, *, is_key: bool
+        self,
+        pts_s: float | None,
+        dts_s: float | None,
+        duration_s: float | None,
+        size_bytes: int = 0,
+        *,
+        is_key: bool,
     ) -> None:
         """Count a packet that will be shown or heard."""
         self.count += 1
+        before, self.bytes = self.bytes, self.bytes + size_bytes
         if dts_s is not None:
             step_s = 0.0 if self._decoded_s is None else dts_s - self._decoded_s
             self.jumps += not -_LONGEST_STEP_BACK_S <= step_s <= _LONGEST_STEP_S
@@ -75,7 +93,7 @@ class PacketTally:
         at_s = pts_s - self.origin_s
         self.times_s.append(at_s)
         if is_key:
-            self.key_times_s.append(at_s)
+            self.keys[at_s] = before
         end_s = at_s + (duration_s or 0.0)
         self.end_s = end_s if self.end_s is None else max(self.end_s, end_s)
         if self._last_s is None or at_s > self._last_s:
@@ -99,14 +117,26 @@ class PacketTally:
             short_interval_s=_percentile(steps, 0.1),
             long_interval_s=_percentile(steps, 0.9),
             longest_gop_s=self._longest_gop_s(times),
-            first_key_s=min(self.key_times_s, default=None),
+            first_key_s=min(self.keys, default=None),
+            bytes=self.bytes,
+            reorder=max((i - bisect_left(times, at_s) for i, at_s in self._late()), default=0),
+            hidden=self.hidden,
+            keys=self.keys,
             times_s=times,
         )
+
+    def _late(self) -> Iterator[tuple[int, float]]:
+        """Yield the packets that show before one that came earlier, and their places."""
+        latest_s = -math.inf
+        for i, at_s in enumerate(self.times_s):
+            if at_s < latest_s:
+                yield i, at_s
+            latest_s = max(latest_s, at_s)
 
     def _longest_gop_s(self, times: Sequence[float]) -> float | None:
         if not times:
             return None
-        bounds = [times[0], *sorted(self.key_times_s), times[-1]]
+        bounds = [times[0], *sorted(self.keys), times[-1]]
         return max(b - a for a, b in pairwise(bounds))
 
 

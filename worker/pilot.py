@@ -1,12 +1,24 @@
-"""Encodes a few seconds of each rung to learn which of them are worth making."""
+"""Looks into a source before its encode: what may be copied, which rungs are worth making."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from worker.alone import run_alone
+from worker.copying import (
+    IDRS,
+    copy_top,
+    is_light,
+    list_idrs,
+    read_idrs,
+    source_rate_bps,
+    why_encode,
+)
+from worker.job import Job
 from worker.ladder import Rung, worthwhile
 from worker.plan import Plan
 from worker.process import FailedError, Tools
@@ -14,29 +26,86 @@ from worker.samples import Samples, choose_samples, encode_samples, sample_name
 
 log = structlog.get_logger(__name__)
 
+_H264 = "h264"
 
-def choose_rungs(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> tuple[Rung, ...]:
-    """Return the plan's rungs without those that would hardly be smaller than the one above.
 
-    All of them where the source is too short to sample, or its samples cannot be had.
+def settle_ladder(plan: Plan, job: Job, source: Path, *, folder: Path, tools: Tools) -> Plan:
+    """Return the plan with the top rung copied where that is fit, and without rungs hardly lighter.
+
+    As it was where the job asks for neither, or the source is too short to sample.
 
     Raises:
         WorkerError: as `run_alone` raises it.
 
     """
+    copied = None
+    if job.copy_top != "never" and plan.media.video.codec == _H264:
+        found = _copy(plan, source, folder=folder, tools=tools)
+        if isinstance(found, str):
+            log.info("top_rung_encoded", reason=found)
+        else:
+            copied = found
+    needs_samples = job.ladder == "auto" or (copied and job.copy_top == "auto")
+    rates_bps = _sample(plan, source, folder=folder, tools=tools) if needs_samples else {}
+    if copied:
+        settled = _settle_copy(plan, copied, job, rates_bps)
+        if isinstance(settled, Plan):
+            log.info("top_rung_copied", bit_rate_bps=source_rate_bps(plan))
+            return settled
+        log.info("top_rung_encoded", reason=settled)
+    rungs = _worthwhile(plan, job, rates_bps)
+    if job.ladder == "auto" and rates_bps:
+        log.info("ladder_chosen", rungs=[rung.name for rung in rungs], sampled_bps=rates_bps)
+    return replace(plan, rungs=rungs)
+
+
+def _settle_copy(plan: Plan, copied: Plan, job: Job, rates_bps: Mapping[str, int]) -> Plan | str:
+    top = plan.rungs[0].name
+    if job.copy_top == "auto" and not is_light(plan, rates_bps.get(top, 0)):
+        return "an encode is lighter, or its weight not known"
+    rungs = _worthwhile(copied, job, {**rates_bps, top: source_rate_bps(plan)})
+    if len(rungs) == 1:
+        # A copy is not decoded: alone, nobody would know whether it can be.
+        return "it would be the only rung"
+    return replace(copied, rungs=rungs)
+
+
+def _worthwhile(plan: Plan, job: Job, rates_bps: Mapping[str, int]) -> tuple[Rung, ...]:
+    if job.ladder != "auto" or any(rung.name not in rates_bps for rung in plan.rungs):
+        return plan.rungs
+    return worthwhile(plan.rungs, rates_bps)
+
+
+def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str:
+    """Plan a copy of the top rung, or say why there is none."""
+    if reason := why_encode(plan):
+        return reason
+    lines: list[str] = []
+    try:
+        run_alone(
+            "ffmpeg (keyframes)",
+            lambda pipes: list_idrs(plan, source, ffmpeg_path=tools.ffmpeg, pipes=pipes),
+            folder=folder,
+            tools=tools,
+            labels=[IDRS],
+            on_line=lambda line: lines.append(line.text),
+        )
+    except FailedError as error:
+        return f"its keyframes cannot be read: {error}"
+    return copy_top(plan, read_idrs(plan, lines))
+
+
+def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str, int]:
+    """Measure the bit rate of each rung; nothing where there is one rung or no sample."""
     samples = choose_samples(plan)
     if len(plan.rungs) == 1 or samples is None:
-        return plan.rungs
+        return {}
     try:
-        rates_bps = _measure(plan, samples, source, folder=folder, tools=tools)
+        return _measure(plan, samples, source, folder=folder, tools=tools)
     except FailedError as error:
         # What is broken in the source is found, and told, by the encode itself.
         log.debug("pilot_failed", reason=str(error))
-        return plan.rungs
-    rungs = worthwhile(plan.rungs, rates_bps)
-    kept = [rung.name for rung in rungs]
-    log.info("ladder_chosen", rungs=kept, sampled_bps=rates_bps)
-    return rungs
+        return {}
 
 
 def _measure(

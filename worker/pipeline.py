@@ -13,13 +13,14 @@ import structlog
 
 from worker import __version__
 from worker.checkpoint import Checkpoint, recall
-from worker.encode import Encoder, EncodeReport, Hooks, has_sound_gap
+from worker.decoded import has_sound_gap
+from worker.encode import Encoder, EncodeReport, Hooks
 from worker.environment import check_environment, count_cores
 from worker.errors import BudgetSpentError, InternalError, WorkerError
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
-from worker.pilot import choose_rungs
+from worker.pilot import settle_ladder
 from worker.places import open_source, open_store, work_folder, write_color_table
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
 from worker.prepare import obtain, prepare
@@ -88,16 +89,13 @@ def lay_plan(path: Path, job: Job, *, folder: Path, tools: Tools) -> tuple[Path,
     """Read a source and plan its run; return the file to transcode, which may be a mended copy.
 
     Raises:
-        WorkerError: as `prepare`, `make_plan` and `choose_rungs` raise it.
+        WorkerError: as `prepare`, `make_plan` and `settle_ladder` raise it.
 
     """
     prepared = prepare(path, job, folder=folder, tools=tools)
     plan = make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
     write_color_table(plan.media.video, folder)
-    if job.ladder == "auto":
-        rungs = choose_rungs(plan, prepared.path, folder=folder, tools=tools)
-        plan = replace(plan, rungs=rungs)
-    return prepared.path, plan
+    return prepared.path, settle_ladder(plan, job, prepared.path, folder=folder, tools=tools)
 
 
 def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
@@ -282,7 +280,7 @@ def _save_what_is_there(uploader: Uploader, checkpoint: Checkpoint, store: Stead
 
 
 def _warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
-    if has_sound_gap(plan, report) and plan.media.audio is not None:
+    if has_sound_gap(plan, report.decoded_sounds) and plan.media.audio is not None:
         log.warning(
             "sound_mostly_undecodable",
             decoded=report.decoded_sounds,

@@ -18,17 +18,22 @@ from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 5
+PLAN_VERSION = 6
 
 AUDIO = "audio"
-# From the slowest that is worth its time to the fastest that is worth watching. Not ultrafast: it
-# has no B-frames, whose decoding times would go backwards where a span of it meets another.
+# From the slowest that is worth its time to the fastest that is worth watching.
 AUTO_PRESETS = ("faster", "veryfast", "superfast")
+# Where the worker chooses, rungs below the top take the next one: a third less for a point
+# of VMAF at the same bytes (docs/performance.md).
+_LOWER_PRESETS = {"faster": "veryfast"}
 # Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
 CORES_FILLED = 6
-# Ends of packets and the header's duration differ by a frame or an edit list in sound files.
 # Twice 8K (7680x4320); a screen may be long and narrow.
 _MOST_SIDE, MOST_PIXELS = 16_384, 67_108_864
+# A last picture that cannot be decoded is common in cut recordings; the one before stays on
+# screen for this long at most. More missing than that is a truncated file.
+TAIL_TOLERANCE_S = Fraction(1, 2)
+# Ends of packets and the header's duration differ by a frame or an edit list in sound files.
 _PROMISE_TOLERANCE_S = 2.0
 _PROMISE_TOLERANCE_SHARE = 0.02
 
@@ -53,7 +58,10 @@ class TextPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """Segments [first, end) of some rungs, encoded by one FFmpeg process at one preset."""
+    """Segments [first, end) of some rungs, encoded by one FFmpeg process.
+
+    `preset` is the top rung's; `rung_preset` tells the others'.
+    """
 
     first: int
     end: int
@@ -131,6 +139,13 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
 def plan_lanes(asked: int | Literal["auto"], *, cores: int) -> int:
     """Choose how many FFmpegs work side by side: as many as it takes to fill the cores."""
     return asked if asked != "auto" else max(1, cores // CORES_FILLED)
+
+
+def rung_preset(plan: Plan, rung: str, preset: str) -> str:
+    """Choose a rung's preset where the top rung's is this one; one that was asked for is kept."""
+    if len(plan.presets) == 1 or rung == plan.rungs[0].name:
+        return preset
+    return _LOWER_PRESETS.get(preset, preset)
 
 
 def next_missing(
@@ -227,6 +242,7 @@ def request_digest(identity: str, job: Job) -> str:
             "version": PLAN_VERSION,
             "source": identity,
             "ladder": job.ladder,
+            "copy_top": job.copy_top,
             "max_frame_rate": job.max_frame_rate,
             "segment_s": job.segment_s,
             "audio_language": job.audio_language,
@@ -252,7 +268,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     for stream in (described["media"]["video"], described["media"]["audio"]):
         if stream is not None:
             # One number for each packet: hours of them would bury the rest.
-            del stream["packets"]["times_s"]
+            del stream["packets"]["times_s"], stream["packets"]["keys"]
     plain: dict[str, Any] = json.loads(json.dumps(described, default=_plain))
     return plain
 

@@ -118,13 +118,18 @@ def _count_packets(
 
 
 def _count_packet(row: str, tallies: Mapping[int, PacketTally]) -> None:
-    index, pts, dts, duration, flags, *_ = (*row.split(","), "", "", "", "", "")
+    index, pts, dts, duration, size, flags, *_ = (*row.split(","), "", "", "", "", "", "")
     tally = tallies.get(int(index)) if index.isdigit() else None
+    if tally is None:
+        return
     # D: an edit list takes the packet's content out of the presentation.
-    if tally is not None and "D" not in flags:
-        if tally.count >= _MAX_PACKETS:
-            raise BadSourceError("the file has absurdly many packets; it is refused")
-        tally.add(_time(pts), _time(dts), _time(duration), is_key="K" in flags)
+    if "D" in flags:
+        tally.hidden += 1
+        return
+    if tally.count >= _MAX_PACKETS:
+        raise BadSourceError("the file has absurdly many packets; it is refused")
+    size_bytes = int(size) if size.isdigit() else 0
+    tally.add(_time(pts), _time(dts), _time(duration), size_bytes, is_key="K" in flags)
 
 
 def _time(text: str) -> float | None:

@@ -38,22 +38,20 @@ def _may_leave_out(video: VideoStream) -> bool:
     )
 
 
-def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: int) -> Any:
-    """Drop what repeats, of a span of so many frames that starts at a segment's start.
+def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: range) -> Any:
+    """Drop what repeats, of a span of these frames that starts at a segment's start.
 
     Kept whatever they show: the first and the last of each segment, so that its bounds are told by
     pictures, and one each second. mpdecimate has no option for that, so they are marked where
-    nobody will see it, below the picture, and are no repeats to it. It compares with the last one
-    that it kept, so from each segment's start on it decides alike in every span.
+    nobody will see it, below the picture, and are no repeats to it: the last of a segment, which
+    makes the next one unlike it too, and every other second. It compares with the last one that it
+    kept, so from each segment's start on it decides alike in every span.
     """
-    if not _may_leave_out(video):
+    if not _may_leave_out(video) or grid.segment_frames == 1:
         return pictures
-    n, second = grid.segment_frames, round(_LONGEST_S * grid.rate)
-    marks = (
-        f"mod(floor(n/{n}),2)",
-        f"mod(floor(mod(n,{n})/{second}),2)",
-        f"eq(mod(n,{n}),{n - 1})+eq(n,{frames - 1})",
-    )
+    last = "+".join([*_ends_of_segments(grid, frames), f"eq(n,{len(frames) - 1})"])
+    second = round(_LONGEST_S * grid.rate)
+    marks = (f"mod(floor((n+{frames.start})/{second}),2)", last)
     width, height = video.width, video.height
     if video.is_turned:
         width, height = height, width
@@ -73,3 +71,13 @@ def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: int
             enable=mark,
         )
     return pictures.filter("mpdecimate", hi=_HI, lo=_LO, frac=_SHARE).filter("crop", h=height, y=0)
+
+
+def _ends_of_segments(grid: Grid, frames: range) -> list[str]:
+    """Write, as terms of `n` (counted from the span's start), what is 1 at a segment's last frame.
+
+    Thousands of terms where segments are uneven: microseconds for each frame.
+    """
+    if grid.cuts:
+        return [f"eq(n,{cut - frames.start - 1})" for cut in grid.cuts if cut - 1 in frames]
+    return [f"eq(mod(n,{grid.segment_frames}),{grid.segment_frames - 1})"]

@@ -75,7 +75,7 @@ def encode_samples(
     grid, video = samples.grid, plan.media.video
     parts = [_part(plan, samples, source, start_s) for start_s in samples.starts_s]
     pictures = ffmpeg.concat(*parts) if len(parts) > 1 else parts[0]
-    pictures = leave_out_repeats(pictures, video, grid, grid.total_frames)
+    pictures = leave_out_repeats(pictures, video, grid, range(grid.total_frames))
     branches = scale_to_rungs(pictures, plan, plan.rungs)
     sampled = replace(plan, grid=grid)
     span = Span(first=0, end=grid.segment_count, rungs=(), preset=_PRESET)

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from worker.command import SEGMENT_SUFFIX, START_OFFSET_S
 from worker.errors import VerificationError
-from worker.plan import AUDIO, Plan
+from worker.plan import AUDIO, TAIL_TOLERANCE_S, Plan
 from worker.timeline import Grid
 from worker.transport_stream import (
     CLOCK_HZ,
@@ -76,10 +76,16 @@ def measure_segment(plan: Plan, rendition: str, index: int, data: bytes) -> Segm
     )
 
 
-def is_whole(grid: Grid, segment: Segment) -> bool:
+def is_whole(plan: Plan, segment: Segment) -> bool:
     """Whether a segment of a rung lasts as long as was planned, and starts where."""
-    bounds = (grid.start_s(segment.index), grid.start_s(segment.index + 1))
-    return (segment.start_ticks, segment.end_ticks) == tuple(round(s * CLOCK_HZ) for s in bounds)
+    grid = plan.grid
+    start, end = (round(grid.start_s(segment.index + i) * CLOCK_HZ) for i in (0, 1))
+    may_end_early = segment.index == grid.segment_count - 1 and any(
+        rung.is_copied and rung.name == segment.rendition for rung in plan.rungs
+    )
+    # Nobody holds the last picture of a copy until the sound has ended.
+    least = end - (round(TAIL_TOLERANCE_S * CLOCK_HZ) if may_end_early else 0)
+    return segment.start_ticks == start and least <= segment.end_ticks <= end
 
 
 def _check_pictures(

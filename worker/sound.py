@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,8 @@ def encode_audio(
         f"{AUDIO}/{SEGMENT_PATTERN}",
         acodec="aac",
         audio_bitrate=audio.bit_rate_bps,
-        **segment_options(plan, whole, pipes[AUDIO], early_s=Fraction(0)),
+        **segment_options(plan, whole, pipes[AUDIO]),
+        segment_time=seconds(plan.grid.segment_s),
         # Half of this is how long the muxer gathers AAC frames for one PES packet. At 0 each frame
         # is a packet of its own, and stuffing makes 205 kb/s of 128.
         muxdelay=0.35,

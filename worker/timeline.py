@@ -22,8 +22,8 @@ _UNKNOWN_RATE = Fraction(25)
 # A picture that changes at irregular times is placed to within half a frame: 0.05 s at this rate.
 _LEAST_VARIABLE_RATE = Fraction(10)
 _LEAST_RATE = Fraction(1)
-# Below two thirds of the cap an even division (40 → 20 is one) loses more than an uneven one.
 _FASTEST_INTERLACED = Fraction(30)  # Pictures a second; television's 25 and 29.97 are below.
+# Below two thirds of the cap an even division (40 → 20 is one) loses more than an uneven one.
 _LEAST_DIVIDED_SHARE = Fraction(2, 3)
 
 
@@ -31,17 +31,20 @@ _LEAST_DIVIDED_SHARE = Fraction(2, 3)
 class Grid:
     """Segment k is frames [k·segment_frames, (k+1)·segment_frames) at `rate`; the last is shorter.
 
+    Where the top rung is copied, segments start at keyframes of the source: `cuts` are their first
+    frames, and `segment_frames` is the length of the longest.
     All times are exact: seconds as Fraction from t=0, the start of the source's container.
     """
 
     rate: Fraction
     segment_frames: int
     total_frames: int
+    cuts: tuple[int, ...] = ()
 
     @property
     def segment_count(self) -> int:
         """Number of segments, the last one included."""
-        return -(-self.total_frames // self.segment_frames)
+        return len(self.cuts) or -(-self.total_frames // self.segment_frames)
 
     @property
     def duration_s(self) -> Fraction:
@@ -50,12 +53,14 @@ class Grid:
 
     @property
     def segment_s(self) -> Fraction:
-        """Length of every segment but the last."""
+        """Length of the longest segment; without cuts, of every one but the last."""
         return self.segment_frames / self.rate
 
     def first_frame(self, segment: int) -> int:
         """First frame of a segment; `segment_count` gives the end of the last."""
-        return min(segment * self.segment_frames, self.total_frames)
+        if segment >= self.segment_count:
+            return self.total_frames
+        return self.cuts[segment] if self.cuts else segment * self.segment_frames
 
     def frames(self, segment: int) -> int:
         """Frames in a segment."""

@@ -56,7 +56,7 @@ def _rung_faults(plan: Plan, segments: Sequence[Segment], name: str) -> Iterator
         yield f"{name} has {len(segments)} of {grid.segment_count} segments"
         return
     for segment in segments:
-        if not is_whole(grid, segment):
+        if not is_whole(plan, segment):
             bounds = f"{segment.start_ticks} to {segment.end_ticks}"
             yield f"{segment.name} lasts from tick {bounds}, unlike the plan"
     if len({segment.codec for segment in segments}) != 1:
@@ -64,8 +64,12 @@ def _rung_faults(plan: Plan, segments: Sequence[Segment], name: str) -> Iterator
 
 
 def _unlike_rungs(plan: Plan, renditions: Mapping[str, Sequence[Segment]]) -> Iterator[str]:
-    """Say where rungs do not show the same pictures: which repeat is decided before they part."""
-    for same in zip(*(renditions.get(rung.name, ()) for rung in plan.rungs), strict=False):
+    """Say where rungs do not show the same pictures: which repeat is decided before they part.
+
+    A copied one shows those that repeat, too.
+    """
+    alike = [rung.name for rung in plan.rungs if not rung.is_copied]
+    for same in zip(*(renditions.get(name, ()) for name in alike), strict=False):
         if len({segment.frames for segment in same}) > 1:
             counts = ", ".join(f"{segment.name} {segment.frames}" for segment in same)
             yield f"rungs do not show the same pictures: {counts}"

@@ -101,7 +101,7 @@ def test_segments_of_two_spans_and_presets_lie_on_one_grid(tmp_path: Path) -> No
     for index in range(plan.grid.segment_count):
         data = (tmp_path / "90p" / f"{index:05d}.ts").read_bytes()
         segment = measure_segment(plan, "90p", index, data)
-        assert is_whole(plan.grid, segment)
+        assert is_whole(plan, segment)
 
 
 def encode(plan: Plan, span: Span, source: Path, folder: Path) -> None:

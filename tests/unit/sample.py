@@ -30,6 +30,7 @@ def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
 VIDEO = VideoStream(
     index=0,
     codec="h264",
+    profile="High",
     width=1920,
     height=1080,
     sample_aspect_ratio=Fraction(1),

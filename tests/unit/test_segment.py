@@ -36,23 +36,23 @@ def measure(
 def test_every_picture_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     segment = measure(monkeypatch, list(range(180, 360)))
     assert (segment.frames, segment.start_ticks, segment.end_ticks) == (180, 540_000, 1_080_000)
-    assert is_whole(PLAN.grid, segment)
+    assert is_whole(PLAN, segment)
 
 
 def test_what_repeats_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     segment = measure(monkeypatch, [180, 210, 222, 359])
     assert segment.frames == 4
-    assert is_whole(PLAN.grid, segment)
+    assert is_whole(PLAN, segment)
 
 
 def test_an_early_end_is_told_by_the_last_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     segment = measure(monkeypatch, [180, 210, 358])
     assert segment.end_ticks == 1_080_000 - FRAME
-    assert not is_whole(PLAN.grid, segment)
+    assert not is_whole(PLAN, segment)
 
 
 def test_the_last_segment_may_be_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_whole(PLAN.grid, measure(monkeypatch, [360, 399], index=2))
+    assert is_whole(PLAN, measure(monkeypatch, [360, 399], index=2))
 
 
 @pytest.mark.parametrize(
