@@ -117,7 +117,8 @@ def cut_at(idrs: Sequence[int], grid: Grid) -> Grid | None:
     lengths = [b - a for a, b in pairwise([*cuts, grid.total_frames])]
     if max(lengths) > longest:
         return None
-    if all(length == grid.segment_frames for length in lengths[:-1]):
+    *first, last = lengths
+    if last <= grid.segment_frames and all(length == grid.segment_frames for length in first):
         return grid
     return replace(grid, cuts=tuple(cuts), segment_frames=max(lengths))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,15 @@ def check_environment(tools: Tools) -> str:
 
     """
     _check_installed(tools)
-    found = _parts(tools, "encoders")
+    # One start of FFmpeg tells both: a list on stdout, after its version on stderr.
+    listed, said = _run([tools.ffmpeg, "-nostdin", "-encoders"], tools.budget)
+    found = _names(listed, "encoders")
     missing = [name for name in _ENCODERS if name not in found]
     if missing:
         raise BadEnvironmentError(
             f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
         )
-    return _version(tools.ffmpeg, tools.budget)
+    return next(iter(said), "unknown")
 
 
 def take_inventory(tools: Tools) -> dict[str, Any]:
@@ -115,11 +118,12 @@ def _check_installed(tools: Tools) -> None:
 
 
 def _parts(tools: Tools, kind: str) -> set[str]:
-    """Return the names of one kind of FFmpeg's parts.
+    """Return the names of one kind of FFmpeg's parts."""
+    return _names(_run([tools.ffmpeg, "-nostdin", f"-{kind}"], tools.budget)[0], kind)
 
-    Bitstream filters and protocols are listed by name alone, the others after their flags.
-    """
-    lines = _run([tools.ffmpeg, "-nostdin", f"-{kind}"], tools.budget)
+
+def _names(lines: Sequence[str], kind: str) -> set[str]:
+    """Read a list: bitstream filters and protocols are there by name alone, others after flags."""
     by_name = kind in {"bsfs", "protocols"}
     return {
         words[0] if by_name else words[1]
@@ -129,14 +133,22 @@ def _parts(tools: Tools, kind: str) -> set[str]:
 
 
 def _version(path: str, budget: Budget) -> str:
-    return next(iter(_run([path, "-version"], budget)), "unknown")
+    return next(iter(_run([path, "-version"], budget)[0]), "unknown")
 
 
-def _run(argv: list[str], budget: Budget) -> list[str]:
+def _run(argv: list[str], budget: Budget) -> tuple[list[str], tuple[str, ...]]:
+    """Return the lines of stdout, and the last ones of stderr."""
+    lines: list[str] = []
+    tail: tuple[str, ...] = ()
     try:
         with Processes(budget=budget, folder=Path("/"), stall_timeout_s=_TIMEOUT_S) as processes:
             processes.start(argv[0], [STDOUT], lambda _: argv)
-            return [event.text for event in processes.events() if isinstance(event, Line)]
+            for event in processes.events():
+                if isinstance(event, Line):
+                    lines.append(event.text)
+                else:
+                    tail = event.tail
     except (FailedError, OSError) as error:
         # Of another architecture, for example.
         raise BadEnvironmentError(f"{argv[0]} does not run: {error}") from error
+    return lines, tail

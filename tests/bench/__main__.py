@@ -57,15 +57,17 @@ def measure(clip: Clip, folder: Path, *, runs: int) -> Result:
     video = plan.media.video
     matrix = None if is_plain(video) else matrix_of(video)
     for way in (BASELINE, WORKER):
-        top = result.runs[way][0].rungs[0]
-        result.quality[way] = compare(
-            clip.path,
-            top.playlist,
-            size=top.size,
-            rate=plan.grid.rate,
-            seconds=clip.compared_s,
-            matrix=matrix if way == WORKER else None,
-        )
+        result.quality[way] = {
+            rung.size: compare(
+                clip.path,
+                rung.playlist,
+                size=rung.size,
+                rate=plan.grid.rate,
+                seconds=clip.compared_s,
+                matrix=matrix if way == WORKER else None,
+            )
+            for rung in result.runs[way][0].rungs
+        }
     return result
 
 

@@ -13,7 +13,8 @@ from tests.bench.ways import BASELINE, PLAIN, WORKER, Made
 
 _BEGIN, _END = "<!-- measured: scripts/bench writes from here -->", "<!-- to here -->"
 _HEAD = (
-    "| clip | CPU | bytes | VMAF mean | worst 1% | CPU s a minute | worker/plain CPU | MB | noise |"
+    "| clip | CPU | wall | bytes | VMAF mean | worst 1% | lower rungs | CPU s a minute"
+    " | worker/plain CPU | memory MB | disk MB | noise |"
 )
 
 
@@ -21,14 +22,14 @@ _HEAD = (
 class Result:
     """One clip, measured in every way; each way's runs in the order they were made.
 
-    `quality` is that of the top rung.
+    `quality` is that of each rung, at its own size, largest first.
     """
 
     name: str
     kind: str
     seconds: float
     runs: dict[str, list[Made]]
-    quality: dict[str, Quality] = field(default_factory=dict)
+    quality: dict[str, dict[tuple[int, int], Quality]] = field(default_factory=dict)
 
     def cpu_s(self, way: str) -> float:
         """Median of the runs' CPU seconds."""
@@ -38,6 +39,14 @@ class Result:
     def cpu_ratio(self) -> float:
         """CPU of the worker to that of the baseline."""
         return self.cpu_s(WORKER) / self.cpu_s(BASELINE)
+
+    @property
+    def wall_ratio(self) -> float:
+        """Wall time of the worker to that of the baseline, which uploads nothing."""
+        ours, theirs = (
+            median(made.cost.wall_s for made in self.runs[way]) for way in (WORKER, BASELINE)
+        )
+        return ours / theirs
 
     @property
     def overhead(self) -> float:
@@ -61,8 +70,22 @@ class Result:
     @property
     def gain(self) -> Quality:
         """VMAF of the top rung, less the baseline's."""
-        ours, theirs = self.quality[WORKER], self.quality[BASELINE]
+        ours, theirs = self.top(WORKER), self.top(BASELINE)
         return Quality(mean=ours.mean - theirs.mean, worst=ours.worst - theirs.worst)
+
+    def top(self, way: str) -> Quality:
+        """Quality of a way's top rung."""
+        return next(iter(self.quality[way].values()))
+
+    @property
+    def lower(self) -> str:
+        """VMAF of the other rungs, with the difference to the baseline's of the same size."""
+        told = []
+        for size, ours in list(self.quality[WORKER].items())[1:]:
+            theirs = self.quality[BASELINE].get(size)
+            gain = f" ({ours.mean - theirs.mean:+.1f})" if theirs else ""
+            told.append(f"{min(size)}p {ours.mean:.1f}{gain}")
+        return ", ".join(told) or "none"
 
 
 def row(result: Result) -> str:
@@ -70,12 +93,14 @@ def row(result: Result) -> str:
     gain, minutes = result.gain, result.seconds / 60
     costs = [f"{result.cpu_s(way) / minutes:.0f}" for way in (BASELINE, WORKER)]
     memory = max(made.cost.memory_bytes for made in result.runs[WORKER]) / 1e6
+    disk = max(made.cost.disk_bytes for made in result.runs[WORKER]) / 1e6
+    top = result.top(WORKER)
     return (
-        f"| {result.name} | {result.cpu_ratio:.2f} | {result.bytes_ratio:.2f}"
-        f" | {result.quality[WORKER].mean:.1f} ({gain.mean:+.2f})"
-        f" | {result.quality[WORKER].worst:.1f} ({gain.worst:+.2f})"
-        f" | {costs[1]} of {costs[0]} | {result.overhead:.2f} | {memory:.0f}"
-        f" | {100 * result.noise:.0f} % |"
+        f"| {result.name} | {result.cpu_ratio:.2f} | {result.wall_ratio:.2f}"
+        f" | {result.bytes_ratio:.2f}"
+        f" | {top.mean:.1f} ({gain.mean:+.2f}) | {top.worst:.1f} ({gain.worst:+.2f})"
+        f" | {result.lower} | {costs[1]} of {costs[0]} | {result.overhead:.2f}"
+        f" | {memory:.0f} | {disk:.1f} | {100 * result.noise:.0f} % |"
     )
 
 
@@ -84,10 +109,11 @@ def summary(results: Sequence[Result], kind: str) -> str:
     count = len(results)
     return (
         f"| **{kind}, {count} clips** | **{geometric_mean(r.cpu_ratio for r in results):.2f}**"
+        f" | **{geometric_mean(r.wall_ratio for r in results):.2f}**"
         f" | **{geometric_mean(r.bytes_ratio for r in results):.2f}**"
         f" | **{sum(r.gain.mean for r in results) / count:+.2f}**"
-        f" | **{sum(r.gain.worst for r in results) / count:+.2f}** |"
-        f" | {geometric_mean(r.overhead for r in results):.2f} | | |"
+        f" | **{sum(r.gain.worst for r in results) / count:+.2f}** | |"
+        f" | {geometric_mean(r.overhead for r in results):.2f} | | | |"
     )
 
 

@@ -122,17 +122,17 @@ def test_rare_keyframes_are_no_segments(idrs: tuple[int, ...]) -> None:
     assert cut_at(idrs, GRID) is None
 
 
-@given(st.sets(st.integers(1, 999), max_size=200))
-def test_segments_cover_the_whole_and_start_at_keyframes(some: set[int]) -> None:
-    idrs = (0, *sorted(some))
-    found = cut_at(idrs, GRID)
+@given(st.sets(st.integers(1, 999), max_size=200), st.integers(1, 1000))
+def test_segments_cover_the_whole_and_start_at_keyframes(some: set[int], total: int) -> None:
+    idrs = (0, *sorted(place for place in some if place < total))
+    found = cut_at(idrs, replace(GRID, total_frames=total))
     if found is None:
         return
     starts = [found.first_frame(k) for k in range(found.segment_count)]
     assert set(starts) <= set(idrs)
-    assert sum(found.frames(k) for k in range(found.segment_count)) == 1000
+    assert sum(found.frames(k) for k in range(found.segment_count)) == total
     assert max(found.frames(k) for k in range(found.segment_count)) <= 360
-    assert found.first_frame(found.segment_count) == 1000
+    assert found.first_frame(found.segment_count) == total
 
 
 def test_times_are_read_in_the_containers_clock() -> None:
