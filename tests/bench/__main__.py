@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.clips import LECTURE, NORMAL, Clip, find_clips, make_clip
+from tests.bench.jobs import MEASURES
 from tests.bench.quality import compare
 from tests.bench.report import Result, draw, put_into, row, table
 from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for
@@ -71,6 +72,20 @@ def measure(clip: Clip, folder: Path, *, runs: int) -> Result:
     return result
 
 
+def measure_jobs(names: Sequence[str], *, write: bool) -> None:
+    """Measure whole jobs, and print as it goes."""
+    lines = ["| whole jobs | |", "|---|---|"]
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="bench-") as place:
+            folder = Path(place) / name
+            folder.mkdir()
+            for what, found in MEASURES[name](folder):
+                lines.append(f"| {what} | {found} |")
+                print(lines[-1], flush=True)
+    if write:
+        put_into(_PAGE, "jobs", "\n".join(lines))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print as it goes, and write the page where asked."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
@@ -84,11 +99,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="one short lecture only, and status 1 where the cost or the quality is clearly lost",
     )
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument(
+        "--jobs",
+        nargs="*",
+        choices=tuple(MEASURES),
+        help="whole jobs instead of clips: all of these, or those that are named",
+    )
     options = parser.parse_args(arguments)
     if options.guard:
         options = argparse.Namespace(**{**vars(options), **_GUARD})
     if not MEDIA.is_dir():
         print(f"bench: no clips at {MEDIA}; nothing is measured")
+        return
+    if options.jobs is not None:
+        measure_jobs(options.jobs or tuple(MEASURES), write=options.write)
         return
     kinds = (options.kind,) if options.kind else (LECTURE, NORMAL)
     results = []
@@ -100,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(row(results[-1]), flush=True)
         if options.write:
             # After each clip: a run of all of them takes long, and may be stopped.
-            put_into(_PAGE, table(results))
+            put_into(_PAGE, "measured", table(results))
             draw(results, _PICTURE)
     print(table(results))
     if options.guard and (faults := losses(results)):

@@ -51,14 +51,23 @@ def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds:
     if path is None:
         subprocess.run([ROOT / "scripts" / "sample-lecture", made, str(round(seconds))], check=True)
         return Clip(name=name, kind=kind, path=made, compared_s=seconds)
-    length = ffprobe("-show_entries", "format=duration", "-print_format", "csv=p=0", path).strip()
+    length = _length(path)
     # A raw stream does not tell its length, and has no times that could go on in a loop.
-    if length == "N/A":
+    if length is None:
         return Clip(name=name, kind=kind, path=path, compared_s=seconds)
-    compared_s = min(seconds, float(length))
-    times = max(0, round(seconds / float(length)) - 1)
+    looped = loop(path, made, seconds=seconds)
+    compared_s = min(seconds, length)
+    if looped != path:
+        compared_s = max(1.0, compared_s - _SEAM_S)
+    return Clip(name=name, kind=kind, path=looped, compared_s=compared_s)
+
+
+def loop(path: Path, made: Path, *, seconds: float) -> Path:
+    """Repeat a clip's packets to about so many seconds; one that is long enough stays as it is."""
+    length = _length(path)
+    times = max(0, round(seconds / length) - 1) if length else 0
     if not times:
-        return Clip(name=name, kind=kind, path=path, compared_s=compared_s)
+        return path
     subprocess.run(
         [
             *(FFMPEG, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"),
@@ -67,5 +76,9 @@ def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds:
         ],
         check=True,
     )
-    compared_s = max(1.0, compared_s - _SEAM_S)
-    return Clip(name=name, kind=kind, path=made, compared_s=compared_s)
+    return made
+
+
+def _length(path: Path) -> float | None:
+    told = ffprobe("-show_entries", "format=duration", "-print_format", "csv=p=0", path).strip()
+    return None if told == "N/A" else float(told)

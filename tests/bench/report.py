@@ -11,7 +11,7 @@ from tests.bench.clips import LECTURE, NORMAL
 from tests.bench.quality import Quality
 from tests.bench.ways import BASELINE, PLAIN, WORKER, Made
 
-_BEGIN, _END = "<!-- measured: scripts/bench writes from here -->", "<!-- to here -->"
+_END = "<!-- to here -->"
 _HEAD = (
     "| clip | CPU | wall | bytes | VMAF mean | worst 1% | lower rungs | CPU s a minute"
     " | worker/plain CPU | memory MB | disk MB | noise |"
@@ -126,11 +126,12 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def put_into(page: Path, text: str) -> None:
-    """Write the table into a page, between its marks."""
-    before, _, rest = page.read_text().partition(_BEGIN)
+def put_into(page: Path, what: str, text: str) -> None:
+    """Write a table into a page, between its marks."""
+    begin = f"<!-- {what}: scripts/bench writes from here -->"
+    before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(_END)
-    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+    page.write_text(f"{before}{begin}\n{text}\n{_END}{after}")
 
 
 def draw(results: Sequence[Result], path: Path) -> None:

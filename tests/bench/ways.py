@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +17,7 @@ from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
 from tests.functional.hls import read_published
 from worker.budget import Budget
 from worker.command import PROGRESS, encode_video
+from worker.copying import copy_video
 from worker.ladder import display_size
 from worker.parameters import parse_job
 from worker.pipeline import lay_plan
@@ -43,11 +47,11 @@ class Made:
     rungs: tuple[Rendition, ...]
 
 
-def plan_for(source: Path, folder: Path) -> Plan:
-    """Plan as the worker would with nothing but a source and a destination."""
+def plan_for(source: Path, folder: Path, *options: str) -> Plan:
+    """Plan as the worker would."""
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
-    job = parse_job(["--source", str(source), "--destination", "/out"], {})
+    job = parse_job(["--source", str(source), "--destination", "/out", *options], {})
     _, plan = lay_plan(source, job, folder=folder, tools=tools)
     return plan
 
@@ -95,17 +99,8 @@ def _fit(width: Fraction, height: Fraction, bound: int) -> tuple[int, int]:
 
 def _plain(source: Path, plan: Plan, folder: Path) -> Made:
     """The worker's own commands, started by hand one after the other."""
-    rungs = tuple(rung.name for rung in plan.rungs)
-    for rendition in (*rungs, AUDIO):
-        (folder / rendition).mkdir()
-    write_color_table(plan.media.video, folder)
-    span = Span(first=0, end=plan.grid.segment_count, rungs=rungs, preset=plan.presets[0])
-    with Path(os.devnull).open("wb") as nowhere:
-        pipes = dict.fromkeys((*rungs, AUDIO, PROGRESS), nowhere.fileno())
-        commands = [encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)]
-        if plan.audio:
-            commands.append(encode_audio(plan, plan.audio, source, ffmpeg_path=FFMPEG, pipes=pipes))
-        costs = [spend(c, folder=folder, pass_fds=[nowhere.fileno()]) for c in commands]
+    with _commands(source, plan, folder) as (commands, descriptor):
+        costs = [spend(c, folder=folder, pass_fds=[descriptor]) for c in commands]
     return Made(
         cost=Cost(
             cpu_s=sum(cost.cpu_s for cost in costs),
@@ -116,6 +111,44 @@ def _plain(source: Path, plan: Plan, folder: Path) -> Made:
         bytes=size_of(folder, "*.ts"),
         rungs=(),
     )
+
+
+def start_plain(source: Path, plan: Plan, folder: Path) -> float:
+    """Run the worker's own commands side by side, as it does; return the seconds taken."""
+    with _commands(source, plan, folder) as (commands, descriptor):
+        started_s = time.monotonic()
+        running = [
+            subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[descriptor],
+            )
+            for command in commands
+        ]
+        if sum(process.wait() for process in running):
+            raise RuntimeError("FFmpeg failed")
+        return time.monotonic() - started_s
+
+
+@contextmanager
+def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[list[str]], int]]:
+    """Build the worker's own FFmpegs, which report to nobody."""
+    rungs = tuple(rung.name for rung in plan.rungs)
+    for rendition in (*rungs, AUDIO):
+        (folder / rendition).mkdir()
+    write_color_table(plan.media.video, folder)
+    encoded = tuple(rung.name for rung in plan.rungs if not rung.is_copied)
+    span = Span(first=0, end=plan.grid.segment_count, rungs=encoded, preset=plan.presets[0])
+    with Path(os.devnull).open("wb") as nowhere:
+        pipes = dict.fromkeys((*rungs, AUDIO, PROGRESS), nowhere.fileno())
+        commands = [encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)]
+        if encoded != rungs:
+            commands.append(copy_video(plan, source, ffmpeg_path=FFMPEG, pipes=pipes))
+        if plan.audio:
+            commands.append(encode_audio(plan, plan.audio, source, ffmpeg_path=FFMPEG, pipes=pipes))
+        yield commands, nowhere.fileno()
 
 
 def _worker(source: Path, folder: Path) -> Made:

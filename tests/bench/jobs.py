@@ -1,0 +1,166 @@
+"""What a whole job costs beyond its encode: from store to store, at any length, on two cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.bench.clips import loop
+from tests.bench.cost import Cost, spend
+from tests.bench.ways import plan_for, start_plain
+from tests.functional.conftest import (
+    ACCESS_KEY,
+    FFMPEG,
+    FFPROBE,
+    MEDIA,
+    ROOT,
+    SECRET_KEY,
+    free_port,
+    serving,
+)
+from tests.functional.proxy import between
+
+Row = tuple[str, str]
+
+_LATENCY_S = 0.02
+_HEAD, _SCREEN = "lecture/LivePortrait__s18.mp4", "lecture/gradio__art-critic.mp4"
+# Ten pictures a second: three hours of it are encoded in minutes.
+_SLOW = "normal/sample-videos__one-by-one-person-detection.mp4"
+_RUNS = 3
+
+
+def _worker(folder: Path, source: object, destination: object, *options: str) -> list[str]:
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    argv = [sys.executable, "-m", "worker", "--source", source, "--destination", destination]
+    argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE]
+    return [*map(str, argv), "--log-format", "json", *options]
+
+
+def _run(folder: Path, argv: Sequence[str], **environment: str) -> Cost:
+    return spend(argv, folder=folder, environment={"PYTHONPATH": str(ROOT), **environment})
+
+
+def measure_copy(folder: Path) -> Iterator[Row]:
+    """Take the source's own H.264, against encoding the same."""
+    source = folder / "upload.mp4"
+    subprocess.run(
+        [
+            *(FFMPEG, "-nostdin", "-loglevel", "error", "-y"),
+            *("-stream_loop", "2", "-i", MEDIA / _SCREEN, "-t", "30"),
+            *("-vf", "fps=30", "-c:v", "libx264", "-preset", "medium", "-crf", "23", "-g", "60"),
+            *("-c:a", "aac", source),
+        ],
+        check=True,
+    )
+    costs: dict[str, list[Cost]] = {"always": [], "never": []}
+    for number in range(2):
+        for way, found in costs.items():
+            argv = _worker(folder, source, folder / f"{way}-{number}", "--copy-top", way)
+            found.append(_run(folder, argv))
+    wall = {way: median(cost.wall_s for cost in found) for way, found in costs.items()}
+    cpu = {way: median(cost.cpu_s for cost in found) for way, found in costs.items()}
+    yield "copied top rung, wall to that of encoding it", f"{wall['always'] / wall['never']:.2f}"
+    yield "the same, CPU", f"{cpu['always'] / cpu['never']:.2f}"
+
+
+def measure_overhead(folder: Path) -> Iterator[Row]:
+    """Ten minutes from S3 to S3, each answer 20 ms late, against FFmpeg alone on a local disk."""
+    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=600)
+    options = ("--ladder", "720", "--preset", "veryfast", "--copy-top", "never")
+    plan = plan_for(source, folder, *options)
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("moto_server")), "-p", str(port)]
+    walls: dict[str, list[float]] = {"worker": [], "plain": []}
+    with serving("moto", command, port) as server, between(server) as proxy:
+        client = server.client()
+        location = {"LocationConstraint": "ap-northeast-2"}
+        client.create_bucket(Bucket="academy", CreateBucketConfiguration=location)
+        client.upload_file(str(source), "academy", "source.mp4")
+        proxy.delay_s = _LATENCY_S
+        keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+        for number in range(_RUNS):
+            argv = _worker(
+                folder,
+                "s3://academy/source.mp4",
+                f"s3://academy/out-{number}",
+                *(*options, "--s3-endpoint", proxy.endpoint, "--s3-region", "ap-northeast-2"),
+            )
+            walls["worker"].append(_run(folder, argv, **keys).wall_s)
+            place = folder / f"plain-{number}"
+            place.mkdir()
+            walls["plain"].append(start_plain(source, plan, place))
+    ratios = [ours / alone for ours, alone in zip(walls["worker"], walls["plain"], strict=True)]
+    yield (
+        "ten minutes from S3 to S3 with 20 ms, wall to that of FFmpeg alone",
+        f"{median(ratios):.3f} ({', '.join(f'{ratio:.3f}' for ratio in ratios)})",
+    )
+
+
+def measure_scale(folder: Path) -> Iterator[Row]:
+    """Ten minutes, an hour, three hours of the same."""
+    for minutes in (10, 60, 180):
+        source = loop(MEDIA / _SLOW, folder / f"{minutes}.mp4", seconds=60 * minutes)
+        options = ("--ladder", "432", "--preset", "superfast", "--copy-top", "never")
+        # What lies in the store is not the work folder's.
+        argv = _worker(folder, source, folder.parent / f"{folder.name}-out-{minutes}", *options)
+        source_bytes = sum(path.stat().st_size for path in folder.glob("*.mp4"))
+        cost = _run(folder, argv)
+        disk = (cost.disk_bytes - source_bytes) / 1e6
+        yield (
+            f"{minutes} minutes: CPU seconds a minute, memory of the largest process, disk",
+            f"{cost.cpu_s / minutes:.2f} s, {cost.memory_bytes / 1e6:.0f} MB, {disk:.1f} MB",
+        )
+
+
+def measure_lanes(folder: Path) -> Iterator[Row]:
+    """Keep two cores busy with one FFmpeg, and with two."""
+    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=90)
+    costs: dict[int, list[Cost]] = {1: [], 2: []}
+    for number in range(2):
+        for lanes, found in costs.items():
+            options = ("--parallel-spans", str(lanes), "--copy-top", "never")
+            argv = _worker(folder, source, folder / f"{lanes}-{number}", *options)
+            found.append(_run(folder, argv))
+    for lanes, found in costs.items():
+        busy = median(cost.cpu_s / cost.wall_s for cost in found)
+        yield f"cores kept busy of {os.cpu_count()} by {lanes} spans at a time", f"{busy:.2f}"
+    wall = {lanes: median(cost.wall_s for cost in found) for lanes, found in costs.items()}
+    yield "wall of two spans at a time to one", f"{wall[2] / wall[1]:.2f}"
+
+
+def measure_start(folder: Path) -> Iterator[Row]:
+    """From the start of Python to the first FFmpeg, and to the encode of a local file."""
+    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=10)
+    starts: dict[str, list[float]] = {"worker_started": [], "span_started": []}
+    for number in range(5):
+        said = folder / "said.txt"
+        started = datetime.now().astimezone()
+        _run(folder, _worker(folder, source, folder / f"out-{number}"))
+        for line in said.read_text().splitlines():
+            if '"event"' in line and (event := _event(line))["event"] in starts:
+                at = datetime.fromisoformat(event["timestamp"])
+                starts[event["event"]].append((at - started).total_seconds())
+    yield "start of Python to the first FFmpeg, s", f"{median(starts['worker_started']):.2f}"
+    yield "start of Python to the encode's FFmpeg, s", f"{median(starts['span_started']):.2f}"
+
+
+def _event(line: str) -> dict[str, Any]:
+    event = json.loads(line)
+    return event if isinstance(event, dict) else {"event": ""}
+
+
+MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
+    "copy": measure_copy,
+    "overhead": measure_overhead,
+    "scale": measure_scale,
+    "lanes": measure_lanes,
+    "start": measure_start,
+}
