@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,9 +13,12 @@ import structlog
 from worker.errors import TakenError, WorkerError
 from worker.plan import AUDIO, Plan
 from worker.playlist import (
+    IFRAME_PLAYLIST,
     MASTER,
     MEDIA_PLAYLIST,
+    key_pictures,
     measure_bit_rates,
+    render_iframe_playlist,
     render_master_playlist,
     render_media_playlist,
     render_text_playlist,
@@ -78,10 +81,16 @@ def is_published(store: Store, manifest: Mapping[str, Any] | None, request: str)
         return False
     listing = store.list(f"{run}/")
     return all(
-        sum(key.startswith(f"{run}/{rendition['name']}/") for key in listing)
-        == rendition["segments"] + 1
+        _is_there(listing, f"{run}/{rendition['name']}/", rendition)
         for rendition in manifest.get("renditions", ())
     )
+
+
+def _is_there(listing: Collection[str], folder: str, rendition: Mapping[str, Any]) -> bool:
+    """Whether the store lists all of a rendition; a run of an older worker has fewer playlists."""
+    playlists = {MEDIA_PLAYLIST, *rendition.get("playlists", ())}
+    names = {key.removeprefix(folder) for key in listing if key.startswith(folder)}
+    return playlists <= names and len(names - playlists) == rendition["segments"]
 
 
 def publish(
@@ -105,6 +114,10 @@ def publish(
     """
     for name, segments in renditions.items():
         _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", render_media_playlist(segments))
+        if pictures := key_pictures(segments):
+            _put_playlist(
+                store, f"{run}/{name}/{IFRAME_PLAYLIST}", render_iframe_playlist(pictures)
+            )
     for name, segments_of_text in texts.items():
         _put_subtitles(store, f"{run}/{name}", segments_of_text, segment_lengths_s(plan.grid))
     store.put(THUMBNAIL, thumbnail, content_type="image/jpeg", cache_control=_WEEK)
@@ -201,6 +214,7 @@ def _rendition(plan: Plan, name: str, segments: Sequence[Segment]) -> dict[str, 
         "kind": "audio" if name == AUDIO else "video",
         **({"width": rung.width, "height": rung.height} if rung else {}),
         "codec": segments[0].codec,
+        "playlists": [MEDIA_PLAYLIST, *([IFRAME_PLAYLIST] if key_pictures(segments) else [])],
         "segments": len(segments),
         "bytes": sum(segment.bytes for segment in segments),
         "duration_s": float(sum(segment_durations_s(segments))),
