@@ -1,4 +1,4 @@
-"""Publishes a verified run: playlists, thumbnail, then the one PUT that viewers see."""
+"""Publishes a verified run: playlists, pictures, then the one PUT that viewers see."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from worker.errors import TakenError, WorkerError
+from worker.gallery import THUMBNAIL, Gallery, describe_gallery, put_gallery
 from worker.plan import AUDIO, Plan
 from worker.playlist import (
     IFRAME_PLAYLIST,
@@ -31,12 +32,10 @@ from worker.upload import IMMUTABLE
 from worker.webvtt import segment_lengths_s
 
 MANIFEST = "manifest.json"
-THUMBNAIL = "thumbnail.jpg"
 _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _TEXT_TYPE = "text/vtt"
 _SCHEMA = 1
 _NO_CACHE = "no-cache"
-_WEEK = "public, max-age=604800"
 _LINGER_S = 8.0
 _COMMIT_ATTEMPTS = 5
 
@@ -80,7 +79,9 @@ def is_published(store: Store, manifest: Mapping[str, Any] | None, request: str)
     if master is None or f"{run}/".encode() not in master.data or store.get(THUMBNAIL) is None:
         return False
     listing = store.list(f"{run}/")
-    return all(
+    named = [manifest.get(name) for name in ("storyboard", "chapters_track")]
+    named += manifest.get("thumbnails", ())
+    return all(key in listing for key in named if key) and all(
         _is_there(listing, f"{run}/{rendition['name']}/", rendition)
         for rendition in manifest.get("renditions", ())
     )
@@ -99,7 +100,7 @@ def publish(
     renditions: Mapping[str, Sequence[Segment]],
     *,
     texts: Mapping[str, Sequence[str]],
-    thumbnail: bytes,
+    gallery: Gallery,
     origin: Origin,
     store: SteadyStore,
     previous: Mapping[str, Any] | None,
@@ -120,9 +121,10 @@ def publish(
             )
     for name, segments_of_text in texts.items():
         _put_subtitles(store, f"{run}/{name}", segments_of_text, segment_lengths_s(plan.grid))
-    store.put(THUMBNAIL, thumbnail, content_type="image/jpeg", cache_control=_WEEK)
+    put_gallery(store, run, gallery)
     _commit(store, render_master_playlist(plan, run, renditions, texts), confirm)
     manifest = make_manifest(plan, run, renditions, texts, origin=origin, previous=previous)
+    manifest |= describe_gallery(run, gallery)
     try:
         store.lingering(_LINGER_S).put(
             MANIFEST,

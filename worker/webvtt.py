@@ -68,6 +68,11 @@ def render_segments(cues: Sequence[Cue], lengths_s: Sequence[Fraction]) -> tuple
     return tuple(segments)
 
 
+def render_track(cues: Sequence[Cue]) -> str:
+    """Render a whole track as one file."""
+    return "\n\n".join(["WEBVTT", *map(_render, cues), ""])
+
+
 def _render(cue: Cue) -> str:
     timing = f"{_clock(cue.start_ms)} --> {_clock(cue.end_ms)} {cue.settings}".rstrip()
     return f"{timing}\n{cue.text}"
