@@ -14,8 +14,7 @@ from statistics import median
 
 from worker.looks import Look, difference
 from worker.segment import Segment
-from worker.transport_stream import CLOCK_HZ
-from worker.webvtt import Cue, render_track
+from worker.webvtt import Cue, milliseconds, render_track
 
 _LEAST_S, _MOST = 60, 40
 # Of 255 over the whole picture: a new slide of the same design has more, a pointer or a new line
@@ -44,13 +43,13 @@ def find_chapters(looks: Sequence[Look], segments: Sequence[Segment]) -> tuple[C
         segments: all of the rung that they are from.
 
     """
-    end_ms = _milliseconds(segments[-1].end_ticks)
+    end_ms = milliseconds(segments[-1].end_ticks)
     least_ms = max(1000 * _LEAST_S, end_ms // _MOST)
     changes = [(difference(a, b), a, b) for a, b in pairwise(looks)]
     least = max(_CHANGE, _TIMES_USUAL * median(size for size, _, _ in changes)) if changes else 0
     starts_ms = [0]
     for size, a, b in sorted(changes, key=lambda change: change[0], reverse=True):
-        start_ms = _milliseconds(_when(a.picture, b.picture, segments))
+        start_ms = milliseconds(_when(a.picture, b.picture, segments))
         apart_ms = min(abs(start_ms - other) for other in [*starts_ms, end_ms])
         if size >= least and apart_ms >= least_ms:
             starts_ms.append(start_ms)
@@ -64,7 +63,7 @@ def find_chapters(looks: Sequence[Look], segments: Sequence[Segment]) -> tuple[C
 
 def render_chapters(chapters: Sequence[Chapter], segments: Sequence[Segment]) -> str:
     """Render the chapters' WebVTT track."""
-    ends_ms = [*(c.start_ms for c in chapters[1:]), _milliseconds(segments[-1].end_ticks)]
+    ends_ms = [*(c.start_ms for c in chapters[1:]), milliseconds(segments[-1].end_ticks)]
     return render_track(
         [
             Cue(start_ms=chapter.start_ms, end_ms=end_ms, text=chapter.title)
@@ -80,7 +79,3 @@ def _when(before: Segment, after: Segment, segments: Sequence[Segment]) -> int:
         # Nothing new within: the key picture itself is what is new.
         return after.start_ticks
     return jump.jump_ticks
-
-
-def _milliseconds(ticks: int) -> int:
-    return round(ticks * 1000 / CLOCK_HZ)

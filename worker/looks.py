@@ -23,7 +23,7 @@ _ROUNDING_TICKS = 2
 # slide pass, and a dark hall; a black or empty screen does not.
 _GOOD_CONTRAST, _GOOD_MEAN = 60.0, 24.0
 # Mean differences of the small grays: a teacher need not choose between two that differ by less.
-_ALIKE = 2.0
+_ALIKE = 3.0
 # One that lies between its neighbours almost everywhere, and is far from both, is caught in a fade
 # or a wipe from the one to the other.
 _FAR, _BETWEEN_SHARE, _BETWEEN_SLACK = 6.0, 0.95, 4

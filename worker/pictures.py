@@ -115,7 +115,9 @@ def make_gallery(
     return Gallery(
         thumbnails=thumbnails,
         sheets=seen.sheets,
-        storyboard=render_storyboard([look.picture for look in seen.looks], seen.sheet),
+        storyboard=render_storyboard(
+            [look.picture for look in seen.looks], seen.sheet, end_ticks=segments[-1].end_ticks
+        ),
         chapters=chapters,
         chapters_track=render_chapters(chapters, segments) if chapters else "",
     )

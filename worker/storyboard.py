@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
-from worker.playlist import segment_durations_s
 from worker.segment import Segment
 from worker.transport_stream import CLOCK_HZ
-from worker.webvtt import Cue, render_track
+from worker.webvtt import Cue, milliseconds, render_track
 
 # A lecture of twenty minutes has one for each of its segments of 6 s, one of two hours one in 30 s.
 _LEAST_S, _MOST = 5, 240
@@ -74,24 +74,18 @@ def sheet_name(index: int) -> str:
     return f"sheet-{index:03d}.jpg"
 
 
-def render_storyboard(pictures: Sequence[Segment], sheet: Sheet) -> str:
+def render_storyboard(pictures: Sequence[Segment], sheet: Sheet, *, end_ticks: int) -> str:
     """Render the WebVTT track that tells which part of which sheet to show at a time.
 
-    A picture is shown from its own time until the next one's (Media Fragments URI, 4.2.2).
+    A picture is shown from its own time until the next one's, the last until the video's end (Media
+    Fragments URI, 4.2.2).
     """
+    bounds_ms = [*(milliseconds(p.start_ticks) for p in pictures), milliseconds(end_ticks)]
     cues = []
-    start_s = Fraction(0)
-    for at, duration_s in enumerate(segment_durations_s(pictures)):
+    for at, (start_ms, end_ms) in enumerate(pairwise(bounds_ms)):
         number, place = divmod(at, sheet.places)
         row, column = divmod(place, sheet.columns)
         x, y = column * sheet.width, row * sheet.height
-        end_s = start_s + duration_s
-        cues.append(
-            Cue(
-                start_ms=round(start_s * 1000),
-                end_ms=round(end_s * 1000),
-                text=f"{sheet_name(number)}#xywh={x},{y},{sheet.width},{sheet.height}",
-            )
-        )
-        start_s = end_s
+        text = f"{sheet_name(number)}#xywh={x},{y},{sheet.width},{sheet.height}"
+        cues.append(Cue(start_ms=start_ms, end_ms=end_ms, text=text))
     return render_track(cues)
