@@ -75,7 +75,7 @@ def milliseconds(ticks: int) -> int:
 
 def render_track(cues: Sequence[Cue]) -> str:
     """Render a whole track as one file."""
-    return "\n\n".join(["WEBVTT", *map(_render, cues), ""])
+    return "\n\n".join(["WEBVTT", *map(_render, cues)]) + "\n"
 
 
 def _render(cue: Cue) -> str:

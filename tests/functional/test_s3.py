@@ -84,7 +84,7 @@ def test_s3_to_s3_is_byte_for_byte_local_to_local(
     there = objects(client, f"published/{s3.name} 1/")
     here = files(out)
     assert neutral(there) == neutral(here)
-    assert len(there) == 19
+    assert len(there) == 18
 
 
 def test_headers_are_what_players_and_caches_need(
