@@ -43,7 +43,7 @@ def show_pictures(
         .filter("scale", SMALL_WIDTH, SMALL_HEIGHT, flags="area")
         .filter("format", "gray")
     )
-    laid_out = _for_jpeg(_bt709_to_rgb(pictures[1]), (sheet.width, sheet.height)).filter(
+    laid_out = _small_jpeg(pictures[1], (sheet.width, sheet.height)).filter(
         "tile", f"{sheet.columns}x{sheet.rows}"
     )
     outputs = [
@@ -63,7 +63,7 @@ def make_thumbnails(
     pictures = _open(keys).filter("metadata", "add", key="kind", value="key")
     pictures = pictures.filter("metadata", "print", file=f"pipe:{pipes[STATS]}")
     stills = ffmpeg.output(
-        _for_jpeg(_bt709_to_rgb(pictures), _thumbnail_size(rung)),
+        _small_jpeg(pictures, _thumbnail_size(rung)),
         THUMBNAILS,
         f="image2",
         start_number=0,
@@ -113,10 +113,13 @@ def _open(keys: Path) -> Any:
     return open_input(keys, f="mpegts")["v:0"]
 
 
-def _bt709_to_rgb(pictures: Any) -> Any:
-    return pictures.filter("scale", in_color_matrix="bt709", flags=EXACT).filter(
-        "format", "gbrp16le"
-    )
+def _small_jpeg(pictures: Any, size: tuple[int, int]) -> Any:
+    """Scale pictures of a rung, then convert: the other way round costs as much as their decoding.
+
+    By way of RGB, as in `recolor`: swscale's shortcut between two matrices is wrong.
+    """
+    rgb = pictures.filter("scale", *size, in_color_matrix="bt709", flags=EXACT)
+    return _for_jpeg(rgb.filter("format", "gbrp16le"), size)
 
 
 def _for_jpeg(pictures: Any, size: tuple[int, int]) -> Any:
