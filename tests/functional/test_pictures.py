@@ -195,6 +195,30 @@ def test_thumbnails_are_there_to_choose_from(run_worker: Run, tmp_path: Path) ->
         assert size.strip() == "1280,720"
 
 
+@pytest.mark.ffmpeg
+def test_stills_have_the_colours_of_the_video(run_worker: Run, tmp_path: Path) -> None:
+    """A JPEG's matrix and range are not the video's: red stays red, on thumbnail and sheet."""
+    source, out = tmp_path / "red.mp4", tmp_path / "out"
+    to_bt709 = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "color=0xc02040:size=1280x720:rate=5:duration=7"),
+        *("-vf", f"format=gbrp,drawbox=x=900:w=380:color=white:t=fill,{to_bt709}"),
+        *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", source),
+    )
+    assert run_worker("--source", source, "--destination", out).status == 0
+    sheet = (out / manifest_of(out)["storyboard"]).with_name("sheet-000.jpg")
+    assert rgb(out / "thumbnail.jpg", "crop=600:600:20:20") == pytest.approx((192, 32, 64), abs=3)
+    assert rgb(sheet, "crop=90:80:4:4") == pytest.approx((192, 32, 64), abs=3)
+
+
+def rgb(jpeg: Path, crop: str) -> tuple[float, ...]:
+    """Mean colour of a part of a JPEG, decoded by its standard."""
+    graph = f"{crop},scale=in_color_matrix=smpte170m:in_range=pc:flags=accurate_rnd,format=rgb24"
+    words = [FFMPEG, "-loglevel", "error", "-i", str(jpeg), "-vf", graph, "-f", "rawvideo", "-"]
+    data = subprocess.run(words, check=True, capture_output=True, timeout=60).stdout
+    return tuple(sum(data[i::3]) / (len(data) // 3) for i in range(3))
+
+
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three slides, which change at 71.2 s and at 142 s, in the middle of a segment."""
