@@ -207,15 +207,22 @@ def test_stills_have_the_colours_of_the_video(run_worker: Run, tmp_path: Path) -
     )
     assert run_worker("--source", source, "--destination", out).status == 0
     sheet = (out / manifest_of(out)["storyboard"]).with_name("sheet-000.jpg")
-    assert rgb(out / "thumbnail.jpg", "crop=600:600:20:20") == pytest.approx((192, 32, 64), abs=3)
-    assert rgb(sheet, "crop=90:80:4:4") == pytest.approx((192, 32, 64), abs=3)
+    shown = rgb(source, "crop=600:600:20:20", "in_color_matrix=bt709:in_range=tv")
+    assert shown == pytest.approx((192, 32, 64), abs=8)
+    jpeg = "in_color_matrix=smpte170m:in_range=pc"
+    thumbnail = rgb(out / "thumbnail.jpg", "crop=600:600:20:20", jpeg)
+    assert thumbnail == pytest.approx(shown, abs=3)
+    assert rgb(sheet, "crop=90:80:4:4", jpeg) == pytest.approx(shown, abs=3)
 
 
-def rgb(jpeg: Path, crop: str) -> tuple[float, ...]:
-    """Mean colour of a part of a JPEG, decoded by its standard."""
-    graph = f"{crop},scale=in_color_matrix=smpte170m:in_range=pc:flags=accurate_rnd,format=rgb24"
-    words = [FFMPEG, "-loglevel", "error", "-i", str(jpeg), "-vf", graph, "-f", "rawvideo", "-"]
-    data = subprocess.run(words, check=True, capture_output=True, timeout=60).stdout
+def rgb(path: Path, crop: str, coded: str) -> tuple[float, ...]:
+    """Mean colour of a part of the first picture, which is coded so."""
+    graph = f"{crop},scale={coded}:flags=accurate_rnd,format=rgb24"
+    words = [FFMPEG, "-loglevel", "error", "-i", str(path), "-frames:v", "1", "-vf", graph]
+    answer = subprocess.run(
+        [*words, "-f", "rawvideo", "-"], check=True, capture_output=True, timeout=60
+    )
+    data = answer.stdout
     return tuple(sum(data[i::3]) / (len(data) // 3) for i in range(3))
 
 
