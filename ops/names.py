@@ -34,7 +34,7 @@ PARAMETERS = (
 # Fields that an operator may also give; they travel as environment variables.
 VARIABLES = (
     *("audio_language", "loudness", "allow_truncated", "max_duration_s", "max_source_gib"),
-    *("allow_private_sources", "s3_endpoint", "s3_region"),
+    *("chapters", "allow_private_sources", "s3_endpoint", "s3_region"),
 )
 
 LEGACY_QUEUE = "academy-video-jobs"

@@ -21,7 +21,8 @@ from worker.store import Store
 from worker.verify import audio_faults
 
 CHECKPOINT = "checkpoint.json"
-_SCHEMA = 2
+# 3: a segment's first picture is told. Of an older record the segments are read instead.
+_SCHEMA = 3
 # What was stored since the last save is found by reading it, so this need not be often.
 _SAVE_EVERY_S = 15.0
 _SEGMENT_NAME = re.compile(r"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{5,9})\.ts")

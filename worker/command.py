@@ -17,7 +17,7 @@ from worker.inputs import open_input
 from worker.ladder import Rung
 from worker.media import Media, VideoStream
 from worker.plan import MOST_PIXELS, TAIL_TOLERANCE_S, Plan, Span, rung_preset
-from worker.recolor import prepare_colors, scale_prepared, scale_rgb, to_rgb
+from worker.recolor import prepare_colors, scale_prepared
 from worker.repeats import leave_out_repeats
 from worker.timeline import Grid, source_rate
 from worker.transport_stream import CLOCK_HZ
@@ -30,7 +30,6 @@ SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 # they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
 START_OFFSET_S = 10
 
-THUMBNAIL_LONG_SIDE = 1280
 
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
@@ -57,51 +56,6 @@ def encode_video(
         for branch, rung in zip(branches, rungs, strict=True)
     ]
     return compile_command(outputs, ffmpeg_path, pipes)
-
-
-def pick_thumbnail(
-    plan: Plan, source: Path, *, ffmpeg_path: str, at_s: float, output: str, stats_fd: int
-) -> list[str]:
-    """Build the FFmpeg that keeps the most typical of the pictures after `at_s` as a JPEG.
-
-    Its brightness statistics (signalstats) go to the descriptor `stats_fd`.
-    """
-    top = plan.rungs[0]
-    scale = min(1.0, THUMBNAIL_LONG_SIDE / max(top.width, top.height))
-    # A raw stream cannot be sought, not even to its start.
-    seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
-    picture = open_input(source, **seek)[str(plan.media.video.index)]
-    picture = (
-        # A picture before zero (MPEG-TS whose clock wraps) would be dropped.
-        picture.filter("setpts", "PTS-STARTPTS")
-        # Rounded up, a clip of a few frames still gives one.
-        .filter("fps", "5", round="up")
-        .filter("thumbnail", 6)
-    )
-    width, height = (max(2, round(side * scale / 2) * 2) for side in (top.width, top.height))
-    picture = (
-        # A JPEG's matrix is BT.601's, whatever its size (JFIF).
-        scale_rgb(
-            to_rgb(picture, plan.media.video, top),
-            (width, height),
-            matrix="smpte170m",
-            color_range="pc",
-            pixel_format="yuvj420p",
-        )
-        .filter("setsar", 1)
-        .filter("signalstats")
-        .filter("metadata", "print", file=f"pipe:{stats_fd}")
-    )
-    still = ffmpeg.output(
-        picture,
-        output,
-        f="image2",
-        update=1,
-        vframes=1,
-        map_metadata=-1,
-        **{"qscale:v": 3},
-    )
-    return compile_command([still], ffmpeg_path, {})
 
 
 def from_origin(media: Media) -> str:

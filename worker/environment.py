@@ -18,16 +18,16 @@ from worker.process import STDOUT, FailedError, Line, Processes, Tools
 _ENCODERS = ("libx264", "aac", "mjpeg")
 # What the commands use and uploads mostly are; tests hold the filters against the real commands.
 NEEDED_PARTS = {
-    "encoders": (*_ENCODERS, "webvtt"),
+    "encoders": (*_ENCODERS, "rawvideo", "webvtt"),
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
-    "muxers": ("segment", "mpegts", "image2", "null", "webvtt"),
+    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
         *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop"),
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
         *("volume", "alimiter", "ebur128"),
-        *("thumbnail", "signalstats", "metadata"),
+        *("thumbnail", "signalstats", "metadata", "tile"),
     ),
     "bsfs": ("setts",),
     "protocols": ("file", "pipe"),

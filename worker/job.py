@@ -116,6 +116,10 @@ class Job(BaseModel):
         description="bring the sound to this loudness (EBU R128), -16 for example, or off",
         json_schema_extra={"metavar": "LUFS"},
     )
+    chapters: bool = Field(
+        default=False,
+        description="find slide changes and publish them as chapters (WebVTT, manifest.json)",
+    )
     allow_truncated: bool = Field(
         default=False, description="publish what is there of an upload that is cut short"
     )

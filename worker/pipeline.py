@@ -20,6 +20,7 @@ from worker.errors import BudgetSpentError, InternalError, WorkerError
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
+from worker.pictures import Desk, make_gallery
 from worker.pilot import settle_ladder
 from worker.places import open_source, open_store, work_folder, write_color_table
 from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
@@ -37,7 +38,6 @@ from worker.segment import Segment
 from worker.status import Status
 from worker.store import RemoteFile, SteadyStore
 from worker.subtitles import make_subtitles
-from worker.thumbnail import choose_thumbnail
 from worker.upload import LINGER_S, Uploader
 from worker.verify import verify_run
 
@@ -161,14 +161,22 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
         work.reporter.begin(Step.VERIFY)
         verify_run(replace(plan, rungs=rungs), run, renditions, work.store.list(f"{run}/"))
         texts = make_subtitles(plan, path, folder=folder, tools=tools)
-        thumbnail = choose_thumbnail(plan, path, folder=folder, tools=tools)
+        gallery = make_gallery(
+            plan,
+            renditions,
+            path,
+            desk=Desk(
+                store=work.store, run=run, folder=folder, tools=tools, threads=job.upload_threads
+            ),
+            with_chapters=job.chapters,
+        )
         work.reporter.begin(Step.PUBLISH)
         manifest = publish(
             plan,
             run,
             renditions,
             texts=texts,
-            thumbnail=thumbnail,
+            gallery=gallery,
             origin=Origin(
                 request=request,
                 identity=identity,

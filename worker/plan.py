@@ -248,6 +248,8 @@ def request_digest(identity: str, job: Job) -> str:
             "audio_language": job.audio_language,
             "loudness": job.loudness,
             "allow_truncated": job.allow_truncated,
+            # Not where it is not asked for: what was published before there were chapters counts.
+            **({"chapters": True} if job.chapters else {}),
         }
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from worker.language import language_name, language_tag
@@ -13,8 +13,10 @@ from worker.transport_stream import CLOCK_HZ
 
 MASTER = "master.m3u8"
 MEDIA_PLAYLIST = "index.m3u8"
+IFRAME_PLAYLIST = "iframes.m3u8"
 SUBTITLES = "text"
 _VERSION = 6
+_INDEPENDENT = "#EXT-X-INDEPENDENT-SEGMENTS"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +68,26 @@ def measure_bit_rates(segments: Sequence[Segment]) -> BitRates:
 
 def render_media_playlist(segments: Sequence[Segment]) -> str:
     """Render one rendition's media playlist; segments are named relative to it."""
-    names = [segment.name.rpartition("/")[2] for segment in segments]
-    return _render(names, segment_durations_s(segments), target_duration_s(segments))
+    return _render(_names(segments), segment_durations_s(segments), target_duration_s(segments))
+
+
+def key_pictures(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Return the segments of a rung cut down to their first pictures; none where one is unknown."""
+    cut = tuple(replace(s, bytes=s.key_bytes) for s in segments if s.key_bytes)
+    return cut if len(cut) == len(segments) else ()
+
+
+def render_iframe_playlist(pictures: Sequence[Segment]) -> str:
+    """Render the playlist of a rung's key pictures (section 4.3.3.6), for seeking at speed.
+
+    Each is a range of its segment, tables included, and stays until the next.
+    """
+    return _render(
+        _names(pictures),
+        segment_durations_s(pictures),
+        target_duration_s(pictures),
+        key_bytes=[picture.bytes for picture in pictures],
+    )
 
 
 def render_text_playlist(durations_s: Sequence[Fraction]) -> str:
@@ -81,18 +101,33 @@ def text_segment_name(index: int) -> str:
     return f"{index:05d}.vtt"
 
 
-def _render(names: Sequence[str], durations_s: Sequence[Fraction], target_s: int) -> str:
+def _names(segments: Sequence[Segment]) -> list[str]:
+    return [segment.name.rpartition("/")[2] for segment in segments]
+
+
+def _render(
+    names: Sequence[str],
+    durations_s: Sequence[Fraction],
+    target_s: int,
+    *,
+    key_bytes: Sequence[int] = (),
+) -> str:
     lines = [
         "#EXTM3U",
         f"#EXT-X-VERSION:{_VERSION}",
         f"#EXT-X-TARGETDURATION:{target_s}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
-        "#EXT-X-INDEPENDENT-SEGMENTS",
+        _INDEPENDENT,
     ]
+    if key_bytes:
+        lines.append("#EXT-X-I-FRAMES-ONLY")
     clock = _ExtinfClock()
-    for name, duration in zip(names, durations_s, strict=True):
-        lines += [f"#EXTINF:{clock.tell(duration)},", name]
+    for i, (name, duration) in enumerate(zip(names, durations_s, strict=True)):
+        lines.append(f"#EXTINF:{clock.tell(duration)},")
+        if key_bytes:
+            lines.append(f"#EXT-X-BYTERANGE:{key_bytes[i]}@0")
+        lines.append(name)
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
@@ -107,7 +142,7 @@ def render_master_playlist(
     Only rungs in `renditions` and subtitles in `texts` are listed. With sound, an audio-only
     variant closes the list.
     """
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", _INDEPENDENT]
     sound = renditions.get(AUDIO)
     sound_rates = measure_bit_rates(sound) if sound else None
     if sound and plan.audio and plan.media.audio:
@@ -157,7 +192,26 @@ def render_master_playlist(
             ),
             _playlist_path(run, AUDIO),
         ]
+    lines += _iframe_streams(plan, run, renditions)
     return "\n".join([*lines, ""])
+
+
+def _iframe_streams(
+    plan: Plan, run: str, renditions: Mapping[str, Sequence[Segment]]
+) -> Iterator[str]:
+    for rung in plan.rungs:
+        pictures = key_pictures(renditions.get(rung.name, ()))
+        if not pictures:
+            continue
+        rates = measure_bit_rates(pictures)
+        yield _tag(
+            "EXT-X-I-FRAME-STREAM-INF",
+            BANDWIDTH=rates.peak_bps,
+            AVERAGE_BANDWIDTH=rates.average_bps,
+            CODECS=f'"{pictures[0].codec}"',
+            RESOLUTION=f"{rung.width}x{rung.height}",
+            URI=f'"{run}/{rung.name}/{IFRAME_PLAYLIST}"',
+        )
 
 
 def _subtitles(plan: Plan, run: str, texts: Collection[str]) -> list[str]:

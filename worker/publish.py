@@ -1,9 +1,9 @@
-"""Publishes a verified run: playlists, thumbnail, then the one PUT that viewers see."""
+"""Publishes a verified run: playlists, pictures, then the one PUT that viewers see."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,11 +11,15 @@ from typing import Any
 import structlog
 
 from worker.errors import TakenError, WorkerError
+from worker.gallery import THUMBNAIL, Gallery, describe_gallery, put_gallery
 from worker.plan import AUDIO, Plan
 from worker.playlist import (
+    IFRAME_PLAYLIST,
     MASTER,
     MEDIA_PLAYLIST,
+    key_pictures,
     measure_bit_rates,
+    render_iframe_playlist,
     render_master_playlist,
     render_media_playlist,
     render_text_playlist,
@@ -28,12 +32,10 @@ from worker.upload import IMMUTABLE
 from worker.webvtt import segment_lengths_s
 
 MANIFEST = "manifest.json"
-THUMBNAIL = "thumbnail.jpg"
 _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _TEXT_TYPE = "text/vtt"
 _SCHEMA = 1
 _NO_CACHE = "no-cache"
-_WEEK = "public, max-age=604800"
 _LINGER_S = 8.0
 _COMMIT_ATTEMPTS = 5
 
@@ -77,11 +79,19 @@ def is_published(store: Store, manifest: Mapping[str, Any] | None, request: str)
     if master is None or f"{run}/".encode() not in master.data or store.get(THUMBNAIL) is None:
         return False
     listing = store.list(f"{run}/")
-    return all(
-        sum(key.startswith(f"{run}/{rendition['name']}/") for key in listing)
-        == rendition["segments"] + 1
+    named = [manifest.get(name) for name in ("storyboard", "chapters_track")]
+    named += manifest.get("thumbnails", ())
+    return all(key in listing for key in named if key) and all(
+        _is_there(listing, f"{run}/{rendition['name']}/", rendition)
         for rendition in manifest.get("renditions", ())
     )
+
+
+def _is_there(listing: Collection[str], folder: str, rendition: Mapping[str, Any]) -> bool:
+    """Whether the store lists all of a rendition; a run of an older worker has fewer playlists."""
+    playlists = {MEDIA_PLAYLIST, *rendition.get("playlists", ())}
+    names = {key.removeprefix(folder) for key in listing if key.startswith(folder)}
+    return playlists <= names and len(names - playlists) == rendition["segments"]
 
 
 def publish(
@@ -90,7 +100,7 @@ def publish(
     renditions: Mapping[str, Sequence[Segment]],
     *,
     texts: Mapping[str, Sequence[str]],
-    thumbnail: bytes,
+    gallery: Gallery,
     origin: Origin,
     store: SteadyStore,
     previous: Mapping[str, Any] | None,
@@ -105,11 +115,16 @@ def publish(
     """
     for name, segments in renditions.items():
         _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", render_media_playlist(segments))
+        if pictures := key_pictures(segments):
+            _put_playlist(
+                store, f"{run}/{name}/{IFRAME_PLAYLIST}", render_iframe_playlist(pictures)
+            )
     for name, segments_of_text in texts.items():
         _put_subtitles(store, f"{run}/{name}", segments_of_text, segment_lengths_s(plan.grid))
-    store.put(THUMBNAIL, thumbnail, content_type="image/jpeg", cache_control=_WEEK)
+    put_gallery(store, run, gallery)
     _commit(store, render_master_playlist(plan, run, renditions, texts), confirm)
     manifest = make_manifest(plan, run, renditions, texts, origin=origin, previous=previous)
+    manifest |= describe_gallery(run, gallery)
     try:
         store.lingering(_LINGER_S).put(
             MANIFEST,
@@ -201,6 +216,7 @@ def _rendition(plan: Plan, name: str, segments: Sequence[Segment]) -> dict[str, 
         "kind": "audio" if name == AUDIO else "video",
         **({"width": rung.width, "height": rung.height} if rung else {}),
         "codec": segments[0].codec,
+        "playlists": [MEDIA_PLAYLIST, *([IFRAME_PLAYLIST] if key_pictures(segments) else [])],
         "segments": len(segments),
         "bytes": sum(segment.bytes for segment in segments),
         "duration_s": float(sum(segment_durations_s(segments))),

@@ -28,7 +28,8 @@ class Segment:
 
     Ticks are of 90 kHz from the timeline's zero; `etag` is what the store answered. `preset` is
     empty where nobody remembers it, and for sound. A rung's `frames` are fewer than the grid's
-    where pictures repeat.
+    where pictures repeat. Its first `key_bytes` are its first picture, which decodes alone; the
+    largest of the others, of `jump_bytes`, shows at `jump_ticks`. Sound has neither.
     """
 
     rendition: str
@@ -39,6 +40,9 @@ class Segment:
     frames: int
     start_ticks: int
     end_ticks: int
+    key_bytes: int | None = None
+    jump_ticks: int | None = None
+    jump_bytes: int = 0
     etag: str = ""
     preset: str = ""
 
@@ -73,6 +77,9 @@ def measure_segment(plan: Plan, rendition: str, index: int, data: bytes) -> Segm
         frames=reading.frames,
         start_ticks=start,
         end_ticks=end,
+        key_bytes=reading.key_bytes,
+        jump_ticks=None if reading.jump_ticks is None else reading.jump_ticks - offset,
+        jump_bytes=reading.jump_bytes,
     )
 
 

@@ -1,4 +1,4 @@
-"""Chooses the picture that stands for the lecture: typical, and never black if any is not."""
+"""Looks for a thumbnail in the source, where no key picture shows anything: a fade-in, mostly."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.alone import run_alone
-from worker.command import pick_thumbnail
 from worker.errors import BadSourceError
 from worker.plan import Plan
 from worker.process import FailedError, Line, Tools
+from worker.stills import STATS, pick_thumbnail
 
-_STATS = "stats"
 # Where to look, as shares of the length: past a title or a fade-in first, then everywhere.
 _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.97, 0.0)
 # Of full-range luma, 0 to 255: the distance of darkest and brightest, and the mean. A few words on
@@ -75,11 +74,11 @@ def _candidate(
                 ffmpeg_path=tools.ffmpeg,
                 at_s=at_s,
                 output=path.name,
-                stats_fd=pipes[_STATS],
+                stats_fd=pipes[STATS],
             ),
             folder=folder,
             tools=tools,
-            labels=[_STATS],
+            labels=[STATS],
             on_line=note,
         )
     except FailedError:

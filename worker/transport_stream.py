@@ -35,7 +35,9 @@ class SegmentReading:
 
     `times_ticks` are those of the pictures, in the order shown; none for sound. `end_ticks` is
     where the last frame ends; None for video, whose frames carry no duration.
-    `codec` is the RFC 6381 string, as in the bitstream.
+    `codec` is the RFC 6381 string, as in the bitstream. The segment's first `key_bytes` hold its
+    tables and first picture, and nothing else: None for sound. `jump_ticks` is when the largest of
+    the other pictures shows, and `jump_bytes` how large it is: a new slide, where there is one.
     """
 
     codec: str
@@ -45,6 +47,9 @@ class SegmentReading:
     end_ticks: int | None
     starts_with_keyframe: bool
     times_ticks: tuple[int, ...] = ()
+    key_bytes: int | None = None
+    jump_ticks: int | None = None
+    jump_bytes: int = 0
 
 
 def read_segment(data: bytes) -> SegmentReading:
@@ -69,10 +74,20 @@ def read_segment(data: bytes) -> SegmentReading:
 
 @dataclass(frozen=True, slots=True)
 class _Pes:
-    """One packetized elementary stream packet: its time and the payload."""
+    """One packetized elementary stream packet: time, payload, and where it ends in the file."""
 
     pts_ticks: int
     payload: bytes
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """One transport packet of the stream: whether a PES packet starts there, and where it ends."""
+
+    starts: bool
+    payload: bytes
+    end: int
 
 
 def _pid(data: bytes, at: int) -> int:
@@ -123,9 +138,9 @@ def _section(data: bytes, pid: int) -> tuple[int, bytes]:
     raise MalformedSegmentError(f"it holds no table with PID {pid}")
 
 
-def _payloads(data: bytes, pid: int) -> list[tuple[bool, bytes]]:
-    """Return the stream's payloads, each with whether a PES packet starts there."""
-    found: list[tuple[bool, bytes]] = []
+def _payloads(data: bytes, pid: int) -> list[_Packet]:
+    """Return the stream's packets that carry something."""
+    found: list[_Packet] = []
     expected: int | None = None
     for at in range(0, len(data), PACKET_BYTES):
         if _pid(data, at) != pid or not data[at + 3] & 0x10:
@@ -134,27 +149,28 @@ def _payloads(data: bytes, pid: int) -> list[tuple[bool, bytes]]:
         if expected is not None and counter != expected:
             raise MalformedSegmentError(f"packets are missing before byte {at}")
         expected = counter + 1 & 0x0F
-        start = _payload_start(data, at)
-        found.append((bool(data[at + 1] & 0x40), data[start : at + PACKET_BYTES]))
+        start, end = _payload_start(data, at), at + PACKET_BYTES
+        found.append(_Packet(bool(data[at + 1] & 0x40), data[start:end], end))
     return found
 
 
-def _pes_units(packets: list[tuple[bool, bytes]]) -> list[_Pes]:
+def _pes_units(packets: list[_Packet]) -> list[_Pes]:
     units: list[_Pes] = []
-    chunks: list[bytes] = []
-    for starts, payload in packets:
-        if starts and chunks:
-            units.append(_read_pes(b"".join(chunks)))
+    chunks: list[_Packet] = []
+    for packet in packets:
+        if packet.starts and chunks:
+            units.append(_read_pes(chunks))
             chunks = []
-        if starts or chunks:
-            chunks.append(payload)
+        if packet.starts or chunks:
+            chunks.append(packet)
     if chunks:
-        units.append(_read_pes(b"".join(chunks)))
+        units.append(_read_pes(chunks))
     return units
 
 
-def _read_pes(pes: bytes) -> _Pes:
+def _read_pes(packets: list[_Packet]) -> _Pes:
     """Read a PES header with a presentation time (section 2.4.3.6)."""
+    pes = b"".join(packet.payload for packet in packets)
     if pes[:3] != b"\x00\x00\x01" or len(pes) < 14 or not pes[7] & 0x80:
         raise MalformedSegmentError("a PES packet has no presentation time")
     pts = (
@@ -164,7 +180,7 @@ def _read_pes(pes: bytes) -> _Pes:
         | pes[12] << 7
         | pes[13] >> 1
     )
-    return _Pes(pts_ticks=pts, payload=pes[9 + pes[8] :])
+    return _Pes(pts_ticks=pts, payload=pes[9 + pes[8] :], end=packets[-1].end)
 
 
 def _read_h264(units: list[_Pes]) -> SegmentReading:
@@ -173,6 +189,7 @@ def _read_h264(units: list[_Pes]) -> SegmentReading:
     sps = first.get(_NAL_SPS)
     if sps is None:
         raise MalformedSegmentError("it does not start with a sequence parameter set")
+    jump = max(units[1:], key=lambda unit: len(unit.payload), default=None)
     return SegmentReading(
         codec=f"avc1.{sps[1:4].hex()}",
         frames=len(units),
@@ -181,6 +198,9 @@ def _read_h264(units: list[_Pes]) -> SegmentReading:
         end_ticks=None,
         starts_with_keyframe=_NAL_IDR in first,
         times_ticks=tuple(times),
+        key_bytes=units[0].end,
+        jump_ticks=_unwrap(jump.pts_ticks, units[0].pts_ticks) if jump else None,
+        jump_bytes=len(jump.payload) if jump else 0,
     )
 
 

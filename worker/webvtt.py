@@ -68,6 +68,16 @@ def render_segments(cues: Sequence[Cue], lengths_s: Sequence[Fraction]) -> tuple
     return tuple(segments)
 
 
+def milliseconds(ticks: int) -> int:
+    """Return ticks as a cue has them."""
+    return round(ticks * 1000 / CLOCK_HZ)
+
+
+def render_track(cues: Sequence[Cue]) -> str:
+    """Render a whole track as one file."""
+    return "\n\n".join(["WEBVTT", *map(_render, cues)]) + "\n"
+
+
 def _render(cue: Cue) -> str:
     timing = f"{_clock(cue.start_ms)} --> {_clock(cue.end_ms)} {cue.settings}".rstrip()
     return f"{timing}\n{cue.text}"
@@ -78,6 +88,6 @@ def _milliseconds(parts: Sequence[str | None]) -> int:
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
 
 
-def _clock(milliseconds: int) -> str:
-    seconds, rest = divmod(milliseconds, 1000)
+def _clock(time_ms: int) -> str:
+    seconds, rest = divmod(time_ms, 1000)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:03d}"

@@ -53,6 +53,9 @@ def test_a_published_folder_holds_what_the_design_lists(
         *("master.m3u8", "thumbnail.jpg", "manifest.json", "status.json"),
         f"{run}/checkpoint.json",
         *(f"{run}/{r}/index.m3u8" for r in ("180p", "audio")),
+        f"{run}/180p/iframes.m3u8",
+        *(f"{run}/storyboard/{name}" for name in ("index.vtt", "sheet-000.jpg")),
+        *(f"{run}/thumbnails/{i}.jpg" for i in range(2)),
         *(f"{run}/{r}/{k:05d}.ts" for r in ("180p", "audio") for k in range(3)),
     }
     assert set(files(out)) == expected

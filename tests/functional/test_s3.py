@@ -84,7 +84,7 @@ def test_s3_to_s3_is_byte_for_byte_local_to_local(
     there = objects(client, f"published/{s3.name} 1/")
     here = files(out)
     assert neutral(there) == neutral(here)
-    assert len(there) == 13
+    assert len(there) == 18
 
 
 def test_headers_are_what_players_and_caches_need(
@@ -105,6 +105,10 @@ def test_headers_are_what_players_and_caches_need(
         f"{run}/180p/index.m3u8": ("application/vnd.apple.mpegurl", "no-cache"),
         f"{run}/180p/00000.ts": ("video/mp2t", "public, max-age=31536000, immutable"),
         f"{run}/audio/00000.ts": ("video/mp2t", "public, max-age=31536000, immutable"),
+        f"{run}/180p/iframes.m3u8": ("application/vnd.apple.mpegurl", "no-cache"),
+        f"{run}/storyboard/index.vtt": ("text/vtt", "public, max-age=31536000, immutable"),
+        f"{run}/storyboard/sheet-000.jpg": ("image/jpeg", "public, max-age=31536000, immutable"),
+        f"{run}/thumbnails/0.jpg": ("image/jpeg", "public, max-age=31536000, immutable"),
         "thumbnail.jpg": ("image/jpeg", "public, max-age=604800"),
         "manifest.json": ("application/json", "no-cache"),
         "status.json": ("application/json", "no-cache"),

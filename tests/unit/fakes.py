@@ -48,6 +48,10 @@ class RecordingStore:
         data = self.objects.get(key)
         return None if data is None else Content(data=data, etag=_etag(data))
 
+    def get_start(self, key: str, length: int) -> bytes | None:
+        data = self.objects.get(key)
+        return None if data is None else data[:length]
+
     def list(self, prefix: str) -> dict[str, StoredObject]:
         return {
             key: StoredObject(bytes=len(data), etag=_etag(data))

@@ -104,6 +104,7 @@ def rung_segments(a_plan: Plan, name: str) -> tuple[Segment, ...]:
             frames=grid.frames(k),
             start_ticks=round(grid.start_s(k) * 90_000),
             end_ticks=round(grid.start_s(k + 1) * 90_000),
+            key_bytes=18_800,
         )
         for k in range(grid.segment_count)
     )

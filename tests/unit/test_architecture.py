@@ -16,9 +16,10 @@ ROOMS = {
     "story": {"pipeline"},
     "hands": {
         *("encode", "failures", "thumbnail", "subtitles", "pilot", "prepare", "probe"),
+        "pictures",
         *("mend", "listen", "fetch", "environment", "places"),
     },
-    "delivery": {"publish", "verify", "upload", "checkpoint"},
+    "delivery": {"gallery", "publish", "verify", "upload", "checkpoint"},
     "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
     "store": {
         *("store", "store.address", "store.base", "store.https"),
@@ -40,6 +41,7 @@ ROOMS = {
             "recolor",
         ),
         *("color", "description", "language", "media", "packets"),
+        *("chapters", "looks", "stills", "storyboard"),
     },
     "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
 }

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
-from worker.command import encode_video, pick_thumbnail
+from worker.command import encode_video
 from worker.environment import NEEDED_PARTS
 from worker.inputs import show_packets
 from worker.plan import AudioPlan, Span
 from worker.remux import straighten
 from worker.sound import encode_audio, measure_loudness, try_sound
+from worker.stills import make_thumbnails, pick_thumbnail, show_pictures
+from worker.storyboard import lay_out
 
 SOURCE = Path("/data/-a %d:'b'.mp4")
 FDS = {"1080p": 5, "720p": 6, "480p": 7, "audio": 8, "progress": 9}
@@ -199,6 +201,8 @@ def all_ffmpegs() -> list[list[str]]:
         measure_loudness(SOURCE, AUDIO, ffmpeg_path="ffmpeg", pipes=FDS),
         try_sound(SOURCE, AUDIO, ffmpeg_path="ffmpeg", pipes=FDS),
         straighten(MEDIA, SOURCE, output="straight.ts", ffmpeg_path="ffmpeg", pipes=FDS),
+        show_pictures(SOURCE, lay_out(7, 854, 480), ffmpeg_path="ffmpeg", pipes={"stats": 3}),
+        make_thumbnails(SOURCE, a_plan.rungs[0], ffmpeg_path="ffmpeg", pipes={"stats": 3}),
         pick_thumbnail(a_plan, SOURCE, ffmpeg_path="ffmpeg", at_s=1, output="t.jpg", stats_fd=3),
     ]
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from tests.unit.sample import AUDIO, plan, rung_segments, segment, sound_segments
 from worker.playlist import (
+    key_pictures,
     measure_bit_rates,
+    render_iframe_playlist,
     render_master_playlist,
     render_media_playlist,
     segment_durations_s,
@@ -27,6 +29,39 @@ def test_media_playlist() -> None:
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n"
         "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n"
         "#EXTINF:6.000000,\n00000.ts\n#EXTINF:3.000000,\n00001.ts\n#EXT-X-ENDLIST\n"
+    )
+
+
+def test_a_playlist_of_key_pictures_names_the_start_of_each_segment() -> None:
+    segments = [
+        segment("720p", 0, key_bytes=18_800),
+        segment("720p", 1, key_bytes=376, end_ticks=2 * 540_000 - 270_000),
+    ]
+    assert render_iframe_playlist(key_pictures(segments)) == (
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-I-FRAMES-ONLY\n"
+        "#EXTINF:6.000000,\n#EXT-X-BYTERANGE:18800@0\n00000.ts\n"
+        "#EXTINF:3.000000,\n#EXT-X-BYTERANGE:376@0\n00001.ts\n#EXT-X-ENDLIST\n"
+    )
+
+
+def test_where_one_key_picture_is_unknown_there_is_no_playlist_of_them() -> None:
+    assert key_pictures([segment("720p", 0, key_bytes=376), segment("720p", 1)]) == ()
+
+
+def test_the_master_playlist_names_key_pictures_at_the_rate_they_take() -> None:
+    a_plan = plan(audio=None)
+    renditions = {r.name: rung_segments(a_plan, r.name) for r in a_plan.rungs}
+    told = [
+        line
+        for line in render_master_playlist(a_plan, "run", renditions).splitlines()
+        if line.startswith("#EXT-X-I-FRAME-STREAM-INF")
+    ]
+    assert len(told) == 3
+    # 18,800 bytes every six seconds; the last one, of 1.333 s, counts with the one before.
+    assert told[0] == (
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=41019,AVERAGE-BANDWIDTH=33840,"
+        'CODECS="avc1.640028",RESOLUTION=1920x1080,URI="run/1080p/iframes.m3u8"'
     )
 
 
@@ -47,8 +82,9 @@ def test_master_playlist_names_rungs_sound_and_an_audio_only_variant() -> None:
     top = lines[4]
     assert 'CODECS="avc1.640028,mp4a.40.2",RESOLUTION=1920x1080,FRAME-RATE=30.000' in top
     assert top.endswith('AUDIO="audio"')
-    assert "RESOLUTION" not in lines[-2]
-    assert 'CODECS="mp4a.40.2",AUDIO="audio"' in lines[-2]
+    audio_only = lines[lines.index("run/audio/index.m3u8") - 1]
+    assert "RESOLUTION" not in audio_only
+    assert 'CODECS="mp4a.40.2",AUDIO="audio"' in audio_only
 
 
 def test_without_sound_no_group_is_named() -> None:

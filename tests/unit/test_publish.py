@@ -11,6 +11,7 @@ import pytest
 from tests.unit.fakes import RecordingStore, steady
 from tests.unit.sample import plan, rung_segments, sound_segments
 from worker.errors import StorageUnavailableError, TakenError
+from worker.gallery import Gallery
 from worker.media import TextStream
 from worker.publish import Origin, delete_outdated, is_published, publish, read_manifest
 
@@ -37,7 +38,7 @@ def allowed() -> None:
 def publish_to(store: RecordingStore, run: str = "run", **changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "texts": {},
-        "thumbnail": b"jpeg",
+        "gallery": Gallery(thumbnails=(b"jpeg",)),
         "origin": ORIGIN,
         "store": steady(store),
         "previous": None,
@@ -54,8 +55,13 @@ def test_the_master_playlist_comes_after_all_that_it_names() -> None:
     store = RecordingStore()
     publish_to(store)
     assert store.puts == [
-        *(f"run/{name}/index.m3u8" for name in ("1080p", "720p", "480p", "audio")),
-        *("thumbnail.jpg", "master.m3u8", "manifest.json"),
+        *(
+            f"run/{name}/{playlist}.m3u8"
+            for name in ("1080p", "720p", "480p")
+            for playlist in ("index", "iframes")
+        ),
+        "run/audio/index.m3u8",
+        *("run/thumbnails/0.jpg", "thumbnail.jpg", "master.m3u8", "manifest.json"),
     ]
 
 
@@ -67,15 +73,15 @@ def test_subtitles_are_there_before_they_are_named() -> None:
     assert {"name": "text0", "kind": "subtitles"}.items() <= manifest["renditions"][-1].items()
 
 
-@pytest.mark.parametrize("failing", range(7))
+@pytest.mark.parametrize("failing", range(11))
 def test_any_write_may_fail_and_nothing_is_half_published(failing: int) -> None:
     """Before the master playlist nothing has changed; after it everything is there."""
     store = RecordingStore()
     store.failure, store.fails_at_put = StorageUnavailableError("gone"), failing
     # Where only the manifest is missing, viewers have the video: that is no failure.
-    with nullcontext() if failing == 6 else pytest.raises(StorageUnavailableError):
+    with nullcontext() if failing == 10 else pytest.raises(StorageUnavailableError):
         publish_to(store)
-    assert ("master.m3u8" in store.objects) == (failing == 6)
+    assert ("master.m3u8" in store.objects) == (failing == 10)
     if "master.m3u8" in store.objects:
         named = store.objects["master.m3u8"].decode().splitlines()
         assert all(line in store.objects for line in named if line and line[0] != "#")
@@ -143,7 +149,19 @@ def test_published_is_seen_by_its_request_and_its_objects() -> None:
     assert not is_published(store, manifest, "request-1")
 
 
-@pytest.mark.parametrize("lost", ["master.m3u8", "thumbnail.jpg"])
+def test_what_an_older_worker_published_is_published() -> None:
+    """It made no playlists of key pictures, and its manifest names no playlist."""
+    store = RecordingStore()
+    manifest = publish_to(store)
+    for rendition in manifest["renditions"]:
+        del rendition["playlists"]
+        store.objects.pop(f"run/{rendition['name']}/iframes.m3u8", None)
+    assert is_published(store, manifest, "request-1")
+
+
+@pytest.mark.parametrize(
+    "lost", ["master.m3u8", "thumbnail.jpg", "run/720p/iframes.m3u8", "run/thumbnails/0.jpg"]
+)
 def test_published_without_its_face_is_not_published(lost: str) -> None:
     store = RecordingStore()
     manifest = publish_to(store)

@@ -61,6 +61,10 @@ class Store(Protocol):
         """Read a small object; None where there is none."""
         ...
 
+    def get_start(self, key: str, length: int) -> bytes | None:
+        """Read the first bytes of an object, fewer where it has fewer; None where there is none."""
+        ...
+
     def list(self, prefix: str) -> dict[str, StoredObject]:
         """Return all objects whose key starts with `prefix`."""
         ...

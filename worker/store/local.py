@@ -78,6 +78,16 @@ class LocalStore:
         except OSError as error:
             raise _refused("read", self._folder / key, error) from error
 
+    def get_start(self, key: str, length: int) -> bytes | None:
+        """Read the first bytes of an object; None where there is none."""
+        try:
+            with (self._folder / key).open("rb") as file:
+                return file.read(length)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", self._folder / key, error) from error
+
     def list(self, prefix: str) -> dict[str, StoredObject]:
         """List by reading: what the disk holds is what counts, not what was meant to be written."""
         found = {}

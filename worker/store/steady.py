@@ -99,6 +99,10 @@ class SteadyStore:
         """Read an object; None where there is none."""
         return self._ask(lambda: self._store.get(key))
 
+    def get_start(self, key: str, length: int) -> bytes | None:
+        """Read the first bytes of an object; None where there is none."""
+        return self._ask(lambda: self._store.get_start(key, length))
+
     def list(self, prefix: str) -> dict[str, StoredObject]:
         """List objects."""
         return self._ask(lambda: self._store.list(prefix))

@@ -1,0 +1,268 @@
+"""Storyboard, thumbnails and chapters: the right picture at each time, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffmpeg, ffprobe
+from tests.functional.hls import assert_strictly_valid, read_published
+from worker import pictures
+from worker.alone import decoded_frames, run_alone
+from worker.budget import Budget
+from worker.checkpoint import recall
+from worker.parameters import parse_job
+from worker.plan import describe, make_plan
+from worker.probe import probe
+from worker.process import Tools
+from worker.store import LocalStore, SteadyStore
+
+OPTIONS = ("--ladder", "288,180", "--segment", "2")
+
+
+@pytest.fixture(scope="module")
+def brightening(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """190 s whose upper half has luma 30 and a code more each second: a picture tells its time."""
+    path = tmp_path_factory.mktemp("clip") / "brightening.mp4"
+    luma = "if(lt(Y,200),30+T,if(lt(X,256),16,235))"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "color=black:size=512x288:rate=10000/1001:duration=190"),
+        *("-vf", f"geq=lum='{luma}':cb=128:cr=128,format=yuv420p"),
+        *("-c:v", "libx264", "-qp", "4", "-preset", "ultrafast", path),
+    )
+    return path
+
+
+def manifest_of(out: Path) -> dict[str, Any]:
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def seconds(clock: str) -> float:
+    hours, minutes, rest = clock.split(":")
+    return 3600 * int(hours) + 60 * int(minutes) + float(rest)
+
+
+def cues(track: Path) -> list[tuple[float, float, str]]:
+    """Start, end and text of each cue."""
+    found = re.findall(r"(\S+) --> (\S+)\n(.+)", track.read_text())
+    return [(seconds(start), seconds(end), text) for start, end, text in found]
+
+
+def tile_luma(folder: Path, text: str) -> float:
+    """Mean luma of the upper half of what a cue names, in the video's limited range."""
+    name, _, place = text.partition("#xywh=")
+    x, y, width, height = map(int, place.split(","))
+    height //= 2
+    answer = subprocess.run(
+        [
+            *(FFMPEG, "-loglevel", "error", "-i", str(folder / name)),
+            *("-vf", f"crop={width}:{height}:{x}:{y}:exact=1,extractplanes=y"),
+            *("-f", "rawvideo", "-"),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert len(answer.stdout) == width * height
+    return 16 + sum(answer.stdout) / len(answer.stdout) * 219 / 255
+
+
+def assert_right_pictures(out: Path) -> int:
+    """Each cue shows what is on screen at its start; together they cover the video."""
+    track = out / manifest_of(out)["storyboard"]
+    found = cues(track)
+    assert found[0][0] == 0
+    assert found[-1][1] == pytest.approx(manifest_of(out)["duration_s"], abs=0.001)
+    for (_, end, _), (start, _, _) in pairwise(found):
+        assert end == start
+    for start, _, text in found:
+        # Luma is a whole number; the next cue's picture is 6 brighter.
+        assert tile_luma(track.parent, text) == pytest.approx(30 + start, abs=1.5), text
+    return len(found)
+
+
+@pytest.mark.ffmpeg
+def test_the_storyboard_shows_the_right_picture_at_a_time(
+    run_worker: Run, brightening: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ended = run_worker("--source", brightening, "--destination", out, *OPTIONS)
+    assert ended.status == 0, ended.stdout
+    assert not ended.named("pictures_left_out")
+    # One in 6 s: more than a sheet holds.
+    assert assert_right_pictures(out) == 32
+    assert len(list((out / ended.final["run"] / "storyboard").glob("*.jpg"))) == 2
+    assert_strictly_valid(read_published(out))
+
+
+@pytest.mark.ffmpeg
+def test_so_it_does_after_a_job_was_resumed(
+    run_worker: Run, brightening: Path, tmp_path: Path
+) -> None:
+    """Of two presets, with joints in the middle; what was there is not encoded again."""
+    out = tmp_path / "out"
+    options = ("--source", brightening, "--destination", out, *OPTIONS)
+    first = run_worker(*options, "--preset", "superfast")
+    assert first.status == 0
+    for name in ("master.m3u8", "manifest.json"):
+        (out / name).unlink()
+    run = out / first.final["run"]
+    for path in [*run.glob("storyboard/*"), *run.glob("*/0003?.ts"), *run.glob("180p/0005?.ts")]:
+        path.unlink()
+    second = run_worker(*options, "--preset", "faster")
+    assert second.status == 0, second.stdout
+    assert second.final["segments_resumed"] > 100
+    assert manifest_of(out)["presets"] == ["faster", "superfast"]
+    assert not second.named("pictures_left_out")
+    assert assert_right_pictures(out) == 32
+
+
+def test_a_wrong_picture_is_never_shown(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
+    """A store that answers with another segment: published, with a thumbnail, without the rest."""
+    out = tmp_path / "out"
+    mix_up = (
+        "from worker.store.local import LocalStore\n"
+        "true = LocalStore.get_start\n"
+        "def wrong(self, key, length):\n"
+        "    return true(self, key.replace('00002', '00001'), length)\n"
+        "LocalStore.get_start = wrong"
+    )
+    ended = run_worker("--source", small_clip, "--destination", out, before=mix_up)
+    assert ended.status == 0, ended.stdout
+    (left_out,) = ended.named("pictures_left_out")
+    assert "00002.ts" in left_out["reason"]
+    manifest = manifest_of(out)
+    assert "storyboard" not in manifest
+    assert not list((out / manifest["run"]).glob("storyboard"))
+    (thumbnail,) = manifest["thumbnails"]
+    assert (out / thumbnail).read_bytes() == (out / "thumbnail.jpg").read_bytes()
+
+
+def test_only_key_pictures_are_decoded(
+    run_worker: Run, brightening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the pictures cost: under 3% of the video's are decoded once more, however it is cut."""
+    out = tmp_path / "out"
+    options = ["--source", str(brightening), "--destination", str(out), *OPTIONS]
+    assert run_worker(*options).status == 0
+    budget = Budget(time_limit_s=600, clock=time.monotonic)
+    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
+    plan = make_plan(probe(brightening, tools), parse_job(options, {}), cores=2)
+    store, run = SteadyStore(LocalStore(out), budget), manifest_of(out)["run"]
+    there = recall(store, run, plan, describe(plan), budget=budget, threads=2).renditions()
+    tails: list[tuple[str, ...]] = []
+
+    def listen(*args: Any, **options: Any) -> tuple[str, ...]:
+        tails.append(run_alone(*args, **options))
+        return tails[-1]
+
+    monkeypatch.setattr(pictures, "run_alone", listen)
+    desk = pictures.Desk(store=store, run=run, folder=tmp_path, tools=tools, threads=2)
+    gallery = pictures.make_gallery(plan, there, brightening, desk=desk, with_chapters=True)
+    assert gallery.storyboard.count("-->") == 32
+    decoded = sum(sum(decoded_frames(tail).values()) for tail in tails)
+    assert decoded == 32 + len(gallery.thumbnails)
+    assert decoded < 0.03 * plan.grid.total_frames
+
+
+@pytest.mark.ffmpeg
+def test_thumbnails_are_there_to_choose_from(run_worker: Run, tmp_path: Path) -> None:
+    """Of slides, a black part and a blurred one: the slides, each once, as JPEGs of its size."""
+    source, out = tmp_path / "slides.mp4", tmp_path / "out"
+    slide = "testsrc2=size=1600x900:rate=5:duration=12,trim=end_frame=1,loop=59:1,setpts=N/5/TB"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "color=black:size=1600x900:rate=5:duration=12"),
+        *("-f", "lavfi", "-i", slide),
+        *("-f", "lavfi", "-i", f"{slide},negate"),
+        *("-f", "lavfi", "-i", f"{slide},boxblur=60"),
+        *("-filter_complex", "[0][1][2][3]concat=n=4", "-pix_fmt", "yuv420p", source),
+    )
+    assert run_worker("--source", source, "--destination", out).status == 0
+    names = manifest_of(out)["thumbnails"]
+    assert [Path(name).name for name in names] == ["0.jpg", "1.jpg"]
+    assert (out / "thumbnail.jpg").read_bytes() == (out / names[0]).read_bytes()
+    for name in names:
+        size = ffprobe("-show_entries", "stream=width,height", "-of", "csv=p=0", out / name)
+        assert size.strip() == "1280,720"
+
+
+@pytest.mark.ffmpeg
+def test_stills_have_the_colours_of_the_video(run_worker: Run, tmp_path: Path) -> None:
+    """A JPEG's matrix and range are not the video's: red stays red, on thumbnail and sheet."""
+    source, out = tmp_path / "red.mp4", tmp_path / "out"
+    to_bt709 = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "color=0xc02040:size=1280x720:rate=5:duration=7"),
+        *("-vf", f"format=gbrp,drawbox=x=900:w=380:color=white:t=fill,{to_bt709}"),
+        *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", source),
+    )
+    assert run_worker("--source", source, "--destination", out).status == 0
+    sheet = (out / manifest_of(out)["storyboard"]).with_name("sheet-000.jpg")
+    shown = rgb(source, "crop=600:600:20:20", "in_color_matrix=bt709:in_range=tv")
+    assert shown == pytest.approx((192, 32, 64), abs=8)
+    jpeg = "in_color_matrix=smpte170m:in_range=pc"
+    thumbnail = rgb(out / "thumbnail.jpg", "crop=600:600:20:20", jpeg)
+    assert thumbnail == pytest.approx(shown, abs=3)
+    assert rgb(sheet, "crop=90:80:4:4", jpeg) == pytest.approx(shown, abs=3)
+
+
+def rgb(path: Path, crop: str, coded: str) -> tuple[float, ...]:
+    """Mean colour of a part of the first picture, which is coded so."""
+    graph = f"{crop},scale={coded}:flags=accurate_rnd,format=rgb24"
+    words = [FFMPEG, "-loglevel", "error", "-i", str(path), "-frames:v", "1", "-vf", graph]
+    answer = subprocess.run(
+        [*words, "-f", "rawvideo", "-"], check=True, capture_output=True, timeout=60
+    )
+    data = answer.stdout
+    return tuple(sum(data[i::3]) / (len(data) // 3) for i in range(3))
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three slides, which change at 71.2 s and at 142 s, in the middle of a segment."""
+    path = tmp_path_factory.mktemp("clip") / "slides.mp4"
+    pages = (
+        "[0]split=3[a][b][c];[a]loop=355:1[a];[b]negate,loop=353:1[b];[c]hflip,vflip,loop=349:1[c];"
+    )
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=5:duration=0.2"),
+        *("-filter_complex", f"{pages}[a][b][c]concat=n=3,setpts=N/5/TB"),
+        *("-pix_fmt", "yuv420p", path),
+    )
+    return path
+
+
+@pytest.mark.ffmpeg
+def test_chapters_start_where_slides_change(run_worker: Run, slides: Path, tmp_path: Path) -> None:
+    """A published video gets them without being encoded again."""
+    out = tmp_path / "out"
+    options = ("--source", slides, "--destination", out)
+    plain = run_worker(*options)
+    assert plain.status == 0, plain.stdout
+    assert "chapters" not in manifest_of(out)
+    asked = run_worker(*options, "--chapters")
+    assert asked.status == 0, asked.stdout
+    assert asked.final["run"] == plain.final["run"]
+    assert asked.final["segments_resumed"] == asked.final["segments"]
+    assert not asked.named("span_started")
+    manifest = manifest_of(out)
+    assert manifest["chapters"] == [
+        {"start_s": 0, "title": "1"},
+        {"start_s": pytest.approx(71.2, abs=0.21), "title": "2"},
+        {"start_s": pytest.approx(142, abs=0.21), "title": "3"},
+    ]
+    track = cues(out / manifest["chapters_track"])
+    assert [(start, text) for start, _, text in track] == [
+        (chapter["start_s"], chapter["title"]) for chapter in manifest["chapters"]
+    ]
+    assert track[-1][1] == 212
+    assert run_worker(*options, "--chapters").final["already_published"]
