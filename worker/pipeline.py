@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from worker import __version__
+from worker.account import Account
 from worker.checkpoint import Checkpoint, recall
 from worker.encode import Encoder, EncodeReport, Hooks, has_sound_gap
 from worker.environment import check_environment, count_cores
@@ -53,6 +54,7 @@ class Context:
     tools: Tools
     now: Callable[[], datetime]
     on_terminal: bool
+    account: Account = field(default_factory=Account)
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
     check_environment(context.tools)
     with (
         work_folder(job) as folder,
-        Reporter(None, budget=context.tools.budget, on_terminal=False) as r,
+        Reporter(None, budget=context.tools.budget, on_terminal=False, account=Account()) as r,
     ):
         source, identity = open_source(job, context.tools.budget)
         path = obtain(source, job, folder=folder, budget=context.tools.budget, reporter=r)
@@ -111,7 +113,9 @@ def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
         status.claim()
         facts.note(ffmpeg=check_environment(context.tools))
         source, identity = open_source(job, budget)
-        with Reporter(status, budget=budget, on_terminal=context.on_terminal) as reporter:
+        with Reporter(
+            status, budget=budget, on_terminal=context.on_terminal, account=context.account
+        ) as reporter:
             outcome = _make(_Work(job, context, facts, store, status, reporter), source, identity)
     except Exception as error:  # the one place where each error gets its outcome
         outcome = outcome_of(error)
@@ -179,7 +183,9 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
                 published_at=work.context.now().isoformat(),
                 worker_version=__version__,
                 ffmpeg_version=facts.values["ffmpeg"],
+                job=work.context.account.tell(facts.values),
             ),
+            with_report=job.report,
             store=work.store,
             previous=previous,
             confirm=work.status.confirm,
