@@ -41,7 +41,8 @@ def documents(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         )
         for rung in PLAN.rungs
     }
-    renditions = {**rungs, "audio": sound_segments(PLAN)}
+    # As a checkpoint gives them: by name.
+    renditions = dict(sorted({**rungs, "audio": sound_segments(PLAN)}.items()))
     origin = Origin(
         request="r",
         identity="file 12345678 abc",
@@ -49,7 +50,7 @@ def documents(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         job_id="job",
         published_at="2026-01-01T00:00:00.5+00:00",
         worker_version="0",
-        ffmpeg_version="7.1",
+        ffmpeg_version="ffmpeg version 7.1 Copyright (c) the FFmpeg developers",
         job={
             "encode_s": 10.5,
             "speed": 1.25,
@@ -84,6 +85,8 @@ def test_figures_tell_rates_and_presets_of_the_segments() -> None:
     assert figures.sound is not None
     assert figures.sound.rates[0].start_s == 0, "the encoder's priming is not played"
     assert figures.sound.presets == ()
+    assert [r.name for r in figures.renditions] == ["1080p", "720p", "480p", "audio"]
+    assert figures.ffmpeg == "7.1"
     assert [(s.start_s, s.end_s, s.times) for s in figures.speeds] == [(1, 3, 2), (3, 5, 0)]
     assert figures.replans[0].after == "superfast (1080p)"
     assert figures.source is not None

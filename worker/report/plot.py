@@ -13,7 +13,7 @@ from html import escape
 
 # Drawn for a phone's width, where letters must be read without a magnifier, and scaled up from it.
 _WIDTH, _HEIGHT = 480, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 16, 20
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 18, 16, 20
 _STRIP_HEIGHT = 10
 _COLORS = 6
 # More steps than the plot has pixels would only make it heavy: 4 h of 6 s have 2,400.

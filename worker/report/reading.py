@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -22,6 +23,9 @@ from worker.report.figures import (
 from worker.transport_stream import CLOCK_HZ
 
 Json = Mapping[str, Any]
+
+# FFmpeg's first line: `ffmpeg version 7.1.1 Copyright (c) …`.
+_VERSION = re.compile(r"ffmpeg version (\S+).*")
 
 
 def read_figures(manifest: Json, checkpoint: Json | None) -> Figures:
@@ -50,11 +54,13 @@ def _figures(manifest: Json, checkpoint: Json) -> Figures:
         job_id=str(manifest["job_id"]),
         published_at=str(manifest["published_at"]),
         worker=str(manifest["worker"]),
-        ffmpeg=str(manifest["ffmpeg"]),
+        ffmpeg=_VERSION.sub(r"\1", str(manifest["ffmpeg"])),
         duration_s=float(manifest["duration_s"]),
         frame_rate=str(manifest["frame_rate"]),
         renditions=tuple(
-            _rendition(entry, recorded.get(entry["name"], ())) for entry in manifest["renditions"]
+            _rendition(entry, recorded.get(entry["name"], ()))
+            # The largest first; what has no picture keeps its place behind.
+            for entry in sorted(manifest["renditions"], key=lambda e: -(e.get("height") or 0))
         ),
         missing_rungs=tuple(map(str, manifest["missing_rungs"])),
         encode_s=job.get("encode_s"),
