@@ -41,9 +41,17 @@ class Sample:
 def publish_sample(folder: Path) -> Sample:
     """Publish once; lose half of it, as a job that was killed would; publish again."""
     source, out = folder / "sample.mp4", folder / "out"
+    # A corner whose colour tells the time, so that a picture in the wrong place is seen.
+    corner = ",".join(
+        f"drawbox=w=160:h=90:t=fill:color=0x{bytes(color).hex()}"
+        f":enable='between(t,{i * TILE_S},{(i + 1) * TILE_S - 0.01})'"
+        for i, color in enumerate(COLORS[: DURATION_S // TILE_S])
+    )
     ffmpeg(
         *("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration={DURATION_S}"),
         *("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={DURATION_S}"),
+        *("-vf", f"format=gbrp,{corner},scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"),
+        *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
         *("-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", "-shortest", source),
     )
     _publish(source, out, "superfast")

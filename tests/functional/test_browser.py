@@ -113,13 +113,16 @@ def test_every_rung_plays_from_start_to_end(ask: Ask, sample: Sample) -> None:
     checkpoint = json.loads((sample.folder / sample.run / "checkpoint.json").read_text())
     presets = {s["index"]: s["preset"] for s in checkpoint["segments"] if s["rendition"] == "360p"}
     assert (presets[JOINT - 1], presets[JOINT]) == ("superfast", "veryfast")
-    found = ask("rungs", rate=RATE)
+    count = DURATION_S // TILE_S
+    found = ask("rungs", rate=RATE, times=[i * TILE_S + TILE_S / 2 for i in range(count)])
     assert sorted(rung["height"] for rung in found.values()) == sorted(HEIGHTS)
     for level, rung in found.items():
         assert_no_fault(rung)
         assert_played_through(rung)
         assert rung["shown"] == rung["height"]
         assert set(rung["levels"]) <= {int(level)}
+        for i, (seen, meant) in enumerate(zip(rung["colors"], COLORS[:count], strict=True)):
+            assert seen == pytest.approx(meant, abs=40), f"the picture of {i * TILE_S} s"
 
 
 def test_it_seeks_to_any_place_and_plays_on(ask: Ask) -> None:

@@ -57,6 +57,27 @@ const playOn = (page, rate) =>
     };
   }, rate);
 
+// The colour of the picture's corner at each time.
+const corners = (page, times) =>
+  page.evaluate(async (times) => {
+    const { video } = preview;
+    const canvas = document.createElement("canvas");
+    const drawing = canvas.getContext("2d", { willReadFrequently: true });
+    const seen = [];
+    for (const time of times) {
+      const shown = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+      const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+      video.currentTime = time;
+      await seeked;
+      await shown;
+      [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+      drawing.drawImage(video, 0, 0);
+      const [x, y] = [canvas.width >> 3, canvas.height >> 3];
+      seen.push([...drawing.getImageData(x, y, 1, 1).data].slice(0, 3));
+    }
+    return seen;
+  }, times);
+
 const select = (page, value) => page.selectOption("#rung", value);
 const rungs = (page) => page.$$eval("#rung option", (options) => options.map((o) => o.value));
 
@@ -71,7 +92,7 @@ const levels = (page) => page.evaluate(() => [...preview.levels]);
 
 const tasks = {
   // Every rung, alone, from start to end.
-  async rungs(browser, { url, rate }) {
+  async rungs(browser, { url, rate, times }) {
     const page = await open(browser, url);
     const values = (await rungs(page)).filter((value) => /^\d+$/.test(value));
     await page.context().close();
@@ -85,7 +106,8 @@ const tasks = {
       const { height } = await own.evaluate((level) => preview.hls.levels[level], Number(value));
       const played = await playOn(own, rate);
       const shown = await own.evaluate(() => preview.video.videoHeight);
-      found[value] = { height, shown, levels: await levels(own), ...played, ...(await say(own)) };
+      const colors = await corners(own, times);
+      found[value] = { height, shown, colors, levels: await levels(own), ...played, ...(await say(own)) };
       await own.context().close();
     }
     return found;
