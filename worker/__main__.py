@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from worker import __version__
+from worker.account import Account
 from worker.budget import Budget, stop_on_signals
 from worker.environment import take_inventory
 from worker.errors import PUBLISHED, BadEnvironmentError, BadParametersError, WorkerError
@@ -20,6 +21,7 @@ from worker.logs import FINISHED, STARTED, Logs, stream_name
 from worker.outcome import Outcome, outcome_of
 from worker.parameters import SELF_CHECK, parse_job
 from worker.pipeline import Context, Facts, plan_job, run_job
+from worker.preview.options import PREVIEW
 from worker.process import Tools
 
 _SELF_CHECK_S = 120
@@ -28,7 +30,12 @@ log = structlog.get_logger("worker")
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run one job and return its exit status."""
+    """Run one job, or what else the first word asks for, and return its exit status."""
+    if arguments[:1] == [PREVIEW]:
+        # Imported where it is used: a job needs no web server.
+        from worker.preview.command import preview
+
+        return preview(arguments[1:], environment)
     if SELF_CHECK in arguments:
         return _check_self(environment)
     try:
@@ -39,7 +46,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
     # A printed plan is alone on stdout.
     level = "error" if job.plan_only else job.log_level
-    logs = Logs(level=level, log_format=job.log_format, is_terminal=sys.stdout.isatty())
+    account = Account()
+    logs = Logs(
+        level=level,
+        log_format=job.log_format,
+        is_terminal=sys.stdout.isatty(),
+        on_warning=account.warned,
+    )
     in_batch = bool(environment.get(BATCH_JOB_ID))
     if not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch)):
         logs.send_to_cloudwatch(
@@ -51,6 +64,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
                 tools=Tools(ffmpeg=job.ffmpeg, ffprobe=job.ffprobe, budget=budget),
                 now=lambda: datetime.now(UTC),
                 on_terminal=logs.is_human and sys.stdout.isatty(),
+                account=account,
             )
             return _print_plan(job, context) if job.plan_only else _run(job, context)
     finally:

@@ -200,6 +200,9 @@ class Job(BaseModel):
         description="CloudWatch log group; it must exist",
         json_schema_extra={"metavar": "NAME"},
     )
+    report: bool = Field(
+        default=False, description="also write report.html, for a person, into the run"
+    )
     plan_only: bool = Field(
         default=False, description="print the plan as JSON and stop; nothing is written"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
 
 import structlog
 from structlog.types import EventDict, Processor
@@ -41,9 +42,19 @@ def _belongs_on_stdout(record: logging.LogRecord) -> bool:
 
 
 class Logs:
-    """The open logs; `close` delivers what is left, within five seconds."""
+    """The open logs; `close` delivers what is left, within five seconds.
 
-    def __init__(self, *, level: str = "info", log_format: str = "auto", is_terminal: bool) -> None:
+    `on_warning` is given each warning, whatever the level that is shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        level: str = "info",
+        log_format: str = "auto",
+        is_terminal: bool,
+        on_warning: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    ) -> None:
         self.is_human = log_format == "human" or (log_format == "auto" and is_terminal)
         self._stdout = _CurrentStdout()
         self._stdout.setFormatter(_formatter(human=self.is_human, colors=is_terminal))
@@ -53,8 +64,14 @@ class Logs:
         self._logger.propagate = False
         self._logger.setLevel(level.upper())
         self._cloudwatch: logging.Handler | None = None
+
+        def note(_logger: object, method: str, event: EventDict) -> EventDict:
+            if method == "warning":
+                on_warning(event)
+            return event
+
         structlog.configure(
-            processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            processors=[*_SHARED, note, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
             logger_factory=structlog.stdlib.LoggerFactory(),
             wrapper_class=structlog.stdlib.BoundLogger,
             cache_logger_on_first_use=False,

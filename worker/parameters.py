@@ -96,7 +96,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m worker",
         description="Transcode one lecture video to adaptive HLS and publish it.",
-        epilog=f"Every option is also an environment variable: {ENVIRONMENT_PREFIX}SOURCE for"
+        epilog="`python -m worker preview DIR|s3://…` shows what was published (`preview --help`)."
+        f" Every option is also an environment variable: {ENVIRONMENT_PREFIX}SOURCE for"
         " --source, and so on; the command line wins. Exit statuses are in docs/operations.md.",
         exit_on_error=False,
         allow_abbrev=False,

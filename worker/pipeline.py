@@ -12,19 +12,19 @@ from typing import Any
 import structlog
 
 from worker import __version__
+from worker.account import Account
 from worker.checkpoint import Checkpoint, recall
 from worker.decoded import has_sound_gap
 from worker.encode import Encoder, EncodeReport, Hooks
-from worker.environment import check_environment, count_cores
+from worker.environment import check_environment
 from worker.errors import BudgetSpentError, InternalError, WorkerError
 from worker.job import Job
 from worker.ladder import Rung
 from worker.outcome import Outcome, outcome_of, published
 from worker.pictures import Desk, make_gallery
-from worker.pilot import settle_ladder
-from worker.places import open_source, open_store, work_folder, write_color_table
-from worker.plan import AUDIO, Plan, describe, make_plan, request_digest, run_name
-from worker.prepare import obtain, prepare
+from worker.places import open_source, open_store, work_folder
+from worker.plan import AUDIO, Plan, describe, request_digest, run_name
+from worker.prepare import lay_plan, obtain
 from worker.process import Tools
 from worker.progress import Reporter, Step
 from worker.publish import (
@@ -54,6 +54,7 @@ class Context:
     tools: Tools
     now: Callable[[], datetime]
     on_terminal: bool
+    account: Account = field(default_factory=Account)
 
 
 @dataclass(slots=True)
@@ -77,25 +78,12 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
     check_environment(context.tools)
     with (
         work_folder(job) as folder,
-        Reporter(None, budget=context.tools.budget, on_terminal=False) as r,
+        Reporter(None, budget=context.tools.budget, on_terminal=False, account=Account()) as r,
     ):
         source, identity = open_source(job, context.tools.budget)
         path = obtain(source, job, folder=folder, budget=context.tools.budget, reporter=r)
         _, plan = lay_plan(path, job, folder=folder, tools=context.tools)
         return describe(plan) | {"run": run_name(identity, plan)}
-
-
-def lay_plan(path: Path, job: Job, *, folder: Path, tools: Tools) -> tuple[Path, Plan]:
-    """Read a source and plan its run; return the file to transcode, which may be a mended copy.
-
-    Raises:
-        WorkerError: as `prepare`, `make_plan` and `settle_ladder` raise it.
-
-    """
-    prepared = prepare(path, job, folder=folder, tools=tools)
-    plan = make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
-    write_color_table(plan.media.video, folder)
-    return prepared.path, settle_ladder(plan, job, prepared.path, folder=folder, tools=tools)
 
 
 def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
@@ -109,7 +97,9 @@ def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
         status.claim()
         facts.note(ffmpeg=check_environment(context.tools))
         source, identity = open_source(job, budget)
-        with Reporter(status, budget=budget, on_terminal=context.on_terminal) as reporter:
+        with Reporter(
+            status, budget=budget, on_terminal=context.on_terminal, account=context.account
+        ) as reporter:
             outcome = _make(_Work(job, context, facts, store, status, reporter), source, identity)
     except Exception as error:  # the one place where each error gets its outcome
         outcome = outcome_of(error)
@@ -185,7 +175,9 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
                 published_at=work.context.now().isoformat(),
                 worker_version=__version__,
                 ffmpeg_version=facts.values["ffmpeg"],
+                job=work.context.account.tell(facts.values),
             ),
+            with_report=job.report,
             store=work.store,
             previous=previous,
             confirm=work.status.confirm,

@@ -8,18 +8,23 @@ from pathlib import Path
 import structlog
 
 from worker.budget import Budget
+from worker.environment import count_cores
 from worker.errors import BadSourceError
 from worker.fetch import fetch
 from worker.job import Job
 from worker.listen import can_decode, gain_to
 from worker.media import Media
 from worker.mend import mend_clock
+from worker.pilot import settle_ladder
+from worker.places import write_color_table
+from worker.plan import Plan, make_plan
 from worker.probe import probe
 from worker.process import Tools
 from worker.progress import Reporter, Step
 from worker.store import RemoteFile
 
 _GIB = 1 << 30
+
 
 log = structlog.get_logger(__name__)
 
@@ -86,3 +91,16 @@ def prepare(path: Path, job: Job, *, folder: Path, tools: Tools) -> Prepared:
     elif sound and job.loudness != "off":
         gain_db = gain_to(job.loudness, path, sound, folder=folder, tools=tools)
     return Prepared(path=path, media=media, gain_db=gain_db)
+
+
+def lay_plan(path: Path, job: Job, *, folder: Path, tools: Tools) -> tuple[Path, Plan]:
+    """Read a source and plan its run; return the file to transcode, which may be a mended copy.
+
+    Raises:
+        WorkerError: as `prepare`, `make_plan` and `settle_ladder` raise it.
+
+    """
+    prepared = prepare(path, job, folder=folder, tools=tools)
+    plan = make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
+    write_color_table(plan.media.video, folder)
+    return prepared.path, settle_ladder(plan, job, prepared.path, folder=folder, tools=tools)

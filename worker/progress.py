@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import ExitStack
 from dataclasses import asdict
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from worker.account import Account
 from worker.budget import Budget
 from worker.forecast import Decision, Forecast
 from worker.status import Status
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LOG_EVERY_S = 30.0
-_DECISIONS_KEPT = 20
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +50,9 @@ class Step(Enum):
 class Reporter:
     """Where the job's steps report to."""
 
-    def __init__(self, status: Status | None, *, budget: Budget, on_terminal: bool) -> None:
+    def __init__(
+        self, status: Status | None, *, budget: Budget, on_terminal: bool, account: Account
+    ) -> None:
         self._status = status
         self._budget = budget
         self._on_terminal = on_terminal
@@ -59,7 +60,7 @@ class Reporter:
         self._step_started_s = budget.elapsed_s
         self._logged_s = budget.elapsed_s
         self._predicted_left_s: float | None = None
-        self._decisions: deque[dict[str, Any]] = deque(maxlen=_DECISIONS_KEPT)
+        self._account = account
         self._stack = ExitStack()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -100,6 +101,7 @@ class Reporter:
         """Report frames encoded, of all on the grid."""
         elapsed_s = max(self._budget.elapsed_s - self._step_started_s, 1e-3)
         speed = float(frames / grid.rate) / elapsed_s
+        self._account.encoded(self._budget.elapsed_s, float(frames / grid.rate))
         self._advance(frames / grid.total_frames, Step.VERIFY, f"{speed:.2f}x real time")
 
     def predicted(self, forecast: Forecast, decision: Decision | None) -> None:
@@ -114,7 +116,7 @@ class Reporter:
                 "remaining_s": round(decision.remaining_s),
             }
             log.info("replanned", **told)
-            self._decisions.append({"at_s": round(elapsed_s), **told})
+            self._account.decided({"at_s": round(elapsed_s), **told})
         self._predicted_left_s = needed_s
         if self._status and needed_s is not None:
             self._status.update(
@@ -122,7 +124,7 @@ class Reporter:
                     **asdict(forecast.choice),
                     "needed_s": round(needed_s),
                     "remaining_s": round(self._budget.remaining_s),
-                    "decisions": list(self._decisions),
+                    "decisions": self._account.decisions,
                 }
             )
 

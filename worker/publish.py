@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,7 @@ import structlog
 
 from worker.errors import TakenError, WorkerError
 from worker.gallery import THUMBNAIL, Gallery, describe_gallery, put_gallery
-from worker.plan import AUDIO, Plan
+from worker.plan import AUDIO, Plan, describe
 from worker.playlist import (
     IFRAME_PLAYLIST,
     MASTER,
@@ -26,6 +26,8 @@ from worker.playlist import (
     segment_durations_s,
     text_segment_name,
 )
+from worker.report.reading import read_figures
+from worker.report.render import REPORT, render_page
 from worker.segment import Segment
 from worker.store import ChangedMeanwhileError, SteadyStore, Store
 from worker.upload import IMMUTABLE
@@ -44,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where a run comes from, for its manifest."""
+    """Where a run comes from, for its manifest; `job` is the job's own account."""
 
     request: str
     identity: str
@@ -53,6 +55,7 @@ class Origin:
     published_at: str
     worker_version: str
     ffmpeg_version: str
+    job: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_manifest(store: Store) -> dict[str, Any] | None:
@@ -105,6 +108,7 @@ def publish(
     store: SteadyStore,
     previous: Mapping[str, Any] | None,
     confirm: Callable[[], None],
+    with_report: bool = False,
 ) -> dict[str, Any]:
     """Write everything that names the run, then the master playlist, and return the manifest.
 
@@ -122,9 +126,13 @@ def publish(
     for name, segments_of_text in texts.items():
         _put_subtitles(store, f"{run}/{name}", segments_of_text, segment_lengths_s(plan.grid))
     put_gallery(store, run, gallery)
-    _commit(store, render_master_playlist(plan, run, renditions, texts), confirm)
     manifest = make_manifest(plan, run, renditions, texts, origin=origin, previous=previous)
     manifest |= describe_gallery(run, gallery)
+    if with_report:
+        recorded = [asdict(segment) for some in renditions.values() for segment in some]
+        figures = read_figures(manifest, {"plan": describe(plan), "segments": recorded})
+        put_report(store, run, render_page(figures, gallery.thumbnails[0]))
+    _commit(store, render_master_playlist(plan, run, renditions, texts), confirm)
     try:
         store.lingering(_LINGER_S).put(
             MANIFEST,
@@ -197,6 +205,7 @@ def make_manifest(
         "published_at": origin.published_at,
         "worker": origin.worker_version,
         "ffmpeg": origin.ffmpeg_version,
+        "job": origin.job,
         "duration_s": float(plan.grid.duration_s),
         "frame_rate": str(plan.grid.rate),
         "presets": sorted({s.preset for some in renditions.values() for s in some} - {""}),
@@ -247,6 +256,16 @@ def _put_subtitles(
             cache_control=IMMUTABLE,
         )
     _put_playlist(store, f"{folder}/{MEDIA_PLAYLIST}", render_text_playlist(lengths_s))
+
+
+def put_report(store: Store, run: str, page: str) -> None:
+    """Write a run's report beside its renditions."""
+    store.put(
+        f"{run}/{REPORT}",
+        page.encode(),
+        content_type="text/html; charset=utf-8",
+        cache_control=_NO_CACHE,
+    )
 
 
 def _put_playlist(store: Store, key: str, text: str) -> None:

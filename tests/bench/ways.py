@@ -20,9 +20,9 @@ from worker.command import PROGRESS, encode_video
 from worker.copying import copy_video
 from worker.ladder import display_size
 from worker.parameters import parse_job
-from worker.pipeline import lay_plan
 from worker.places import write_color_table
 from worker.plan import AUDIO, Plan, Span
+from worker.prepare import lay_plan
 from worker.process import Tools
 from worker.sound import encode_audio
 

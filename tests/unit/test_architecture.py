@@ -13,11 +13,12 @@ PACKAGE = ROOT / "worker"
 # From the top down. docs/architecture.md says what each room is for.
 ROOMS = {
     "door": {"__main__"},
-    "story": {"pipeline"},
+    "story": {"pipeline", "preview.command"},
     "hands": {
         *("encode", "failures", "thumbnail", "subtitles", "pilot", "prepare", "probe"),
         "pictures",
         *("mend", "listen", "fetch", "environment", "places"),
+        *("preview.page", "preview.serve", "preview.folder"),
     },
     "delivery": {"gallery", "publish", "verify", "upload", "checkpoint"},
     "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
@@ -28,22 +29,16 @@ ROOMS = {
     "machine": {"alone", "process", "limits", "apart"},
     "mind": {
         *("webvtt", "playlist", "segment", "samples", "command", "inputs", "transport_stream"),
-        *(
-            "sound",
-            "remux",
-            "repeats",
-            "copying",
-            "decoded",
-            "forecast",
-            "plan",
-            "ladder",
-            "timeline",
-            "recolor",
-        ),
-        *("color", "description", "language", "media", "packets"),
-        *("chapters", "looks", "stills", "storyboard"),
+        *("sound", "remux", "repeats", "copying", "decoded", "forecast", "plan", "ladder"),
+        *("timeline", "recolor", "color", "description", "language", "media", "packets"),
+        *("chapters", "looks", "stills", "storyboard", "account"),
+        *("report", "report.figures", "report.plot", "report.reading", "report.render"),
+        "report.words",
     },
-    "ground": {"parameters", "job", "location", "outcome", "budget", "errors", "__init__"},
+    "ground": {
+        *("parameters", "job", "location", "outcome", "budget", "errors", "__init__"),
+        *("preview", "preview.options"),
+    },
 }
 IMPURE = {"subprocess", "socket", "time", "os", "threading", "boto3", "urllib3", "random", "shutil"}
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import RecordingStore, steady
-from tests.unit.sample import plan, rung_segments, sound_segments
+from tests.unit.sample import job, plan, rung_segments, sound_segments
 from worker.errors import StorageUnavailableError, TakenError
 from worker.gallery import Gallery
 from worker.media import TextStream
+from worker.plan import request_digest, run_name
 from worker.publish import Origin, delete_outdated, is_published, publish, read_manifest
 
 TEXT = TextStream(index=2, codec="subrip", language="kor", title=None, is_forced=False)
@@ -86,6 +87,23 @@ def test_any_write_may_fail_and_nothing_is_half_published(failing: int) -> None:
         named = store.objects["master.m3u8"].decode().splitlines()
         assert all(line in store.objects for line in named if line and line[0] != "#")
         assert "thumbnail.jpg" in store.objects
+
+
+def test_a_report_is_there_before_the_master_playlist_and_only_when_asked() -> None:
+    store = RecordingStore()
+    publish_to(store, with_report=True)
+    assert store.puts.index("run/report.html") < store.puts.index("master.m3u8")
+    assert b"1080p" in store.objects["run/report.html"]
+    plain = RecordingStore()
+    publish_to(plain)
+    assert "run/report.html" not in plain.objects
+
+
+def test_a_report_decides_neither_request_nor_run() -> None:
+    asked = job("--report")
+    assert asked.report
+    assert request_digest("x", asked) == request_digest("x", job())
+    assert run_name("x", plan("--report", texts=(TEXT,))) == run_name("x", PLAN)
 
 
 def test_a_job_that_lost_its_destination_does_not_commit() -> None:

@@ -11,13 +11,14 @@ from worker.store.base import (
     Store,
     StoredObject,
 )
-from worker.store.local import LocalStore, identify_file
+from worker.store.local import LocalFile, LocalStore, identify_file
 from worker.store.steady import SteadyStore, ask, ask_again
 
 __all__ = [
     "BrokenOffError",
     "ChangedMeanwhileError",
     "Content",
+    "LocalFile",
     "LocalStore",
     "RemoteFile",
     "SteadyStore",

@@ -7,13 +7,14 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from worker.errors import CannotWriteError, NoSourceError
-from worker.store.base import ChangedMeanwhileError, Content, StoredObject
+from worker.store.base import BrokenOffError, ChangedMeanwhileError, Content, StoredObject
 
 _TEMPORARY = ".incomplete-"
+_READ_BYTES = 1 << 18
 
 
 class LocalStore:
@@ -140,3 +141,38 @@ def identify_file(path: Path) -> str:
         raise NoSourceError(
             f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"
         ) from error
+
+
+class LocalFile:
+    """A file of a folder, to be read in ranges; what a link leads to outside of it is not there.
+
+    Raises:
+        NoSourceError: it is missing, no file, outside the folder, or may not be read.
+
+    """
+
+    takes_ranges = True
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._path = folder / key
+        try:
+            real = self._path.resolve(strict=True)
+            if not real.is_file() or not real.is_relative_to(folder.resolve()):
+                raise NoSourceError(f"there is no {key} in {folder}")
+            found = real.stat()
+        except (OSError, ValueError) as error:
+            raise NoSourceError(f"there is no {key} in {folder}") from error
+        self._path = real
+        self.size_bytes: int | None = found.st_size
+        self.identity = f"file {found.st_size} {found.st_mtime_ns}"
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield bytes [start, end)."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(start)
+                while start < end and (data := file.read(min(_READ_BYTES, end - start))):
+                    start += len(data)
+                    yield data
+        except OSError as error:
+            raise BrokenOffError(f"reading {self._path} broke off: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""`python -m worker preview`: a published folder on loopback, with a player and a report."""

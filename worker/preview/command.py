@@ -1,0 +1,77 @@
+"""The preview, told step by step: options, folder, report or page, server."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from worker.errors import PUBLISHED, BadParametersError
+from worker.outcome import outcome_of
+from worker.preview.folder import Folder, open_folder, read_folder, read_thumbnail
+from worker.preview.options import PREVIEW, Options, parse_options
+from worker.preview.page import make_assets
+from worker.preview.serve import PreviewServer, Served
+from worker.publish import put_report
+from worker.report.figures import Figures
+from worker.report.render import REPORT, render_page
+
+
+def preview(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Show a published folder, or write its report; return the exit status."""
+    try:
+        options = parse_options(arguments, environment)
+        folder = open_folder(options)
+        figures = read_folder(folder)
+        if options.writes_report:
+            _write_report(folder, figures)
+        else:
+            _serve(options, folder, figures)
+    except Exception as error:  # noqa: BLE001 (each error gets its exit status, and no traceback)
+        outcome = outcome_of(error)
+        sys.stderr.write(f"{PREVIEW}: {outcome.message}\n")
+        return outcome.exit_status
+    return PUBLISHED
+
+
+def _write_report(folder: Folder, figures: Figures) -> None:
+    put_report(folder.store, figures.run, render_page(figures, read_thumbnail(folder)))
+    _say(f"{folder.name}/{figures.run}/{REPORT}")
+
+
+def _serve(options: Options, folder: Folder, figures: Figures) -> None:
+    served = Served(folder=folder, assets=make_assets(figures))
+    with _listen(options, served) as server:
+        address = f"http://{options.host}:{server.server_address[1]}/"
+        # An end by Ctrl-C is the usual one; by SIGTERM it is none the worse. Set, and not left as
+        # it was, because a shell starts what is in the background with SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
+        try:
+            _say(f"{folder.name} is shown at {address} (Ctrl-C ends it)")
+            if options.opens_browser:
+                webbrowser.open(address)
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            _say("")
+
+
+def _listen(options: Options, served: Served) -> PreviewServer:
+    try:
+        return PreviewServer((options.host, options.port), served)
+    except OSError as error:
+        raise BadParametersError(
+            f"{options.host}:{options.port} cannot be listened on: {error.strerror}; name another"
+            " --port or --host"
+        ) from error
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

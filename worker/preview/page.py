@@ -1,0 +1,82 @@
+"""The preview's page and its parts, as they are served."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from worker.errors import BadEnvironmentError
+from worker.playlist import MASTER, MEDIA_PLAYLIST
+from worker.preview.serve import MEDIA, Assets
+from worker.report.figures import Figures
+from worker.report.plot import clock
+from worker.report.render import asset, render_report
+from worker.report.words import WORDS, say
+
+PLAYER = "player/hls.min.js"
+
+
+def make_assets(figures: Figures) -> Assets:
+    """Make everything that is served beside the published files.
+
+    Raises:
+        BadEnvironmentError: the player is not there.
+
+    """
+    here = files("worker.preview")
+    try:
+        player = (here / PLAYER).read_bytes()
+    except OSError as error:
+        raise BadEnvironmentError(
+            f"the player is not there (worker/preview/{PLAYER}); run scripts/setup --preview"
+        ) from error
+    return {
+        "/": ("html", render_preview(figures).encode()),
+        "/assets/hls.min.js": ("js", player),
+        "/assets/preview.js": ("js", (here / "preview.js").read_bytes()),
+        "/assets/preview.css": ("css", (here / "preview.css").read_bytes()),
+        "/assets/language.js": ("js", asset("language.js").encode()),
+        "/assets/report.css": ("css", asset("report.css").encode()),
+    }
+
+
+def render_preview(figures: Figures) -> str:
+    """Render the page: the player with what it needs to know, and the report."""
+    page = Template((files("worker.preview") / "preview.html").read_text(encoding="utf-8"))
+    sound = figures.sound
+    return page.substitute(
+        {f"say_{key}": say(key) for key in WORDS},
+        title=escape(figures.title),
+        master=MEDIA + MASTER,
+        poster=f"{MEDIA}thumbnail.jpg",
+        duration=f"{figures.duration_s:.3f}",
+        length=clock(figures.duration_s),
+        sound=f"{MEDIA}{figures.run}/{sound.name}/{MEDIA_PLAYLIST}" if sound else "",
+        storyboard=escape(MEDIA + figures.storyboard) if figures.storyboard else "",
+        ticks="".join(f'<i data-at="{c.start_s:.3f}"></i>' for c in figures.chapters),
+        chapters=_chapters(figures),
+        thumbnails=_thumbnails(figures),
+        report=render_report(figures),
+    )
+
+
+def _chapters(figures: Figures) -> str:
+    if not figures.chapters:
+        return ""
+    rows = "".join(
+        f'<li><button data-seek="{chapter.start_s:.3f}"><span class="faint">'
+        f"{clock(chapter.start_s)}</span> {escape(chapter.title)}</button></li>"
+        for chapter in figures.chapters
+    )
+    return f'<h2>{say("chapters")}</h2><ol class="chapters">{rows}</ol>'
+
+
+def _thumbnails(figures: Figures) -> str:
+    if not figures.thumbnails:
+        return ""
+    pictures = "".join(
+        f'<li><img alt="" loading="lazy" src="{escape(MEDIA + key)}"></li>'
+        for key in figures.thumbnails
+    )
+    return f'<h2>{say("thumbnails")}</h2><ul class="thumbnails">{pictures}</ul>'

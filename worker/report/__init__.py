@@ -1,0 +1,1 @@
+"""What was published, told to a person: figures, plots and the report made of them. Pure."""
