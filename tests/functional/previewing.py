@@ -91,7 +91,10 @@ def _add_storyboard(out: Path, run: str) -> None:
         for row in range(rows)
     )
     board = out / run / "storyboard"
-    board.mkdir()
+    # In the place of the worker's own, whose tiles are pictures.
+    for made in (board, out / run / "thumbnails"):
+        shutil.rmtree(made)
+        made.mkdir()
     size = f"{width * COLUMNS}x{height * rows}"
     subprocess.run(
         [
@@ -108,7 +111,6 @@ def _add_storyboard(out: Path, run: str) -> None:
         for i in range(count)
     ]
     (board / "index.vtt").write_text("WEBVTT\n\n" + "\n".join(cues))
-    (out / run / "thumbnails").mkdir()
     face = (out / "thumbnail.jpg").read_bytes()
     (out / run / "thumbnails" / "0.jpg").write_bytes(face)
     manifest = json.loads((out / "manifest.json").read_text())

@@ -32,8 +32,10 @@ def test_the_tree_in_the_docstring_is_true() -> None:
 
 def test_every_status_says_what_to_do_in_the_operators_page() -> None:
     page = (DOCS / "operations.md").read_text()
+    korean = (DOCS.parent / "README.ko.md").read_text()
     for kind in KINDS:
         assert f"\n| {kind.exit_status} | `{kind.outcome}` |" in page, kind
+        assert f"\n| {kind.exit_status} |" in korean, kind
 
 
 @pytest.mark.parametrize(
