@@ -37,8 +37,8 @@ RATE = 4
 TOLERANCE_S = 0.1
 # Not of our making: FFmpeg's own HLS with a rendition of sound has the first one too (hls.js queues
 # the first segment before it has buffers for both, and then sees no growth); the second is a load
-# that a choice of rung made needless; the third comes where others keep the machine busy, with all of
-# it buffered. A hole would be skipped (bufferSeekOverHole, bufferNudgeOnStall), which is a fault.
+# that a choice of rung made needless; the third comes where a machine is busy, with all of
+# it buffered: a hole would be skipped (bufferSeekOverHole, bufferNudgeOnStall), which is a fault.
 HARMLESS = {"bufferAppendNoProgress", "aborted", "bufferStalledError"}
 
 Ask = Callable[..., Any]
