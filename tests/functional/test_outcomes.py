@@ -142,9 +142,9 @@ def test_69_storage_unavailable(start_worker: Start, tmp_path: Path) -> None:
 def test_70_a_bug_is_named_as_one(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
     """The one outcome with a traceback, and it is in the log."""
     planted = (
-        "import worker.pipeline\n"
+        "import worker.prepare\n"
         "def broken(*_, **__): raise ZeroDivisionError('planted')\n"
-        "worker.pipeline.make_plan = broken"
+        "worker.prepare.make_plan = broken"
     )
     out = tmp_path / "out"
     ended = run_worker("--source", small_clip, "--destination", out, before=planted)
