@@ -30,7 +30,6 @@ SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 # they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
 START_OFFSET_S = 10
 
-
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
 

@@ -17,7 +17,7 @@ _SMALL_BYTES = SMALL_WIDTH * SMALL_HEIGHT
 MOST_CHOSEN = 5
 
 _FRAME = re.compile(r"frame:\d+\s+pts:(-?\d+)\s")
-_STAT = re.compile(r"lavfi\.signalstats\.(YAVG|YMIN|YMAX)=([0-9.]+)")
+STAT = re.compile(r"lavfi\.signalstats\.(YAVG|YMIN|YMAX)=([0-9.]+)")
 _ROUNDING_TICKS = 2
 # Of luma 0 to 255: the distance of darkest and brightest, and the mean. A few words on a white
 # slide pass, and a dark hall; a black or empty screen does not.
@@ -47,7 +47,12 @@ class Look:
     @property
     def is_good(self) -> bool:
         """Whether there is something to see."""
-        return self.contrast >= _GOOD_CONTRAST and self.mean >= _GOOD_MEAN
+        return shows_something(mean=self.mean, contrast=self.contrast)
+
+
+def shows_something(*, mean: float, contrast: float) -> bool:
+    """Whether a picture of such luma (full range, 0 to 255) is neither black nor bare."""
+    return contrast >= _GOOD_CONTRAST and mean >= _GOOD_MEAN
 
 
 def read_times(lines: Iterable[str]) -> list[int]:
@@ -80,7 +85,7 @@ def read_looks(pictures: Sequence[Segment], lines: Sequence[str], small: bytes) 
     refuse_others(pictures, read_times(lines))
     found: dict[str, list[float]] = {"YAVG": [], "YMIN": [], "YMAX": []}
     for line in lines:
-        if match := _STAT.match(line):
+        if match := STAT.match(line):
             found[match[1]].append(_full_range(float(match[2])))
     if len(small) != _SMALL_BYTES * len(pictures) or any(
         len(values) != len(pictures) for values in found.values()

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker.alone import run_alone
 from worker.errors import BadSourceError
+from worker.looks import STAT, shows_something
 from worker.plan import Plan
 from worker.process import FailedError, Line, Tools
 from worker.stills import STATS, pick_thumbnail
 
 # Where to look, as shares of the length: past a title or a fade-in first, then everywhere.
 _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.97, 0.0)
-# Of full-range luma, 0 to 255: the distance of darkest and brightest, and the mean. A few words on
-# a white slide pass, and a dark hall; a black or empty screen does not.
-_GOOD_CONTRAST = 60.0
-_GOOD_MEAN = 24.0
-_STAT = re.compile(r"lavfi\.signalstats\.(YAVG|YMIN|YMAX)=([0-9.]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,10 +21,6 @@ class _Candidate:
     jpeg: bytes
     mean: float
     contrast: float
-
-    @property
-    def is_good(self) -> bool:
-        return self.contrast >= _GOOD_CONTRAST and self.mean >= _GOOD_MEAN
 
 
 def choose_thumbnail(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> bytes:
@@ -45,7 +36,7 @@ def choose_thumbnail(plan: Plan, source: Path, *, folder: Path, tools: Tools) ->
         candidate = _candidate(plan, source, share * length_s, folder=folder, tools=tools)
         if candidate is None:
             continue
-        if candidate.is_good:
+        if shows_something(mean=candidate.mean, contrast=candidate.contrast):
             return candidate.jpeg
         if best is None or (candidate.contrast, candidate.mean) > (best.contrast, best.mean):
             best = candidate
@@ -62,7 +53,7 @@ def _candidate(
     stats = {"YAVG": 0.0, "YMIN": 0.0, "YMAX": 0.0}
 
     def note(line: Line) -> None:
-        if match := _STAT.search(line.text):
+        if match := STAT.search(line.text):
             stats[match[1]] = float(match[2])
 
     try:

@@ -6,21 +6,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from tests.bench.clips import loop
-from tests.bench.cost import Cost, spend
-from tests.bench.ways import plan_for, start_plain
+from tests.bench.cost import Cost
+from tests.bench.ways import plan_for, run_worker, start_plain
 from tests.functional.conftest import (
     ACCESS_KEY,
     FFMPEG,
-    FFPROBE,
     MEDIA,
-    ROOT,
     SECRET_KEY,
     free_port,
     serving,
@@ -36,16 +34,15 @@ _SLOW = "normal/sample-videos__one-by-one-person-detection.mp4"
 _RUNS = 3
 
 
-def _worker(folder: Path, source: object, destination: object, *options: str) -> list[str]:
+def _run(
+    folder: Path, source: object, destination: object, *options: str, **environment: str
+) -> Cost:
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    argv = [sys.executable, "-m", "worker", "--source", source, "--destination", destination]
-    argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE]
-    return [*map(str, argv), "--log-format", "json", *options]
-
-
-def _run(folder: Path, argv: Sequence[str], **environment: str) -> Cost:
-    return spend(argv, folder=folder, environment={"PYTHONPATH": str(ROOT), **environment})
+    options = ("--log-format", "json", *options)
+    return run_worker(
+        source, destination, *options, work=work, watched=folder, environment=environment
+    )
 
 
 def measure_copy(folder: Path) -> Iterator[Row]:
@@ -63,8 +60,7 @@ def measure_copy(folder: Path) -> Iterator[Row]:
     costs: dict[str, list[Cost]] = {"always": [], "never": []}
     for number in range(2):
         for way, found in costs.items():
-            argv = _worker(folder, source, folder / f"{way}-{number}", "--copy-top", way)
-            found.append(_run(folder, argv))
+            found.append(_run(folder, source, folder / f"{way}-{number}", "--copy-top", way))
     wall = {way: median(cost.wall_s for cost in found) for way, found in costs.items()}
     cpu = {way: median(cost.cpu_s for cost in found) for way, found in costs.items()}
     yield "copied top rung, wall to that of encoding it", f"{wall['always'] / wall['never']:.2f}"
@@ -87,13 +83,14 @@ def measure_overhead(folder: Path) -> Iterator[Row]:
         proxy.delay_s = _LATENCY_S
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
         for number in range(_RUNS):
-            argv = _worker(
+            cost = _run(
                 folder,
                 "s3://academy/source.mp4",
                 f"s3://academy/out-{number}",
                 *(*options, "--s3-endpoint", proxy.endpoint, "--s3-region", "ap-northeast-2"),
+                **keys,
             )
-            walls["worker"].append(_run(folder, argv, **keys).wall_s)
+            walls["worker"].append(cost.wall_s)
             place = folder / f"plain-{number}"
             place.mkdir()
             walls["plain"].append(start_plain(source, plan, place))
@@ -110,9 +107,9 @@ def measure_scale(folder: Path) -> Iterator[Row]:
         source = loop(MEDIA / _SLOW, folder / f"{minutes}.mp4", seconds=60 * minutes)
         options = ("--ladder", "432", "--preset", "superfast", "--copy-top", "never")
         # What lies in the store is not the work folder's.
-        argv = _worker(folder, source, folder.parent / f"{folder.name}-out-{minutes}", *options)
+        destination = folder.parent / f"{folder.name}-out-{minutes}"
         source_bytes = sum(path.stat().st_size for path in folder.glob("*.mp4"))
-        cost = _run(folder, argv)
+        cost = _run(folder, source, destination, *options)
         disk = (cost.disk_bytes - source_bytes) / 1e6
         yield (
             f"{minutes} minutes: CPU seconds a minute, memory of the largest process, disk",
@@ -127,8 +124,7 @@ def measure_lanes(folder: Path) -> Iterator[Row]:
     for number in range(2):
         for lanes, found in costs.items():
             options = ("--parallel-spans", str(lanes), "--copy-top", "never")
-            argv = _worker(folder, source, folder / f"{lanes}-{number}", *options)
-            found.append(_run(folder, argv))
+            found.append(_run(folder, source, folder / f"{lanes}-{number}", *options))
     for lanes, found in costs.items():
         busy = median(cost.cpu_s / cost.wall_s for cost in found)
         yield f"cores kept busy of {os.cpu_count()} by {lanes} spans at a time", f"{busy:.2f}"
@@ -143,7 +139,7 @@ def measure_start(folder: Path) -> Iterator[Row]:
     for number in range(5):
         said = folder / "said.txt"
         started = datetime.now().astimezone()
-        _run(folder, _worker(folder, source, folder / f"out-{number}"))
+        _run(folder, source, folder / f"out-{number}")
         for line in said.read_text().splitlines():
             if '"event"' in line and (event := _event(line))["event"] in starts:
                 at = datetime.fromisoformat(event["timestamp"])

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -151,12 +151,28 @@ def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[lis
         yield commands, nowhere.fileno()
 
 
+def run_worker(
+    source: object,
+    destination: object,
+    *options: str,
+    work: Path,
+    watched: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Cost:
+    """Run the job as Batch does; the disk of the folder `watched` counts."""
+    argv = [sys.executable, "-m", "worker", "--source", source, "--destination", destination]
+    argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE, *options]
+    return spend(
+        [*map(str, argv)],
+        folder=watched,
+        environment={"PYTHONPATH": str(ROOT), **(environment or {})},
+    )
+
+
 def _worker(source: Path, folder: Path) -> Made:
     out, work = folder / "out", folder / "work"
     work.mkdir()
-    argv = [sys.executable, "-m", "worker", "--source", str(source), "--destination", str(out)]
-    argv += ["--work-dir", str(work), "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE]
-    cost = spend(argv, folder=work, environment={"PYTHONPATH": str(ROOT)})
+    cost = run_worker(source, out, work=work, watched=work)
     published = read_published(out)
     rungs = []
     for uri, told in published.variants.items():

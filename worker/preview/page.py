@@ -7,6 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from worker.errors import BadEnvironmentError
+from worker.gallery import THUMBNAIL
 from worker.playlist import MASTER, MEDIA_PLAYLIST
 from worker.preview.serve import MEDIA, Assets
 from worker.report.figures import Figures
@@ -49,7 +50,7 @@ def render_preview(figures: Figures) -> str:
         {f"say_{key}": say(key) for key in WORDS},
         title=escape(figures.title),
         master=MEDIA + MASTER,
-        poster=f"{MEDIA}thumbnail.jpg",
+        poster=MEDIA + THUMBNAIL,
         duration=f"{figures.duration_s:.3f}",
         length=clock(figures.duration_s),
         sound=f"{MEDIA}{figures.run}/{sound.name}/{MEDIA_PLAYLIST}" if sound else "",

@@ -21,7 +21,6 @@ _MOST_STEPS = 360
 _TICKS = 5
 _ROUND_TO = (1, 2, 5, 10)
 _CLOCK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
-_HOUR_S = 3600
 
 Step = tuple[float, float, float]
 """Start, end, value."""
