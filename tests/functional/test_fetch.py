@@ -84,8 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def faulty(small_clip: Path) -> Iterator[FaultyServer]:
-    server = FaultyServer(small_clip.read_bytes())
+def faulty(calm_clip: Path) -> Iterator[FaultyServer]:
+    server = FaultyServer(calm_clip.read_bytes())
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -95,7 +95,7 @@ def faulty(small_clip: Path) -> Iterator[FaultyServer]:
 
 
 def test_a_cut_connection_is_gone_on_with(
-    faulty: FaultyServer, run_worker: Run, small_clip: Path, tmp_path: Path
+    faulty: FaultyServer, run_worker: Run, calm_clip: Path, tmp_path: Path
 ) -> None:
     """From where it broke off, not from the start; the result is that of the local file."""
     faulty.cuts = 3
@@ -104,7 +104,7 @@ def test_a_cut_connection_is_gone_on_with(
     starts = [int(r.removeprefix("bytes=").partition("-")[0]) for r in faulty.asked if r]
     assert len(starts) == 5
     assert starts[2:] == sorted(set(starts[2:]))
-    assert run_worker("--source", small_clip, "--destination", local).status == 0
+    assert run_worker("--source", calm_clip, "--destination", local).status == 0
     assert neutral(files(out)) == neutral(files(local))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.conftest import Run, Server, ffmpeg
+from tests.functional.conftest import Run, Server
 from tests.functional.hls import files
 
 # What may differ: who made it and when, and the run's name, which is made from the source's.
@@ -24,22 +24,6 @@ def s3(request: pytest.FixtureRequest) -> Server:
             CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"},
         )
     return server
-
-
-@pytest.fixture
-def calm_clip(tmp_path: Path) -> Path:
-    """13 s that stay far below the cap on the bit rate.
-
-    At the cap x264 counts on what its other threads have in hand, and the time that they take
-    decides: of thirty encodes of busier pictures on a loaded machine three differed.
-    """
-    path = tmp_path / "calm.mp4"
-    ffmpeg(
-        *("-f", "lavfi", "-i", "testsrc=size=320x180:rate=25:duration=13"),
-        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=13"),
-        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", path),
-    )
-    return path
 
 
 def objects(
