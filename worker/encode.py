@@ -56,9 +56,9 @@ class _Lane:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hooks:
-    """Whom an encode tells: of progress (frames done), of decisions, and that time passes."""
+    """Whom an encode tells: of frames done and segments expected, decisions, and each tick."""
 
-    on_progress: Callable[[int], None]
+    on_progress: Callable[[int, int], None]
     on_forecast: Callable[[Forecast, Decision | None], None]
     on_tick: Callable[[], None] = field(default=lambda: None)
 
@@ -192,7 +192,7 @@ class Encoder:
             self._take_segment(event, lane, processes)
         elif lane and (reached := _OUT_TIME.match(event.text)):
             lane.encoded_s = int(reached[1]) / 1e6
-            self._tell_progress()
+            self.tell_progress()
 
     def _take_segment(self, row: Line, lane: _Lane | None, processes: Processes) -> None:
         rendition, (name, _, end_s) = row.label, row.text.split(",")
@@ -276,7 +276,7 @@ class Encoder:
             for rung, done in self._done.items()
         }
 
-    def _tell_progress(self) -> None:
+    def tell_progress(self) -> None:
         """Report frames that are done: whole segments, and what each lane has begun."""
         grid, choice = self._plan.grid, self._forecast.choice
         missing = self._missing_frames()
@@ -286,7 +286,8 @@ class Encoder:
                 spanned = range(lane.span.first, lane.span.end)
                 stored = self._done[lane.span.rungs[0]].intersection(spanned)
                 done += max(0, round(lane.encoded_s * grid.rate) - sum(map(grid.frames, stored)))
-        self._hooks.on_progress(min(done, grid.total_frames))
+        renditions = len(choice.rungs) + (self._plan.audio is not None)
+        self._hooks.on_progress(min(done, grid.total_frames), renditions * grid.segment_count)
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()

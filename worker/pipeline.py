@@ -235,13 +235,16 @@ def _encode(
         tools=tools,
         stall_timeout_s=job.stall_timeout_s,
         hooks=Hooks(
-            on_progress=lambda frames: work.reporter.encoded(frames, plan.grid),
+            on_progress=lambda frames, segments: work.reporter.encoded(
+                frames, plan.grid, uploaded=checkpoint.count, segments=segments
+            ),
             on_forecast=work.reporter.predicted,
         ),
     )
     try:
         report = encoder.run()
-        uploader.drain()
+        uploader.drain(on_wait=encoder.tell_progress)
+        encoder.tell_progress()
     except WorkerError as error:
         tools.budget.stop(error)
         _save_what_is_there(uploader, checkpoint, work.store)

@@ -15,7 +15,7 @@ from worker.job import Job
 from worker.ladder import LADDER, Rung, plan_ladder
 from worker.media import Media, TextStream, VideoStream
 from worker.recolor import UNREADABLE_MATRICES
-from worker.timeline import Grid, make_grid
+from worker.timeline import Grid, clock, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
 PLAN_VERSION = 6
@@ -120,7 +120,7 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
         segment_s=job.segment_s,
     )
     if grid.duration_s > job.max_duration_s:
-        found, most = _clock(grid.duration_s), _clock(job.max_duration_s)
+        found, most = clock(grid.duration_s), clock(job.max_duration_s)
         raise BadSourceError(
             f"the video lasts {found}, longer than the {most} that are taken;"
             " cut it into parts and upload those"
@@ -273,11 +273,6 @@ def describe(plan: Plan) -> dict[str, Any]:
             del stream["packets"]["times_s"], stream["packets"]["keys"]
     plain: dict[str, Any] = json.loads(json.dumps(described, default=_plain))
     return plain
-
-
-def _clock(seconds: float | Fraction) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _plain(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Tells how far the job is: status.json, a bar on a terminal, a log line now and then."""
+"""Tells how far the job is: status.json, bars on a terminal, a log line now and then."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from worker.account import Account
 from worker.budget import Budget
 from worker.forecast import Decision, Forecast
 from worker.status import Status
-from worker.timeline import Grid
+from worker.timeline import Grid, clock
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from worker.bars import Bars
 
 _LOG_EVERY_S = 30.0
 
@@ -62,19 +61,14 @@ class Reporter:
         self._predicted_left_s: float | None = None
         self._account = account
         self._stack = ExitStack()
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
+        self._bars: Bars | None = None
 
     def __enter__(self) -> Self:
         if self._on_terminal:
             # Imported where it is shown: a Batch job has no use for the tenth of a second it takes.
-            from rich.progress import BarColumn, TextColumn
-            from rich.progress import Progress as Bar
+            from worker.bars import Bars
 
-            columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%")
-            self._bar = Bar(*columns, TextColumn("{task.fields[detail]}"))
-            self._task = self._bar.add_task("start", total=100, detail="")
-            self._stack.enter_context(self._bar)
+            self._bars = self._stack.enter_context(Bars())
         return self
 
     def __exit__(
@@ -88,21 +82,34 @@ class Reporter:
     def begin(self, step: Step, **fields: object) -> None:
         """Enter a step."""
         self._step, self._step_started_s = step, self._budget.elapsed_s
+        self._predicted_left_s = None
         log.info("step_started", step=step.label, **fields)
+        if self._bars and step is Step.END:
+            self._bars.end()
+        elif self._bars:
+            self._bars.begin(step.label)
         self._tell(step.percent, None, "")
 
     def fetched(self, done: int, size: int | None) -> None:
         """Report bytes fetched, of all where that is known."""
-        share = done / size if size else 0.0
         of = f" of {size / 1e6:.1f}" if size else ""
-        self._advance(share, Step.PROBE, f"{done / 1e6:.1f}{of} MB")
+        rate = done / 1e6 / self._step_elapsed_s
+        self._advance(
+            done / size if size else None, Step.PROBE, f"{done / 1e6:.1f}{of} MB, {rate:.1f} MB/s"
+        )
 
-    def encoded(self, frames: int, grid: Grid) -> None:
-        """Report frames encoded, of all on the grid."""
-        elapsed_s = max(self._budget.elapsed_s - self._step_started_s, 1e-3)
-        speed = float(frames / grid.rate) / elapsed_s
-        self._account.encoded(self._budget.elapsed_s, float(frames / grid.rate))
-        self._advance(frames / grid.total_frames, Step.VERIFY, f"{speed:.2f}x real time")
+    def encoded(self, frames: int, grid: Grid, *, uploaded: int, segments: int) -> None:
+        """Report frames encoded, of all on the grid, and segments in the store, of all expected."""
+        encoded_s = float(frames / grid.rate)
+        self._account.encoded(self._budget.elapsed_s, encoded_s)
+        speed, rate = encoded_s / self._step_elapsed_s, frames / self._step_elapsed_s
+        self._advance(
+            frames / grid.total_frames,
+            Step.VERIFY,
+            f"{speed:.2f}x real time, {rate:.0f} fps,"
+            # Sound is not cut at pictures, and may have one more.
+            f" {uploaded} of {max(segments, uploaded)} segments uploaded",
+        )
 
     def predicted(self, forecast: Forecast, decision: Decision | None) -> None:
         """Report the forecast after a segment, and what was decided on it."""
@@ -128,29 +135,29 @@ class Reporter:
                 }
             )
 
-    def _advance(self, share: float, following: Step, detail: str) -> None:
-        elapsed_s = self._budget.elapsed_s - self._step_started_s
-        left_s = elapsed_s / share * (1 - share) if share > 0 else None
+    @property
+    def _step_elapsed_s(self) -> float:
+        return max(self._budget.elapsed_s - self._step_started_s, 1e-3)
+
+    def _advance(self, share: float | None, following: Step, detail: str) -> None:
+        left_s = self._step_elapsed_s / share * (1 - share) if share else None
         if self._step is Step.ENCODE and self._predicted_left_s is not None:
             left_s = self._predicted_left_s
-        percent = self._step.percent + share * (following.percent - self._step.percent)
+        if self._bars:
+            # With all encoded, what is left is the store's to say.
+            shown = f", {clock(left_s)} left" if left_s and share != 1 else ""
+            self._bars.advance(share, detail + shown)
+        percent = self._step.percent + (share or 0) * (following.percent - self._step.percent)
         self._tell(percent, left_s, detail)
 
     def _tell(self, percent: float, left_s: float | None, detail: str) -> None:
-        left = None if left_s is None else round(left_s)
+        told = {
+            "step": self._step.label,
+            "percent": round(percent, 1),
+            "seconds_left": None if left_s is None else round(left_s),
+        }
         if self._status:
-            self._status.update(step=self._step.label, percent=round(percent, 1), seconds_left=left)
-        if self._bar is not None and self._task is not None:
-            shown = f"{detail}, {left} s left" if left is not None and detail else detail
-            self._bar.update(
-                self._task, description=self._step.label, completed=percent, detail=shown
-            )
-        elif self._budget.elapsed_s - self._logged_s >= _LOG_EVERY_S:
+            self._status.update(**told, detail=detail)
+        if self._bars is None and self._budget.elapsed_s - self._logged_s >= _LOG_EVERY_S:
             self._logged_s = self._budget.elapsed_s
-            log.info(
-                "progress",
-                step=self._step.label,
-                percent=round(percent, 1),
-                seconds_left=left,
-                detail=detail,
-            )
+            log.info("progress", **told, detail=detail)

@@ -137,3 +137,10 @@ def _snap(rate: Fraction) -> Fraction:
     if abs(nearest - rate) <= _SNAP * rate:
         return nearest
     return rate.limit_denominator(1001)
+
+
+def clock(seconds: float | Fraction) -> str:
+    """Write a time as a player does: 1:02:03, or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,8 +84,8 @@ class Uploader:
         if self._failure is not None:
             raise self._failure
 
-    def drain(self, linger_s: float = 0.0) -> None:
-        """Wait until all is in the store, or so long after a stop.
+    def drain(self, linger_s: float = 0.0, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Wait until all is in the store, or so long after a stop; `on_wait` is called meanwhile.
 
         Raises:
             WorkerError: the first failure of an upload, or the budget's reason to stop.
@@ -92,6 +93,7 @@ class Uploader:
         """
         while self._waiting:
             self.check()
+            on_wait()
             self._budget.sleep(_POLL_S, linger_s)
         self.check()
 

@@ -193,7 +193,7 @@ def test_what_is_there_of_a_cut_upload_is_published_on_request(
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        (("--max-duration", "2"), "longer than the 0:00:02"),
+        (("--max-duration", "2"), "longer than the 0:02"),
         (("--max-source-gib", "0.00001"), "more than the 1e-05 GiB"),
     ],
 )

@@ -21,7 +21,7 @@ ROOMS = {
         *("preview.page", "preview.serve", "preview.folder"),
     },
     "delivery": {"gallery", "publish", "verify", "upload", "checkpoint"},
-    "voice": {"progress", "status", "lease", "logs", "cloudwatch"},
+    "voice": {"progress", "bars", "status", "lease", "logs", "cloudwatch"},
     "store": {
         *("store", "store.address", "store.base", "store.https"),
         *("store.local", "store.s3", "store.steady"),

@@ -11,9 +11,9 @@ from worker.gallery import THUMBNAIL
 from worker.playlist import MASTER, MEDIA_PLAYLIST
 from worker.preview.serve import MEDIA, Assets
 from worker.report.figures import Figures
-from worker.report.plot import clock
 from worker.report.render import asset, render_report
 from worker.report.words import WORDS, say
+from worker.timeline import clock
 
 PLAYER = "player/hls.min.js"
 

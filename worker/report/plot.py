@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from worker.timeline import clock
+
 # Drawn for a phone's width, where letters must be read without a magnifier, and scaled up from it.
 _WIDTH, _HEIGHT = 480, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 18, 16, 20
@@ -76,13 +78,6 @@ def _join(steps: Sequence[Step]) -> Step:
     length = sum(end - start for start, end, _ in steps)
     area = sum((end - start) * value for start, end, value in steps)
     return steps[0][0], steps[-1][1], area / length if length else steps[0][2]
-
-
-def clock(seconds: float) -> str:
-    """Write a time as a player does: 1:02:03, or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,8 +9,9 @@ from html import escape
 from importlib.resources import files
 
 from worker.report.figures import Figures, Rendition, Source
-from worker.report.plot import Series, Strip, clock, draw
+from worker.report.plot import Series, Strip, draw
 from worker.report.words import say, say_reason
+from worker.timeline import clock
 
 REPORT = "report.html"
 _MEGA = 1_000_000
