@@ -30,6 +30,12 @@ SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 # they show) nor the AAC encoder's first 1,024 samples are negative, which MPEG-TS cannot say.
 START_OFFSET_S = 10
 
+# How far the clock reference is ahead of decoding times. Half of it is how long AAC frames are
+# gathered for one PES packet, which carries a reference, at most 0.1 s after the last (ISO/IEC
+# 13818-1, 2.7.2): four frames. In longer packets the sound would weigh 2 % less; with one frame in
+# each, 60 % more.
+_CLOCK_LEAD_S = 0.17
+
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
 
@@ -167,7 +173,6 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         "force_key_frames": _key_times(plan.grid, span),
         # The fps filter has laid the pictures on the grid; FFmpeg's own pass would fill it up.
         "fps_mode": "passthrough",
-        "muxdelay": 0,
     }
 
 
@@ -205,7 +210,8 @@ def segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
         "f": "segment",
         "segment_format": "mpegts",
         # Without mpegts_copyts the inner muxer starts each segment at its own zero.
-        "segment_format_options": "mpegts_copyts=1",
+        # A clock reference with every picture: the first ones decode less than the usual 20 ms apart.
+        "segment_format_options": "mpegts_copyts=1:pcr_period=1",
         "segment_start_number": span.first,
         "segment_list": f"pipe:{list_fd}",
         "segment_list_type": "csv",
@@ -213,6 +219,7 @@ def segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
         "initial_offset": seconds(START_OFFSET_S + start_s),
         "avoid_negative_ts": "disabled",
         "muxpreload": 0,
+        "muxdelay": _CLOCK_LEAD_S,
         # Places, names and devices in the upload's metadata stay there.
         "map_metadata": -1,
         "map_chapters": -1,

@@ -185,7 +185,6 @@ def copy_video(
         # Matroska's milliseconds are too coarse; and FFmpeg 5.1 tells setts a wrong unit without.
         time_base=f"1/{CLOCK_HZ}",
         **{"bsf:v": f"setts={':'.join(times)}:duration={frame_ticks}"},
-        muxdelay=0,
         **segment_options(plan, whole, pipes[name]),
         **cut_at_keyframes(plan.grid, whole),
     )

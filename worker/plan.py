@@ -18,7 +18,7 @@ from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, clock, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 6
+PLAN_VERSION = 7
 
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching.

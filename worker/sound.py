@@ -45,9 +45,6 @@ def encode_audio(
         audio_bitrate=audio.bit_rate_bps,
         **segment_options(plan, whole, pipes[AUDIO]),
         segment_time=seconds(plan.grid.segment_s),
-        # Half of this is how long the muxer gathers AAC frames for one PES packet. At 0 each frame
-        # is a packet of its own, and stuffing makes 205 kb/s of 128.
-        muxdelay=0.35,
     )
     # What cannot be decoded becomes silence, with a warning: FFmpeg alone would end with an error
     # where that is more than two thirds, and the picture is worth more.

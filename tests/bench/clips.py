@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.corpus.decoded import UNTIMED_RATE
 from tests.functional.conftest import FFMPEG, MEDIA, ROOT, ffprobe
 
 LECTURE, NORMAL = "lecture", "normal"
@@ -15,6 +16,7 @@ _LEFT_OUT = {
     "media__long_1080p_lowbitrate.mp4",
     "media__long_1080p_videoonly_lowbitrate.mp4",
 }
+_RAW_SUFFIX = ".264"
 # Before a loop meets itself, where sound and picture end apart.
 _SEAM_S = 0.5
 WHITEBOARD = "whiteboard.mp4"
@@ -52,9 +54,6 @@ def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds:
         subprocess.run([ROOT / "scripts" / "sample-lecture", made, str(round(seconds))], check=True)
         return Clip(name=name, kind=kind, path=made, compared_s=seconds)
     length = _length(path)
-    # A raw stream does not tell its length, and has no times that could go on in a loop.
-    if length is None:
-        return Clip(name=name, kind=kind, path=path, compared_s=seconds)
     looped = loop(path, made, seconds=seconds)
     compared_s = min(seconds, length)
     if looped != path:
@@ -64,14 +63,18 @@ def make_clip(name: str, kind: str, path: Path | None, *, folder: Path, seconds:
 
 def loop(path: Path, made: Path, *, seconds: float) -> Path:
     """Repeat a clip's packets to about so many seconds; one that is long enough stays as it is."""
-    length = _length(path)
-    times = max(0, round(seconds / length) - 1) if length else 0
-    if not times:
+    times = max(1, round(seconds / _length(path)))
+    if times == 1:
         return path
+    if path.suffix == _RAW_SUFFIX:
+        # It has no times that could go on: one after the other is a longer one.
+        raw = made.with_suffix(_RAW_SUFFIX)
+        raw.write_bytes(times * path.read_bytes())
+        return raw
     subprocess.run(
         [
             *(FFMPEG, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"),
-            *("-stream_loop", str(times), "-i", str(path)),
+            *("-stream_loop", str(times - 1), "-i", str(path)),
             *("-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", str(made)),
         ],
         check=True,
@@ -79,6 +82,9 @@ def loop(path: Path, made: Path, *, seconds: float) -> Path:
     return made
 
 
-def _length(path: Path) -> float | None:
-    told = ffprobe("-show_entries", "format=duration", "-print_format", "csv=p=0", path).strip()
-    return None if told == "N/A" else float(told)
+def _length(path: Path) -> float:
+    entries = ("-show_entries", "stream=nb_read_packets:format=duration")
+    wanted = ("-select_streams", "v:0", "-count_packets", *entries)
+    count, told = ffprobe(*wanted, "-print_format", "csv=p=0", path).split()
+    # A raw stream tells no length: one packet a picture, at the rate that such a one is given.
+    return int(count) / UNTIMED_RATE if told == "N/A" else float(told)

@@ -114,3 +114,18 @@ def files(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def clock_gap_s(segment: Path) -> float:
+    """Return the longest time between clock references in a segment without a fault to tsreport.
+
+    A fault is a break of a continuity counter, or a decoding time that is before the clock's.
+    """
+    if not shutil.which("tsreport"):
+        pytest.skip("there is no tsreport (Debian: tstools); run scripts/setup --dev")
+    command = ["tsreport", "-buffering", str(segment)]
+    said = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
+    assert [line for line in said.splitlines() if "###" in line] == [], segment
+    found = re.search(r"PCRs found: \d+, .* Max gap: (\d+)t", said)
+    assert found, said
+    return int(found[1]) / 90_000

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import Ended, Run, ffmpeg, ffprobe
-from tests.functional.hls import Published, assert_strictly_valid, decode, read_published
+from tests.functional.hls import (
+    Published,
+    assert_strictly_valid,
+    clock_gap_s,
+    decode,
+    read_published,
+)
 from worker.transport_stream import read_segment
 
 RATE, SECONDS = 25, 20
@@ -86,6 +92,7 @@ def test_the_top_rung_is_the_source_and_the_other_is_cut_with_it(
         for segment, duration_s in zip(rung.segments, rung.durations_s, strict=True):
             reading = read_segment(segment.read_bytes())
             assert reading.starts_with_keyframe
+            assert clock_gap_s(segment) <= 1
             assert reading.first_pts_ticks == pytest.approx(start_s * 90_000, abs=2)
             start_s += float(duration_s)
     shown = len(pictures(top.playlist))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import Run, ffmpeg
-from tests.functional.hls import Rendition, decode, read_published
+from tests.functional.hls import Rendition, clock_gap_s, decode, read_published
 from worker.transport_stream import read_segment
 
 RATE, SECONDS, SEGMENT_S = 25, 10, 4
@@ -58,6 +58,7 @@ def test_slides_are_sent_when_they_change(run_worker: Run, tmp_path: Path) -> No
     assert {0, 99, 100, 199, 200, 249} <= set(shown), "the ends of each segment"
     assert len(shown) < 30, "and little else: one a second"
     assert max(b - a for a, b in pairwise(shown)) <= RATE
+    assert max(map(clock_gap_s, rungs[0].segments)) <= 1, "the clock is told with each picture"
     assert frames_of(rungs[1]) == shown
     seen = luma(rungs[0])
     dark = [frame for frame, value in enumerate(seen) if value < 100]

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffprobe
+from tests.functional.hls import clock_gap_s
 from worker.budget import Budget
 from worker.errors import VerificationError
 from worker.parameters import parse_job
@@ -74,6 +75,20 @@ def test_decoding_starts_with_the_first_picture(published: Path) -> None:
     assert any(pts > dts for pts, dts in times), "no B-frames: this test shows nothing"
     assert all(pts >= dts for pts, dts in times)
     assert all(before < after for (_, before), (_, after) in pairwise(times))
+
+
+@pytest.mark.ffmpeg
+def test_tsreport_finds_no_fault(published: Path, tmp_path: Path) -> None:
+    """Neither of the counters nor of the clock, which is told each 0.1 s at least."""
+    segments = sorted(published.glob("*/*.ts"))
+    assert len(segments) == 6
+    for segment in segments:
+        assert clock_gap_s(segment) <= 0.1
+    damaged = tmp_path / "damaged.ts"
+    whole = segments[0].read_bytes()
+    damaged.write_bytes(whole[: 188 * 40] + whole[188 * 41 :])
+    with pytest.raises(AssertionError, match="damaged"):
+        clock_gap_s(damaged)
 
 
 @pytest.mark.ffmpeg

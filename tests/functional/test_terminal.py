@@ -23,8 +23,11 @@ def run_on_a_terminal(*arguments: object) -> tuple[int, str]:
         [sys.executable, "-m", "worker", *map(str, arguments)],
         cwd=ROOT,
         env={
-            **{"PATH": os.environ["PATH"], "TERM": "xterm-256color", "COLUMNS": "140"},
-            **{"WORKER_FFMPEG": FFMPEG, "WORKER_FFPROBE": FFPROBE},
+            "PATH": os.environ["PATH"],
+            "TERM": "xterm-256color",
+            "COLUMNS": "140",
+            "WORKER_FFMPEG": FFMPEG,
+            "WORKER_FFPROBE": FFPROBE,
         },
         stdin=its,
         stdout=its,

@@ -125,11 +125,10 @@ def test_each_step_keeps_its_bar(console: Console) -> None:
     assert "[4] of 20 segments uploaded" in encode
 
 
-def test_the_bar_of_a_step_that_failed_stays_where_it_was(console: Console) -> None:
-    with pytest.raises(OSError, match="full"), Bars(console) as bars:
+def test_the_bar_of_a_step_that_did_not_end_stays_where_it_was(console: Console) -> None:
+    with Bars(console) as bars:
         bars.begin("encode")
         bars.advance(0.25, "")
-        raise OSError("full")
     (encode,) = shown(console)
     assert " 25%" in encode
 
