@@ -210,7 +210,7 @@ def segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
         "f": "segment",
         "segment_format": "mpegts",
         # Without mpegts_copyts the inner muxer starts each segment at its own zero.
-        # A clock reference with every picture: the first ones decode less than the usual 20 ms apart.
+        # A clock reference with every picture: the first decode less than the usual 20 ms apart.
         "segment_format_options": "mpegts_copyts=1:pcr_period=1",
         "segment_start_number": span.first,
         "segment_list": f"pipe:{list_fd}",
