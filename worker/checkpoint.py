@@ -115,28 +115,30 @@ def recall(
 ) -> Checkpoint:
     """Find what earlier jobs left of this run.
 
-    The listing tells what is there. A segment that is recorded with this very size and ETag counts;
-    another one is read and held against the plan, like one that was just made: it was stored after
-    the last record was, or by a job that died. The sound counts whole or not at all, as it is
-    encoded whole.
+    The listing tells what is there. A segment that is recorded with this very size and ETag counts
+    as it was read then; another one is read and held against the plan, like one that was just made:
+    it was stored after the last record was, or by a job that died. One that ends early is made
+    again: an FFmpeg that fails may announce what it had begun. The sound counts whole or not at
+    all, as it is encoded whole.
     """
     checkpoint = Checkpoint(run, description)
     recorded = _recorded(store, run)
     crew = Crew("recall", threads)
     try:
-        unknown = []
+        known, unknown = [], []
         for key, stored in store.list(f"{run}/").items():
             place = _place(plan, key.removeprefix(f"{run}/"))
             if place is None:
                 continue
             segment = recorded.get(place)
             if segment and (segment.bytes, segment.etag) == (stored.bytes, stored.etag):
-                checkpoint.add(segment)
+                known.append(segment)
             else:
                 unknown.append(crew.submit(_reader(store, key, plan, place)))
-        for reading in unknown:
-            if found := wait_for(reading, budget.check):
-                checkpoint.add(found)
+        known += [found for reading in unknown if (found := wait_for(reading, budget.check))]
+        for segment in known:
+            if segment.rendition == AUDIO or is_whole(plan, segment):
+                checkpoint.add(segment)
     finally:
         crew.close()
     if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
@@ -169,8 +171,7 @@ def _reader(
         except VerificationError as error:
             log.warning("stored_segment_refused", segment=key, reason=str(error))
             return None
-        counts = rendition == AUDIO or is_whole(plan, segment)
-        return replace(segment, etag=content.etag) if counts else None
+        return replace(segment, etag=content.etag)
 
     return read
 
