@@ -44,14 +44,18 @@ def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: ran
     Kept whatever they show: the first and the last of each segment, so that its bounds are told by
     pictures, and one each second. mpdecimate has no option for that, so they are marked where
     nobody will see it, below the picture, and are no repeats to it: the last of a segment, which
-    makes the next one unlike it too, and every other second. It compares with the last one that it
-    kept, so from each segment's start on it decides alike in every span.
+    makes the next one unlike it too, the last of all, and every other second. It compares with the
+    last one that it kept, so from each segment's start on it decides alike in every span.
     """
     if not _may_leave_out(video) or grid.segment_frames == 1:
         return pictures
-    last = "+".join([*_ends_of_segments(grid, frames), f"eq(n,{len(frames) - 1})"])
     second = round(_LONGEST_S * grid.rate)
-    marks = (f"mod(floor((n+{frames.start})/{second}),2)", last)
+    marks = (
+        f"mod(floor((n+{frames.start})/{second}),2)",
+        _ends_of_segments(grid, frames),
+        # By itself: of a last segment of one frame it must differ from the end before it.
+        f"eq(n,{len(frames) - 1})",
+    )
     width, height = video.width, video.height
     if video.is_turned:
         width, height = height, width
@@ -73,11 +77,12 @@ def leave_out_repeats(pictures: Any, video: VideoStream, grid: Grid, frames: ran
     return pictures.filter("mpdecimate", hi=_HI, lo=_LO, frac=_SHARE).filter("crop", h=height, y=0)
 
 
-def _ends_of_segments(grid: Grid, frames: range) -> list[str]:
-    """Write, as terms of `n` (counted from the span's start), what is 1 at a segment's last frame.
+def _ends_of_segments(grid: Grid, frames: range) -> str:
+    """Write, in terms of `n` (counted from the span's start), what is 1 at a segment's last frame.
 
     Thousands of terms where segments are uneven: microseconds for each frame.
     """
     if grid.cuts:
-        return [f"eq(n,{cut - frames.start - 1})" for cut in grid.cuts if cut - 1 in frames]
-    return [f"eq(mod(n,{grid.segment_frames}),{grid.segment_frames - 1})"]
+        ends = [f"eq(n,{cut - frames.start - 1})" for cut in grid.cuts if cut - 1 in frames]
+        return "+".join(ends) or "0"
+    return f"eq(mod(n,{grid.segment_frames}),{grid.segment_frames - 1})"

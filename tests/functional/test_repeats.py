@@ -90,3 +90,16 @@ def test_sizes_that_cannot_be_marked_are_encoded_whole(
     ffmpeg("-f", "lavfi", "-i", picture, "-t", 2, "-c:v", "libx264", source)
     assert run_worker("--source", source, "--destination", out).status == 0
     assert frames_of(read_published(out).rungs[0]) == list(range(2 * RATE))
+
+
+def test_a_last_segment_of_one_frame_is_there(run_worker: Run, tmp_path: Path) -> None:
+    """Of a picture that stands still, beside the end of the segment before it, which is kept too."""
+    source, out = tmp_path / "source.mkv", tmp_path / "out"
+    ffmpeg(
+        *("-f", "lavfi", "-i", f"color=gray:size={WIDTH}x{HEIGHT}:rate=25/2,format=yuv420p"),
+        *("-frames:v", 76, "-c:v", "libx264", "-preset", "ultrafast", source),
+    )
+    ended = run_worker("--source", source, "--destination", out, "--ladder", "180")
+    assert ended.status == 0, ended.final
+    (rung,) = read_published(out).rungs
+    assert [float(s) for s in rung.durations_s] == [6.0, 0.08]

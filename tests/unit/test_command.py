@@ -29,12 +29,13 @@ ONE_RUNG_GRAPH = (
     "[s3]setpts=PTS-STARTPTS[s4];"
     "[s4]scale=1920:1080[s5];[s5]pad=color=black:height=1096[s6];"
     "[s6]drawbox=color=white:enable=mod(floor((n+0)/30)\\,2):h=16:t=fill:w=16:x=0:y=1080[s7];"
-    "[s7]drawbox=color=white:enable=eq(mod(n\\,180)\\,179)+eq(n\\,399):h=16:t=fill:w=16:x=16:y=1080"
-    "[s8];[s8]mpdecimate=frac=0.05:hi=192:lo=64[s9];[s9]crop=h=1080:y=0[s10];"
-    "[s10]split=1[s11];"
-    "[s11]scale=854:480:in_color_matrix=bt709:out_color_matrix=bt709:out_range=tv[s12];"
-    "[s12]format=yuv420p[s13];[s13]setsar=1[s14];"
-    "[s14]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s15]"
+    "[s7]drawbox=color=white:enable=eq(mod(n\\,180)\\,179):h=16:t=fill:w=16:x=16:y=1080[s8];"
+    "[s8]drawbox=color=white:enable=eq(n\\,399):h=16:t=fill:w=16:x=32:y=1080[s9];"
+    "[s9]mpdecimate=frac=0.05:hi=192:lo=64[s10];[s10]crop=h=1080:y=0[s11];"
+    "[s11]split=1[s12];"
+    "[s12]scale=854:480:in_color_matrix=bt709:out_color_matrix=bt709:out_range=tv[s13];"
+    "[s13]format=yuv420p[s14];[s14]setsar=1[s15];"
+    "[s15]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s16]"
 )
 
 ALL = ("1080p", "720p", "480p")
@@ -63,7 +64,7 @@ def test_one_rung_in_full() -> None:
         *("-i", "file:/in.mp4"),
         "-filter_complex",
         ONE_RUNG_GRAPH,
-        *("-map", "[s15]", "-f", "segment", "-avoid_negative_ts", "disabled"),
+        *("-map", "[s16]", "-f", "segment", "-avoid_negative_ts", "disabled"),
         "-bsf:v",
         "setts=pts=PTS:dts='max(DTS,STARTPTS+N*3000.0^2/(STARTPTS-STARTDTS+3000.0))'",
         *("-bufsize", "4920000", "-crf", "18.5", "-enc_time_base", "1/90000"),
