@@ -71,7 +71,9 @@ class Forecast:
     def __init__(self, plan: Plan, *, time_limit_s: float, missing: Mapping[str, int]) -> None:
         self._plan = plan
         self._finish_s = min(_FINISH_MAX_S, _FINISH_SHARE * time_limit_s)
-        self._sets = tuple(rung_sets([rung.name for rung in plan.rungs]))
+        encoded = [rung.name for rung in plan.rungs if not rung.is_copied]
+        copied = tuple(rung.name for rung in plan.rungs if rung.is_copied)
+        self._sets = tuple(rung_sets(encoded, copied))
         self._presets = plan.presets
         # A preset that was asked for is kept, and so is the ladder: submitted again, the job goes
         # on. Only with choice there is something to choose from.
@@ -209,12 +211,17 @@ def cost(plan: Plan, choice: Choice, frames: Mapping[str, int]) -> float:
     )
 
 
-def rung_sets(rungs: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def rung_sets(rungs: Sequence[str], copied: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield what may be published of a ladder (largest rung first), the most useful first.
 
     The rungs between go first: a player has the top one for those who read the slides, and the
     lowest for those whose network is poor. Then the top one alone, then ever smaller ones.
+    A copied top rung costs nothing and stays, but never alone: only another one's encode tells
+    whether the source can be decoded.
     """
+    if copied:
+        yield from ((*copied, *rungs[first:]) for first in range(len(rungs)))
+        return
     kept = list(rungs)
     yield tuple(kept)
     while len(kept) > 2:  # noqa: PLR2004 (the top and the lowest)

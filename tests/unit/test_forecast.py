@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -193,3 +194,24 @@ def test_what_may_be_given_up_and_in_which_order() -> None:
         ("480p",),
     ]
     assert list(rung_sets(["180p"])) == [("180p",)]
+
+
+def test_a_copied_rung_is_never_left_alone() -> None:
+    """It costs no time; but only another one's encode tells whether the source can be decoded."""
+    assert list(rung_sets(["720p", "480p"], ("1080p",))) == [
+        ("1080p", "720p", "480p"),
+        ("1080p", "480p"),
+    ]
+    whole = lecture(60)
+    top, *others = whole.rungs
+    a_plan = replace(whole, rungs=(replace(top, is_copied=True), *others))
+    missing = {rung.name: a_plan.grid.total_frames for rung in a_plan.rungs}
+    frames, chosen = a_plan.grid.segment_frames, set()
+    for pace_s in range(10, 60):
+        forecast = Forecast(a_plan, time_limit_s=3600, missing=missing)
+        with suppress(BudgetSpentError):
+            for k in range(1, 60):
+                forecast.observe(k * pace_s, {rung: n - k * frames for rung, n in missing.items()})
+                forecast.decide(3600 - k * pace_s)
+                chosen.add(forecast.choice.rungs)
+    assert chosen == {("1080p", "720p", "480p"), ("1080p", "480p")}
