@@ -7,7 +7,7 @@ each at its own place, and with keyframes (IDR pictures) where segments can star
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -22,11 +22,13 @@ from worker.recolor import is_plain
 from worker.timeline import Grid, source_rate
 from worker.transport_stream import CLOCK_HZ
 
-IDRS = "idrs"
-_IDR_NAL = 5
+IDRS, PARAMETERS = "idrs", "parameters"
+_NALS = {IDRS: 5, PARAMETERS: 7}
 
 # What every player decodes. As ffprobe calls them.
 _PROFILES = frozenset({"Constrained Baseline", "Main", "High"})
+# Each is named on a command line, where an argument has 128 KiB.
+_MOST_CUTS = 5_000
 # Of a segment's planned length: what is shorter costs requests, what is longer keeps viewers of a
 # poor network from changing to a lower rung.
 _SHORTEST, _LONGEST = Fraction(1, 3), Fraction(2)
@@ -44,7 +46,7 @@ def why_encode(plan: Plan) -> str | None:
         f"its pixel format is {video.pixel_format}": video.pixel_format != "yuv420p",
         "its colours are not BT.709 in limited range": not is_plain(video),
         "it is interlaced": video.is_interlaced,
-        "it is turned": video.rotation_deg != 0,
+        "it is turned or mirrored": video.is_transformed,
         "its size is not that of the rung": (video.width, video.height) != (top.width, top.height)
         or video.sample_aspect_ratio not in {None, 1},
         "its rate is not that of the rung": source_rate(video) != grid.rate,
@@ -70,31 +72,60 @@ def _why_off_grid(plan: Plan) -> str | None:
 
 
 def list_idrs(plan: Plan, source: Path, *, ffmpeg_path: str, pipes: Mapping[str, int]) -> list[str]:
-    """Build the FFmpeg that tells the times of all IDR pictures, one line each, without decoding.
+    """Build the FFmpeg that tells of IDR pictures and sequence parameter sets, without decoding.
 
-    A container's keyframes may also be recovery points, in which no segment can start.
+    One line for each, on two pipes. A container's keyframes may also be recovery points, in which
+    no segment can start.
     """
-    output = ffmpeg.output(
-        open_input(source)[str(plan.media.video.index)],
-        f"pipe:{pipes[IDRS]}",
-        vcodec="copy",
-        **{"bsf:v": f"filter_units=pass_types={_IDR_NAL}"},
-        f="framecrc",
-    )
-    return compile_command([output], ffmpeg_path, {}, level="error")
+    pictures = open_input(source)[str(plan.media.video.index)]
+    outputs = [
+        ffmpeg.output(
+            pictures,
+            f"pipe:{pipes[label]}",
+            vcodec="copy",
+            **{"bsf:v": f"filter_units=pass_types={nal}"},
+            f="framecrc",
+        )
+        for label, nal in _NALS.items()
+    ]
+    return compile_command(outputs, ffmpeg_path, pipes, level="error")
 
 
-def read_idrs(plan: Plan, lines: Iterable[str]) -> tuple[int, ...]:
-    """Read framecrc's lines (`stream, dts, pts, …`, after `#tb 0: 1/90000`): places on the grid."""
-    time_base = Fraction(1)
-    places = []
-    for line in lines:
+class Skimmed:
+    """What `list_idrs` finds: framecrc's `stream, dts, pts, duration, size, checksum[, more]`.
+
+    `places` are those of the IDR pictures on the grid.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.places: set[int] = set()
+        self._origin_s, self._rate = plan.media.origin_s, plan.grid.rate
+        self._time_base = Fraction(1)
+        self._parameters: set[str] = set()
+        self._brought: set[str] = set()
+
+    def take(self, label: str, line: str) -> None:
+        """Read a line of one of the pipes."""
         if line.startswith("#tb"):
-            time_base = Fraction(line.rpartition(":")[2].strip())
-        elif not line.startswith("#"):
-            ticks = int(line.split(",")[2])
-            places.append(round((ticks * time_base - plan.media.origin_s) * plan.grid.rate))
-    return tuple(sorted(places))
+            self._time_base = Fraction(line.rpartition(":")[2].strip())
+        if label not in _NALS or line.startswith("#"):
+            return
+        _, _, pts, _, size, checksum, *more = line.split(",")
+        if label == PARAMETERS:
+            self._parameters.add(f"{size} {checksum}")
+            return
+        # Side data, after flags.
+        self._brought.add(" ".join(word for word in more if "F=" not in word))
+        self.places.add(round((int(pts) * self._time_base - self._origin_s) * self._rate))
+
+    @property
+    def changes_on_the_way(self) -> bool:
+        """Whether its parameter sets differ, as in recordings that were joined.
+
+        Those in the stream by their checksums; those in a container's header come as side data of
+        the first picture that they are for.
+        """
+        return len(self._parameters) > 1 or len(self._brought) > 1
 
 
 def cut_at(idrs: Sequence[int], grid: Grid) -> Grid | None:
@@ -123,12 +154,14 @@ def cut_at(idrs: Sequence[int], grid: Grid) -> Grid | None:
     return replace(grid, cuts=tuple(cuts), segment_frames=max(lengths))
 
 
-def copy_top(plan: Plan, idrs: Sequence[int]) -> Plan | str:
+def copy_top(plan: Plan, idrs: Collection[int]) -> Plan | str:
     """Plan the same run with the top rung copied; or say why it is to be encoded."""
     keys = _bytes_before_keys(plan)
-    grid = cut_at([place for place in idrs if place in keys], plan.grid)
+    grid = cut_at(sorted(place for place in idrs if place in keys), plan.grid)
     if grid is None:
         return "its keyframes are too far apart"
+    if len(grid.cuts) > _MOST_CUTS:
+        return "it would have too many segments of its own lengths"
     top = plan.rungs[0]
     peak_bps = max(_segment_rates_bps(plan, grid, keys))
     if peak_bps > top.max_rate_bps:

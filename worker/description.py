@@ -26,6 +26,8 @@ _STILLS = ("attached_pic", "still_image", "timed_thumbnails")
 _SPECIAL_SOUNDS = ("comment", "hearing_impaired", "visual_impaired")
 _TITLE_CHARS = 60
 _DOLBY_ONLY_PROFILE = 5
+# Of a display matrix that changes nothing (ISO/IEC 14496-12, 8.3.2.3).
+_UPRIGHT_ROWS = (["65536", "0", "0"], ["0", "65536", "0"], ["0", "0", "1073741824"])
 
 
 def pictures_of(streams: Iterable[Raw]) -> list[Raw]:
@@ -135,6 +137,7 @@ def video_stream(raw: Raw, packets: Packets) -> VideoStream:
         height=int(raw["height"]),
         sample_aspect_ratio=_ratio(raw.get("sample_aspect_ratio"), ":"),
         rotation_deg=_rotation(raw.get("side_data_list", ())),
+        is_transformed=_is_transformed(raw.get("side_data_list", ())),
         is_interlaced=raw.get("field_order") in _INTERLACED,
         nominal_rate=_ratio(raw.get("r_frame_rate"), "/"),
         average_rate=_ratio(raw.get("avg_frame_rate"), "/"),
@@ -206,6 +209,13 @@ def _rotation(side_data: Iterable[Raw]) -> int:
         if "rotation" in data:
             return round(float(data["rotation"])) % 360
     return 0
+
+
+def _is_transformed(side_data: Iterable[Raw]) -> bool:
+    """Read display matrices: rows of an address and three numbers each."""
+    texts = [str(data["displaymatrix"]) for data in side_data if "displaymatrix" in data]
+    matrices = [[line.partition(":")[2].split() for line in text.splitlines()] for text in texts]
+    return any(tuple(filter(None, rows)) != _UPRIGHT_ROWS for rows in matrices)
 
 
 def _is_dolby_only(side_data: Iterable[Raw]) -> bool:

@@ -14,7 +14,8 @@ _QUARTER_TURN_DEG = 90
 class VideoStream:
     """The picture to transcode. `width` and `height` are as coded, before rotation.
 
-    `is_dolby_only`: Dolby Vision in colours of its own (profile 5), with no picture for others.
+    `is_transformed`: a player must turn or mirror it. `is_dolby_only`: Dolby Vision in colours of
+    its own (profile 5), with no picture for others.
     """
 
     index: int
@@ -24,6 +25,7 @@ class VideoStream:
     height: int
     sample_aspect_ratio: Fraction | None
     rotation_deg: int
+    is_transformed: bool
     is_interlaced: bool
     nominal_rate: Fraction | None
     average_rate: Fraction | None

@@ -9,12 +9,14 @@ from pathlib import Path
 import structlog
 
 from worker.alone import run_alone
+from worker.command import PROGRESS
 from worker.copying import (
     IDRS,
+    PARAMETERS,
+    Skimmed,
     copy_top,
     is_light,
     list_idrs,
-    read_idrs,
     source_rate_bps,
     why_encode,
 )
@@ -80,19 +82,21 @@ def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str
     """Plan a copy of the top rung, or say why there is none."""
     if reason := why_encode(plan):
         return reason
-    lines: list[str] = []
+    skimmed = Skimmed(plan)
     try:
         run_alone(
             "ffmpeg (keyframes)",
             lambda pipes: list_idrs(plan, source, ffmpeg_path=tools.ffmpeg, pipes=pipes),
             folder=folder,
             tools=tools,
-            labels=[IDRS],
-            on_line=lambda line: lines.append(line.text),
+            labels=[IDRS, PARAMETERS, PROGRESS],
+            on_line=lambda line: skimmed.take(line.label, line.text),
         )
     except FailedError as error:
         return f"its keyframes cannot be read: {error}"
-    return copy_top(plan, read_idrs(plan, lines))
+    if skimmed.changes_on_the_way:
+        return "its size or other parameters change on the way"
+    return copy_top(plan, skimmed.places)
 
 
 def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str, int]:

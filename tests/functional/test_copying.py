@@ -168,3 +168,17 @@ def test_what_is_not_fit_is_encoded(
     assert reason in told["reason"]
     assert ended.status == 0
     assert_strictly_valid(read_published(tmp_path / "out"))
+
+
+def test_a_recording_that_was_joined_is_encoded(
+    run_worker: Run, make_source: Make, tmp_path: Path
+) -> None:
+    """Its second half has parameters of its own: a codec string of its own, or a size."""
+    halves = [make_source(f"{level}.mp4", "-an", "-level", level) for level in ("2.1", "4.0")]
+    joined, source = tmp_path / "halves.txt", tmp_path / "joined.ts"
+    joined.write_text("".join(f"file '{half}'\n" for half in halves))
+    ffmpeg("-f", "concat", "-safe", "0", "-i", joined, "-c", "copy", source)
+    ended = publish(run_worker, source, tmp_path / "out", "--copy-top", "always")
+    (told,) = ended.named("top_rung_encoded")
+    assert told["reason"] == "its size or other parameters change on the way"
+    assert ended.status == 0

@@ -35,6 +35,7 @@ VIDEO = VideoStream(
     height=1080,
     sample_aspect_ratio=Fraction(1),
     rotation_deg=0,
+    is_transformed=False,
     is_interlaced=False,
     nominal_rate=Fraction(30),
     average_rate=Fraction(30),

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import VIDEO, plan, rung_segments
-from worker.copying import copy_top, cut_at, is_light, read_idrs, why_encode
+from worker.copying import (
+    IDRS,
+    PARAMETERS,
+    Skimmed,
+    copy_top,
+    cut_at,
+    is_light,
+    why_encode,
+)
 from worker.forecast import Choice, cost
 from worker.packets import Packets
 from worker.plan import Plan
@@ -52,7 +60,7 @@ def test_what_is_fit_is_not_encoded() -> None:
         ({"pixel_format": "yuvj420p"}, "pixel format"),
         ({"color_range": "pc"}, "colours"),
         ({"is_interlaced": True}, "interlaced"),
-        ({"rotation_deg": 180}, "turned"),
+        ({"is_transformed": True}, "mirrored"),
         ({"width": 3840, "height": 2160}, "size"),
         ({"sample_aspect_ratio": Fraction(4, 3)}, "size"),
         ({"packets": replace(timed(), hidden=2)}, "edit list"),
@@ -135,9 +143,33 @@ def test_segments_cover_the_whole_and_start_at_keyframes(some: set[int], total: 
     assert found.first_frame(found.segment_count) == total
 
 
+def skim(pictures: Sequence[str], parameters: Sequence[str] = ()) -> Skimmed:
+    skimmed = Skimmed(copyable())
+    for label, lines in ((IDRS, pictures), (PARAMETERS, parameters), ("progress", ["frame=1"])):
+        for line in ("#tb 0: 1/15360", "#codec_id 0: h264", *lines):
+            skimmed.take(label, line)
+    return skimmed
+
+
 def test_times_are_read_in_the_containers_clock() -> None:
-    lines = ["#tb 0: 1/15360", "#codec_id 0: h264", "0, -1024, 0, 512, 3, 0xa", "0, 4, 76800, 1"]
-    assert read_idrs(copyable(), lines) == (0, 150)
+    skimmed = skim(["0, -1024, 0, 512, 3, 0xa", "0, 4, 76800, 1, 9, 0xb, F=0x0"])
+    assert skimmed.places == {0, 150}
+    assert not skimmed.changes_on_the_way
+
+
+def test_parameters_that_change_on_the_way_are_noticed() -> None:
+    idr = "0, 0, 0, 512, 3, 0xa"
+    same = skim([idr, idr], ["0, 0, 0, 512, 28, 0xa", "0, 9, 9, 512, 28, 0xa"])
+    assert not same.changes_on_the_way
+    assert skim([idr], ["0, 0, 0, 512, 28, 0xa", "0, 9, 9, 512, 28, 0xb"]).changes_on_the_way
+    assert skim([idr, f"{idr}, S=1,       45, 0xc"]).changes_on_the_way
+
+
+def test_more_cuts_than_a_command_line_holds_are_none() -> None:
+    places = range(0, 30 * 60_000, 170)
+    source = replace(VIDEO, packets=replace(timed(30 * 60_000, keys=places), end_s=60_000))
+    long = plan("--max-duration", "90000", video=source, audio=None, promised_s=None)
+    assert copy_top(long, places) == "it would have too many segments of its own lengths"
 
 
 def test_it_may_weigh_half_as_much_again() -> None:

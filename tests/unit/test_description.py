@@ -139,6 +139,25 @@ def test_fields_and_turns_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "is_transformed"),
+    [
+        (("65536 0 0", "0 65536 0", "0 0 1073741824"), False),
+        (("0 65536 0", "-65536 0 0", "0 0 1073741824"), True),
+        # Upside down in a mirror: FFmpeg tells no rotation.
+        (("65536 0 0", "0 -65536 0", "0 0 1073741824"), True),
+    ],
+)
+def test_a_matrix_that_turns_or_mirrors_is_noticed(
+    rows: tuple[str, ...], *, is_transformed: bool
+) -> None:
+    text = "".join(f"\n{i:08x}: {row}" for i, row in enumerate(rows)) + "\n"
+    data = {"side_data_type": "Display Matrix", "displaymatrix": text, "rotation": 0}
+    read = video_stream(picture(0, side_data_list=[data]), packets(9, rate=25))
+    assert read.is_transformed == is_transformed
+    assert not video_stream(picture(0), packets(9, rate=25)).is_transformed
+
+
+@pytest.mark.parametrize(
     ("times", "jumps"),
     [((0, 1, 2, 3), 0), ((0, 1, 0.5, 2), 0), ((5, 6, 0, 1), 1), ((0, 1, 20, 21), 1)],
     ids=["even", "rounding", "back to zero", "a leap"],
