@@ -34,14 +34,15 @@ class DecodedPictures:
     def check(self) -> None:
         """Refuse what was mostly not decoded, and is filled up with the pictures that were.
 
-        Judged over most of the video, as a little that is damaged may be borne.
+        Judged over the whole video, of which earlier jobs have made their part: a little that is
+        damaged may be borne.
 
         Raises:
             BadSourceError: with both counts.
 
         """
-        most = 2 * self._there >= self._plan.media.video.packets.count
-        if most and self._decoded < _LEAST_SHARE * self._there:
+        missing = self._there - self._decoded
+        if missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
             raise BadSourceError(
                 f"only {self._decoded} of {self._there} pictures can be decoded:"
                 " the file is damaged; export or upload it again"

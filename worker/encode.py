@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -56,11 +56,10 @@ class _Lane:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hooks:
-    """Whom an encode tells: of frames done and segments expected, decisions, and each tick."""
+    """Whom an encode tells: of frames done and segments expected, and of decisions."""
 
     on_progress: Callable[[int, int], None]
     on_forecast: Callable[[Forecast, Decision | None], None]
-    on_tick: Callable[[], None] = field(default=lambda: None)
 
 
 class Encoder:
@@ -226,6 +225,9 @@ class Encoder:
         is_wanted = span.preset == wanted.preset and set(span.rungs) <= set(wanted.rungs)
         if not is_wanted and index + 1 < span.end:
             processes.stop(lane.name)
+        # A rung that was given up may be wanted again.
+        for idle in [each for each in self._lanes.values() if decision and each.span is None]:
+            self._start_next_span(idle, processes)
 
     def _end(self, event: Ended, lane: _Lane | None, processes: Processes) -> None:
         decoded = decoded_frames(event.tail)
@@ -292,7 +294,7 @@ class Encoder:
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
         if self._uploader.is_full:
-            processes.pause()
+            processes.hold({*self._lanes, _SOUND, _COPY})
         else:
-            processes.resume()
-        self._hooks.on_tick()
+            # Or a copy, as fast as a disk, would fill the queue anew at once and hold the encodes.
+            processes.hold({_COPY} if self._uploader.is_filling else ())

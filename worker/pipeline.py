@@ -242,6 +242,7 @@ def _encode(
         ),
     )
     try:
+        encoder.tell_progress()
         report = encoder.run()
         uploader.drain(on_wait=encoder.tell_progress)
         encoder.tell_progress()
@@ -262,7 +263,7 @@ def _encode(
     work.facts.note(
         rungs=list(report.rungs),
         encode_s=round(encode_s, 2),
-        speed=round(float(plan.grid.duration_s) / encode_s, 3),
+        speed=round(work.reporter.speed, 3),
         segments=checkpoint.count,
         segments_resumed=resumed,
         bytes=sum(segment.bytes for segments in made.values() for segment in segments),

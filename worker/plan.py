@@ -235,7 +235,7 @@ def refuse_strange_colors(video: VideoStream) -> None:
 def request_digest(identity: str, job: Job) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
-    `identity` is the source's, `worker.source` makes it.
+    `identity` is the source's, as `worker.places` tells it.
     """
     return _digest(
         {

@@ -12,7 +12,7 @@ import selectors
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -85,7 +85,7 @@ class _Child:
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.peak_memory_bytes = 0
         self.worked_s = 0.0
-        self.was_stopped = False
+        self.was_stopped = self.is_held = False
         self._work: dict[str, str] = {}
         pipes = {label: os.pipe() for label in (*labels, _STDERR)}
         write_ends = {label: write for label, (_, write) in pipes.items()}
@@ -139,6 +139,11 @@ class _Child:
                     seen = int(line.split()[1]) * 1024
                     self.peak_memory_bytes = max(self.peak_memory_bytes, seen)
 
+    def hold(self, *, is_held: bool) -> None:
+        if is_held != self.is_held:
+            self.is_held = is_held
+            self.signal(signal.SIGSTOP if is_held else signal.SIGCONT)
+
     def signal(self, number: signal.Signals) -> None:
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
@@ -187,7 +192,6 @@ class Processes:
         self._file_bytes, self._on_tick = file_bytes, on_tick
         self._children: dict[str, _Child] = {}
         self._selector = selectors.DefaultSelector()
-        self._paused = False
         self.peak_memory_bytes = 0
 
     def __enter__(self) -> Self:
@@ -250,19 +254,10 @@ class Processes:
         child.was_stopped = True
         child.signal(signal.SIGKILL)
 
-    def pause(self) -> None:
-        """Hold every child where it is, without loss."""
-        self._signal_all(signal.SIGSTOP, paused=True)
-
-    def resume(self) -> None:
-        """Let paused children go on."""
-        self._signal_all(signal.SIGCONT, paused=False)
-
-    def _signal_all(self, number: signal.Signals, *, paused: bool) -> None:
-        if paused != self._paused:
-            self._paused = paused
-            for child in self._children.values():
-                child.signal(number)
+    def hold(self, names: Collection[str]) -> None:
+        """Hold these children where they are, without loss, and let all others go on."""
+        for child in self._children.values():
+            child.hold(is_held=child.name in names)
 
     def _tick(self) -> None:
         self._budget.check()
@@ -270,7 +265,7 @@ class Processes:
         for child in self._children.values():
             child.note_memory()
             self.peak_memory_bytes = max(self.peak_memory_bytes, child.peak_memory_bytes)
-            if self._paused:
+            if child.is_held:
                 child.worked_s = now_s
             elif now_s - child.worked_s > self._stall_timeout_s:
                 raise EncoderKilledError(

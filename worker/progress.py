@@ -59,6 +59,8 @@ class Reporter:
         self._step_started_s = budget.elapsed_s
         self._logged_s = budget.elapsed_s
         self._predicted_left_s: float | None = None
+        self._frames_before: int | None = None
+        self.speed = 0.0
         self._account = account
         self._stack = ExitStack()
         self._bars: Bars | None = None
@@ -82,7 +84,7 @@ class Reporter:
     def begin(self, step: Step, **fields: object) -> None:
         """Enter a step."""
         self._step, self._step_started_s = step, self._budget.elapsed_s
-        self._predicted_left_s = None
+        self._predicted_left_s = self._frames_before = None
         log.info("step_started", step=step.label, **fields)
         if self._bars and step is Step.END:
             self._bars.end()
@@ -99,16 +101,23 @@ class Reporter:
         )
 
     def encoded(self, frames: int, grid: Grid, *, uploaded: int, segments: int) -> None:
-        """Report frames encoded, of all on the grid, and segments in the store, of all expected."""
-        encoded_s = float(frames / grid.rate)
-        self._account.encoded(self._budget.elapsed_s, encoded_s)
-        speed, rate = encoded_s / self._step_elapsed_s, frames / self._step_elapsed_s
+        """Report frames encoded, of all on the grid, and segments in the store, of all expected.
+
+        The first report of a step tells what earlier jobs have done: `speed`, in times real time,
+        is without it.
+        """
+        if self._frames_before is None:
+            self._frames_before = frames
+        self._account.encoded(self._budget.elapsed_s, float(frames / grid.rate))
+        rate = (frames - self._frames_before) / self._step_elapsed_s
+        self.speed = rate / float(grid.rate)
         self._advance(
             frames / grid.total_frames,
             Step.VERIFY,
-            f"{speed:.2f}x real time, {rate:.0f} fps,"
+            f"{self.speed:.2f}x real time, {rate:.0f} fps,"
             # Sound is not cut at pictures, and may have one more.
             f" {uploaded} of {max(segments, uploaded)} segments uploaded",
+            share_before=self._frames_before / grid.total_frames,
         )
 
     def predicted(self, forecast: Forecast, decision: Decision | None) -> None:
@@ -139,8 +148,12 @@ class Reporter:
     def _step_elapsed_s(self) -> float:
         return max(self._budget.elapsed_s - self._step_started_s, 1e-3)
 
-    def _advance(self, share: float | None, following: Step, detail: str) -> None:
-        left_s = self._step_elapsed_s / share * (1 - share) if share else None
+    def _advance(
+        self, share: float | None, following: Step, detail: str, *, share_before: float = 0.0
+    ) -> None:
+        left_s = None
+        if share is not None and share > share_before:
+            left_s = self._step_elapsed_s / (share - share_before) * (1 - share)
         if self._step is Step.ENCODE and self._predicted_left_s is not None:
             left_s = self._predicted_left_s
         if self._bars:

@@ -21,8 +21,10 @@ from worker.store import SteadyStore
 SEGMENT_TYPE = "video/mp2t"
 IMMUTABLE = "public, max-age=31536000, immutable"
 
-# Encoding is held while this much waits on disk, so that a slow store never fills it.
+# Encoding is held while this much waits on disk, so that a slow store never fills it; and before
+# that, what needs no time to make.
 _MAX_WAITING_BYTES = 64 << 20
+_MANY_WAITING_BYTES = 16 << 20
 _FULL_BELOW_BYTES = 1 << 20
 _POLL_S = 0.1
 # After a stop, how long uploads under way may still take: what they finish need not be made again.
@@ -78,6 +80,11 @@ class Uploader:
     def is_full(self) -> bool:
         """Whether encoding should be held until some of it has left."""
         return self._waiting_bytes > _MAX_WAITING_BYTES
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether what is made at the speed of a disk, and not of an encode, should be held."""
+        return self._waiting_bytes > _MANY_WAITING_BYTES
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""

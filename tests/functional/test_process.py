@@ -93,9 +93,9 @@ def test_a_pause_is_no_stall(tmp_path: Path) -> None:
         shell(running, "for i in 1 2 3; do echo frame=$i; sleep 0.2; done")
         events = running.events()
         next(events)
-        running.pause()
+        running.hold({"shell"})
         resumed_s = time.monotonic() + 2.5
-        running._on_tick = lambda: running.resume() if time.monotonic() > resumed_s else None
+        running._on_tick = lambda: running.hold(()) if time.monotonic() > resumed_s else None
         assert [e for e in events if isinstance(e, Ended)]
 
 

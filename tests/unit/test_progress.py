@@ -62,11 +62,25 @@ def test_an_encode_tells_rate_speed_seconds_left_and_segments(
 ) -> None:
     clock.now_s = 10
     reporter.begin(Step.ENCODE)
+    reporter.encoded(0, MINUTE, uploaded=0, segments=20)
     clock.now_s = 20
     reporter.encoded(450, MINUTE, uploaded=4, segments=20)
     assert told.last["detail"] == "1.50x real time, 45 fps, 4 of 20 segments uploaded"
     assert told.last["seconds_left"] == 30
     assert told.last["percent"] == 28.0
+
+
+def test_what_earlier_jobs_encoded_is_no_speed(
+    reporter: Reporter, clock: Clock, told: Told
+) -> None:
+    reporter.begin(Step.ENCODE)
+    reporter.encoded(900, MINUTE, uploaded=10, segments=20)
+    assert told.last["seconds_left"] is None
+    clock.now_s = 10
+    reporter.encoded(1350, MINUTE, uploaded=15, segments=20)
+    assert told.last["detail"] == "1.50x real time, 45 fps, 15 of 20 segments uploaded"
+    assert told.last["seconds_left"] == 10
+    assert reporter.speed == 1.5
 
 
 def test_a_fetch_tells_bytes_and_their_rate(reporter: Reporter, clock: Clock, told: Told) -> None:
