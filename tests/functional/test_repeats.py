@@ -93,7 +93,7 @@ def test_sizes_that_cannot_be_marked_are_encoded_whole(
 
 
 def test_a_last_segment_of_one_frame_is_there(run_worker: Run, tmp_path: Path) -> None:
-    """Of a picture that stands still, beside the end of the segment before it, which is kept too."""
+    """Of a picture that stands still, beside the kept end of the segment before it."""
     source, out = tmp_path / "source.mkv", tmp_path / "out"
     ffmpeg(
         *("-f", "lavfi", "-i", f"color=gray:size={WIDTH}x{HEIGHT}:rate=25/2,format=yuv420p"),

@@ -16,7 +16,7 @@ from worker.errors import BadSourceError
 from worker.forecast import Forecast
 from worker.plan import describe
 from worker.publish import Origin, make_manifest
-from worker.report.plot import Series, Strip, clock, draw, thin
+from worker.report.plot import Series, Strip, draw, thin
 from worker.report.reading import read_figures
 from worker.report.render import render_page, render_report
 from worker.report.words import REASONS, WORDS
@@ -173,11 +173,6 @@ def test_a_gap_is_no_line() -> None:
     assert path.count("M") == 2
     assert "<p>" not in drawn
     assert draw([], end=0, unit="x")
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
 
 
 def test_the_account_is_small_however_long_the_job() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.sample import packets, video
 from worker.packets import Packets
-from worker.timeline import Grid, make_grid, output_rate
+from worker.timeline import Grid, clock, make_grid, output_rate
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,8 @@ def test_ntsc_segments_are_whole_frames() -> None:
     assert grid.segment_s == Fraction(6006, 1000)
     assert grid.start_s(3) == Fraction(18018, 1000)
     assert (grid.segment_count, grid.frames(5)) == (6, 100)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
