@@ -16,20 +16,21 @@ from worker.errors import BadEnvironmentError
 from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _ENCODERS = ("libx264", "aac", "mjpeg")
-# What the commands use and uploads mostly are; tests hold the filters against the real commands.
+# What the commands use and uploads mostly are; tests hold what is used against the real commands,
+# and against what the image's FFmpeg is built with.
 NEEDED_PARTS = {
-    "encoders": (*_ENCODERS, "rawvideo", "webvtt"),
+    "encoders": (*_ENCODERS, "rawvideo", "webvtt", "pcm_s16le"),
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
-    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt"),
+    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
-        *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop"),
+        *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop", "concat"),
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
         *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
-    "bsfs": ("setts",),
+    "bsfs": ("setts", "filter_units"),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (
