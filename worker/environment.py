@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Sequence
 from importlib import metadata
@@ -16,20 +17,21 @@ from worker.errors import BadEnvironmentError
 from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
 _ENCODERS = ("libx264", "aac", "mjpeg")
-# What the commands use and uploads mostly are; tests hold the filters against the real commands.
+# What the commands use and uploads mostly are; tests hold what is used against the real commands,
+# and against what the image's FFmpeg is built with.
 NEEDED_PARTS = {
-    "encoders": (*_ENCODERS, "rawvideo", "webvtt"),
+    "encoders": (*_ENCODERS, "rawvideo", "webvtt", "pcm_s16le"),
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
-    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt"),
+    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
-        *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop"),
+        *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop", "concat"),
         *("asetpts", "aresample", "aformat", "apad", "atrim"),
         *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
-    "bsfs": ("setts",),
+    "bsfs": ("setts", "filter_units"),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (
@@ -45,6 +47,12 @@ _PACKAGES = (
     ),
     "watchtower",
 )
+# The first with -fps_mode: one below would fail with every upload, and the blame be the upload's.
+_OLDEST = (5, 1)
+_INSTALL = "install FFmpeg 5.1 or newer (Debian: ffmpeg), or name it with --ffmpeg and --ffprobe"
+# Of a release: `5.1.9-0+deb12u1`, `7.1-static`, `n6.0`. A build from the repository has none:
+# `N-109968-g…`, `git-2024-…`, `2024-05-13-git-…`.
+_RELEASE = re.compile(r"^ff(?:mpeg|probe) version ([nv]?([0-9]+)\.([0-9]+)\S*)")
 _TIMEOUT_S = 30.0
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -65,19 +73,31 @@ def check_environment(tools: Tools) -> str:
     """Return FFmpeg's version line.
 
     Raises:
-        BadEnvironmentError: FFmpeg or ffprobe is not there, does not run, or lacks an encoder.
+        BadEnvironmentError: FFmpeg or ffprobe is not there, does not run, is too old, or lacks an
+            encoder.
 
     """
     _check_installed(tools)
     # One start of FFmpeg tells both: a list on stdout, after its version on stderr.
     listed, said = _run([tools.ffmpeg, "-nostdin", "-encoders"], tools.budget)
+    version = next(iter(said), "unknown")
+    if fault := why_too_old(version):
+        raise BadEnvironmentError(f"{tools.ffmpeg}: {fault}")
     found = _names(listed, "encoders")
     missing = [name for name in _ENCODERS if name not in found]
     if missing:
         raise BadEnvironmentError(
             f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
         )
-    return next(iter(said), "unknown")
+    return version
+
+
+def why_too_old(version_line: str) -> str | None:
+    """Say that a release is older than what the worker needs; an unknown version passes."""
+    match = _RELEASE.match(version_line)
+    if match is None or (int(match[2]), int(match[3])) >= _OLDEST:
+        return None
+    return f"version {match[1]} is too old; {_INSTALL}"
 
 
 def take_inventory(tools: Tools) -> dict[str, Any]:
@@ -89,21 +109,26 @@ def take_inventory(tools: Tools) -> dict[str, Any]:
     """
     _check_installed(tools)
     there = {kind: _parts(tools, kind) for kind in NEEDED_PARTS}
+    versions = {path: _version(path, tools.budget) for path in (tools.ffmpeg, tools.ffprobe)}
+    too_old = {path: why_too_old(version) for path, version in versions.items()}
     return {
         "worker": __version__,
         "architecture": platform.machine(),
         "python": platform.python_version(),
-        "ffmpeg": _version(tools.ffmpeg, tools.budget),
-        "ffprobe": _version(tools.ffprobe, tools.budget),
+        "ffmpeg": versions[tools.ffmpeg],
+        "ffprobe": versions[tools.ffprobe],
         "encoders": list(_ENCODERS),
         "protocols": sorted(there["protocols"]),
         "counts": {kind: len(names) for kind, names in there.items()},
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "missing": [
-            f"{kind.removesuffix('s')} {name}"
-            for kind, names in NEEDED_PARTS.items()
-            for name in names
-            if name not in there[kind]
+            *(f"{path}: {fault}" for path, fault in too_old.items() if fault),
+            *(
+                f"{kind.removesuffix('s')} {name}"
+                for kind, names in NEEDED_PARTS.items()
+                for name in names
+                if name not in there[kind]
+            ),
         ],
     }
 
@@ -111,10 +136,7 @@ def take_inventory(tools: Tools) -> dict[str, Any]:
 def _check_installed(tools: Tools) -> None:
     for path in (tools.ffmpeg, tools.ffprobe):
         if shutil.which(path) is None:
-            raise BadEnvironmentError(
-                f"{path} is not installed; install FFmpeg 5.1 or newer (Debian: ffmpeg),"
-                " or name it with --ffmpeg and --ffprobe"
-            )
+            raise BadEnvironmentError(f"{path} is not installed; {_INSTALL}")
 
 
 def _parts(tools: Tools, kind: str) -> set[str]:

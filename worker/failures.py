@@ -15,6 +15,12 @@ from worker.errors import (
 from worker.process import FailedError
 
 _LINES_TOLD = 5
+# Said of what FFmpeg was asked for, and never of a source; some in the words of other versions.
+_LACKING = (
+    *("Unknown encoder", "No such filter", "Requested output format"),
+    *("Unrecognized option", "Option not found"),
+    *("Unknown bitstream filter", "Bitstream filter not found"),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -24,17 +30,20 @@ def explain_failure(error: FailedError) -> WorkerError:
 
     That itself goes to the log: the message is for who uploaded the video.
     """
-    said = [line for line in error.tail if _is_telling(line)][-_LINES_TOLD:]
+    telling = [line for line in error.tail if _is_telling(line)]
+    said = telling[-_LINES_TOLD:]
     log.warning("ffmpeg_failed", process=error.name, status=error.status, said=said)
     text = "\n".join(error.tail)
     if "No space left on device" in text:
         return CannotWriteError(WORK_FOLDER_FULL)
     if "Cannot allocate memory" in text:
         return EncoderKilledError(f"{error.name} ran out of memory; give the job more")
-    if "Unknown encoder" in text or "No such filter" in text:
+    # Other lines may hold the upload's own words: its title, for example.
+    lacking = [line for line in telling if any(words in line for words in _LACKING)]
+    if lacking:
+        # The first names the part; what follows only says that nothing came of it.
         return BadEnvironmentError(
-            f"this FFmpeg lacks a part that is needed ({said[-1] if said else error.name}); see"
-            " --self-check"
+            f"this FFmpeg lacks a part that is needed ({lacking[0]}); see --self-check"
         )
     return BadSourceError(
         "the video is damaged and cannot be decoded; export it again, or upload it again"

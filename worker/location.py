@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +13,10 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NO_BUCKET = re.compile(r"\.\.|\.-|-\.|[0-9]+(\.[0-9]+){3}")
 # What Python makes of bytes that are no UTF-8.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# A query that lets in whoever has it: of S3, CloudFront, Google, Azure, or with a token.
+_CREDENTIALS = re.compile(
+    r"(^|[?&;])(x-amz-|x-goog-|sig=|[a-z0-9_.-]*(signature|token)=)", re.IGNORECASE
+)
 _MAX_KEY_BYTES = 1024
 
 
@@ -31,7 +35,8 @@ class S3Location:
 class HttpsLocation:
     """A URL, often presigned: its query is a secret and is never shown."""
 
-    url: str
+    # Not in its repr either, which a traceback or a test may print.
+    url: str = field(repr=False)
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)
@@ -64,13 +69,19 @@ def parse_location(text: str) -> Location:
     if _SURROGATE.search(text):
         raise ValueError("is not valid UTF-8; rename the file")
     match = _SCHEME.match(text)
-    if match is None:
-        return _parse_path(text)
-    scheme = match.group(1).lower()
-    if scheme == "s3":
-        return _parse_s3(text[len("s3://") :])
+    scheme = match.group(1).lower() if match else None
     if scheme in {"https", "http"}:
         return _parse_url(text)
+    if _CREDENTIALS.search(text.partition("?")[2]):
+        # A path or key is shown in logs and status.json as it stands.
+        raise ValueError(
+            "holds a signature or token after a `?`: a signed URL begins with https://, and a path"
+            " or s3:// location has no query"
+        )
+    if scheme is None:
+        return _parse_path(text)
+    if scheme == "s3":
+        return _parse_s3(text[len("s3://") :])
     raise ValueError(f"scheme {scheme}:// is not known; use s3://, https:// or a local path")
 
 

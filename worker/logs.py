@@ -25,6 +25,11 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
+# Where other loggers' lines end. Without a handler Python writes their warnings to stderr, and
+# urllib3 names URLs in some, with their signatures.
+_NOWHERE = logging.NullHandler()
+
+
 class _CurrentStdout(logging.StreamHandler[TextIO]):
     """Writes to what sys.stdout is now: the progress bar replaces it while it is shown."""
 
@@ -62,6 +67,7 @@ class Logs:
         self._logger.handlers = [self._stdout]
         # Other loggers stay silent: botocore would log the very calls that deliver the logs.
         self._logger.propagate = False
+        logging.getLogger().addHandler(_NOWHERE)
         self._logger.setLevel(level.upper())
         self._cloudwatch: logging.Handler | None = None
 
@@ -116,7 +122,13 @@ def _for_a_person(_logger: object, _method: str, event: EventDict) -> EventDict:
 def _formatter(*, human: bool, colors: bool) -> logging.Formatter:
     renderer: list[Processor]
     if human:
-        renderer = [_for_a_person, structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)]
+        console = structlog.dev.ConsoleRenderer(
+            colors=colors,
+            sort_keys=False,
+            # Where rich is installed the default shows local variables: URLs with signatures.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+        renderer = [_for_a_person, console]
     else:
         renderer = [
             structlog.processors.format_exc_info,

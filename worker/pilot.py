@@ -107,8 +107,9 @@ def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str
     try:
         return _measure(plan, samples, source, folder=folder, tools=tools)
     except FailedError as error:
-        # What is broken in the source is found, and told, by the encode itself.
-        log.debug("pilot_failed", reason=str(error))
+        # What is broken in the source is found, and told, by the encode itself; but where FFmpeg
+        # lacks a part, nothing else tells that all rungs are made of every upload.
+        log.warning("pilot_failed", reason=str(error))
         return {}
 
 

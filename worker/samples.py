@@ -87,7 +87,9 @@ def encode_samples(
             # On one thread it is the same on every machine, and so is the choice: a job that goes
             # on elsewhere finds what the last one made.
             threads=1,
-            f="h264",
+            # What x264 wrote as it stands, as the muxer `h264` gives it; but the image has this one
+            # for other uses already.
+            f="rawvideo",
         )
         for branch, rung in zip(branches, plan.rungs, strict=True)
     ]

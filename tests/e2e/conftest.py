@@ -43,6 +43,9 @@ class Ended:
         assert self.events, self.stderr
         return self.events[-1]
 
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [e for e in self.events if e["event"] == event]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
@@ -189,3 +192,20 @@ def make_video() -> Callable[[Path, int], None]:
         path.chmod(0o644)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 s of 720p with sound: long enough for a sample, large enough for two rungs.
+
+    It is fit to be the top rung as it stands. At 15 frames a second, half of them still, since the
+    job is emulated.
+    """
+    path = tmp_path_factory.mktemp("lecture") / "lecture.mp4"
+    pictures = "testsrc2=size=1280x720:rate=15:duration=8,tpad=stop_mode=clone:stop_duration=8"
+    argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", pictures]
+    argv += ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=16", "-pix_fmt", "yuv420p"]
+    argv += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "30", "-g", "60"]
+    argv += ["-colorspace", "bt709", "-color_range", "tv", "-c:a", "aac", str(path)]
+    subprocess.run(argv, check=True)
+    return path

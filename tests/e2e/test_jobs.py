@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -53,6 +54,47 @@ def test_a_job_publishes_a_playable_lecture(
     assert (data / "out" / "thumbnail.jpg").read_bytes().startswith(b"\xff\xd8")
     first = datetime.fromisoformat(ended.events[0]["timestamp"]).timestamp()
     print(f"from container start to the worker's first log line: {first - ended.started_at:.2f} s")
+
+
+def publish(run: Callable[..., Ended], lecture: Path, data: Path, *options: str) -> Ended:
+    shutil.copyfile(lecture, data / "in.mp4")
+    ended = run([*JOB, "--preset", "superfast", *options], mount(data))
+    assert ended.status == 0, ended.stdout[-2000:] + ended.stderr
+    assert ended.final["outcome"] == "published"
+    return ended
+
+
+def test_a_sample_decides_which_rungs_are_made(
+    run: Callable[..., Ended], lecture: Path, data: Path
+) -> None:
+    """The pilot needs parts of FFmpeg that nothing else does."""
+    ended = publish(run, lecture, data, "--copy-top", "never")
+    assert ended.named("pilot_failed") == []
+    (chosen,) = ended.named("ladder_chosen")
+    assert chosen["rungs"] == ["720p", "480p"]
+    assert chosen["sampled_bps"].keys() == {"720p", "480p"}
+    assert min(chosen["sampled_bps"].values()) > 0
+    made = {path.parent.name for path in data.glob("out/*/*/index.m3u8")}
+    assert made == {"720p", "480p", "audio"}
+
+
+def test_a_fit_top_rung_is_copied(run: Callable[..., Ended], lecture: Path, data: Path) -> None:
+    """Finding its keyframes needs parts of FFmpeg that nothing else does."""
+    ended = publish(run, lecture, data, "--copy-top", "always", "--ladder", "720,480")
+    assert ended.named("top_rung_encoded") == []
+    (copied,) = ended.named("top_rung_copied")
+    assert copied["bit_rate_bps"] > 0
+    (top,) = data.glob("out/*/720p/index.m3u8")
+    assert list(data.glob("out/*/480p/index.m3u8"))
+    assert pictures(top) == pictures(lecture)
+
+
+def pictures(path: Path) -> list[str]:
+    """Digest of each decoded picture."""
+    argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(path), "-map", "0:v"]
+    argv += ["-fps_mode", "passthrough", "-f", "framemd5", "-"]
+    text = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return [row.rpartition(",")[2] for row in text.splitlines() if not row.startswith("#")]
 
 
 def test_bad_parameters_end_with_64(run: Callable[..., Ended]) -> None:

@@ -295,6 +295,21 @@ def test_78_bad_environment(run_worker: Run, small_clip: Path, tmp_path: Path) -
     assert_refused(ended, out, 78, "libx264")
 
 
+def test_78_ffmpeg_too_old(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
+    """Told at the start: it would know none of the options, and the upload be called damaged."""
+    out, old = tmp_path / "out", tmp_path / "ffmpeg"
+    encoders = "".join(f" V..... {name} {name}\\n" for name in ("libx264", "aac", "mjpeg"))
+    version = "ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright (c) 2000-2021"
+    old.write_text(f"#!/bin/sh\necho '{version}' >&2\nprintf '{encoders}'\n")
+    old.chmod(0o755)
+    ended = run_worker("--source", small_clip, "--destination", out, "--ffmpeg", old)
+    assert_refused(ended, out, 78, "4.4.2", "5.1 or newer")
+    old.write_text(f"#!/bin/sh\necho '{version}'\n")
+    checked = run_worker("--self-check", environment={"WORKER_FFMPEG": str(old)})
+    assert checked.status == 78
+    assert "too old" in json.loads(checked.stdout)["missing"][0]
+
+
 def test_self_check_says_what_is_there_and_what_is_not(run_worker: Run, tmp_path: Path) -> None:
     whole = run_worker("--self-check")
     assert whole.status == 0, whole.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from dataclasses import replace
 from fractions import Fraction
@@ -11,14 +13,18 @@ import pytest
 
 from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
 from worker.command import encode_video
+from worker.copying import IDRS, copy_video, list_idrs
 from worker.environment import NEEDED_PARTS
 from worker.inputs import show_packets
+from worker.media import TextStream
 from worker.plan import AudioPlan, Span
-from worker.remux import straighten
+from worker.remux import extract_texts, straighten
+from worker.samples import choose_samples, encode_samples
 from worker.sound import encode_audio, measure_loudness, try_sound
 from worker.stills import make_thumbnails, pick_thumbnail, show_pictures
 from worker.storyboard import lay_out
 
+ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path("/data/-a %d:'b'.mp4")
 FDS = {"1080p": 5, "720p": 6, "480p": 7, "audio": 8, "progress": 9}
 
@@ -192,33 +198,99 @@ def test_a_source_without_sound_has_no_audio_command() -> None:
 
 
 def all_ffmpegs() -> list[list[str]]:
-    a_plan = plan()
+    """Every FFmpeg that the worker starts, in as many forms as it takes to use every part."""
     mono = replace(AUDIO, channels=1)
     interlaced = replace(VIDEO, is_interlaced=True, color_transfer="smpte2084")
+    text = TextStream(index=2, codec="subrip", language="ko", title=None, is_forced=False)
+    a_plan = plan(texts=(text,))
+    whole = Span(first=0, end=a_plan.grid.segment_count, rungs=ALL, preset="faster")
+    # Of less there is one sample, which needs no concat.
+    long = plan(video=replace(VIDEO, packets=packets(30 * 240, rate=30)), promised_s=None)
+    samples = choose_samples(long)
+    assert samples
+    to = {"ffmpeg_path": "ffmpeg"}
     return [
-        video_argv(video=interlaced),
-        encode_audio(a_plan, AudioPlan(gain_db=3), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
-        encode_audio(plan(audio=mono), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS),
-        measure_loudness(SOURCE, AUDIO, ffmpeg_path="ffmpeg", pipes=FDS),
-        try_sound(SOURCE, AUDIO, ffmpeg_path="ffmpeg", pipes=FDS),
-        straighten(MEDIA, SOURCE, output="straight.ts", ffmpeg_path="ffmpeg", pipes=FDS),
-        show_pictures(SOURCE, lay_out(7, 854, 480), ffmpeg_path="ffmpeg", pipes={"stats": 3}),
-        make_thumbnails(SOURCE, a_plan.rungs[0], ffmpeg_path="ffmpeg", pipes={"stats": 3}),
-        pick_thumbnail(a_plan, SOURCE, ffmpeg_path="ffmpeg", at_s=1, output="t.jpg", stats_fd=3),
+        encode_video(plan(video=interlaced), whole, SOURCE, **to, pipes=FDS),
+        encode_samples(long, samples, SOURCE, **to, pipes=FDS),
+        list_idrs(a_plan, SOURCE, **to, pipes={IDRS: 3}),
+        copy_video(a_plan, SOURCE, **to, pipes=FDS),
+        encode_audio(a_plan, AudioPlan(gain_db=3), SOURCE, **to, pipes=FDS),
+        encode_audio(plan(audio=mono), AudioPlan(), SOURCE, **to, pipes=FDS),
+        measure_loudness(SOURCE, AUDIO, **to, pipes=FDS),
+        try_sound(SOURCE, AUDIO, **to, pipes=FDS),
+        straighten(MEDIA, SOURCE, output="straight.ts", **to, pipes=FDS),
+        extract_texts(a_plan, SOURCE, **to, pipes=FDS),
+        show_pictures(SOURCE, lay_out(7, 854, 480), **to, pipes={"stats": 3}),
+        make_thumbnails(SOURCE, a_plan.rungs[0], **to, pipes={"stats": 3}),
+        pick_thumbnail(a_plan, SOURCE, **to, at_s=1, output="t.jpg", stats_fd=3),
     ]
 
 
-def test_the_self_check_asks_for_the_filters_that_are_used() -> None:
-    graphs = [graph for argv in all_ffmpegs() for graph in after(argv, "-filter_complex")]
-    used = {name for graph in graphs for name in re.findall(r"\]([a-z0-9]+)=?", graph)}
-    assert used == set(NEEDED_PARTS["filters"])
+def calls(tree: ast.AST) -> set[str]:
+    found = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {function.id for function in found if isinstance(function, ast.Name)}
+
+
+def test_no_ffmpeg_is_left_out_of_these_tests() -> None:
+    trees = (ast.parse(path.read_text()) for path in (ROOT / "worker").rglob("*.py"))
+    functions = (f for tree in trees for f in tree.body if isinstance(f, ast.FunctionDef))
+    builders = {function.name for function in functions if "compile_command" in calls(function)}
+    assert len(builders) > 10
+    assert builders - calls(ast.parse(inspect.getsource(all_ffmpegs))) == set()
+
+
+# What FFmpeg takes for a muxer where no encoder is named; only sound goes to `null`.
+UNNAMED = {"image2": "mjpeg", "rawvideo": "rawvideo", "null": "pcm_s16le"}
+OPTIONS = {
+    "muxers": {"-f", "-segment_format"},
+    "encoders": {"-vcodec", "-acodec", "-c", "-c:s"},
+    "bsfs": {"-bsf:v", "-bsf:a"},
+}
+
+
+def parts_of(argv: list[str], kind: str) -> set[str]:
+    """Name what of a kind an FFmpeg uses."""
+    if kind == "filters":
+        graphs = after(argv, "-filter_complex")
+        return {name for graph in graphs for name in re.findall(r"\]([a-z0-9]+)=?", graph)}
+    # What comes before is of the inputs, whose `-f` is a demuxer.
+    written = argv[len(argv) - argv[::-1].index("-i") :]
+    named = {value for option in OPTIONS[kind] for value in after(written, option)}
+    if kind == "encoders" and not named:
+        named = {UNNAMED[muxer] for muxer in parts_of(argv, "muxers")}
+    return {value.partition("=")[0] for value in named} - {"copy"}
+
+
+@pytest.mark.parametrize("kind", ["filters", "bsfs", "muxers", "encoders"])
+def test_the_self_check_asks_for_the_parts_that_are_used(kind: str) -> None:
+    used = {name for argv in all_ffmpegs() for name in parts_of(argv, kind)}
+    assert used == set(NEEDED_PARTS[kind])
+
+
+@pytest.mark.parametrize("kind", NEEDED_PARTS)
+def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--disable-everything" not in text
+    needed, one = set(NEEDED_PARTS[kind]), kind.removesuffix("s")
+    lists = {
+        done: {
+            name
+            for names in re.findall(rf"--{done}-{one}=(\S+)", text)
+            for name in names.split(",")
+        }
+        for done in ("enable", "disable")
+    }
+    assert needed.isdisjoint(lists["disable"])
+    if f"--disable-{kind} " in text:
+        assert needed - lists["enable"] == set()
 
 
 def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
     for argv in [*all_ffmpegs(), show_packets(SOURCE, ffprobe_path="ffprobe")]:
-        assert f"file:{SOURCE}" in argv
-        assert after(argv, "-protocol_whitelist") == ["file"]
-        (demuxers,) = after(argv, "-format_whitelist")
+        inputs = argv.count(f"file:{SOURCE}")
+        assert inputs == max(1, argv.count("-i"))
+        assert after(argv, "-protocol_whitelist") == ["file"] * inputs
+        (demuxers,) = set(after(argv, "-format_whitelist"))
         assert {"hls", "concat", "sdp", "image2", "dash"}.isdisjoint(demuxers.split(","))
         assert argv.index("-protocol_whitelist") < argv.index(f"file:{SOURCE}")
 

@@ -16,18 +16,25 @@ DOCS = ROOT / "docs"
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 
 
-def events() -> set[str]:
-    """Every event name that some call of a logger in worker/ uses."""
-    found: set[str] = set()
+def events() -> dict[str, set[str]]:
+    """Every event name that some call of a logger in worker/ uses, and at which levels."""
+    found: dict[str, set[str]] = {}
     for path in (ROOT / "worker").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and node.args and _is_log_call(node.func):
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
-                    found.add(str(first.value))
+                    found.setdefault(str(first.value), set()).update(_levels(node.func))
                 elif isinstance(first, ast.Name):
-                    found.add(str(getattr(worker.logs, first.id)))
+                    name = str(getattr(worker.logs, first.id))
+                    found.setdefault(name, set()).update(_levels(node.func))
     return found
+
+
+def _levels(function: ast.expr) -> set[str]:
+    if isinstance(function, ast.Attribute):
+        return {"error" if function.attr == "exception" else function.attr}
+    return {"info", "error"}
 
 
 def _is_log_call(function: ast.expr) -> bool:
@@ -49,10 +56,10 @@ def test_no_parameter_is_documented_that_is_not_there() -> None:
     assert told == {option_name(field) for field in Job.model_fields}
 
 
-def test_every_event_is_documented_and_no_other() -> None:
+def test_every_event_is_documented_with_its_level_and_no_other() -> None:
     page = (DOCS / "log-events.md").read_text()
-    told = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
-    assert told == events()
+    rows = re.findall(r"^\| `([a-z_]+)` \| ([a-z ]+) \|", page, re.MULTILINE)
+    assert {event: set(levels.split(" or ")) for event, levels in rows} == events()
 
 
 def test_every_room_is_in_the_architecture() -> None:

@@ -115,6 +115,7 @@ def test_a_fault_says_what_is_wrong(arguments: list[str], word: str) -> None:
         ["--destination", "https://host/path?X-Amz-Signature=SECRET"],
         ["--preset", "SECRET"],
         ["--wrong=SECRET"],
+        ["--source", "videos.s3.amazonaws.com/in.mp4?X-Amz-Signature=SECRET"],
     ],
 )
 def test_a_fault_never_echoes_a_value(arguments: list[str]) -> None:
@@ -161,3 +162,33 @@ def test_what_is_no_location(text: str) -> None:
 def test_a_presigned_query_is_never_shown() -> None:
     location = parse_location("https://user:pw@h:8443/a/b.mp4?X-Amz-Signature=SECRET")
     assert str(location) == "https://h:8443/a/b.mp4?…"
+    assert "SECRET" not in repr(location)
+
+
+@pytest.mark.parametrize("option", ["--source", "--destination"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "videos.s3.amazonaws.com/in.mp4?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=SECRET",
+        "//h/in.mp4?X-Amz-Signature=SECRET",
+        "https:/h/in.mp4?x-amz-signature=SECRET",
+        " https://h/in.mp4?X-Amz-Signature=SECRET",
+        "s3://videos/in.mp4?X-Amz-Security-Token=SECRET",
+        "d1.cloudfront.net/in.mp4?Expires=1&Signature=SECRET&Key-Pair-Id=K",
+        "h/in.mp4?X-Goog-Signature=SECRET",
+        "h/in.mp4?sv=2024&sig=SECRET",
+        "h/in.mp4?a=1\n&access_token=SECRET",
+    ],
+)
+def test_a_signed_url_without_its_scheme_is_no_path(option: str, place: str) -> None:
+    """As a path it would be shown, and its signature with it."""
+    told = fault([*GOOD, option, place])
+    assert f"{option}: holds a signature or token" in told
+    assert "SECRET" not in told
+
+
+@pytest.mark.parametrize(
+    "path", ["/data/why?.mp4", "/data/signature=1.mp4", "/data/a?part=2.mp4", "/data/a?design=2"]
+)
+def test_a_question_mark_alone_is_part_of_a_name(path: str) -> None:
+    assert parse_location(path) == LocalLocation(path=Path(path))

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.unit.sample import MEDIA, VIDEO, packets, plan
+from tests.unit.sample import MEDIA, VIDEO, job, packets, plan
+from worker import pilot
+from worker.budget import Budget
+from worker.process import FailedError, Tools
 from worker.samples import Samples, choose_samples
 
 
@@ -45,3 +51,26 @@ def test_samples_lie_where_there_are_pictures() -> None:
     found = samples(20, sound_s=600)
     assert found
     assert found.starts_s == (Fraction(17, 2),)
+
+
+def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An FFmpeg that lacks a part would otherwise switch `--ladder auto` off, and nobody knew."""
+
+    def fail(name: str, *_: Any, **__: Any) -> tuple[str, ...]:
+        raise FailedError(name, 1, ["[error] Requested output format 'h264' is not known"])
+
+    monkeypatch.setattr(pilot, "run_alone", fail)
+    a_plan = plan(video=replace(VIDEO, packets=packets(600, rate=30)), audio=None, promised_s=None)
+    tools = Tools(
+        ffmpeg="ffmpeg", ffprobe="ffprobe", budget=Budget(time_limit_s=60, clock=lambda: 0)
+    )
+    with capture_logs() as logged:
+        settled = pilot.settle_ladder(
+            a_plan, job("--copy-top", "never"), Path("/in.mp4"), folder=Path("/"), tools=tools
+        )
+    assert settled == a_plan
+    (told,) = logged
+    assert (told["event"], told["log_level"]) == ("pilot_failed", "warning")
+    assert "Requested output format" in told["reason"]
