@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
 from worker.command import encode_video
-from worker.copying import IDRS, copy_video, list_idrs
+from worker.copying import IDRS, PARAMETERS, copy_video, list_idrs
 from worker.environment import NEEDED_PARTS
 from worker.inputs import show_packets
 from worker.media import TextStream
@@ -212,7 +212,7 @@ def all_ffmpegs() -> list[list[str]]:
     return [
         encode_video(plan(video=interlaced), whole, SOURCE, **to, pipes=FDS),
         encode_samples(long, samples, SOURCE, **to, pipes=FDS),
-        list_idrs(a_plan, SOURCE, **to, pipes={IDRS: 3}),
+        list_idrs(a_plan, SOURCE, **to, pipes={IDRS: 3, PARAMETERS: 9}),
         copy_video(a_plan, SOURCE, **to, pipes=FDS),
         encode_audio(a_plan, AudioPlan(gain_db=3), SOURCE, **to, pipes=FDS),
         encode_audio(plan(audio=mono), AudioPlan(), SOURCE, **to, pipes=FDS),
