@@ -17,6 +17,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CREDENTIALS = re.compile(
     r"(^|[?&;])(x-amz-|x-goog-|sig=|[a-z0-9_.-]*(signature|token)=)", re.IGNORECASE
 )
+_QUERY = re.compile(r"\?[\w.~%+-]+=[^\s\"'<>)]*")
 _MAX_KEY_BYTES = 1024
 
 
@@ -55,6 +56,11 @@ class LocalLocation:
 
 
 Location = S3Location | HttpsLocation | LocalLocation
+
+
+def hide_queries(text: str) -> str:
+    """Leave out the queries of URLs in the words of others, such as a library's exception."""
+    return _QUERY.sub("?…", text)
 
 
 def parse_location(text: str) -> Location:

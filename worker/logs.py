@@ -10,6 +10,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
+from worker.location import hide_queries
+
 LOGGER = "worker"
 STARTED = "worker_started"
 FINISHED = "job_finished"
@@ -119,6 +121,13 @@ def _for_a_person(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {"timestamp": moment.partition("T")[2][:8], **kept}
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Writes a line, and whatever it is about no query of a URL in it: a traceback may hold one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_queries(super().format(record))
+
+
 def _formatter(*, human: bool, colors: bool) -> logging.Formatter:
     renderer: list[Processor]
     if human:
@@ -134,7 +143,7 @@ def _formatter(*, human: bool, colors: bool) -> logging.Formatter:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         foreign_pre_chain=_SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
     )

@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass
 
 from worker.errors import PUBLISHED, CannotWriteError, InternalError, WorkerError
+from worker.location import hide_queries
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +30,8 @@ def outcome_of(error: BaseException) -> Outcome:
         error = CannotWriteError(f"the work folder cannot be written: {error.strerror}")
     if not isinstance(error, WorkerError):
         error = InternalError(
-            f"a bug of the worker: {type(error).__name__}: {error}; the traceback is in the log"
+            f"a bug of the worker: {type(error).__name__}: {hide_queries(str(error))};"
+            " the traceback is in the log"
         )
     return Outcome(
         exit_status=error.exit_status,

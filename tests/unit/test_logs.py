@@ -10,6 +10,7 @@ import structlog
 
 from worker.location import parse_location
 from worker.logs import LOGGER, Logs
+from worker.outcome import outcome_of
 
 URL = "https://videos.example.org/in.mp4?X-Amz-Signature=SECRET"
 
@@ -65,3 +66,19 @@ def test_many_logs_add_one_handler_to_the_root() -> None:
     count = len(logging.getLogger().handlers)
     Logs(is_terminal=False)
     assert len(logging.getLogger().handlers) == count
+
+
+@pytest.mark.parametrize("log_format", ["human", "json"])
+def test_no_query_of_a_url_is_shown_whoever_names_it(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    Logs(log_format=log_format, is_terminal=False)
+    words = f"Max retries exceeded with url: /in.mp4?X-Amz-Signature=SECRET (of {URL!r})"
+    with pytest.raises(OSError, match="Max retries") as caught:
+        raise OSError(words)
+    message = outcome_of(caught.value).message
+    structlog.get_logger(LOGGER).error("internal_error", message=message, exc_info=caught.value)
+    shown = capsys.readouterr().out
+    for text in (message, shown):
+        assert "/in.mp4?… (of 'https://videos.example.org/in.mp4?…')" in text
+        assert "SECRET" not in text
