@@ -31,7 +31,7 @@ _LATENCY_S = 0.02
 _HEAD, _SCREEN = "lecture/LivePortrait__s18.mp4", "lecture/gradio__art-critic.mp4"
 # Ten pictures a second: three hours of it are encoded in minutes.
 _SLOW = "normal/sample-videos__one-by-one-person-detection.mp4"
-_RUNS = 3
+_RUNS = 2
 
 
 def _run(
@@ -70,7 +70,7 @@ def measure_copy(folder: Path) -> Iterator[Row]:
 def measure_overhead(folder: Path) -> Iterator[Row]:
     """Ten minutes from S3 to S3, each answer 20 ms late, against FFmpeg alone on a local disk."""
     source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=600)
-    options = ("--ladder", "720", "--preset", "veryfast", "--copy-top", "never")
+    options = ("--copy-top", "never")
     plan = plan_for(source, folder, *options)
     port = free_port()
     command = [str(Path(sys.executable).with_name("moto_server")), "-p", str(port)]
