@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError, WorkerError
 from worker.location import S3Location
-from worker.store.base import BrokenOffError, ChangedMeanwhileError, Content, StoredObject
+from worker.store.base import BrokenOffError, ChangedMeanwhileError, Content, StoredObject, replaced
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,6 +51,7 @@ _PASSING = frozenset(
 _SERVER_ERROR = 500
 # Said of a header that the store does not know, and will not know on another try.
 _NOT_IMPLEMENTED = 501
+_OTHER_VERSION = 412
 # urllib3's own come through while an error's body is read.
 _BROKEN = (
     ConnectionError,
@@ -219,13 +220,20 @@ class S3Source:
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """Yield bytes [start, end); a broken connection raises in the middle."""
-        with _named("read", str(self._location), NoSourceError):
-            answer = self._client.get_object(
-                Bucket=self._location.bucket,
-                Key=self._location.key,
-                Range=f"bytes={start}-{end - 1}",
-                IfMatch=self._etag,
-            )
+        try:
+            with _named("read", str(self._location), NoSourceError):
+                answer = self._client.get_object(
+                    Bucket=self._location.bucket,
+                    Key=self._location.key,
+                    Range=f"bytes={start}-{end - 1}",
+                    IfMatch=self._etag,
+                )
+        except NoSourceError as error:
+            code, status = _refusal(error)
+            if status == _OTHER_VERSION:
+                why = f"{code}, HTTP {status}"
+                raise NoSourceError(replaced(self._location, why)) from error.__cause__
+            raise
         try:
             yield from answer["Body"].iter_chunks(_READ_BYTES)
         except _BROKEN as error:
