@@ -191,11 +191,9 @@ class S3Store:
             )
         # The answer is 200 all the same, and names each object that was not deleted.
         for fault in answer.get("Errors", ()):
+            response: Any = {"Error": fault, "ResponseMetadata": answer["ResponseMetadata"]}
             with _named("delete", f"s3://{self._bucket}/{fault.get('Key')}", CannotWriteError):
-                raise ClientError(
-                    {"Error": fault, "ResponseMetadata": answer["ResponseMetadata"]},
-                    "DeleteObjects",
-                )
+                raise ClientError(response, "DeleteObjects")
 
 
 class S3Source:
