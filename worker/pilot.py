@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.alone import run_alone
+from worker.alone import CAME_TO_NOTHING, run_alone
 from worker.copying import (
     IDRS,
     copy_top,
@@ -21,7 +21,7 @@ from worker.copying import (
 from worker.job import Job
 from worker.ladder import Rung, worthwhile
 from worker.plan import Plan
-from worker.process import FailedError, Tools
+from worker.process import Tools
 from worker.samples import Samples, choose_samples, encode_samples, sample_name
 
 log = structlog.get_logger(__name__)
@@ -90,7 +90,7 @@ def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str
             labels=[IDRS],
             on_line=lambda line: lines.append(line.text),
         )
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         return f"its keyframes cannot be read: {error}"
     return copy_top(plan, read_idrs(plan, lines))
 
@@ -102,7 +102,7 @@ def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str
         return {}
     try:
         return _measure(plan, samples, source, folder=folder, tools=tools)
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         # What is broken in the source is found, and told, by the encode itself.
         log.debug("pilot_failed", reason=str(error))
         return {}

@@ -23,7 +23,6 @@ from worker.errors import EncoderKilledError
 from worker.limits import FILE_BYTES, guard
 
 STDOUT = "stdout"
-
 _STDERR = "stderr"
 _TICK_S = 0.25
 _READ_BYTES = 1 << 16
@@ -72,6 +71,7 @@ class Tools:
     ffmpeg: str
     ffprobe: str
     budget: Budget
+    stall_timeout_s: float = 180.0
 
 
 Build = Callable[[Mapping[str, int]], list[str]]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from worker.alone import run_alone
+from worker.alone import CAME_TO_NOTHING, run_alone
 from worker.plan import Plan
-from worker.process import FailedError, Tools
+from worker.process import Tools
 from worker.remux import extract_texts
 from worker.webvtt import TooManyCuesError, read_cues, render_segments, segment_lengths_s
 
@@ -35,7 +35,7 @@ def make_subtitles(
             folder=folder,
             tools=tools,
         )
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         log.warning("subtitles_left_out", reason=str(error))
         return {}
     lengths_s = segment_lengths_s(plan.grid)
