@@ -61,7 +61,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):
             context = Context(
-                tools=Tools(ffmpeg=job.ffmpeg, ffprobe=job.ffprobe, budget=budget),
+                tools=Tools(
+                    ffmpeg=job.ffmpeg,
+                    ffprobe=job.ffprobe,
+                    budget=budget,
+                    stall_timeout_s=job.stall_timeout_s,
+                ),
                 now=lambda: datetime.now(UTC),
                 on_terminal=logs.is_human and sys.stdout.isatty(),
                 account=account,

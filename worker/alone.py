@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from worker.command import PROGRESS
+from worker.errors import EncoderKilledError
 from worker.limits import FILE_BYTES
-from worker.process import Build, Ended, Line, Processes, Tools
+from worker.process import Build, Ended, FailedError, Line, Processes, Tools
 
-_STALL_TIMEOUT_S = 60.0
+# That one FFmpeg came to nothing: no reason to end a job that can do without what it was to make.
+CAME_TO_NOTHING = (FailedError, EncoderKilledError)
 _DECODED = re.compile(r"Input stream #0:(\d+) .*?(\d+) frames decoded")
 
 
@@ -31,6 +33,7 @@ def run_alone(
 
     Raises:
         FailedError: it ended with a positive status.
+        EncoderKilledError: it was killed, or stood still for the stall time-out.
         WorkerError: as `Processes.events` raises it.
 
     """
@@ -38,7 +41,7 @@ def run_alone(
     with Processes(
         budget=tools.budget,
         folder=folder,
-        stall_timeout_s=_STALL_TIMEOUT_S,
+        stall_timeout_s=tools.stall_timeout_s,
         file_bytes=file_bytes,
     ) as processes:
         processes.start(name, labels, build)

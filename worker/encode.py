@@ -77,7 +77,6 @@ class Encoder:
         folder: Path,
         uploader: Uploader,
         tools: Tools,
-        stall_timeout_s: float,
         hooks: Hooks,
     ) -> None:
         self._plan = plan
@@ -85,7 +84,6 @@ class Encoder:
         self._folder = folder
         self._uploader = uploader
         self._tools = tools
-        self._stall_timeout_s = stall_timeout_s
         self._hooks = hooks
         self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
         self._copied = {rung.name for rung in plan.rungs if rung.is_copied}
@@ -112,7 +110,7 @@ class Encoder:
         with Processes(
             budget=self._tools.budget,
             folder=self._folder,
-            stall_timeout_s=self._stall_timeout_s,
+            stall_timeout_s=self._tools.stall_timeout_s,
             on_tick=lambda: self._tick(processes),
         ) as processes:
             if self._needs_sound:

@@ -126,8 +126,9 @@ class Job(BaseModel):
     max_duration_s: float = Field(
         43_200,
         gt=0,
-        le=172_800,
-        description="longest video that is taken",
+        # MPEG-TS times are 33 bits at 90 kHz, 95,443 s, and segments start at 10 s.
+        le=95_000,
+        description="longest video that is taken, 26.4 hours at most",
         json_schema_extra={"metavar": "SECONDS"},
     )
     max_source_gib: float = Field(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.alone import decoded_frames, run_alone
+from worker.alone import CAME_TO_NOTHING, decoded_frames, run_alone
 from worker.media import AudioStream
 from worker.process import Build, FailedError, Tools
 from worker.sound import measure_loudness, try_sound
@@ -27,7 +27,9 @@ def can_decode(source: Path, stream: AudioStream, *, folder: Path, tools: Tools)
         folder=folder,
         tools=tools,
     )
-    return decoded_frames(tail).get(stream.index, 0) > 0
+    # Killed, it may have been for want of memory, and a lecture without its sound is none: then
+    # the encode finds out.
+    return tail is None or decoded_frames(tail).get(stream.index, 0) > 0
 
 
 def gain_to(
@@ -42,7 +44,7 @@ def gain_to(
         folder=folder,
         tools=tools,
     )
-    told = [float(match[1]) for line in tail if (match := _LOUDNESS.search(line))]
+    told = [float(match[1]) for line in tail or () if (match := _LOUDNESS.search(line))]
     if not told or told[-1] < _SILENCE_LUFS:
         log.warning("loudness_unknown", measured_lufs=told[-1] if told else None)
         return 0.0
@@ -51,10 +53,10 @@ def gain_to(
     return max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, gain_db))
 
 
-def _run(build: Build, *, folder: Path, tools: Tools) -> tuple[str, ...]:
-    """Run one FFmpeg and return what it said last; nothing where it failed."""
+def _run(build: Build, *, folder: Path, tools: Tools) -> tuple[str, ...] | None:
+    """Run one FFmpeg and return what it said last; nothing where it failed, None if killed."""
     try:
         return run_alone("ffmpeg (listening)", build, folder=folder, tools=tools)
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         log.debug("listening_failed", reason=str(error))
-        return ()
+        return () if isinstance(error, FailedError) else None

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import structlog
 
-from worker.alone import run_alone
+from worker.alone import CAME_TO_NOTHING, run_alone
 from worker.apart import Crew, wait_for
 from worker.chapters import find_chapters, render_chapters
-from worker.errors import CannotWriteError, EncoderKilledError, StorageUnavailableError
+from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.gallery import Gallery
 from worker.ladder import Rung
 from worker.looks import (
@@ -29,7 +29,7 @@ from worker.looks import (
 )
 from worker.plan import Plan
 from worker.playlist import key_pictures
-from worker.process import Build, FailedError, Tools
+from worker.process import Build, Tools
 from worker.segment import Segment
 from worker.stills import SHEETS, SMALL, STATS, THUMBNAILS, make_thumbnails, show_pictures
 from worker.store import SteadyStore
@@ -41,8 +41,7 @@ _KEYS = "keys.ts"
 _LEAST_TIME_S = 10.0
 # None of these is a reason to do without the video. What ends the job is none of them.
 _BEARABLE = (
-    FailedError,
-    EncoderKilledError,
+    *CAME_TO_NOTHING,
     StrangePicturesError,
     CannotWriteError,
     StorageUnavailableError,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.alone import run_alone
+from worker.alone import CAME_TO_NOTHING, run_alone
 from worker.command import PROGRESS
 from worker.copying import (
     IDRS,
@@ -23,7 +23,7 @@ from worker.copying import (
 from worker.job import Job
 from worker.ladder import Rung, worthwhile
 from worker.plan import Plan
-from worker.process import FailedError, Tools
+from worker.process import Tools
 from worker.samples import Samples, choose_samples, encode_samples, sample_name
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str
             labels=[IDRS, PARAMETERS, PROGRESS],
             on_line=lambda line: skimmed.take(line.label, line.text),
         )
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         return f"its keyframes cannot be read: {error}"
     if skimmed.changes_on_the_way:
         return "its size or other parameters change on the way"
@@ -106,7 +106,7 @@ def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str
         return {}
     try:
         return _measure(plan, samples, source, folder=folder, tools=tools)
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         # What is broken in the source is found, and told, by the encode itself; but where FFmpeg
         # lacks a part, nothing else tells that all rungs are made of every upload.
         log.warning("pilot_failed", reason=str(error))

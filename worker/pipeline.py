@@ -233,7 +233,6 @@ def _encode(
         folder=folder,
         uploader=uploader,
         tools=tools,
-        stall_timeout_s=job.stall_timeout_s,
         hooks=Hooks(
             on_progress=lambda frames, segments: work.reporter.encoded(
                 frames, plan.grid, uploaded=checkpoint.count, segments=segments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -37,28 +37,31 @@ def segment_durations_s(segments: Sequence[Segment]) -> tuple[Fraction, ...]:
     return tuple(Fraction(end - start, CLOCK_HZ) for start, end in zip(starts, ends, strict=True))
 
 
-def target_duration_s(segments: Sequence[Segment]) -> int:
-    """Return EXT-X-TARGETDURATION: each EXTINF, rounded, is at most this (section 4.3.3.1)."""
-    return max(1, *(_round_half_up(duration) for duration in segment_durations_s(segments)))
+def target_duration_s(renditions: Iterable[Sequence[Segment]]) -> int:
+    """Return EXT-X-TARGETDURATION: each EXTINF, rounded, is at most this (section 4.3.3.1).
+
+    The rungs and the sound of a presentation have the same; subtitles and key pictures may have
+    their own (section 6.2.4).
+    """
+    return max([1, *(_round_half_up(d) for some in renditions for d in segment_durations_s(some))])
 
 
-def measure_bit_rates(segments: Sequence[Segment]) -> BitRates:
+def measure_bit_rates(segments: Sequence[Segment], target_s: int) -> BitRates:
     """Measure average and peak rate.
 
     The peak is the highest rate over any run of segments that lasts 0.5 to 1.5 target durations
     (RFC 8216, section 4.1).
     """
     durations = segment_durations_s(segments)
-    target = target_duration_s(segments)
     peak = Fraction(0)
     for first in range(len(segments)):
         run_s, run_bits = Fraction(0), 0
         for segment, duration in zip(segments[first:], durations[first:], strict=True):
             run_s += duration
             run_bits += 8 * segment.bytes
-            if run_s > Fraction(3, 2) * target:
+            if run_s > Fraction(3, 2) * target_s:
                 break
-            if run_s >= Fraction(1, 2) * target:
+            if run_s >= Fraction(1, 2) * target_s:
                 peak = max(peak, run_bits / run_s)
     total_bits = 8 * sum(segment.bytes for segment in segments)
     average = total_bits / sum(durations, Fraction(0))
@@ -66,9 +69,9 @@ def measure_bit_rates(segments: Sequence[Segment]) -> BitRates:
     return BitRates(peak_bps=_ceil(max(peak, average)), average_bps=_ceil(average))
 
 
-def render_media_playlist(segments: Sequence[Segment]) -> str:
+def render_media_playlist(segments: Sequence[Segment], target_s: int) -> str:
     """Render one rendition's media playlist; segments are named relative to it."""
-    return _render(_names(segments), segment_durations_s(segments), target_duration_s(segments))
+    return _render(_names(segments), segment_durations_s(segments), target_s)
 
 
 def key_pictures(segments: Sequence[Segment]) -> tuple[Segment, ...]:
@@ -85,7 +88,7 @@ def render_iframe_playlist(pictures: Sequence[Segment]) -> str:
     return _render(
         _names(pictures),
         segment_durations_s(pictures),
-        target_duration_s(pictures),
+        target_duration_s([pictures]),
         key_bytes=[picture.bytes for picture in pictures],
     )
 
@@ -143,8 +146,9 @@ def render_master_playlist(
     variant closes the list.
     """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", _INDEPENDENT]
+    target_s = target_duration_s(renditions.values())
     sound = renditions.get(AUDIO)
-    sound_rates = measure_bit_rates(sound) if sound else None
+    sound_rates = measure_bit_rates(sound, target_s) if sound else None
     if sound and plan.audio and plan.media.audio:
         code = plan.media.audio.language
         lines.append(
@@ -164,7 +168,7 @@ def render_master_playlist(
         if rung.name not in renditions:
             continue
         segments = renditions[rung.name]
-        rates = measure_bit_rates(segments)
+        rates = measure_bit_rates(segments, target_s)
         codecs = [segments[0].codec, *([sound[0].codec] if sound else [])]
         lines += [
             _tag(
@@ -203,7 +207,7 @@ def _iframe_streams(
         pictures = key_pictures(renditions.get(rung.name, ()))
         if not pictures:
             continue
-        rates = measure_bit_rates(pictures)
+        rates = measure_bit_rates(pictures, target_duration_s([pictures]))
         yield _tag(
             "EXT-X-I-FRAME-STREAM-INF",
             BANDWIDTH=rates.peak_bps,

@@ -27,7 +27,6 @@ from worker.media import Media
 from worker.packets import PacketTally
 from worker.process import STDOUT, FailedError, Line, Processes, Tools
 
-_STALL_TIMEOUT_S = 60.0
 # A description of thousands of streams is an attack, not a lecture.
 _MAX_DESCRIPTION_BYTES = 4 << 20
 # Of each kind: more tracks than a production has. Each costs memory while packets are counted.
@@ -47,7 +46,7 @@ def probe(source: Path, tools: Tools, *, language: str | None = None) -> Media:
 
     """
     with Processes(
-        budget=tools.budget, folder=source.parent, stall_timeout_s=_STALL_TIMEOUT_S
+        budget=tools.budget, folder=source.parent, stall_timeout_s=tools.stall_timeout_s
     ) as processes:
         raw = _describe(processes, source, tools.ffprobe)
         raw_format, streams = raw.get("format", {}), raw.get("streams", ())

@@ -23,7 +23,6 @@ from worker.errors import EncoderKilledError
 from worker.limits import FILE_BYTES, guard
 
 STDOUT = "stdout"
-
 _STDERR = "stderr"
 _TICK_S = 0.25
 _READ_BYTES = 1 << 16
@@ -67,11 +66,12 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """The programs to run, and the budget they run under."""
+    """The programs to run, the budget they run under, and how long one may stand still."""
 
     ffmpeg: str
     ffprobe: str
     budget: Budget
+    stall_timeout_s: float = 180.0
 
 
 Build = Callable[[Mapping[str, int]], list[str]]

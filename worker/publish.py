@@ -24,6 +24,7 @@ from worker.playlist import (
     render_media_playlist,
     render_text_playlist,
     segment_durations_s,
+    target_duration_s,
     text_segment_name,
 )
 from worker.report.reading import read_figures
@@ -117,8 +118,10 @@ def publish(
     stood here before. `confirm` is called right before the master playlist is written and raises
     where this job no longer may.
     """
+    target_s = target_duration_s(renditions.values())
     for name, segments in renditions.items():
-        _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", render_media_playlist(segments))
+        playlist = render_media_playlist(segments, target_s)
+        _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", playlist)
         if pictures := key_pictures(segments):
             _put_playlist(
                 store, f"{run}/{name}/{IFRAME_PLAYLIST}", render_iframe_playlist(pictures)
@@ -193,6 +196,7 @@ def make_manifest(
 ) -> dict[str, Any]:
     """Describe what is published: every rendition with its sizes, rates and checksums."""
     before = previous.get("run") if previous else None
+    target_s = target_duration_s(renditions.values())
     return {
         "schema": _SCHEMA,
         "run": run,
@@ -211,14 +215,14 @@ def make_manifest(
         "presets": sorted({s.preset for some in renditions.values() for s in some} - {""}),
         "missing_rungs": [rung.name for rung in plan.rungs if rung.name not in renditions],
         "renditions": [
-            *(_rendition(plan, name, segments) for name, segments in renditions.items()),
+            *(_rendition(plan, name, segments, target_s) for name, segments in renditions.items()),
             *(_text_rendition(plan, name, segments) for name, segments in texts.items()),
         ],
     }
 
 
-def _rendition(plan: Plan, name: str, segments: Sequence[Segment]) -> dict[str, Any]:
-    rates = measure_bit_rates(segments)
+def _rendition(plan: Plan, name: str, segments: Sequence[Segment], target_s: int) -> dict[str, Any]:
+    rates = measure_bit_rates(segments, target_s)
     rung = next((rung for rung in plan.rungs if rung.name == name), None)
     return {
         "name": name,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import structlog
 
-from worker.alone import run_alone
+from worker.alone import CAME_TO_NOTHING, run_alone
 from worker.plan import Plan
-from worker.process import FailedError, Tools
+from worker.process import Tools
 from worker.remux import extract_texts
-from worker.webvtt import read_cues, render_segments, segment_lengths_s
+from worker.webvtt import TooManyCuesError, read_cues, render_segments, segment_lengths_s
 
 # A day of fast speech is a tenth of it.
 _MAX_BYTES = 32 << 20
@@ -35,7 +35,7 @@ def make_subtitles(
             folder=folder,
             tools=tools,
         )
-    except FailedError as error:
+    except CAME_TO_NOTHING as error:
         log.warning("subtitles_left_out", reason=str(error))
         return {}
     lengths_s = segment_lengths_s(plan.grid)
@@ -45,7 +45,10 @@ def make_subtitles(
         if not path.exists() or path.stat().st_size > _MAX_BYTES:
             log.warning("subtitles_left_out", reason=f"{text.name} is too large, or not there")
             continue
-        cues = read_cues(path.read_text(errors="replace"), origin_s=plan.media.origin_s)
-        if cues:
-            made[text.name] = render_segments(cues, lengths_s)
+        try:
+            cues = read_cues(path.read_text(errors="replace"), origin_s=plan.media.origin_s)
+            if cues:
+                made[text.name] = render_segments(cues, lengths_s)
+        except TooManyCuesError as error:
+            log.warning("subtitles_left_out", reason=f"{text.name} is no text to read: {error}")
     return made

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.alone import run_alone
-from worker.errors import BadSourceError
+from worker.errors import BadSourceError, EncoderKilledError
 from worker.looks import STAT, shows_something
 from worker.plan import Plan
 from worker.process import FailedError, Line, Tools
@@ -28,18 +28,26 @@ def choose_thumbnail(plan: Plan, source: Path, *, folder: Path, tools: Tools) ->
 
     Raises:
         BadSourceError: no place of the source gave a picture at all.
+        EncoderKilledError: none did, and FFmpeg was killed at one: that says nothing of the source.
 
     """
     best: _Candidate | None = None
+    killed: EncoderKilledError | None = None
     length_s = plan.media.video.packets.end_s or float(plan.grid.duration_s)
     for share in _PLACES:
-        candidate = _candidate(plan, source, share * length_s, folder=folder, tools=tools)
+        try:
+            candidate = _candidate(plan, source, share * length_s, folder=folder, tools=tools)
+        except EncoderKilledError as error:
+            killed = error
+            continue
         if candidate is None:
             continue
         if shows_something(mean=candidate.mean, contrast=candidate.contrast):
             return candidate.jpeg
         if best is None or (candidate.contrast, candidate.mean) > (best.contrast, best.mean):
             best = candidate
+    if best is None and killed is not None:
+        raise killed
     if best is None:
         raise BadSourceError("no picture for the thumbnail can be decoded: the file is damaged")
     return best.jpeg

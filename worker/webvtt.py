@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from io import StringIO
+from itertools import accumulate, groupby
+from math import ceil, floor
 
 from worker.command import START_OFFSET_S
 from worker.timeline import Grid
@@ -13,8 +17,11 @@ from worker.transport_stream import CLOCK_HZ
 
 # A request for every six seconds of a few words would be a waste.
 _SEGMENT_S = 60
-_TIME = r"(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})"
+_TIME = r"(?:(\d{1,6}):)?(\d\d):(\d\d)\.(\d{3})"
 _TIMING = re.compile(rf"{_TIME}\s+-->\s+{_TIME}(?:\s+(.*))?")
+# One every other second of the longest video; ten times what fast speech comes to in that time.
+MOST_CUES = 50_000
+MOST_CHARS = 32 << 20
 # Where t=0 of the cues is in the segments of picture and sound (RFC 8216, section 3.5).
 _TIMESTAMP_MAP = f"X-TIMESTAMP-MAP=MPEGTS:{START_OFFSET_S * CLOCK_HZ},LOCAL:00:00:00.000"
 
@@ -29,14 +36,31 @@ class Cue:
     settings: str = ""
 
 
+class TooManyCuesError(Exception):
+    """A track of subtitles holds more than anybody reads: it is broken, or made to keep us busy."""
+
+
 def read_cues(text: str, *, origin_s: Fraction) -> tuple[Cue, ...]:
-    """Read the cues of a WebVTT file whose times count from `-origin_s` of the timeline."""
+    """Read the cues of a WebVTT file whose times count from `-origin_s` of the timeline.
+
+    Raises:
+        TooManyCuesError: there are more than 50,000.
+
+    """
     return tuple(_cues(text, round(origin_s * 1000)))
 
 
+def _blocks(text: str) -> Iterator[list[str]]:
+    """Yield the lines between empty ones; read one by one, since a file may hold millions."""
+    lines = (line.removesuffix("\n") for line in StringIO(text.replace("\r\n", "\n")))
+    return (list(block) for is_said, block in groupby(lines, bool) if is_said)
+
+
 def _cues(text: str, origin_ms: int) -> Iterator[Cue]:
-    for block in re.split(r"\n{2,}", text.replace("\r\n", "\n")):
-        lines = block.strip("\n").split("\n")
+    # The header is a block, too.
+    for count, lines in enumerate(_blocks(text)):
+        if count > MOST_CUES:
+            raise TooManyCuesError(f"there are more than {MOST_CUES} cues")
         at = next((i for i, line in enumerate(lines) if _TIMING.match(line)), None)
         if at is None:
             continue
@@ -57,15 +81,27 @@ def segment_lengths_s(grid: Grid) -> tuple[Fraction, ...]:
 
 
 def render_segments(cues: Sequence[Cue], lengths_s: Sequence[Fraction]) -> tuple[str, ...]:
-    """Render the segments; a cue that reaches over a boundary is in both (section 3.5)."""
-    segments = []
-    start_s = Fraction(0)
-    for length_s in lengths_s:
-        start_ms, end_ms = start_s * 1000, (start_s + length_s) * 1000
-        shown = [cue for cue in cues if cue.start_ms < end_ms and cue.end_ms > start_ms]
-        segments.append("\n\n".join([f"WEBVTT\n{_TIMESTAMP_MAP}", *map(_render, shown), ""]))
-        start_s += length_s
-    return tuple(segments)
+    """Render the segments; a cue that reaches over a boundary is in both (section 3.5).
+
+    Raises:
+        TooManyCuesError: what that repeats comes to more than 32 Mi characters.
+
+    """
+    ends_ms = [1000 * end_s for end_s in accumulate(lengths_s)]
+    # Whole milliseconds outward: of a segment that starts within one, a cue in it shows a part.
+    firsts_ms = [floor(start_ms) for start_ms in (Fraction(0), *ends_ms[:-1])]
+    lasts_ms = [ceil(end_ms) for end_ms in ends_ms]
+    rendered: list[list[str]] = [[f"WEBVTT\n{_TIMESTAMP_MAP}"] for _ in lengths_s]
+    chars = 0
+    for cue in cues:
+        told = _render(cue)
+        first, stop = bisect_right(lasts_ms, cue.start_ms), bisect_left(firsts_ms, cue.end_ms)
+        chars += len(told) * max(0, stop - first)
+        if chars > MOST_CHARS:
+            raise TooManyCuesError("they fill the segments more than any text does")
+        for segment in rendered[first:stop]:
+            segment.append(told)
+    return tuple("\n\n".join([*segment, ""]) for segment in rendered)
 
 
 def milliseconds(ticks: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
+import re
 import socket
 import struct
 import threading
@@ -34,6 +35,9 @@ class Proxy(ThreadingHTTPServer):
     - `truncated`: half of the answer's body, then the end
     - `silent`: no answer for longer than the worker waits
     - `500`, `503`: as S3 says them
+
+    Always where it is told to: `knows_conditions` False answers conditional writes with 501, and
+    `keeps_objects` says of each object to be deleted that this is denied, in an answer of 200.
     """
 
     daemon_threads = True
@@ -50,6 +54,8 @@ class Proxy(ThreadingHTTPServer):
         self.is_down = False
         self.refusal: str | None = None
         self.delay_s = 0.0
+        self.knows_conditions = True
+        self.keeps_objects = False
         # Which requests ("PUT /bucket/key") what is set above is for; and which are never answered.
         self.concerns: Callable[[str], bool] = lambda _: True
         self.holds: Callable[[str], bool] = lambda _: False
@@ -112,6 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815 (http.server's names)
 
     def _forward(self, body: bytes, fault: str | None) -> None:
+        is_conditional = "If-Match" in self.headers or "If-None-Match" in self.headers
+        if self.command == "PUT" and is_conditional and not self.server.knows_conditions:
+            return self._refuse(501, "NotImplemented")
+        if self.command == "POST" and "delete" in self.path and self.server.keeps_objects:
+            return self._keep(body)
         connection = http.client.HTTPConnection(*self.server.behind, timeout=30)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
         with contextlib.closing(connection):
@@ -142,6 +153,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, code: str) -> None:
         data = b"" if self.command == "HEAD" else ERROR.format(code).encode()
         self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _keep(self, body: bytes) -> None:
+        faults = "".join(
+            f"<Error><Key>{key}</Key><Code>AccessDenied</Code><Message>planted</Message></Error>"
+            for key in re.findall("<Key>(.*?)</Key>", body.decode())
+        )
+        data = f'<?xml version="1.0"?><DeleteResult>{faults}</DeleteResult>'.encode()
+        self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Run
+from tests.functional.conftest import Run, Server
 from tests.functional.hls import files
 from tests.functional.test_s3 import neutral
+from worker.errors import NoSourceError
+from worker.location import S3Location
+from worker.store.s3 import S3Source
 
 SECRET = "X-Amz-Signature=0123456789abcdef"
 
@@ -60,6 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(self.server.status)
             return
         first, last = 0, len(self.server.body) - 1
+        if asked and self.server.ranges and last < 0:
+            self.send_response(416)
+            self.send_header("Content-Range", "bytes */0")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if asked and self.server.ranges:
             a, _, b = asked.removeprefix("bytes=").partition("-")
             first, last = int(a), min(int(b), last)
@@ -130,7 +139,38 @@ def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
     faulty.replaced_after = 1
     ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
     assert ended.status == 66
-    assert "412" in ended.final["message"]
+    assert "was replaced while it was read (HTTP 412)" in ended.final["message"]
+    assert "submit the job again" in ended.final["message"]
+
+
+def test_a_source_that_is_replaced_in_s3_is_told_so(moto: Server) -> None:
+    client = moto.client()
+    client.create_bucket(
+        Bucket="replaced", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
+    )
+    client.put_object(Bucket="replaced", Key="in.mp4", Body=b"one")
+    source = S3Source(client, S3Location(bucket="replaced", key="in.mp4"))
+    client.put_object(Bucket="replaced", Key="in.mp4", Body=b"another")
+    with pytest.raises(NoSourceError, match="was replaced while it was read"):
+        next(source.read(0, 4))
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_empty_upload_is_a_bad_source(
+    ranges: bool,  # noqa: FBT001 (named by parametrize)
+    faulty: FaultyServer,
+    run_worker: Run,
+    tmp_path: Path,
+) -> None:
+    """It has no first byte to be asked for; what is told is what is told of an empty file."""
+    faulty.body, faulty.ranges = b"", ranges
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    out = tmp_path / "out"
+    ended = run_worker(*faulty.source, "--destination", out)
+    local = run_worker("--source", empty, "--destination", out)
+    assert (ended.status, local.status) == (65, 65)
+    assert ended.final["message"] == local.final["message"]
 
 
 def test_a_fetched_sources_plan_is_alone_on_stdout(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.functional.conftest import Run
 from tests.functional.hls import files, read_published
+from worker.store import LocalStore
 
 
 @pytest.mark.ffmpeg
@@ -59,3 +60,53 @@ def test_a_published_folder_holds_what_the_design_lists(
         *(f"{run}/{r}/{k:05d}.ts" for r in ("180p", "audio") for k in range(3)),
     }
     assert set(files(out)) == expected
+
+
+def put(store: LocalStore, key: str) -> None:
+    store.put(key, b"x", content_type="", cache_control="")
+
+
+def left_behind(folder: Path) -> Path:
+    """What a job leaves that is killed in the middle of a write."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".incomplete-abcd1234"
+    path.write_bytes(b"half")
+    return path
+
+
+def test_a_run_that_is_deleted_goes_with_what_a_killed_job_left_in_it(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for key in ("old/720p/00000.ts", "old/checkpoint.json", "new/720p/00000.ts"):
+        put(store, key)
+    for folder in ("old", "old/720p", "old/480p", "new/720p"):
+        left_behind(tmp_path / folder)
+    store.delete(store.list("old/"))
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert len(list((tmp_path / "new" / "720p").iterdir())) == 2
+
+
+def test_what_is_being_written_is_not_deleted(tmp_path: Path) -> None:
+    """Nor is the folder that still holds an object."""
+    store = LocalStore(tmp_path)
+    for key in ("run/a/0", "run/b/0", "run/b/1"):
+        put(store, key)
+    under_way = tmp_path / "run" / "a" / f"{store._temporary}xyz"
+    under_way.write_bytes(b"half")
+    kept = left_behind(tmp_path / "run" / "b")
+    store.delete(["run/a/0", "run/b/0"])
+    assert under_way.exists()
+    assert kept.exists()
+    assert set(store.list("run/")) == {"run/b/1"}
+
+
+def test_a_run_that_is_gone_on_with_is_tidied(tmp_path: Path) -> None:
+    """In the destination itself another job may be asking for the lease: nothing goes there."""
+    stale, foreign = left_behind(tmp_path / "run" / "720p"), left_behind(tmp_path)
+    store = LocalStore(tmp_path)
+    put(store, "run/720p/00000.ts")
+    put(store, "thumbnail.jpg")
+    assert not stale.exists()
+    assert foreign.exists()
+    late = left_behind(tmp_path / "run" / "720p")
+    put(store, "run/720p/00001.ts")
+    assert late.exists()

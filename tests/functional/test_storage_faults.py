@@ -233,6 +233,32 @@ def test_of_two_that_start_at_once_one_works(
     assert_whole(next(e for e in ended if e.status == 0), store, run_worker, small_clip)
 
 
+def test_a_store_that_knows_no_conditional_writes(
+    proxy: Proxy, place: Place, destination: S3Store, run_worker: Run, small_clip: Path
+) -> None:
+    """It answers 501 to them: nothing is asked again for that, and the heartbeat alone decides."""
+    proxy.knows_conditions = False
+    ended = run_worker(*place, before=FAST_LEASE)
+    assert ended.named("lease_by_heartbeat_alone")
+    assert not ended.named("storage_retried")
+    assert_whole(ended, destination, run_worker, small_clip)
+
+
+def test_an_outdated_run_that_may_not_be_deleted_is_told(
+    proxy: Proxy, place: Place, destination: S3Store, run_worker: Run
+) -> None:
+    """The answer to DeleteObjects is 200 even where each object is denied."""
+    proxy.keeps_objects = True
+    ended = [run_worker(*place, "--ladder", rung) for rung in ("180", "144", "120")]
+    assert [e.status for e in ended] == [0, 0, 0]
+    assert [len(e.named("outdated_run_not_deleted")) for e in ended] == [0, 0, 1]
+    (told,) = ended[-1].named("outdated_run_not_deleted")
+    outdated = ended[0].final["run"]
+    assert f"/{outdated}/" in told["reason"]
+    assert "AccessDenied" in told["reason"]
+    assert destination.list(f"{outdated}/")
+
+
 def stop(running: Running, signals: int = 1) -> tuple[Ended, float]:
     """Send SIGTERM; return what came of it, and after how many seconds."""
     started_s = time.monotonic()

@@ -250,6 +250,27 @@ def test_text_subtitles_become_renditions(run_worker: Run, tmp_path: Path) -> No
     assert_strictly_valid(published)
 
 
+def test_a_track_of_too_many_cues_is_left_out_alone(run_worker: Run, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "out"
+    cue = "00:00:0{0},000 --> 00:00:0{0},900\nword\n\n"
+    for name, count in (("many", 3), ("few", 2)):
+        cues = (f"{k + 1}\n" + cue.format(k) for k in range(count))
+        (tmp_path / f"{name}.srt").write_text("".join(cues))
+    texts = [word for name in ("many", "few") for word in ("-i", tmp_path / f"{name}.srt")]
+    maps = [word for i in range(3) for word in ("-map", i)]
+    ffmpeg(*pictures(4), *texts, *maps, *X264, "-c:s", "srt", source)
+    ended = run_worker(
+        *("--source", source, "--destination", out, *SMALL),
+        before="import worker.webvtt as webvtt; webvtt.MOST_CUES = 2",
+    )
+    assert ended.status == 0, ended.final
+    (left_out,) = ended.named("subtitles_left_out")
+    assert left_out["reason"] == "text0 is no text to read: there are more than 2 cues"
+    master = (out / "master.m3u8").read_text()
+    assert "text1/index.m3u8" in master
+    assert "text0/index.m3u8" not in master
+
+
 def test_where_a_phone_was_stays_in_the_upload(run_worker: Run, tmp_path: Path) -> None:
     source, out = tmp_path / "in.mp4", tmp_path / "out"
     place = ("-metadata", "location=+37.5665+126.9780/", "-metadata", "title=Kim's lecture")

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from worker.command import START_OFFSET_S
 from worker.errors import BadParametersError
 from worker.job import Job, option_name, variable_name
 from worker.location import HttpsLocation, LocalLocation, S3Location, parse_location
 from worker.parameters import build_parser, parse_job
+from worker.transport_stream import CLOCK_HZ
 
 GOOD = ["--source", "s3://bucket/in.mp4", "--destination", "s3://bucket/out"]
 
@@ -88,6 +90,10 @@ def test_all_faults_are_told_together() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
+        (
+            ["--max-duration", "95001"],
+            "--max-duration: Input should be less than or equal to 95000",
+        ),
         (["--source", "Ref::source"], "Batch left 'Ref::source' unfilled"),
         (["--ladder", "0"], "--ladder"),
         (["--ladder", ",".join(["480"] * 9)], "--ladder"),
@@ -120,6 +126,13 @@ def test_a_fault_says_what_is_wrong(arguments: list[str], word: str) -> None:
 )
 def test_a_fault_never_echoes_a_value(arguments: list[str]) -> None:
     assert "SECRET" not in fault([*GOOD, *arguments])
+
+
+def test_the_longest_video_ends_before_the_clock_of_its_segments_starts_anew() -> None:
+    (most_s,) = [
+        rule.le for rule in Job.model_fields["max_duration_s"].metadata if hasattr(rule, "le")
+    ]
+    assert (START_OFFSET_S + most_s) * CLOCK_HZ < 1 << 33
 
 
 def test_a_job_is_frozen() -> None:

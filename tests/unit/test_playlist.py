@@ -25,7 +25,7 @@ def test_media_playlist() -> None:
         segment("720p", 0),
         segment("720p", 1, end_ticks=2 * 540_000 - 270_000),
     ]
-    assert render_media_playlist(segments) == (
+    assert render_media_playlist(segments, 6) == (
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n"
         "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n"
         "#EXTINF:6.000000,\n00000.ts\n#EXTINF:3.000000,\n00001.ts\n#EXT-X-ENDLIST\n"
@@ -114,7 +114,7 @@ def test_peak_is_the_busiest_run_and_average_the_whole() -> None:
         segment("a", 1, bytes=1_200_000),
         segment("a", 2, bytes=90_000, end_ticks=2 * 540_000 + 9_000),
     ]
-    rates = measure_bit_rates(segments)
+    rates = measure_bit_rates(segments, 6)
     assert rates.average_bps == -(-8 * 1_890_000 * 10 // 121)
     # Segments 1 and 2 together last 6.1 s of at most 9: the crumb counts there.
     assert rates.peak_bps == -(-8 * 1_290_000 * 10 // 61)
@@ -130,13 +130,23 @@ def test_durations_never_drift(ticks: list[int], sizes: int) -> None:
     for k, length in enumerate(ticks):
         segments.append(segment("a", k, bytes=sizes, start_ticks=at, end_ticks=at + length))
         at += length
-    text = render_media_playlist(segments)
+    target = target_duration_s([segments])
+    text = render_media_playlist(segments, target)
     told = [Fraction(line[8:-1]) for line in text.splitlines() if line.startswith("#EXTINF")]
     assert abs(sum(told) - Fraction(at, 90_000)) <= Fraction(1, 1_000_000)
-    target = target_duration_s(segments)
     assert all(int(duration + Fraction(1, 2)) <= target for duration in told)
-    rates = measure_bit_rates(segments)
+    rates = measure_bit_rates(segments, target)
     assert rates.peak_bps >= rates.average_bps > 0
+
+
+def test_rungs_and_sound_have_one_target_duration() -> None:
+    """RFC 8216, section 6.2.4: the largest of them all, and the peaks are measured by it."""
+    rung = [segment("720p", k, end_ticks=(k + 1) * 540_000) for k in range(3)]
+    long = [segment("audio", 0, start_ticks=0, end_ticks=600_000, bytes=900_000)]
+    assert [target_duration_s([some]) for some in (rung, long)] == [6, 7]
+    assert target_duration_s([rung, long]) == 7
+    assert target_duration_s([]) == 1
+    assert "#EXT-X-TARGETDURATION:7\n" in render_media_playlist(rung, 7)
 
 
 def test_language_comes_from_the_source_or_not_at_all() -> None:

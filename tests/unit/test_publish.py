@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,24 @@ def test_the_master_playlist_comes_after_all_that_it_names() -> None:
         "run/audio/index.m3u8",
         *("run/thumbnails/0.jpg", "thumbnail.jpg", "master.m3u8", "manifest.json"),
     ]
+
+
+def test_all_but_subtitles_and_key_pictures_share_the_longest_target() -> None:
+    """RFC 8216, section 6.2.4; the sound of this one has a segment of 8 s."""
+    store = RecordingStore()
+    first, *others = RENDITIONS["audio"]
+    longer = replace(first, end_ticks=8 * 90_000)
+    moved = [replace(s, start_ticks=s.start_ticks + 180_000) for s in others]
+    publish_to(store, renditions={**RENDITIONS, "audio": (longer, *moved)}, texts={"text0": ("",)})
+    told = {
+        key: line.partition(":")[2]
+        for key, data in store.objects.items()
+        for line in data.decode().splitlines()
+        if line.startswith("#EXT-X-TARGETDURATION")
+    }
+    assert {told[f"run/{name}/index.m3u8"] for name in RENDITIONS} == {"8"}
+    assert told["run/720p/iframes.m3u8"] == "6"
+    assert told["run/text0/index.m3u8"] == "13"
 
 
 def test_subtitles_are_there_before_they_are_named() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import time
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import plan
-from worker.webvtt import Cue, read_cues, render_segments, segment_lengths_s
+from worker import webvtt
+from worker.webvtt import Cue, TooManyCuesError, read_cues, render_segments, segment_lengths_s
 
 WHOLE = """WEBVTT
 
@@ -62,3 +67,62 @@ def test_what_was_rendered_reads_back() -> None:
     cues = read_cues(WHOLE, origin_s=Fraction(0))
     (segment,) = render_segments(cues, (Fraction(4000),))
     assert read_cues(segment, origin_s=Fraction(0)) == cues
+
+
+@st.composite
+def cues(draw: st.DrawFn) -> tuple[Cue, ...]:
+    """In any order, as a hostile file may have them."""
+    spans = draw(st.lists(st.tuples(st.integers(0, 9000), st.integers(1, 9000)), max_size=20))
+    return tuple(
+        Cue(start_ms=start_ms, end_ms=start_ms + length_ms, text=f"{k}")
+        for k, (start_ms, length_ms) in enumerate(spans)
+    )
+
+
+def shown_in(cues: tuple[Cue, ...], lengths_s: list[Fraction]) -> list[list[str]]:
+    """Compare every cue with every segment, exactly."""
+    starts_ms = [1000 * sum(lengths_s[:k], Fraction(0)) for k in range(len(lengths_s) + 1)]
+    return [
+        [cue.text for cue in cues if cue.start_ms < end_ms and cue.end_ms > start_ms]
+        for start_ms, end_ms in itertools.pairwise(starts_ms)
+    ]
+
+
+@given(
+    cues(),
+    st.lists(st.fractions(min_value=Fraction(1, 3000), max_value=3), min_size=1, max_size=12),
+)
+def test_each_segment_has_the_cues_that_show_in_it(
+    some: tuple[Cue, ...], lengths_s: list[Fraction]
+) -> None:
+    rendered = render_segments(some, lengths_s)
+    told = [[c.text for c in read_cues(text, origin_s=Fraction(0))] for text in rendered]
+    assert told == shown_in(some, lengths_s)
+
+
+@given(st.text("\n\n\r 0ab", max_size=60))
+def test_blocks_are_what_empty_lines_part(text: str) -> None:
+    parts = re.split(r"\n{2,}", text.replace("\r\n", "\n"))
+    wanted = [part.strip("\n").split("\n") for part in parts if part.strip("\n")]
+    assert list(webvtt._blocks(text)) == wanted
+
+
+def test_more_cues_than_anybody_reads_are_refused_and_not_read_on() -> None:
+    """A million of them in 33 MB, which is about what is read of a file."""
+    text = "WEBVTT\n\n" + "00:00.000 --> 99:59.000\nx\n\n" * 1_200_000
+    started_s = time.monotonic()
+    with pytest.raises(TooManyCuesError, match="more than 50000 cues"):
+        read_cues(text, origin_s=Fraction(0))
+    assert time.monotonic() - started_s < 5
+
+
+def test_cues_that_fill_every_segment_are_refused() -> None:
+    """As many as are taken, each shown all day: 80 million places."""
+    some = [Cue(start_ms=0, end_ms=90_000_000, text="x" * 500)] * webvtt.MOST_CUES
+    with pytest.raises(TooManyCuesError):
+        render_segments(some, [Fraction(60)] * 1500)
+
+
+def test_hours_without_end_are_no_time() -> None:
+    """Python refuses to read a number of 5,000 digits."""
+    assert read_cues(f"{'9' * 5000}:00:00.000 --> 01:00.000\nx", origin_s=Fraction(0)) == ()

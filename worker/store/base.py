@@ -91,3 +91,8 @@ class RemoteFile(Protocol):
 
         """
         ...
+
+
+def replaced(what: object, why: str) -> str:
+    """Say of a source that it is not the one that was seen first."""
+    return f"{what} was replaced while it was read ({why}); submit the job again"

@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 from worker.errors import NoSourceError, StorageUnavailableError
 from worker.location import HttpsLocation
 from worker.store.address import SourcePool
-from worker.store.base import BrokenOffError
+from worker.store.base import BrokenOffError, replaced
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
 # Redirects alone: whoever calls asks again, and can be stopped.
@@ -21,6 +21,8 @@ _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
 _PARTIAL = 206
 _WHOLE = 200
+_REPLACED = 412
+_NO_SUCH_RANGE = 416
 
 
 class HttpsSource:
@@ -44,8 +46,12 @@ class HttpsSource:
         self._etag: str | None = None
         # A presigned URL is signed for GET alone, so one byte is asked for instead of a HEAD.
         with self._get(0, 1) as first:
-            headers = first.headers
-            self.takes_ranges = first.status == _PARTIAL
+            headers, status = first.headers, first.status
+        if status == _NO_SUCH_RANGE:
+            # An empty file has no first byte (RFC 9110, section 15.5.17).
+            with self._get(0, None) as whole:
+                headers, status = whole.headers, whole.status
+        self.takes_ranges = status == _PARTIAL
         total = (
             headers.get("Content-Range", "").rpartition("/")[2]
             if self.takes_ranges
@@ -64,7 +70,8 @@ class HttpsSource:
             with self._get(start, end if self.takes_ranges else None) as answer:
                 if self.takes_ranges and answer.status != _PARTIAL:
                     raise NoSourceError(
-                        f"{self._location} stopped serving ranges; submit the job again"
+                        f"{self._location} stopped serving ranges (HTTP {answer.status});"
+                        " submit the job again"
                     )
                 yield from answer.stream(_READ_BYTES, decode_content=False)
         except HTTPError as error:
@@ -89,7 +96,10 @@ class HttpsSource:
         try:
             if answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY_REQUESTS:
                 raise self._unavailable(f"HTTP {answer.status}")
-            if answer.status not in {_WHOLE, _PARTIAL}:
+            if answer.status == _REPLACED:
+                raise NoSourceError(replaced(self._location, f"HTTP {answer.status}"))
+            is_no_range = end is not None and answer.status == _NO_SUCH_RANGE
+            if answer.status not in {_WHOLE, _PARTIAL} and not is_no_range:
                 raise NoSourceError(
                     f"cannot read {self._location}: the server answers HTTP {answer.status};"
                     " check the address, or sign it again if it expired"

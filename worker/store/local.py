@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ class LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # By its name a file that is being written is told from what a killed job left.
+        self._temporary = f"{_TEMPORARY}{uuid.uuid4().hex[:8]}-"
+        self._tidied: set[Path] = set()
 
     def __str__(self) -> str:
         return str(self._folder)
@@ -35,7 +39,8 @@ class LocalStore:
         temporary: str | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+            self._tidy(path.parent)
+            handle, temporary = tempfile.mkstemp(prefix=self._temporary, dir=path.parent)
             with os.fdopen(handle, "wb") as file:
                 # mkstemp makes it private; what is published is for others to read.
                 os.fchmod(file.fileno(), 0o644)
@@ -103,17 +108,44 @@ class LocalStore:
         return found
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, and the folders that this empties."""
+        """Delete objects, and the folders in which nothing is left but what was never finished."""
+        tops = set()
         for key in keys:
             path = self._folder / key
+            tops.add(self._folder / key.partition("/")[0])
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise _refused("delete", path, error) from error
-            with contextlib.suppress(OSError):
-                while path.parent != self._folder:
-                    path = path.parent
-                    path.rmdir()
+        for top in tops:
+            for folder, _, names in os.walk(top, topdown=False):
+                if all(self._is_left_over(name) for name in names):
+                    _remove(Path(folder), names)
+
+    def _tidy(self, folder: Path) -> None:
+        """Remove what a killed job left in a folder of a run, before the first write there.
+
+        The lease holds that no other job writes there. Jobs that ask for the lease do write in the
+        destination itself, which is left alone.
+        """
+        if folder == self._folder or folder in self._tidied:
+            return
+        self._tidied.add(folder)
+        with contextlib.suppress(OSError):
+            for path in folder.glob(f"{_TEMPORARY}*"):
+                if self._is_left_over(path.name):
+                    path.unlink(missing_ok=True)
+
+    def _is_left_over(self, name: str) -> bool:
+        return name.startswith(_TEMPORARY) and not name.startswith(self._temporary)
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    """Remove a folder with these files in it, if that is all."""
+    with contextlib.suppress(OSError):
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _etag(data: bytes) -> str:

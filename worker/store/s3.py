@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError, WorkerError
 from worker.location import S3Location
-from worker.store.base import BrokenOffError, ChangedMeanwhileError, Content, StoredObject
+from worker.store.base import BrokenOffError, ChangedMeanwhileError, Content, StoredObject, replaced
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,6 +49,9 @@ _PASSING = frozenset(
     }
 )
 _SERVER_ERROR = 500
+# Said of a header that the store does not know, and will not know on another try.
+_NOT_IMPLEMENTED = 501
+_OTHER_VERSION = 412
 # urllib3's own come through while an error's body is read.
 _BROKEN = (
     ConnectionError,
@@ -102,15 +105,19 @@ class S3Store:
     def replace(
         self, key: str, data: bytes, *, etag: str | None, content_type: str, cache_control: str
     ) -> StoredObject:
-        """Write an object by one conditional PUT."""
+        """Write an object by one conditional PUT, or a plain one where the store knows no other."""
         expected = {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
         try:
             return self._put(key, data, content_type, cache_control, expected)
         except CannotWriteError as error:
-            answer = getattr(error.__cause__, "response", {})
-            if answer.get("Error", {}).get("Code") in _CHANGED:
+            code, status = _refusal(error)
+            if code in _CHANGED:
                 raise ChangedMeanwhileError(key) from error
-            raise
+            if status != _NOT_IMPLEMENTED:
+                raise
+        # Alibaba's OSS answers so. Whoever asks whether conditions are honoured sees that they
+        # are not.
+        return self._put(key, data, content_type, cache_control, {})
 
     def _put(
         self,
@@ -173,13 +180,20 @@ class S3Store:
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, 1,000 a call."""
         names = [self._prefix + key for key in keys]
+        for at in range(0, len(names), _DELETE_BATCH):
+            self._delete_batch(names[at : at + _DELETE_BATCH])
+
+    def _delete_batch(self, names: Sequence[str]) -> None:
         with _named("delete", str(self), CannotWriteError):
-            for at in range(0, len(names), _DELETE_BATCH):
-                batch = names[at : at + _DELETE_BATCH]
-                self._client.delete_objects(
-                    Bucket=self._bucket,
-                    Delete={"Objects": [{"Key": name} for name in batch], "Quiet": True},
-                )
+            answer = self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": name} for name in names], "Quiet": True},
+            )
+        # The answer is 200 all the same, and names each object that was not deleted.
+        for fault in answer.get("Errors", ()):
+            response: Any = {"Error": fault, "ResponseMetadata": answer["ResponseMetadata"]}
+            with _named("delete", f"s3://{self._bucket}/{fault.get('Key')}", CannotWriteError):
+                raise ClientError(response, "DeleteObjects")
 
 
 class S3Source:
@@ -204,13 +218,20 @@ class S3Source:
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """Yield bytes [start, end); a broken connection raises in the middle."""
-        with _named("read", str(self._location), NoSourceError):
-            answer = self._client.get_object(
-                Bucket=self._location.bucket,
-                Key=self._location.key,
-                Range=f"bytes={start}-{end - 1}",
-                IfMatch=self._etag,
-            )
+        try:
+            with _named("read", str(self._location), NoSourceError):
+                answer = self._client.get_object(
+                    Bucket=self._location.bucket,
+                    Key=self._location.key,
+                    Range=f"bytes={start}-{end - 1}",
+                    IfMatch=self._etag,
+                )
+        except NoSourceError as error:
+            code, status = _refusal(error)
+            if status == _OTHER_VERSION:
+                why = f"{code}, HTTP {status}"
+                raise NoSourceError(replaced(self._location, why)) from error.__cause__
+            raise
         try:
             yield from answer["Body"].iter_chunks(_READ_BYTES)
         except _BROKEN as error:
@@ -225,9 +246,8 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in _PASSING or status >= _SERVER_ERROR:
+        code, status = _told(error)
+        if code in _PASSING or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
             raise _unavailable(verb, what, f"{code} (HTTP {status})") from error
         raise refused(
             f"cannot {verb} {what}: the store answers {code} (HTTP {status});"
@@ -242,6 +262,18 @@ def _named(verb: str, what: str, refused: type[WorkerError]) -> Iterator[None]:
         raise _unavailable(verb, what, type(error).__name__) from error
     except BotoCoreError as error:
         raise refused(f"cannot {verb} {what}: {error}") from error
+
+
+def _told(error: ClientError) -> tuple[str, int]:
+    """Return the code and the HTTP status of a refusal."""
+    code = str(error.response.get("Error", {}).get("Code", "unknown"))
+    return code, int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _refusal(error: WorkerError) -> tuple[str, int]:
+    """Return the same of an error that `_named` made of one."""
+    cause = error.__cause__
+    return _told(cause) if isinstance(cause, ClientError) else ("", 0)
 
 
 def _unavailable(verb: str, what: str, why: str) -> StorageUnavailableError:

@@ -1,7 +1,8 @@
 """Goes on asking while a store is away: the only layer that retries a call.
 
 A store that answers 500 or 503, resets connections or is down is asked again for two minutes, with
-jitter, inside the job's budget; a stop ends the waiting at once, wherever it is.
+jitter, inside the job's budget; a stop ends the waiting at once, wherever it is. A long transfer
+that breaks off in the end was no absence, and is asked for again as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from worker.store.base import Content, Store, StoredObject
 T = TypeVar("T")
 
 PATIENCE_S = 120.0
+# So long no store is waited for in silence (the clients' time-outs); what took longer was answered.
+_SILENCE_S = 35.0
 _LONGEST_WAIT_S = 10.0
 
 log = structlog.get_logger(__name__)
@@ -42,13 +45,35 @@ def ask_again(function: Callable[[], T], budget: Budget, *, linger_s: float = 0.
     """Do as `ask` does, in the caller's thread: a stop is noticed between two attempts."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(StorageUnavailableError),
-        stop=tenacity.stop_after_delay(PATIENCE_S),
+        stop=_Patience(lambda: budget.elapsed_s),
         wait=tenacity.wait_random_exponential(multiplier=0.25, max=_LONGEST_WAIT_S),
         sleep=lambda seconds: budget.sleep(seconds, linger_s),
         before_sleep=_tell,
         reraise=True,
     )
     return retrying(function)
+
+
+class _Patience:
+    """Says when to stop asking: the waiting, and what the attempts took of it, make two minutes.
+
+    An attempt counts for a silence at most, so that one transfer of hours is not the end of all;
+    four of them are.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._away_s = 0.0
+        self._waited_s = 0.0
+        self._seen_s = clock()
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        """Count the attempt that just failed, and the wait before it."""
+        now_s = self._clock()
+        waited_s = state.idle_for - self._waited_s
+        self._away_s += waited_s + min(_SILENCE_S, max(0.0, now_s - self._seen_s - waited_s))
+        self._waited_s, self._seen_s = state.idle_for, now_s
+        return self._away_s >= PATIENCE_S
 
 
 def _tell(state: tenacity.RetryCallState) -> None:
