@@ -63,7 +63,7 @@ def open_store(job: Job, budget: Budget) -> SteadyStore:
 
         return SteadyStore(S3Store(_client(job), job.destination), budget)
     if isinstance(job.destination, LocalLocation):
-        return SteadyStore(LocalStore(job.destination.path), budget)
+        return SteadyStore(LocalStore(job.destination.path, is_leased=True), budget)
     raise TypeError("an https destination passed the parameters' validation")
 
 

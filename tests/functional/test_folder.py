@@ -102,7 +102,7 @@ def test_what_is_being_written_is_not_deleted(tmp_path: Path) -> None:
 def test_a_run_that_is_gone_on_with_is_tidied(tmp_path: Path) -> None:
     """In the destination itself another job may be asking for the lease: nothing goes there."""
     stale, foreign = left_behind(tmp_path / "run" / "720p"), left_behind(tmp_path)
-    store = LocalStore(tmp_path)
+    store = LocalStore(tmp_path, is_leased=True)
     put(store, "run/720p/00000.ts")
     put(store, "thumbnail.jpg")
     assert not stale.exists()
@@ -110,3 +110,23 @@ def test_a_run_that_is_gone_on_with_is_tidied(tmp_path: Path) -> None:
     late = left_behind(tmp_path / "run" / "720p")
     put(store, "run/720p/00001.ts")
     assert late.exists()
+
+
+def test_who_has_no_lease_tidies_nothing(tmp_path: Path) -> None:
+    """The preview writes a report while a job may be at work in the same run."""
+    under_way = left_behind(tmp_path / "run")
+    put(LocalStore(tmp_path), "run/report.html")
+    assert under_way.exists()
+
+
+def test_a_job_tidies_the_run_that_it_goes_on_with(
+    run_worker: Run, small_clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--source", small_clip, "--destination", out)
+    run = run_worker(*options).final["run"]
+    stale = left_behind(out / run / "180p")
+    (out / "master.m3u8").unlink()
+    again = run_worker(*options)
+    assert (again.status, again.final["run"]) == (0, run)
+    assert not stale.exists()

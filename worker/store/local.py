@@ -22,10 +22,13 @@ class LocalStore:
     """Writes beside the target and renames over it, so that each object appears whole.
 
     The ETag is the MD5 of the content, as S3's is for an object written by one PUT.
+
+    `is_leased`: nobody else writes below the folder, so what others left half written goes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_leased: bool = False) -> None:
         self._folder = folder
+        self._is_leased = is_leased
         # By its name a file that is being written is told from what a killed job left.
         self._temporary = f"{_TEMPORARY}{uuid.uuid4().hex[:8]}-"
         self._tidied: set[Path] = set()
@@ -125,10 +128,9 @@ class LocalStore:
     def _tidy(self, folder: Path) -> None:
         """Remove what a killed job left in a folder of a run, before the first write there.
 
-        The lease holds that no other job writes there. Jobs that ask for the lease do write in the
-        destination itself, which is left alone.
+        Jobs that only ask for the lease write in the destination itself, which is left alone.
         """
-        if folder == self._folder or folder in self._tidied:
+        if not self._is_leased or folder == self._folder or folder in self._tidied:
             return
         self._tidied.add(folder)
         with contextlib.suppress(OSError):
