@@ -59,8 +59,10 @@ class Result:
         return self.runs[WORKER][0].bytes / self.runs[BASELINE][0].bytes
 
     @property
-    def noise(self) -> float:
-        """How far the runs of one way lie apart, at most: share of their CPU seconds."""
+    def noise(self) -> float | None:
+        """How far the runs of one way lie apart, at most: share of their CPU; None of one run."""
+        if any(len(runs) == 1 for runs in self.runs.values()):
+            return None
         spreads = []
         for runs in self.runs.values():
             seconds = [made.cost.cpu_s for made in runs]
@@ -95,12 +97,13 @@ def row(result: Result) -> str:
     memory = max(made.cost.memory_bytes for made in result.runs[WORKER]) / 1e6
     disk = max(made.cost.disk_bytes for made in result.runs[WORKER]) / 1e6
     top = result.top(WORKER)
+    noise = "not known" if result.noise is None else f"{100 * result.noise:.0f} %"
     return (
         f"| {result.name} | {result.cpu_ratio:.2f} | {result.wall_ratio:.2f}"
         f" | {result.bytes_ratio:.2f}"
         f" | {top.mean:.1f} ({gain.mean:+.2f}) | {top.worst:.1f} ({gain.worst:+.2f})"
         f" | {result.lower} | {costs[1]} of {costs[0]} | {result.overhead:.2f}"
-        f" | {memory:.0f} | {disk:.1f} | {100 * result.noise:.0f} % |"
+        f" | {memory:.0f} | {disk:.1f} | {noise} |"
     )
 
 
