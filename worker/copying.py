@@ -163,10 +163,11 @@ def copy_top(plan: Plan, idrs: Collection[int]) -> Plan | str:
     if len(grid.cuts) > _MOST_CUTS:
         return "it would have too many segments of its own lengths"
     top = plan.rungs[0]
-    peak_bps = max(_segment_rates_bps(plan, grid, keys))
+    copied = replace(plan, grid=grid, rungs=(replace(top, is_copied=True), *plan.rungs[1:]))
+    peak_bps = peak_rate_bps(copied)
     if peak_bps > top.max_rate_bps:
         return f"it takes up to {peak_bps / 1e6:.1f} Mb/s, and {top.max_rate_bps / 1e6:.1f} may be"
-    return replace(plan, grid=grid, rungs=(replace(top, is_copied=True), *plan.rungs[1:]))
+    return copied
 
 
 def is_light(plan: Plan, sampled_bps: int) -> bool:
@@ -184,13 +185,15 @@ def _bytes_before_keys(plan: Plan) -> dict[int, int]:
     return {round(at_s * float(plan.grid.rate)): count for at_s, count in keys.items()}
 
 
-def _segment_rates_bps(plan: Plan, grid: Grid, keys: Mapping[int, int]) -> list[int]:
+def peak_rate_bps(copied: Plan) -> int:
+    """Bit rate of the heaviest segment of the source's own pictures."""
+    grid, keys = copied.grid, _bytes_before_keys(copied)
     bounds = [keys[grid.first_frame(k)] for k in range(grid.segment_count)]
-    bounds.append(plan.media.video.packets.bytes)
-    return [
+    bounds.append(copied.media.video.packets.bytes)
+    return max(
         round(8 * (b - a) / float(grid.frames(k) / grid.rate))
         for k, (a, b) in enumerate(pairwise(bounds))
-    ]
+    )
 
 
 def copy_video(

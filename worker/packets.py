@@ -46,6 +46,20 @@ class Packets:
     keys: Mapping[float, int] = field(default_factory=dict, repr=False)
     times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
 
+    def heaviest_s(self, length_s: float) -> float | None:
+        """Return the keyframe from which about so many seconds take most bytes."""
+        times = sorted(self.keys)
+        heaviest: tuple[float, float] | None = None
+        for start_s in times[:-1]:
+            after = bisect_left(times, start_s + length_s)
+            if after == len(times):
+                break
+            size = self.keys[times[after]] - self.keys[start_s]
+            rate = size / (times[after] - start_s)
+            if heaviest is None or rate > heaviest[0]:
+                heaviest = rate, start_s
+        return heaviest and heaviest[1]
+
     def count_between(self, start_s: float, end_s: float) -> int | None:
         """Count the packets that begin to show in [start_s, end_s); None where none is timed."""
         if not self.times_s:

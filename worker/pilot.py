@@ -17,6 +17,7 @@ from worker.copying import (
     copy_top,
     is_light,
     list_idrs,
+    peak_rate_bps,
     source_rate_bps,
     why_encode,
 )
@@ -24,11 +25,20 @@ from worker.job import Job
 from worker.ladder import Rung, worthwhile
 from worker.plan import Plan
 from worker.process import Tools
-from worker.samples import Samples, choose_samples, encode_samples, sample_name
+from worker.samples import (
+    Samples,
+    Weight,
+    choose_samples,
+    encode_samples,
+    read_weight,
+    sample_name,
+)
 
 log = structlog.get_logger(__name__)
 
 _H264 = "h264"
+
+_Weights = Mapping[str, Weight]
 
 
 def settle_ladder(plan: Plan, job: Job, source: Path, *, folder: Path, tools: Tools) -> Plan:
@@ -48,34 +58,45 @@ def settle_ladder(plan: Plan, job: Job, source: Path, *, folder: Path, tools: To
         else:
             copied = found
     needs_samples = job.ladder == "auto" or (copied and job.copy_top == "auto")
-    rates_bps = _sample(plan, source, folder=folder, tools=tools) if needs_samples else {}
+    weights = _sample(plan, source, folder=folder, tools=tools) if needs_samples else {}
     if copied:
-        settled = _settle_copy(plan, copied, job, rates_bps)
+        settled = _settle_copy(plan, copied, job, weights)
         if isinstance(settled, Plan):
             log.info("top_rung_copied", bit_rate_bps=source_rate_bps(plan))
             return settled
         log.info("top_rung_encoded", reason=settled)
-    rungs = _worthwhile(plan, job, rates_bps)
-    if job.ladder == "auto" and rates_bps:
-        log.info("ladder_chosen", rungs=[rung.name for rung in rungs], sampled_bps=rates_bps)
+    rungs = _worthwhile(plan, job, _peaks_bps(weights))
+    if job.ladder == "auto" and weights:
+        log.info(
+            "ladder_chosen",
+            rungs=[rung.name for rung in rungs],
+            sampled_bps={name: weight.mean_bps for name, weight in weights.items()},
+            sampled_peak_bps=_peaks_bps(weights),
+        )
     return replace(plan, rungs=rungs)
 
 
-def _settle_copy(plan: Plan, copied: Plan, job: Job, rates_bps: Mapping[str, int]) -> Plan | str:
+def _settle_copy(plan: Plan, copied: Plan, job: Job, weights: _Weights) -> Plan | str:
     top = plan.rungs[0].name
-    if job.copy_top == "auto" and not is_light(plan, rates_bps.get(top, 0)):
+    encoded_bps = weights[top].mean_bps if top in weights else 0
+    if job.copy_top == "auto" and not is_light(plan, encoded_bps):
         return "an encode is lighter, or its weight not known"
-    rungs = _worthwhile(copied, job, {**rates_bps, top: source_rate_bps(plan)})
-    if len(rungs) == 1:
-        # A copy is not decoded: alone, nobody would know whether it can be.
-        return "it would be the only rung"
-    return replace(copied, rungs=rungs)
+    rungs = _worthwhile(copied, job, {**_peaks_bps(weights), top: peak_rate_bps(copied)})
+    # A copy is not decoded: alone, nobody would know whether it can be.
+    return replace(copied, rungs=rungs if len(rungs) > 1 else (rungs[0], copied.rungs[-1]))
 
 
-def _worthwhile(plan: Plan, job: Job, rates_bps: Mapping[str, int]) -> tuple[Rung, ...]:
-    if job.ladder != "auto" or any(rung.name not in rates_bps for rung in plan.rungs):
+def _worthwhile(plan: Plan, job: Job, peaks_bps: Mapping[str, int]) -> tuple[Rung, ...]:
+    """Leave out rungs that a player would hardly find lighter: it loads the sound with each."""
+    if job.ladder != "auto" or any(rung.name not in peaks_bps for rung in plan.rungs):
         return plan.rungs
-    return worthwhile(plan.rungs, rates_bps)
+    sound_bps = plan.audio.bit_rate_bps if plan.audio else 0
+    return worthwhile(plan.rungs, {name: peak + sound_bps for name, peak in peaks_bps.items()})
+
+
+def _peaks_bps(weights: _Weights) -> dict[str, int]:
+    """Of each rung its heaviest sample: then is when a poor network needs a lighter rung."""
+    return {name: weight.peak_bps for name, weight in weights.items()}
 
 
 def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str:
@@ -99,8 +120,8 @@ def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str
     return copy_top(plan, skimmed.places)
 
 
-def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str, int]:
-    """Measure the bit rate of each rung; nothing where there is one rung or no sample."""
+def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> _Weights:
+    """Measure the bit rates of each rung; nothing where there is one rung or no sample."""
     samples = choose_samples(plan)
     if len(plan.rungs) == 1 or samples is None:
         return {}
@@ -113,18 +134,16 @@ def _sample(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> dict[str
         return {}
 
 
-def _measure(
-    plan: Plan, samples: Samples, source: Path, *, folder: Path, tools: Tools
-) -> dict[str, int]:
+def _measure(plan: Plan, samples: Samples, source: Path, *, folder: Path, tools: Tools) -> _Weights:
     run_alone(
         "ffmpeg (pilot)",
         lambda pipes: encode_samples(plan, samples, source, ffmpeg_path=tools.ffmpeg, pipes=pipes),
         folder=folder,
         tools=tools,
     )
-    rates_bps = {}
+    weights = {}
     for rung in plan.rungs:
         path = folder / sample_name(rung)
-        rates_bps[rung.name] = round(8 * path.stat().st_size / float(samples.total_s))
+        weights[rung.name] = read_weight(samples, path.read_text().splitlines())
         path.unlink()
-    return rates_bps
+    return weights

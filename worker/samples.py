@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -34,19 +34,29 @@ _LONGEST_GOP_S = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Samples:
-    """Where samples start, in seconds of the timeline, and the grid on which they lie in a row."""
+    """Where samples start, in seconds of the timeline, and the grid on which they lie in a row.
+
+    The first `even` ones are spread evenly; one more may be of where the source is heaviest.
+    """
 
     starts_s: tuple[Fraction, ...]
+    even: int
     grid: Grid
 
-    @property
-    def total_s(self) -> Fraction:
-        """Length of all together."""
-        return self.grid.duration_s
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weight:
+    """What a rung weighs, by its samples: the mean of those spread evenly, the heaviest of all."""
+
+    mean_bps: int
+    peak_bps: int
 
 
 def choose_samples(plan: Plan) -> Samples | None:
-    """Spread samples evenly; None where the source is too short, or hard to seek in."""
+    """Spread samples evenly, and take one more where the source is heaviest.
+
+    None where the source is too short, or hard to seek in.
+    """
     grid, packets = plan.grid, plan.media.video.packets
     if grid.duration_s < _LEAST_S or packets.end_s is None:
         return None
@@ -56,16 +66,37 @@ def choose_samples(plan: Plan) -> Samples | None:
     shown_s = min(grid.duration_s, Fraction(packets.end_s))
     count = min(_MOST, 1 + int(shown_s / _EVERY_S))
     frames = round(_EACH_S * grid.rate)
-    starts = (shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count))
+    starts = [shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count)]
+    heaviest_s = packets.heaviest_s(_EACH_S)
+    if heaviest_s is not None:
+        starts.append(min(Fraction(heaviest_s), shown_s - _EACH_S))
     return Samples(
+        even=count,
         starts_s=tuple(max(Fraction(0), start) for start in starts),
-        grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=count * frames),
+        grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=len(starts) * frames),
     )
 
 
 def sample_name(rung: Rung) -> str:
-    """Name the file of a rung's samples."""
-    return f"sample-{rung.name}.h264"
+    """Name the file in which the pictures of a rung's samples are listed."""
+    return f"sample-{rung.name}.txt"
+
+
+def read_weight(samples: Samples, lines: Iterable[str]) -> Weight:
+    """Read framecrc's lines: `stream, dts, pts, duration, size, checksum`."""
+    grid = samples.grid
+    sizes = [0] * grid.segment_count
+    time_base = Fraction(1)
+    for line in lines:
+        if line.startswith("#tb"):
+            time_base = Fraction(line.rpartition(":")[2].strip())
+        elif not line.startswith("#"):
+            _, _, pts, _, size, *_ = line.split(",")
+            frame = round(int(pts) * time_base * grid.rate)
+            sizes[min(frame // grid.segment_frames, len(sizes) - 1)] += int(size)
+    rates_bps = [round(8 * size / float(grid.segment_s)) for size in sizes]
+    even_bps = rates_bps[: samples.even]
+    return Weight(mean_bps=round(sum(even_bps) / len(even_bps)), peak_bps=max(rates_bps))
 
 
 def encode_samples(
@@ -87,9 +118,8 @@ def encode_samples(
             # On one thread it is the same on every machine, and so is the choice: a job that goes
             # on elsewhere finds what the last one made.
             threads=1,
-            # What x264 wrote as it stands, as the muxer `h264` gives it; but the image has this one
-            # for other uses already.
-            f="rawvideo",
+            # Sizes are all that is wanted.
+            f="framecrc",
         )
         for branch, rung in zip(branches, plan.rungs, strict=True)
     ]

@@ -29,19 +29,31 @@ Row = tuple[str, str]
 
 _LATENCY_S = 0.02
 _HEAD, _SCREEN = "lecture/LivePortrait__s18.mp4", "lecture/gradio__art-critic.mp4"
+_STILL = "lecture/Kap__incomplete.mp4"
 # Ten pictures a second: three hours of it are encoded in minutes.
 _SLOW = "normal/sample-videos__one-by-one-person-detection.mp4"
 _RUNS = 2
 
 
 def _run(
-    folder: Path, source: object, destination: object, *options: str, **environment: str
+    folder: Path,
+    source: object,
+    destination: object,
+    *options: str,
+    before: str = "",
+    **environment: str,
 ) -> Cost:
     work = folder / "work"
     work.mkdir(exist_ok=True)
     options = ("--log-format", "json", *options)
     return run_worker(
-        source, destination, *options, work=work, watched=folder, environment=environment
+        source,
+        destination,
+        *options,
+        work=work,
+        watched=folder,
+        environment=environment,
+        before=before,
     )
 
 
@@ -101,6 +113,33 @@ def measure_overhead(folder: Path) -> Iterator[Row]:
     )
 
 
+# Written on stderr: CPU seconds that the pictures take, the worker's own and its FFmpegs'.
+_COUNT_PICTURES = """
+import os, sys
+import worker.pipeline as pipeline
+make_gallery = pipeline.make_gallery
+def counted(*arguments, **named):
+    before = sum(os.times()[:4])
+    try:
+        return make_gallery(*arguments, **named)
+    finally:
+        print("pictures", sum(os.times()[:4]) - before, file=sys.stderr)
+pipeline.make_gallery = counted
+"""
+
+
+def measure_pictures(folder: Path) -> Iterator[Row]:
+    """Storyboard, thumbnails and chapters of a recording that stands still: a cheap encode."""
+    source = loop(MEDIA / _STILL, folder / "source.mp4", seconds=240)
+    cost = _run(folder, source, folder / "out", "--chapters", before=_COUNT_PICTURES)
+    said = (folder / "said.txt").read_text().splitlines()
+    (pictures_s,) = [float(line.split()[1]) for line in said if line.startswith("pictures ")]
+    yield (
+        "storyboard, thumbnails, chapters of four minutes of still screen, share of the job's CPU",
+        f"{pictures_s / cost.cpu_s:.1%} ({pictures_s:.2f} of {cost.cpu_s:.1f} s)",
+    )
+
+
 def measure_scale(folder: Path) -> Iterator[Row]:
     """Ten minutes, an hour, three hours of the same."""
     for minutes in (10, 60, 180):
@@ -156,6 +195,7 @@ def _event(line: str) -> dict[str, Any]:
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "copy": measure_copy,
     "overhead": measure_overhead,
+    "pictures": measure_pictures,
     "scale": measure_scale,
     "lanes": measure_lanes,
     "start": measure_start,

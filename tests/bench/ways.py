@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.bench.cost import Cost, size_of, spend
-from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
+from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, entry
 from tests.functional.hls import read_published
 from worker.budget import Budget
 from worker.command import PROGRESS, encode_video
@@ -158,9 +158,10 @@ def run_worker(
     work: Path,
     watched: Path,
     environment: Mapping[str, str] | None = None,
+    before: str = "",
 ) -> Cost:
-    """Run the job as Batch does; the disk of the folder `watched` counts."""
-    argv = [sys.executable, "-m", "worker", "--source", source, "--destination", destination]
+    """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
+    argv = [sys.executable, *entry(before), "--source", source, "--destination", destination]
     argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE, *options]
     return spend(
         [*map(str, argv)],

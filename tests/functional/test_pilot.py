@@ -23,7 +23,7 @@ def test_hard_edged_slides_get_no_rung_that_weighs_more(
     run_worker: Run, slides: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    options = ("--source", slides, "--destination", out, "--preset", "superfast")
+    options = ("--source", slides, "--destination", out, "--copy-top", "never")
     ended = run_worker(*options)
     assert ended.status == 0
     (chosen,) = ended.named("ladder_chosen")

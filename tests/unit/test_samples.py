@@ -14,7 +14,8 @@ from tests.unit.sample import MEDIA, VIDEO, job, packets, plan
 from worker import pilot
 from worker.budget import Budget
 from worker.process import FailedError, Tools
-from worker.samples import Samples, choose_samples
+from worker.samples import Samples, Weight, choose_samples, read_weight
+from worker.timeline import Grid
 
 
 def samples(seconds: int, *, sound_s: int = 0) -> Samples | None:
@@ -32,7 +33,7 @@ def test_one_in_two_minutes_and_not_too_many(seconds: int, count: int) -> None:
     found = samples(seconds)
     assert found
     assert len(found.starts_s) == count
-    assert found.total_s == 3 * count
+    assert found.grid.duration_s == 3 * count
     assert found.starts_s[0] >= 0
     assert found.starts_s[-1] + 3 <= seconds
     assert found.grid.segment_frames == 90
@@ -74,3 +75,55 @@ def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
     (told,) = logged
     assert (told["event"], told["log_level"]) == ("pilot_failed", "warning")
     assert "Requested output format" in told["reason"]
+
+
+def test_one_more_sample_is_taken_where_the_source_is_heaviest() -> None:
+    """Of a lecture that shows a film for a minute, the film decides which rungs it needs."""
+    keys = {float(at): at * 10_000 + max(0, min(at, 70) - 60) * 500_000 for at in range(0, 120, 2)}
+    counted = replace(packets(30 * 120, rate=30), keys=keys)
+    assert counted.heaviest_s(3) == 60
+    found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
+    assert found
+    assert found.even == 2
+    assert found.starts_s[2:] == (Fraction(60),)
+    assert found.grid.segment_count == 3
+
+
+def test_the_heaviest_place_of_few_keyframes_is_not_known() -> None:
+    assert packets(400, rate=30).heaviest_s(3) is None
+    assert replace(packets(400, rate=30), keys={0.0: 0, 12.0: 90}).heaviest_s(3) == 0
+
+
+def test_a_rung_weighs_what_its_samples_do() -> None:
+    grid = Grid(rate=Fraction(30), segment_frames=90, total_frames=270)
+    three = Samples(starts_s=(Fraction(0),) * 3, even=2, grid=grid)
+    lines = ["#tb 0: 1/90000", "0, -6000, 0, 3000, 3000, 0xa", "0, 0, 267000, 3000, 750, 0xb"]
+    lines += ["0, 270000, 270000, 3000, 1125, 0xa", "0, 0, 540000, 3000, 37500, 0xb, F=0x0"]
+    assert read_weight(three, lines) == Weight(mean_bps=6500, peak_bps=100_000)
+
+
+def lightest(monkeypatch: pytest.MonkeyPatch, weights: dict[str, int], **changes: Any) -> list[str]:
+    """Settle a ladder whose samples weigh so much, and return the rungs that are kept."""
+    found = {name: Weight(mean_bps=bps, peak_bps=bps) for name, bps in weights.items()}
+    monkeypatch.setattr(pilot, "_measure", lambda *_, **__: found)
+    video = replace(VIDEO, packets=packets(600, rate=30))
+    tools = Tools(
+        ffmpeg="ffmpeg", ffprobe="ffprobe", budget=Budget(time_limit_s=60, clock=lambda: 0)
+    )
+    settled = pilot.settle_ladder(
+        plan(video=video, promised_s=None, **changes),
+        job("--copy-top", "never"),
+        Path("/in.mp4"),
+        folder=Path("/"),
+        tools=tools,
+    )
+    return [rung.name for rung in settled.rungs]
+
+
+def test_what_a_player_loads_is_picture_and_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside 128 kb/s of sound a slide of 45 kb/s is no heavier than one of 17."""
+    still = {"1080p": 45_000, "720p": 29_000, "480p": 17_000}
+    assert lightest(monkeypatch, still) == ["1080p"]
+    assert lightest(monkeypatch, still, audio=None) == ["1080p", "720p", "480p"]
+    film = {"1080p": 3_000_000, "720p": 1_500_000, "480p": 700_000}
+    assert lightest(monkeypatch, film) == ["1080p", "720p", "480p"]
