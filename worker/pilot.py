@@ -65,13 +65,13 @@ def settle_ladder(plan: Plan, job: Job, source: Path, *, folder: Path, tools: To
             log.info("top_rung_copied", bit_rate_bps=source_rate_bps(plan))
             return settled
         log.info("top_rung_encoded", reason=settled)
-    rungs = _worthwhile(plan, job, _peaks_bps(weights))
+    rungs = _worthwhile(plan, job, _busiest_bps(weights))
     if job.ladder == "auto" and weights:
         log.info(
             "ladder_chosen",
             rungs=[rung.name for rung in rungs],
             sampled_bps={name: weight.mean_bps for name, weight in weights.items()},
-            sampled_peak_bps=_peaks_bps(weights),
+            sampled_busiest_bps=_busiest_bps(weights),
         )
     return replace(plan, rungs=rungs)
 
@@ -81,22 +81,22 @@ def _settle_copy(plan: Plan, copied: Plan, job: Job, weights: _Weights) -> Plan 
     encoded_bps = weights[top].mean_bps if top in weights else 0
     if job.copy_top == "auto" and not is_light(plan, encoded_bps):
         return "an encode is lighter, or its weight not known"
-    rungs = _worthwhile(copied, job, {**_peaks_bps(weights), top: peak_rate_bps(copied)})
+    rungs = _worthwhile(copied, job, {**_busiest_bps(weights), top: peak_rate_bps(copied)})
     # A copy is not decoded: alone, nobody would know whether it can be.
     return replace(copied, rungs=rungs if len(rungs) > 1 else (rungs[0], copied.rungs[-1]))
 
 
-def _worthwhile(plan: Plan, job: Job, peaks_bps: Mapping[str, int]) -> tuple[Rung, ...]:
+def _worthwhile(plan: Plan, job: Job, busiest_bps: Mapping[str, int]) -> tuple[Rung, ...]:
     """Leave out rungs that a player would hardly find lighter: it loads the sound with each."""
-    if job.ladder != "auto" or any(rung.name not in peaks_bps for rung in plan.rungs):
+    if job.ladder != "auto" or any(rung.name not in busiest_bps for rung in plan.rungs):
         return plan.rungs
     sound_bps = plan.audio.bit_rate_bps if plan.audio else 0
-    return worthwhile(plan.rungs, {name: peak + sound_bps for name, peak in peaks_bps.items()})
+    return worthwhile(plan.rungs, {name: bps + sound_bps for name, bps in busiest_bps.items()})
 
 
-def _peaks_bps(weights: _Weights) -> dict[str, int]:
-    """Of each rung its heaviest sample: then is when a poor network needs a lighter rung."""
-    return {name: weight.peak_bps for name, weight in weights.items()}
+def _busiest_bps(weights: _Weights) -> dict[str, int]:
+    """Of each rung what it weighs when a poor network needs a lighter one most."""
+    return {name: weight.busiest_bps for name, weight in weights.items()}
 
 
 def _copy(plan: Plan, source: Path, *, folder: Path, tools: Tools) -> Plan | str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import ffmpeg
@@ -25,6 +26,8 @@ from worker.timeline import Grid
 
 # One in so many seconds, each so long: at this preset a hundredth of what the encode costs.
 _EACH_S, _EVERY_S, _MOST = 3, 120, 8
+# A player has about so much in hand: what is busy for less need not be loaded at once.
+_BUSY_S, _BUSY_SAMPLES = 30, 3
 _PRESET = "superfast"
 # Of less than this the encode itself is done as soon.
 _LEAST_S = 15
@@ -36,7 +39,7 @@ _LONGEST_GOP_S = 30
 class Samples:
     """Where samples start, in seconds of the timeline, and the grid on which they lie in a row.
 
-    The first `even` ones are spread evenly; one more may be of where the source is heaviest.
+    The first `even` ones are spread evenly; the others, of a long source, over its busiest stretch.
     """
 
     starts_s: tuple[Fraction, ...]
@@ -46,14 +49,14 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Weight:
-    """What a rung weighs, by its samples: the mean of those spread evenly, the heaviest of all."""
+    """What a rung weighs by its samples: all over, and where the source is busiest."""
 
     mean_bps: int
-    peak_bps: int
+    busiest_bps: int
 
 
 def choose_samples(plan: Plan) -> Samples | None:
-    """Spread samples evenly, and take one more where the source is heaviest.
+    """Spread samples evenly, and some more over the half minute that weighs most in the source.
 
     None where the source is too short, or hard to seek in.
     """
@@ -67,9 +70,12 @@ def choose_samples(plan: Plan) -> Samples | None:
     count = min(_MOST, 1 + int(shown_s / _EVERY_S))
     frames = round(_EACH_S * grid.rate)
     starts = [shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count)]
-    heaviest_s = packets.heaviest_s(_EACH_S)
-    if heaviest_s is not None:
-        starts.append(min(Fraction(heaviest_s), shown_s - _EACH_S))
+    busiest_s = packets.heaviest_s(_BUSY_S)
+    if busiest_s is not None and count > 1:
+        steps = (
+            Fraction(_BUSY_S - _EACH_S) * i / (_BUSY_SAMPLES - 1) for i in range(_BUSY_SAMPLES)
+        )
+        starts += [min(Fraction(busiest_s) + step, shown_s - _EACH_S) for step in steps]
     return Samples(
         even=count,
         starts_s=tuple(max(Fraction(0), start) for start in starts),
@@ -95,8 +101,9 @@ def read_weight(samples: Samples, lines: Iterable[str]) -> Weight:
             frame = round(int(pts) * time_base * grid.rate)
             sizes[min(frame // grid.segment_frames, len(sizes) - 1)] += int(size)
     rates_bps = [round(8 * size / float(grid.segment_s)) for size in sizes]
-    even_bps = rates_bps[: samples.even]
-    return Weight(mean_bps=round(sum(even_bps) / len(even_bps)), peak_bps=max(rates_bps))
+    mean_bps = round(mean(rates_bps[: samples.even]))
+    busiest_bps = round(mean(rates_bps[samples.even :] or [0]))
+    return Weight(mean_bps=mean_bps, busiest_bps=max(mean_bps, busiest_bps))
 
 
 def encode_samples(
