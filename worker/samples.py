@@ -72,10 +72,9 @@ def choose_samples(plan: Plan) -> Samples | None:
     starts = [shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count)]
     busiest_s = packets.heaviest_s(_BUSY_S)
     if busiest_s is not None and count > 1:
-        steps = (
-            Fraction(_BUSY_S - _EACH_S) * i / (_BUSY_SAMPLES - 1) for i in range(_BUSY_SAMPLES)
-        )
-        starts += [min(Fraction(busiest_s) + step, shown_s - _EACH_S) for step in steps]
+        step_s = Fraction(_BUSY_S - _EACH_S, _BUSY_SAMPLES - 1)
+        last_s = shown_s - _EACH_S
+        starts += [min(Fraction(busiest_s) + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
     return Samples(
         even=count,
         starts_s=tuple(max(Fraction(0), start) for start in starts),

@@ -85,7 +85,7 @@ def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
     found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
     assert found
     assert found.even == 2
-    assert found.starts_s[2:] == (60, Fraction(147, 2), 87)
+    assert found.starts_s[2:] == (Fraction(60), Fraction(147, 2), Fraction(87))
     assert found.grid.segment_count == 5
 
 
