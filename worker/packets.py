@@ -50,12 +50,14 @@ class Packets:
         """Return the keyframe from which about so many seconds take most bytes."""
         times = sorted(self.keys)
         heaviest: tuple[float, float] | None = None
-        for start_s in times[:-1]:
+        for start_s in times:
             after = bisect_left(times, start_s + length_s)
-            if after == len(times):
+            is_last = after == len(times)
+            end_s = (self.end_s or 0.0) if is_last else times[after]
+            if end_s - start_s < length_s:
                 break
-            size = self.keys[times[after]] - self.keys[start_s]
-            rate = size / (times[after] - start_s)
+            size = (self.bytes if is_last else self.keys[times[after]]) - self.keys[start_s]
+            rate = size / (end_s - start_s)
             if heaviest is None or rate > heaviest[0]:
                 heaviest = rate, start_s
         return heaviest and heaviest[1]

@@ -89,6 +89,12 @@ def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
     assert found.grid.segment_count == 5
 
 
+def test_the_busiest_stretch_may_be_the_last() -> None:
+    keys = {float(at): at * 10_000 for at in range(0, 120, 2)}
+    counted = replace(packets(30 * 120, rate=30), keys=keys, bytes=9_000_000)
+    assert counted.heaviest_s(30) == 90
+
+
 def test_the_heaviest_place_of_few_keyframes_is_not_known() -> None:
     assert packets(400, rate=30).heaviest_s(3) is None
     assert replace(packets(400, rate=30), keys={0.0: 0, 12.0: 90}).heaviest_s(3) == 0
