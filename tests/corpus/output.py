@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,6 +64,12 @@ class Output:
     @property
     def duration_s(self) -> float:
         return self.rungs[0].duration_s
+
+    @property
+    def copies_top(self) -> bool:
+        """Whether the top rung is the source's own: then it shows also the pictures that repeat."""
+        (record,) = self.folder.glob("*/checkpoint.json")
+        return bool(json.loads(record.read_text())["plan"]["rungs"][0]["is_copied"])
 
 
 class _Joined(io.RawIOBase):
