@@ -27,6 +27,11 @@ _NALS = {IDRS: 5, PARAMETERS: 7}
 
 # What every player decodes. As ffprobe calls them.
 _PROFILES = frozenset({"Constrained Baseline", "Main", "High"})
+# BT.709 in limited range is what they are; a source may leave that to be guessed.
+_TAGS = (
+    "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1"
+    ":video_full_range_flag=0"
+)
 # Each is named on a command line, where an argument has 128 KiB.
 _MOST_CUTS = 5_000
 # Of a segment's planned length: what is shorter costs requests, what is longer keeps viewers of a
@@ -220,7 +225,7 @@ def copy_video(
         vcodec="copy",
         # Matroska's milliseconds are too coarse; and FFmpeg 5.1 tells setts a wrong unit without.
         time_base=f"1/{CLOCK_HZ}",
-        **{"bsf:v": f"setts={':'.join(times)}:duration={frame_ticks}"},
+        **{"bsf:v": f"{_TAGS},setts={':'.join(times)}:duration={frame_ticks}"},
         **segment_options(plan, whole, pipes[name]),
         **cut_at_keyframes(plan.grid, whole),
     )

@@ -31,7 +31,7 @@ NEEDED_PARTS = {
         *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
-    "bsfs": ("setts", "filter_units"),
+    "bsfs": ("setts", "filter_units", "h264_metadata"),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (
