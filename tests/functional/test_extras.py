@@ -11,7 +11,7 @@ from tests.functional.conftest import FFMPEG, Run, ffmpeg
 pytestmark = pytest.mark.ffmpeg
 
 # What stands in the arguments of one FFmpeg alone.
-TEXT, SAMPLES, KEYFRAMES = "text0.vtt", "sample-180p.h264", "framecrc"
+TEXT, SAMPLES, KEYFRAMES = "text0.vtt", "sample-180p", "filter_units"
 COPIED = ("--ladder", "180,144", "--copy-top")
 LOUDNESS, TRIED_SOUND = "ebur128", "-f null -t"
 PICTURES, THUMBNAIL = "keys.ts", "thumbnail.jpg"
