@@ -16,6 +16,7 @@ from pathlib import Path
 import ffmpeg
 
 from worker.command import SEGMENT_PATTERN, compile_command, cut_at_keyframes, segment_options
+from worker.framecrc import Rows
 from worker.inputs import open_input
 from worker.plan import TAIL_TOLERANCE_S, Plan, Span
 from worker.recolor import is_plain
@@ -97,31 +98,26 @@ def list_idrs(plan: Plan, source: Path, *, ffmpeg_path: str, pipes: Mapping[str,
 
 
 class Skimmed:
-    """What `list_idrs` finds: framecrc's `stream, dts, pts, duration, size, checksum[, more]`.
-
-    `places` are those of the IDR pictures on the grid.
-    """
+    """What `list_idrs` finds; `places` are those of the IDR pictures on the grid."""
 
     def __init__(self, plan: Plan) -> None:
         self.places: set[int] = set()
         self._origin_s, self._rate = plan.media.origin_s, plan.grid.rate
-        self._time_base = Fraction(1)
-        self._parameters: set[str] = set()
-        self._brought: set[str] = set()
+        self._rows = {label: Rows() for label in _NALS}
+        self._parameters: set[tuple[int, str]] = set()
+        self._brought: set[tuple[str, ...]] = set()
 
     def take(self, label: str, line: str) -> None:
         """Read a line of one of the pipes."""
-        if line.startswith("#tb"):
-            self._time_base = Fraction(line.rpartition(":")[2].strip())
-        if label not in _NALS or line.startswith("#"):
+        row = self._rows[label].read(line) if label in self._rows else None
+        if row is None:
             return
-        _, _, pts, _, size, checksum, *more = line.split(",")
         if label == PARAMETERS:
-            self._parameters.add(f"{size} {checksum}")
+            self._parameters.add((row.bytes, row.checksum))
             return
         # Side data, after flags.
-        self._brought.add(" ".join(word for word in more if "F=" not in word))
-        self.places.add(round((int(pts) * self._time_base - self._origin_s) * self._rate))
+        self._brought.add(tuple(word for word in row.more if "F=" not in word))
+        self.places.add(round((row.at_s - self._origin_s) * self._rate))
 
     @property
     def changes_on_the_way(self) -> bool:

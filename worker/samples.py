@@ -19,6 +19,7 @@ from worker.command import (
     scale_to_rungs,
     seconds,
 )
+from worker.framecrc import Rows
 from worker.ladder import Rung
 from worker.plan import Plan, Span
 from worker.repeats import leave_out_repeats
@@ -88,17 +89,12 @@ def sample_name(rung: Rung) -> str:
 
 
 def read_weight(samples: Samples, lines: Iterable[str]) -> Weight:
-    """Read framecrc's lines: `stream, dts, pts, duration, size, checksum`."""
+    """Read the list of a rung's pictures, the samples in a row."""
     grid = samples.grid
     sizes = [0] * grid.segment_count
-    time_base = Fraction(1)
-    for line in lines:
-        if line.startswith("#tb"):
-            time_base = Fraction(line.rpartition(":")[2].strip())
-        elif not line.startswith("#"):
-            _, _, pts, _, size, *_ = line.split(",")
-            frame = round(int(pts) * time_base * grid.rate)
-            sizes[min(frame // grid.segment_frames, len(sizes) - 1)] += int(size)
+    for row in filter(None, map(Rows().read, lines)):
+        frame = round(row.at_s * grid.rate)
+        sizes[min(frame // grid.segment_frames, len(sizes) - 1)] += row.bytes
     rates_bps = [round(8 * size / float(grid.segment_s)) for size in sizes]
     mean_bps = round(mean(rates_bps[: samples.even]))
     busiest_bps = round(mean(rates_bps[samples.even :] or [0]))
