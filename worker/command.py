@@ -36,6 +36,12 @@ START_OFFSET_S = 10
 # each, 60 % more.
 _CLOCK_LEAD_S = 0.17
 
+# Options of the muxer of each segment. Without mpegts_copyts it would start at its own zero. With
+# pcr_period there is a clock reference with every picture: the first decode less than the usual
+# 20 ms apart. And PAT and PMT are there once, at the start, as RFC 8216, 3.2 asks: every 0.1 s, for
+# who tunes in to a broadcast, they would be 30 kb/s of each rendition.
+_MPEGTS = "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000"
+
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
 
@@ -209,9 +215,7 @@ def segment_options(plan: Plan, span: Span, list_fd: int) -> dict[str, Any]:
     return {
         "f": "segment",
         "segment_format": "mpegts",
-        # Without mpegts_copyts the inner muxer starts each segment at its own zero.
-        # A clock reference with every picture: the first decode less than the usual 20 ms apart.
-        "segment_format_options": "mpegts_copyts=1:pcr_period=1",
+        "segment_format_options": _MPEGTS,
         "segment_start_number": span.first,
         "segment_list": f"pipe:{list_fd}",
         "segment_list_type": "csv",

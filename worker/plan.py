@@ -13,12 +13,12 @@ from typing import Any, Literal
 from worker.errors import BadSourceError
 from worker.job import Job
 from worker.ladder import LADDER, Rung, plan_ladder
-from worker.media import Media, TextStream, VideoStream
+from worker.media import AudioStream, Media, TextStream, VideoStream
 from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, clock, make_grid
 
 # Part of every run's name: raised when the same source and options would give other bytes.
-PLAN_VERSION = 7
+PLAN_VERSION = 8
 
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching.
@@ -28,6 +28,8 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 _LOWER_PRESETS = {"faster": "veryfast"}
 # Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
 CORES_FILLED = 6
+# Of AAC-LC. Most lectures are one microphone: half the bytes of what plays the same channel twice.
+_CHANNEL_BPS = 64_000
 # Twice 8K (7680x4320); a screen may be long and narrow.
 _MOST_SIDE, MOST_PIXELS = 16_384, 67_108_864
 # A last picture that cannot be decoded is common in cut recordings; the one before stays on
@@ -40,12 +42,12 @@ _PROMISE_TOLERANCE_SHARE = 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioPlan:
-    """The one audio rendition: AAC-LC, stereo. `gain_db` brings it to the loudness asked for."""
+    """The one audio rendition: AAC-LC. `gain_db` brings it to the loudness asked for."""
 
+    channels: int
+    bit_rate_bps: int
     gain_db: float = 0.0
-    bit_rate_bps: int = 128_000
     sample_rate_hz: int = 48_000
-    channels: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,11 +131,17 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
         media=media,
         grid=grid,
         rungs=plan_ladder(media.video, LADDER if job.ladder == "auto" else job.ladder, grid.rate),
-        audio=AudioPlan(gain_db=gain_db) if media.audio else None,
+        audio=plan_audio(media.audio, gain_db=gain_db) if media.audio else None,
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=plan_lanes(job.parallel_spans, cores=cores),
     )
+
+
+def plan_audio(stream: AudioStream, *, gain_db: float = 0.0) -> AudioPlan:
+    """Plan the sound: a microphone's one channel stays one, which players play on both sides."""
+    channels = 1 if stream.channels == 1 else 2
+    return AudioPlan(channels=channels, bit_rate_bps=channels * _CHANNEL_BPS, gain_db=gain_db)
 
 
 def plan_lanes(asked: int | Literal["auto"], *, cores: int) -> int:

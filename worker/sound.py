@@ -11,12 +11,9 @@ import ffmpeg
 from worker.command import SEGMENT_PATTERN, compile_command, from_origin, seconds, segment_options
 from worker.inputs import open_input
 from worker.media import AudioStream
-from worker.plan import AUDIO, AudioPlan, Plan, Span
+from worker.plan import AUDIO, AudioPlan, Plan, Span, plan_audio
 
-_STEREO_CHANNELS = 2
-# Mono goes to both sides at full level, as players play it; swresample takes 3 dB off. (channelmap
-# would not, but gives both channels one buffer, which FFmpeg 5.1 then amplifies twice.)
-_MONO_DB = 3.01
+_LAYOUTS = {1: "mono", 2: "stereo"}
 _PEAK_LIMIT = 0.89  # -1 dB, for what the AAC encoder adds.
 _TRIED_SOUND_S = 10
 
@@ -29,7 +26,7 @@ def encode_audio(
         raise ValueError("the plan's source has no audio")
     track = open_input(source)[str(plan.media.audio.index)]
     sound = (
-        _stereo(track.filter("asetpts", from_origin(plan.media)), plan.media.audio, audio)
+        _mix(track.filter("asetpts", from_origin(plan.media)), plan.media.audio, audio)
         # async=1 fills gaps and trims overlaps, first_pts=0 a late start, so that sound keeps its
         # place to within 20 ms; without them it creeps towards the start at every gap.
         .filter("aresample", audio.sample_rate_hz, **{"async": 1}, first_pts=0, min_hard_comp=0.02)
@@ -58,9 +55,11 @@ def measure_loudness(
 
     It writes a summary on stderr: integrated loudness as `I: … LUFS`.
     """
-    sound = _stereo(open_input(source)[str(stream.index)], stream, AudioPlan())
-    # A line for each 0.1 s is told at the level verbose, which is not asked for.
-    measured = ffmpeg.output(sound.filter("ebur128", framelog="verbose"), "-", f="null")
+    sound = _mix(open_input(source)[str(stream.index)], stream, plan_audio(stream))
+    # A line for each 0.1 s is told at the level verbose, which is not asked for. One channel is
+    # played on both sides, and is as loud as that.
+    meter = sound.filter("ebur128", framelog="verbose", dualmono=1)
+    measured = ffmpeg.output(meter, "-", f="null")
     return compile_command([measured], ffmpeg_path, pipes, level="info")
 
 
@@ -74,13 +73,13 @@ def try_sound(
     return compile_command([tried], ffmpeg_path, pipes, copy_times=False)
 
 
-def _stereo(sound: Any, stream: AudioStream, audio: AudioPlan) -> Any:
-    """Make two channels of any number, at a level that is neither lower nor clipped."""
-    sound = sound.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
-    gain_db = audio.gain_db + (_MONO_DB if stream.channels == 1 else 0)
-    if gain_db:
-        sound = sound.filter("volume", f"{gain_db:.2f}dB")
-    if audio.gain_db > 0 or stream.channels > _STEREO_CHANNELS:
+def _mix(sound: Any, stream: AudioStream, audio: AudioPlan) -> Any:
+    """Make as many channels as planned of any number, at a level that is not clipped."""
+    layout = _LAYOUTS[audio.channels]
+    sound = sound.filter("aformat", sample_fmts="fltp", channel_layouts=layout)
+    if audio.gain_db:
+        sound = sound.filter("volume", f"{audio.gain_db:.2f}dB")
+    if audio.gain_db > 0 or stream.channels > audio.channels:
         # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
         # scale. Without `level` it leaves what is below the limit alone, `latency` its time.
         sound = sound.filter("alimiter", limit=_PEAK_LIMIT, level=0, latency=1)

@@ -59,7 +59,7 @@ def check_published(source: Source, output: Output) -> tuple[list[str], Figures]
         *(audio_faults(output.audio, output) if output.audio else ()),
         *_sound_presence_faults(source, output),
         *_shape_faults(source, output),
-        *_form_faults(output),
+        *_form_faults(source, output),
         *_picture_faults(source, output, figures),
         *_offset_faults(source, output, figures),
         *_secret_faults(source, output),
@@ -163,7 +163,7 @@ def _shape_faults(source: Source, output: Output) -> Iterator[str]:
             yield f"shape: {track.name} is {told}, the playlist says {track.told['RESOLUTION']}"
 
 
-def _form_faults(output: Output) -> Iterator[str]:
+def _form_faults(source: Source, output: Output) -> Iterator[str]:
     for track in output.rungs:
         form = track.form
         if (form["codec"], form["format"]) != ("h264", "yuv420p"):
@@ -172,8 +172,12 @@ def _form_faults(output: Output) -> Iterator[str]:
             yield f"form: the colours of {track.name} are tagged {form['colours']}"
     if output.audio:
         form = output.audio.form
-        if form != {"codec": "aac", "profile": "LC", "rate_hz": 48_000, "channels": 2}:
+        # One channel stays one; more become two.
+        channels = form.pop("channels")
+        if form != {"codec": "aac", "profile": "LC", "rate_hz": 48_000}:
             yield f"form: the sound is {form}"
+        if source.sound and channels != min(2, source.sound.channels):
+            yield f"form: of {source.sound.channels} channels of sound {channels} are left"
     if output.errors:
         yield f"form: {output.errors} packets cannot be decoded"
     yield from _rate_faults(output)

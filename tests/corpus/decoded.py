@@ -64,6 +64,7 @@ class Sound:
     start_s: float
     end_s: float
     pieces: list[Piece]
+    channels: int
 
     def envelope(self, start_s: float, end_s: float) -> Floats:
         """Loudness a bin; what is not there is silent."""
@@ -81,6 +82,7 @@ class Sound:
             start_s=self.start_s + by_s,
             end_s=self.end_s + by_s,
             pieces=[(at + bins, piece) for at, piece in self.pieces],
+            channels=self.channels,
         )
 
 
@@ -103,6 +105,7 @@ class _Tally:
     first: VideoFrame | None = None
     reformatter: VideoReformatter = field(default_factory=VideoReformatter)
     heard_s: float | None = None
+    channels: int = 0
     sound_start_s: float | None = None
     sound_end_s: float = -math.inf
     pieces: list[Piece] = field(default_factory=list)
@@ -126,6 +129,7 @@ class _Tally:
             return
         samples = mono_power(frame)
         self.heard_s = at_s + len(samples) / frame.sample_rate
+        self.channels = max(self.channels, frame.layout.nb_channels)
         self.sound_start_s = at_s if self.sound_start_s is None else min(self.sound_start_s, at_s)
         self.sound_end_s = max(self.sound_end_s, self.heard_s)
         self.pieces.append(energy_bins(samples, at_s, frame.sample_rate))
@@ -149,7 +153,12 @@ class _Tally:
     def _sound(self) -> Sound | None:
         if self.sound_start_s is None:
             return None
-        return Sound(start_s=self.sound_start_s, end_s=self.sound_end_s, pieces=self.pieces)
+        return Sound(
+            start_s=self.sound_start_s,
+            end_s=self.sound_end_s,
+            pieces=self.pieces,
+            channels=self.channels,
+        )
 
 
 def mono_power(frame: Any) -> Floats:  # noqa: ANN401

@@ -57,10 +57,23 @@ def test_damaged_segments_are_noticed(plan: Plan, published: Path) -> None:
         print(what)
         with pytest.raises(VerificationError, match=rf"segment {index} of 180p"):
             measure_segment(plan, "180p", index, data)
-    cut_sound = sound[: 188 * (len(sound) // 188 // 2)]
+    # In the middle of a PES packet: the next TS packet does not begin one.
+    cut = next(
+        at for at in range(len(sound) // 376 * 188, len(sound), 188) if not sound[at + 1] & 0x40
+    )
+    cut_sound = sound[:cut]
     assert measure_segment(plan, "audio", 0, sound).frames > 200
     with pytest.raises(VerificationError):
         measure_segment(plan, "audio", 0, cut_sound)
+
+
+@pytest.mark.ffmpeg
+def test_tables_are_there_once(published: Path) -> None:
+    """RFC 8216, 3.2: at the start of each segment; more of them are bytes for nothing."""
+    for segment in sorted(published.glob("*/*.ts")):
+        data = segment.read_bytes()
+        pids = [int.from_bytes(data[at + 1 : at + 3]) & 0x1FFF for at in range(0, len(data), 188)]
+        assert pids[:2].count(0) == pids.count(0) == 1, segment
 
 
 @pytest.mark.ffmpeg

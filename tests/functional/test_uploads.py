@@ -78,12 +78,17 @@ def test_recordings_put_end_to_end_play_through(
         assert rendition.duration_s == pytest.approx(8, abs=0.1)
 
 
-@pytest.mark.parametrize("layout", ["mono", "stereo"])
-def test_the_level_of_mono_and_stereo_stays(run_worker: Run, tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("stereo", 2)])
+def test_the_level_of_mono_and_stereo_stays(
+    run_worker: Run, tmp_path: Path, layout: str, channels: int
+) -> None:
     source, out = tmp_path / "in.mkv", tmp_path / "out"
     ffmpeg(*pictures(3), *tone(3, layout=layout), *X264, "-c:a", "pcm_s16le", source)
     ended = run_worker("--source", source, "--destination", out, *SMALL)
     assert ended.status == 0, ended.final
+    assert f'CHANNELS="{channels}"' in (out / "master.m3u8").read_text()
+    told = ("-show_entries", "stream=channels", "-print_format", "csv=p=0", sound_of(out))
+    assert set(ffprobe(*told).split()) == {str(channels)}
     # A sine of 0.25 is -12 dB at its peak and -15 dB in the mean.
     assert volume_db(sound_of(out)) == pytest.approx(-15.05, abs=0.3)
 
@@ -97,12 +102,15 @@ def test_six_channels_are_mixed_without_clipping(run_worker: Run, tmp_path: Path
     assert -3 < volume_db(sound_of(out), kind="max") < 0
 
 
-def test_loudness_is_brought_to_the_target(run_worker: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+def test_loudness_is_brought_to_the_target(run_worker: Run, tmp_path: Path, layout: str) -> None:
     source, out = tmp_path / "in.mkv", tmp_path / "out"
-    ffmpeg(*pictures(6), *tone(6, hertz=1000), *X264, "-c:a", "pcm_s16le", source)
+    loud = tone(6, hertz=1000, layout=layout)
+    ffmpeg(*pictures(6), *loud, *X264, "-c:a", "pcm_s16le", source)
     ended = run_worker("--source", source, "--destination", out, *SMALL, "--loudness", "-23")
     assert ended.status == 0, ended.final
-    # ITU-R BS.1770: a stereo sine of 1 kHz is 3 dB louder than each of its channels (-15.05).
+    # ITU-R BS.1770: a stereo sine of 1 kHz is 3 dB louder than each of its channels (-15.05), and
+    # one channel is played on both sides.
     (measured,) = ended.named("loudness_measured")
     assert measured["lufs"] == pytest.approx(-12.0, abs=0.3)
     level = volume_db(sound_of(out))

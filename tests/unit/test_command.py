@@ -17,7 +17,7 @@ from worker.copying import IDRS, PARAMETERS, copy_video, list_idrs
 from worker.environment import NEEDED_PARTS
 from worker.inputs import show_packets
 from worker.media import TextStream
-from worker.plan import AudioPlan, Span
+from worker.plan import Span, plan_audio
 from worker.remux import extract_texts, straighten
 from worker.samples import choose_samples, encode_samples
 from worker.sound import encode_audio, measure_loudness, try_sound
@@ -79,7 +79,12 @@ def test_one_rung_in_full() -> None:
         *("-map_chapters", "-1"),
         *("-map_metadata", "-1", "-maxrate", "2460000", "-muxdelay", "0.17", "-muxpreload", "0"),
         *("-preset", "faster", "-profile:v", "high", "-segment_format", "mpegts"),
-        *("-segment_format_options", "mpegts_copyts=1:pcr_period=1", "-segment_list", "pipe:5"),
+        *(
+            "-segment_format_options",
+            "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000",
+            "-segment_list",
+            "pipe:5",
+        ),
         *("-segment_list_type", "csv", "-segment_start_number", "0"),
         *("-segment_time", "6.000000", "-segment_time_delta", "0.016667"),
         *("-tune", "animation", "-vcodec", "libx264", "480p/%05d.ts"),
@@ -144,7 +149,7 @@ def test_the_matrix_is_the_tagged_one_or_that_of_the_size(
 
 
 def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:
-    argv = encode_audio(plan(), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+    argv = encode_audio(plan(), plan_audio(AUDIO), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
     (graph,) = after(argv, "-filter_complex")
     assert graph == (
         "[0:1]asetpts=round(PTS-0.000000/TB)[s0];"
@@ -159,18 +164,18 @@ def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:
 @pytest.mark.parametrize(
     ("channels", "gain_db", "filters"),
     [
-        (1, 0.0, ["aformat", "volume=3.01dB"]),
-        (2, 0.0, ["aformat"]),
+        (1, 0.0, ["aformat=channel_layouts=mono"]),
+        (2, 0.0, ["aformat=channel_layouts=stereo"]),
         (2, -3.5, ["aformat", "volume=-3.50dB"]),
         (2, 4.0, ["aformat", "volume=4.00dB", "alimiter"]),
         (6, 0.0, ["aformat", "alimiter"]),
     ],
 )
-def test_any_number_of_channels_becomes_two_and_nothing_clips(
+def test_any_number_of_channels_becomes_two_at_most_and_nothing_clips(
     channels: int, gain_db: float, filters: list[str]
 ) -> None:
-    a_plan = plan(audio=replace(AUDIO, channels=channels))
-    sound = AudioPlan(gain_db=gain_db)
+    stream = replace(AUDIO, channels=channels)
+    a_plan, sound = plan(audio=stream), plan_audio(stream, gain_db=gain_db)
     argv = encode_audio(a_plan, sound, SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
     chain = re.findall(r"\]([a-z]+(?:=[^\[;]*)?)", after(argv, "-filter_complex")[0])
     chain = [word.replace("\\", "") for word in chain][1 : 1 + len(filters)]
@@ -194,7 +199,7 @@ def test_an_interlaced_source_is_deinterlaced_before_the_grid() -> None:
 
 def test_a_source_without_sound_has_no_audio_command() -> None:
     with pytest.raises(ValueError, match="no audio"):
-        encode_audio(plan(audio=None), AudioPlan(), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+        encode_audio(plan(audio=None), plan_audio(AUDIO), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
 
 
 def all_ffmpegs() -> list[list[str]]:
@@ -214,8 +219,8 @@ def all_ffmpegs() -> list[list[str]]:
         encode_samples(long, samples, SOURCE, **to, pipes=FDS),
         list_idrs(a_plan, SOURCE, **to, pipes={IDRS: 3, PARAMETERS: 9}),
         copy_video(a_plan, SOURCE, **to, pipes=FDS),
-        encode_audio(a_plan, AudioPlan(gain_db=3), SOURCE, **to, pipes=FDS),
-        encode_audio(plan(audio=mono), AudioPlan(), SOURCE, **to, pipes=FDS),
+        encode_audio(a_plan, plan_audio(AUDIO, gain_db=3), SOURCE, **to, pipes=FDS),
+        encode_audio(plan(audio=mono), plan_audio(mono), SOURCE, **to, pipes=FDS),
         measure_loudness(SOURCE, AUDIO, **to, pipes=FDS),
         try_sound(SOURCE, AUDIO, **to, pipes=FDS),
         straighten(MEDIA, SOURCE, output="straight.ts", **to, pipes=FDS),
@@ -298,7 +303,7 @@ def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
 def test_the_second_track_may_be_the_chosen_one() -> None:
     argv = encode_audio(
         plan(audio=replace(AUDIO, index=3)),
-        AudioPlan(),
+        plan_audio(AUDIO),
         SOURCE,
         ffmpeg_path="ffmpeg",
         pipes=FDS,

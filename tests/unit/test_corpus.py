@@ -50,7 +50,7 @@ def talking(duration_s: float = 20.0) -> Sound:
     rng = np.random.default_rng(7)
     level = np.repeat(rng.random(round(duration_s * 10)), BINS_A_SECOND // 10)
     energy = np.stack([level**2, np.ones(len(level))])
-    return Sound(start_s=0, end_s=duration_s, pieces=[(0, energy)])
+    return Sound(start_s=0, end_s=duration_s, pieces=[(0, energy)], channels=2)
 
 
 def lag_of_sound(source: Sound, output: Sound, at_s: float = 6.0) -> float:
@@ -82,13 +82,13 @@ def test_sound_that_drifts_is_seen_at_the_end() -> None:
 
 
 def replace_pieces(sound: Sound, at: int, energy: Floats) -> Sound:
-    return Sound(start_s=sound.start_s, end_s=sound.end_s, pieces=[(at, energy)])
+    return Sound(start_s=sound.start_s, end_s=sound.end_s, pieces=[(at, energy)], channels=2)
 
 
 def test_silence_and_steady_tones_have_no_lag() -> None:
     for level in (0.0, 0.3):
         energy = np.stack([np.full(20_000, level), np.ones(20_000)])
-        steady = Sound(start_s=0, end_s=20, pieces=[(0, energy)])
+        steady = Sound(start_s=0, end_s=20, pieces=[(0, energy)], channels=2)
         assert measure.sound_lag(steady, steady, 0, 8, tolerance_s=0.04) is None
 
 
@@ -181,7 +181,7 @@ def test_overlapping_and_gaping_packets_are_one_sound() -> None:
     """Times that a recorder rounded to 20 ms for frames of 21.3."""
     pieces = [energy_bins(np.full(1024, 0.25), k * 0.02, 48_000) for k in range(20)]
     pieces += [energy_bins(np.full(1024, 0.25), 0.42 + k * 0.025, 48_000) for k in range(20)]
-    envelope = Sound(start_s=0, end_s=0.9, pieces=pieces).envelope(0.01, 0.85)
+    envelope = Sound(start_s=0, end_s=0.9, pieces=pieces, channels=2).envelope(0.01, 0.85)
     assert envelope == pytest.approx(np.full(840, 0.5), abs=0.01)
 
 
