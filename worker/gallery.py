@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.chapters import Chapter
-from worker.store import Store
+from worker.files import File
 from worker.storyboard import sheet_name
 from worker.upload import IMMUTABLE
 
@@ -32,27 +32,26 @@ class Gallery:
     chapters_track: str = ""
 
 
-def put_gallery(store: Store, run: str, gallery: Gallery) -> None:
-    """Write all of it, each file before what names it; the best thumbnail at the root last."""
-    for key, data in _files(gallery):
-        store.put(
-            f"{run}/{key}",
-            data,
-            content_type=_JPEG if key.endswith(".jpg") else _TEXT,
-            cache_control=IMMUTABLE,
-        )
-    store.put(THUMBNAIL, gallery.thumbnails[0], content_type=_JPEG, cache_control=_WEEK)
-
-
-def _files(gallery: Gallery) -> Iterator[tuple[str, bytes]]:
+def gallery_files(run: str, gallery: Gallery) -> Iterator[File]:
+    """Name all of it that lies in the run's folder."""
     for i, sheet in enumerate(gallery.sheets):
-        yield f"storyboard/{sheet_name(i)}", sheet
+        yield _file(run, f"storyboard/{sheet_name(i)}", sheet)
     if gallery.storyboard:
-        yield _STORYBOARD, gallery.storyboard.encode()
+        yield _file(run, _STORYBOARD, gallery.storyboard.encode())
     if gallery.chapters_track:
-        yield _CHAPTERS, gallery.chapters_track.encode()
+        yield _file(run, _CHAPTERS, gallery.chapters_track.encode())
     for i, thumbnail in enumerate(gallery.thumbnails):
-        yield _thumbnail_name(i), thumbnail
+        yield _file(run, _thumbnail_name(i), thumbnail)
+
+
+def face_file(gallery: Gallery) -> File:
+    """Name the best thumbnail, which stands for the whole video at the destination's root."""
+    return File(key=THUMBNAIL, data=gallery.thumbnails[0], content_type=_JPEG, cache_control=_WEEK)
+
+
+def _file(run: str, name: str, data: bytes) -> File:
+    kind = _JPEG if name.endswith(".jpg") else _TEXT
+    return File(key=f"{run}/{name}", data=data, content_type=kind, cache_control=IMMUTABLE)
 
 
 def describe_gallery(run: str, gallery: Gallery) -> dict[str, Any]:

@@ -178,6 +178,7 @@ def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
                 job=work.context.account.tell(facts.values),
             ),
             with_report=job.report,
+            threads=job.upload_threads,
             store=work.store,
             previous=previous,
             confirm=work.status.confirm,

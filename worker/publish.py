@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import structlog
 
 from worker.errors import TakenError, WorkerError
-from worker.gallery import THUMBNAIL, Gallery, describe_gallery, put_gallery
+from worker.files import File, put_all
+from worker.gallery import THUMBNAIL, Gallery, describe_gallery, face_file, gallery_files
 from worker.plan import AUDIO, Plan, describe
 from worker.playlist import (
     IFRAME_PLAYLIST,
@@ -109,32 +109,25 @@ def publish(
     store: SteadyStore,
     previous: Mapping[str, Any] | None,
     confirm: Callable[[], None],
+    threads: int,
     with_report: bool = False,
 ) -> dict[str, Any]:
     """Write everything that names the run, then the master playlist, and return the manifest.
 
     `renditions` may lack rungs of the plan: those were given up. `texts` are the segments of the
-    subtitle renditions. `previous` is the manifest that
-    stood here before. `confirm` is called right before the master playlist is written and raises
-    where this job no longer may.
+    subtitle renditions. `previous` is the manifest that stood here before. `confirm` is called
+    right before the master playlist is written and raises where this job no longer may.
     """
-    target_s = target_duration_s(renditions.values())
-    for name, segments in renditions.items():
-        playlist = render_media_playlist(segments, target_s)
-        _put_playlist(store, f"{run}/{name}/{MEDIA_PLAYLIST}", playlist)
-        if pictures := key_pictures(segments):
-            _put_playlist(
-                store, f"{run}/{name}/{IFRAME_PLAYLIST}", render_iframe_playlist(pictures)
-            )
-    for name, segments_of_text in texts.items():
-        _put_subtitles(store, f"{run}/{name}", segments_of_text, segment_lengths_s(plan.grid))
-    put_gallery(store, run, gallery)
     manifest = make_manifest(plan, run, renditions, texts, origin=origin, previous=previous)
     manifest |= describe_gallery(run, gallery)
+    files = [*_playlists(run, renditions), *_subtitles(plan, run, texts)]
+    files += gallery_files(run, gallery)
     if with_report:
         recorded = [asdict(segment) for some in renditions.values() for segment in some]
         figures = read_figures(manifest, {"plan": describe(plan), "segments": recorded})
-        put_report(store, run, render_page(figures, gallery.thumbnails[0]))
+        files.append(report_file(run, render_page(figures, gallery.thumbnails[0])))
+    put_all(store, files, threads=threads)
+    face_file(gallery).put_into(store)
     _commit(store, render_master_playlist(plan, run, renditions, texts), confirm)
     try:
         store.lingering(_LINGER_S).put(
@@ -249,28 +242,37 @@ def _text_rendition(plan: Plan, name: str, segments: Sequence[str]) -> dict[str,
     }
 
 
-def _put_subtitles(
-    store: Store, folder: str, segments: Sequence[str], lengths_s: Sequence[Fraction]
-) -> None:
-    for i, segment in enumerate(segments):
-        store.put(
-            f"{folder}/{text_segment_name(i)}",
-            segment.encode(),
-            content_type=_TEXT_TYPE,
-            cache_control=IMMUTABLE,
-        )
-    _put_playlist(store, f"{folder}/{MEDIA_PLAYLIST}", render_text_playlist(lengths_s))
+def _playlists(run: str, renditions: Mapping[str, Sequence[Segment]]) -> Iterator[File]:
+    target_s = target_duration_s(renditions.values())
+    for name, segments in renditions.items():
+        playlist = render_media_playlist(segments, target_s)
+        yield _playlist(f"{run}/{name}/{MEDIA_PLAYLIST}", playlist)
+        if pictures := key_pictures(segments):
+            yield _playlist(f"{run}/{name}/{IFRAME_PLAYLIST}", render_iframe_playlist(pictures))
 
 
-def put_report(store: Store, run: str, page: str) -> None:
-    """Write a run's report beside its renditions."""
-    store.put(
-        f"{run}/{REPORT}",
-        page.encode(),
+def _subtitles(plan: Plan, run: str, texts: Mapping[str, Sequence[str]]) -> Iterator[File]:
+    lengths_s = segment_lengths_s(plan.grid)
+    for name, segments in texts.items():
+        for i, segment in enumerate(segments):
+            yield File(
+                key=f"{run}/{name}/{text_segment_name(i)}",
+                data=segment.encode(),
+                content_type=_TEXT_TYPE,
+                cache_control=IMMUTABLE,
+            )
+        yield _playlist(f"{run}/{name}/{MEDIA_PLAYLIST}", render_text_playlist(lengths_s))
+
+
+def _playlist(key: str, text: str) -> File:
+    return File(key=key, data=text.encode(), content_type=_PLAYLIST_TYPE, cache_control=_NO_CACHE)
+
+
+def report_file(run: str, page: str) -> File:
+    """Name a run's report, which lies beside its renditions."""
+    return File(
+        key=f"{run}/{REPORT}",
+        data=page.encode(),
         content_type="text/html; charset=utf-8",
         cache_control=_NO_CACHE,
     )
-
-
-def _put_playlist(store: Store, key: str, text: str) -> None:
-    store.put(key, text.encode(), content_type=_PLAYLIST_TYPE, cache_control=_NO_CACHE)

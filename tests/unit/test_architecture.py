@@ -20,7 +20,7 @@ ROOMS = {
         *("mend", "listen", "fetch", "environment", "places"),
         *("preview.page", "preview.serve", "preview.folder"),
     },
-    "delivery": {"gallery", "publish", "verify", "upload", "checkpoint"},
+    "delivery": {"gallery", "files", "publish", "verify", "upload", "checkpoint"},
     "voice": {"progress", "bars", "status", "lease", "logs", "cloudwatch"},
     "store": {
         *("store", "store.address", "store.base", "store.https"),

@@ -14,7 +14,7 @@ from worker.preview.folder import Folder, open_folder, read_folder, read_thumbna
 from worker.preview.options import PREVIEW, Options, parse_options
 from worker.preview.page import make_assets
 from worker.preview.serve import PreviewServer, Served
-from worker.publish import put_report
+from worker.publish import report_file
 from worker.report.figures import Figures
 from worker.report.render import REPORT, render_page
 
@@ -37,7 +37,8 @@ def preview(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _write_report(folder: Folder, figures: Figures) -> None:
-    put_report(folder.store, figures.run, render_page(figures, read_thumbnail(folder)))
+    page = render_page(figures, read_thumbnail(folder))
+    report_file(figures.run, page).put_into(folder.store)
     _say(f"{folder.name}/{figures.run}/{REPORT}")
 
 
