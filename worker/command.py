@@ -42,6 +42,14 @@ _CLOCK_LEAD_S = 0.17
 # who tunes in to a broadcast, they would be 30 kb/s of each rendition.
 _MPEGTS = "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000"
 
+# What differs from x264's presets where its own cost more than they give, measured at equal quality
+# (docs/performance.md). b-adapt 2 finds where pictures stand still between two that move; umh finds
+# the page that was scrolled, which hex does not; trellis keeps text that veryfast rounds away.
+_CHANGED_PRESETS = {
+    "faster": "b-adapt=2:bframes=3:me=umh:ref=1:subme=2:aq-strength=0.5",
+    "veryfast": "trellis=1:aq-strength=0.5",
+}
+
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
 
@@ -155,6 +163,8 @@ def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
 
 def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
     """Return the options of x264 for one rung of a span."""
+    preset = rung_preset(plan, rung.name, span.preset)
+    changed = _CHANGED_PRESETS.get(preset)
     frame_ticks = float(CLOCK_HZ / plan.grid.rate)
     # B-frames make the first frame decode some frames before it shows: seconds, where pictures
     # were left out. hls.js takes that for t=0 and finds a hole of as many frames, and at a joint
@@ -166,10 +176,11 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         # Fractions of a frame need finer ticks than the encoder's own, of one frame each.
         "enc_time_base": f"1/{CLOCK_HZ}",
         "vcodec": "libx264",
-        "preset": rung_preset(plan, rung.name, span.preset),
+        "preset": preset,
         # Flat areas and hard edges, of which slides and screens are made: at the same VMAF a tenth
         # fewer bytes on lectures, and no more on ordinary footage (docs/performance.md).
         "tune": "animation",
+        **({"x264-params": changed} if changed else {}),
         "crf": rung.crf,
         "maxrate": rung.max_rate_bps,
         "bufsize": 2 * rung.max_rate_bps,

@@ -14,20 +14,21 @@ from dataclasses import dataclass
 from worker.errors import BudgetSpentError
 from worker.plan import Plan, rung_preset
 
-# CPU time of x264's presets against `faster`, the mean of a screen recording, a talking head and
-# street traffic in 1080p (FFmpeg 5.1, x86-64; from clip to clip they differ by a tenth).
+# CPU time of x264's presets, as `command` changes them, against `faster`: the mean of a scrolling
+# screen, a talking head and street traffic (FFmpeg 5.1, x86-64; from clip to clip they differ by a
+# tenth; `slower` is `slow` and what it took beside that before).
 _PRESET_COST = {
-    "ultrafast": 0.22,
-    "superfast": 0.42,
-    "veryfast": 0.56,
+    "ultrafast": 0.32,
+    "superfast": 0.50,
+    "veryfast": 0.73,
     "faster": 1.0,
-    "fast": 1.33,
-    "medium": 1.55,
-    "slow": 2.0,
-    "slower": 4.0,
+    "fast": 1.68,
+    "medium": 1.84,
+    "slow": 2.27,
+    "slower": 4.5,
 }
-# Decoding and laying on the grid, per pixel of the source, measured as above: 0.06 to 0.19.
-_DECODE_COST = 0.12
+# Decoding and laying on the grid, per pixel of the source, measured as above: 0.12 to 0.21.
+_DECODE_COST = 0.17
 
 # A prediction is met when this much of the time that is left would still do.
 _MARGIN = 1.12

@@ -27,7 +27,7 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 # of VMAF at the same bytes (docs/performance.md).
 _LOWER_PRESETS = {"faster": "veryfast"}
 # Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
-CORES_FILLED = 6
+CORES_FILLED = 4
 # Of AAC-LC. Most lectures are one microphone: half the bytes of what plays the same channel twice.
 _CHANNEL_BPS = 64_000
 # Twice 8K (7680x4320); a screen may be long and narrow.
