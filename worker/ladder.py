@@ -19,7 +19,7 @@ _LEAST_ADDED_SIDE = 144
 _LEAST_LIGHTER = Fraction(3, 2)
 # Measured against x264's slow at CRF 18 and 21, see docs/performance.md: the top rung is what the
 # teacher uploaded, the others are for who cannot have it.
-_TOP_CRF, _LOWER_CRF = 18.5, 22
+_TOP_CRF, _LOWER_CRF = 18.8, 22
 _WIDEST = Fraction(16, 9)
 
 # Bits per pixel and frame that a rung may peak at: 12 Mb/s for 1080p30, 5.5 for 720p30. Constant
