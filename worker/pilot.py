@@ -144,6 +144,6 @@ def _measure(plan: Plan, samples: Samples, source: Path, *, folder: Path, tools:
     weights = {}
     for rung in plan.rungs:
         path = folder / sample_name(rung)
-        weights[rung.name] = read_weight(samples, path.read_text().splitlines())
+        weights[rung.name] = read_weight(samples, rung, path.read_text().splitlines())
         path.unlink()
     return weights

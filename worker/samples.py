@@ -25,10 +25,11 @@ from worker.plan import Plan, Span
 from worker.repeats import leave_out_repeats
 from worker.timeline import Grid
 
-# One in so many seconds, each so long: at this preset a hundredth of what the encode costs.
-_EACH_S, _EVERY_S, _MOST = 3, 120, 8
-# A player has about so much in hand: what is busy for less need not be loaded at once.
-_BUSY_S, _BUSY_SAMPLES = 30, 3
+# Two, and one more in so many seconds, each so long: the encode waits for them.
+_EACH_S, _LEAST, _EVERY_S, _MOST = 1, 2, 300, 8
+# A player has about so much in hand: what is busy for less need not be loaded at once. Of a video
+# that is not much longer, the others tell it all.
+_BUSY_S, _BUSY_SAMPLES, _BUSY_FROM_S = 30, 3, 120
 _PRESET = "superfast"
 # Of less than this the encode itself is done as soon.
 _LEAST_S = 15
@@ -41,11 +42,13 @@ class Samples:
     """Where samples start, in seconds of the timeline, and the grid on which they lie in a row.
 
     The first `even` ones are spread evenly; the others, of a long source, over its busiest stretch.
+    Each begins with a keyframe, of which the encode will have one in `segment_s`.
     """
 
     starts_s: tuple[Fraction, ...]
     even: int
     grid: Grid
+    segment_s: Fraction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +71,11 @@ def choose_samples(plan: Plan) -> Samples | None:
         return None
     # Within the pictures: the sound may go on after the last.
     shown_s = min(grid.duration_s, Fraction(packets.end_s))
-    count = min(_MOST, 1 + int(shown_s / _EVERY_S))
+    count = min(_MOST, _LEAST + int(shown_s / _EVERY_S))
     frames = round(_EACH_S * grid.rate)
     starts = [shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count)]
     busiest_s = packets.heaviest_s(_BUSY_S)
-    if busiest_s is not None and count > 1:
+    if busiest_s is not None and shown_s >= _BUSY_FROM_S:
         step_s = Fraction(_BUSY_S - _EACH_S, _BUSY_SAMPLES - 1)
         last_s = shown_s - _EACH_S
         starts += [min(Fraction(busiest_s) + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
@@ -80,6 +83,7 @@ def choose_samples(plan: Plan) -> Samples | None:
         even=count,
         starts_s=tuple(max(Fraction(0), start) for start in starts),
         grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=len(starts) * frames),
+        segment_s=grid.segment_s,
     )
 
 
@@ -88,16 +92,17 @@ def sample_name(rung: Rung) -> str:
     return f"sample-{rung.name}.txt"
 
 
-def read_weight(samples: Samples, lines: Iterable[str]) -> Weight:
-    """Read the list of a rung's pictures, the samples in a row."""
+def read_weight(samples: Samples, rung: Rung, lines: Iterable[str]) -> Weight:
+    """Read the list of a rung's pictures, the samples in a row; none weighs more than it may."""
     grid = samples.grid
-    sizes = [0] * grid.segment_count
+    rates_bps = [0.0] * grid.segment_count
     for row in filter(None, map(Rows().read, lines)):
-        frame = round(row.at_s * grid.rate)
-        sizes[min(frame // grid.segment_frames, len(sizes) - 1)] += row.bytes
-    rates_bps = [round(8 * size / float(grid.segment_s)) for size in sizes]
-    mean_bps = round(mean(rates_bps[: samples.even]))
-    busiest_bps = round(mean(rates_bps[samples.even :] or [0]))
+        sample, frame = divmod(round(row.at_s * grid.rate), grid.segment_frames)
+        stands_for_s = grid.segment_s if frame else samples.segment_s
+        rates_bps[min(sample, len(rates_bps) - 1)] += 8 * row.bytes / float(stands_for_s)
+    capped_bps = [min(rate_bps, rung.max_rate_bps) for rate_bps in rates_bps]
+    mean_bps = round(mean(capped_bps[: samples.even]))
+    busiest_bps = round(mean(capped_bps[samples.even :] or [0]))
     return Weight(mean_bps=mean_bps, busiest_bps=max(mean_bps, busiest_bps))
 
 
@@ -116,16 +121,23 @@ def encode_samples(
         ffmpeg.output(
             branch,
             sample_name(rung),
-            **encoder_options(rung, sampled, span),
-            # On one thread it is the same on every machine, and so is the choice: a job that goes
-            # on elsewhere finds what the last one made.
-            threads=1,
+            **_freely(encoder_options(rung, sampled, span)),
             # Sizes are all that is wanted.
             f="framecrc",
         )
         for branch, rung in zip(branches, plan.rungs, strict=True)
     ]
     return compile_command(outputs, ffmpeg_path, pipes, copy_times=False)
+
+
+def _freely(options: dict[str, Any]) -> dict[str, Any]:
+    """Make an encode the same on every machine, and so the choice.
+
+    A job that goes on elsewhere must find what the last one made. At a cap x264 counts on how far
+    its other threads are, and their number is usually the machine's; `read_weight` caps instead.
+    """
+    del options["maxrate"], options["bufsize"]
+    return {**options, "threads": 2}
 
 
 def _part(plan: Plan, samples: Samples, source: Path, start_s: Fraction) -> Any:

@@ -27,16 +27,16 @@ def samples(seconds: int, *, sound_s: int = 0) -> Samples | None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "count"), [(15, 1), (119, 1), (120, 2), (600, 6), (7200, 8), (36_000, 8)]
+    ("seconds", "count"), [(15, 2), (299, 2), (300, 3), (600, 4), (7200, 8), (36_000, 8)]
 )
-def test_one_in_two_minutes_and_not_too_many(seconds: int, count: int) -> None:
+def test_one_in_five_minutes_and_not_too_many(seconds: int, count: int) -> None:
     found = samples(seconds)
     assert found
     assert len(found.starts_s) == count
-    assert found.grid.duration_s == 3 * count
+    assert found.grid.duration_s == count
     assert found.starts_s[0] >= 0
-    assert found.starts_s[-1] + 3 <= seconds
-    assert found.grid.segment_frames == 90
+    assert found.starts_s[-1] + 1 <= seconds
+    assert found.grid.segment_frames == 30
 
 
 def test_a_short_video_is_not_sampled() -> None:
@@ -51,7 +51,7 @@ def test_a_recording_with_hardly_a_keyframe_is_not_sampled() -> None:
 def test_samples_lie_where_there_are_pictures() -> None:
     found = samples(20, sound_s=600)
     assert found
-    assert found.starts_s == (Fraction(17, 2),)
+    assert found.starts_s == (Fraction(9, 2), Fraction(29, 2))
 
 
 def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
@@ -85,7 +85,7 @@ def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
     found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
     assert found
     assert found.even == 2
-    assert found.starts_s[2:] == (Fraction(60), Fraction(147, 2), Fraction(87))
+    assert found.starts_s[2:] == (Fraction(60), Fraction(149, 2), Fraction(89))
     assert found.grid.segment_count == 5
 
 
@@ -101,11 +101,15 @@ def test_the_heaviest_place_of_few_keyframes_is_not_known() -> None:
 
 
 def test_a_rung_weighs_what_its_samples_do() -> None:
-    grid = Grid(rate=Fraction(30), segment_frames=90, total_frames=270)
-    three = Samples(starts_s=(Fraction(0),) * 3, even=2, grid=grid)
-    lines = ["#tb 0: 1/90000", "0, -6000, 0, 3000, 3000, 0xa", "0, 0, 267000, 3000, 750, 0xb"]
-    lines += ["0, 270000, 270000, 3000, 1125, 0xa", "0, 0, 540000, 3000, 37500, 0xb, F=0x0"]
-    assert read_weight(three, lines) == Weight(mean_bps=6500, busiest_bps=100_000)
+    """A keyframe counts once in a segment of 6 s, what follows it each second."""
+    grid = Grid(rate=Fraction(30), segment_frames=30, total_frames=90)
+    three = Samples(starts_s=(Fraction(0),) * 3, even=2, grid=grid, segment_s=Fraction(6))
+    lines = ["#tb 0: 1/90000", "0, -6000, 0, 3000, 6000, 0xa", "0, 0, 87000, 3000, 125, 0xb"]
+    lines += ["0, 90000, 90000, 3000, 9000, 0xa", "0, 0, 180000, 3000, 75000, 0xb, F=0x0"]
+    (*_, rung) = plan().rungs
+    assert read_weight(three, rung, lines) == Weight(mean_bps=10_500, busiest_bps=100_000)
+    small = replace(rung, max_rate_bps=50_000)
+    assert read_weight(three, small, lines) == Weight(mean_bps=10_500, busiest_bps=50_000)
 
 
 def lightest(monkeypatch: pytest.MonkeyPatch, weights: dict[str, int], **changes: Any) -> list[str]:
