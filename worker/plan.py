@@ -23,8 +23,8 @@ PLAN_VERSION = 8
 AUDIO = "audio"
 # From the slowest that is worth its time to the fastest that is worth watching.
 AUTO_PRESETS = ("faster", "veryfast", "superfast")
-# Where the worker chooses, rungs below the top take the next one: a third less for a point
-# of VMAF at the same bytes (docs/performance.md).
+# Where the worker chooses, rungs below the top take the next one: a quarter less CPU, and they are
+# for who cannot have the top one.
 _LOWER_PRESETS = {"faster": "veryfast"}
 # Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
 CORES_FILLED = 4
