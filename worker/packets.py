@@ -62,6 +62,10 @@ class Packets:
                 heaviest = rate, start_s
         return heaviest and heaviest[1]
 
+    def key_before(self, at_s: float) -> float:
+        """Return when the keyframe shows from which this time is decoded; itself where unknown."""
+        return max((key_s for key_s in self.keys if key_s <= at_s), default=at_s)
+
     def count_between(self, start_s: float, end_s: float) -> int | None:
         """Count the packets that begin to show in [start_s, end_s); None where none is timed."""
         if not self.times_s:

@@ -62,7 +62,8 @@ class Weight:
 def choose_samples(plan: Plan) -> Samples | None:
     """Spread samples evenly, and some more over the half minute that weighs most in the source.
 
-    None where the source is too short, or hard to seek in.
+    Each begins at the source's keyframe before, so that nothing is decoded in vain. None where the
+    source is too short, or hard to seek in.
     """
     grid, packets = plan.grid, plan.media.video.packets
     if grid.duration_s < _LEAST_S or packets.end_s is None:
@@ -70,18 +71,21 @@ def choose_samples(plan: Plan) -> Samples | None:
     if packets.longest_gop_s is None or packets.longest_gop_s > _LONGEST_GOP_S:
         return None
     # Within the pictures: the sound may go on after the last.
-    shown_s = min(grid.duration_s, Fraction(packets.end_s))
+    shown_s = min(float(grid.duration_s), packets.end_s)
     count = min(_MOST, _LEAST + int(shown_s / _EVERY_S))
     frames = round(_EACH_S * grid.rate)
-    starts = [shown_s * (2 * i + 1) / (2 * count) - Fraction(_EACH_S, 2) for i in range(count)]
+    step_s = shown_s / count
+    starts = [step_s * (i + 0.5) - _EACH_S / 2 for i in range(count)]
     busiest_s = packets.heaviest_s(_BUSY_S)
     if busiest_s is not None and shown_s >= _BUSY_FROM_S:
-        step_s = Fraction(_BUSY_S - _EACH_S, _BUSY_SAMPLES - 1)
+        step_s = (_BUSY_S - _EACH_S) / (_BUSY_SAMPLES - 1)
         last_s = shown_s - _EACH_S
-        starts += [min(Fraction(busiest_s) + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
+        starts += [min(busiest_s + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
+    # Half a frame later, or rounding might seek to the keyframe before that.
+    late_s = 1 / grid.rate / 2
     return Samples(
         even=count,
-        starts_s=tuple(max(Fraction(0), start) for start in starts),
+        starts_s=tuple(Fraction(packets.key_before(max(0.0, s))) + late_s for s in starts),
         grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=len(starts) * frames),
         segment_s=grid.segment_s,
     )

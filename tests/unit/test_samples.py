@@ -17,6 +17,9 @@ from worker.process import FailedError, Tools
 from worker.samples import Samples, Weight, choose_samples, read_weight
 from worker.timeline import Grid
 
+# So much after a keyframe it is sought.
+LATE = Fraction(1, 60)
+
 
 def samples(seconds: int, *, sound_s: int = 0) -> Samples | None:
     video = replace(VIDEO, packets=packets(30 * seconds, rate=30))
@@ -48,10 +51,18 @@ def test_a_recording_with_hardly_a_keyframe_is_not_sampled() -> None:
     assert choose_samples(plan(video=rare, audio=None, promised_s=None)) is None
 
 
+def test_samples_begin_at_keyframes() -> None:
+    """Or what lies before would be decoded for nothing."""
+    counted = replace(packets(600, rate=30), keys={0.0: 0, 4.0: 40, 14.0: 99, 15.0: 120})
+    found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
+    assert found
+    assert found.starts_s == (4 + LATE, 14 + LATE)
+
+
 def test_samples_lie_where_there_are_pictures() -> None:
     found = samples(20, sound_s=600)
     assert found
-    assert found.starts_s == (Fraction(9, 2), Fraction(29, 2))
+    assert found.starts_s == (Fraction(9, 2) + LATE, Fraction(29, 2) + LATE)
 
 
 def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
@@ -85,7 +96,7 @@ def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
     found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
     assert found
     assert found.even == 2
-    assert found.starts_s[2:] == (Fraction(60), Fraction(149, 2), Fraction(89))
+    assert found.starts_s[2:] == (60 + LATE, 74 + LATE, 88 + LATE)
     assert found.grid.segment_count == 5
 
 
