@@ -46,7 +46,7 @@ _MPEGTS = "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000"
 # (docs/performance.md). b-adapt 2 finds where pictures stand still between two that move; umh finds
 # the page that was scrolled, which hex does not; trellis keeps text that veryfast rounds away.
 _CHANGED_PRESETS = {
-    "faster": "b-adapt=2:bframes=4:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
+    "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
     "veryfast": "trellis=1:me=umh:merange=24:aq-strength=0.5",
 }
 

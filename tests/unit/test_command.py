@@ -88,7 +88,7 @@ def test_one_rung_in_full() -> None:
         *("-segment_list_type", "csv", "-segment_start_number", "0"),
         *("-segment_time", "6.000000", "-segment_time_delta", "0.016667"),
         *("-tune", "animation", "-vcodec", "libx264", "-x264-params"),
-        "b-adapt=2:bframes=4:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
+        "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
         "480p/%05d.ts",
         *("-hide_banner", "-nostdin", "-nostats", "-y", "-copyts"),
         *("-loglevel", "level+verbose", "-progress", "pipe:6"),
