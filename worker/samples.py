@@ -62,8 +62,8 @@ class Weight:
 def choose_samples(plan: Plan) -> Samples | None:
     """Spread samples evenly, and some more over the half minute that weighs most in the source.
 
-    Each begins at the source's keyframe before, so that nothing is decoded in vain. None where the
-    source is too short, or hard to seek in.
+    Each begins at the source's keyframe before, so that nothing is decoded in vain, or behind the
+    one that begins there already. None where the source is too short, or hard to seek in.
     """
     grid, packets = plan.grid, plan.media.video.packets
     if grid.duration_s < _LEAST_S or packets.end_s is None:
@@ -75,17 +75,22 @@ def choose_samples(plan: Plan) -> Samples | None:
     count = min(_MOST, _LEAST + int(shown_s / _EVERY_S))
     frames = round(_EACH_S * grid.rate)
     step_s = shown_s / count
-    starts = [step_s * (i + 0.5) - _EACH_S / 2 for i in range(count)]
+    wanted_s = [step_s * (i + 0.5) - _EACH_S / 2 for i in range(count)]
     busiest_s = packets.heaviest_s(_BUSY_S)
     if busiest_s is not None and shown_s >= _BUSY_FROM_S:
         step_s = (_BUSY_S - _EACH_S) / (_BUSY_SAMPLES - 1)
         last_s = shown_s - _EACH_S
-        starts += [min(busiest_s + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
-    # Half a frame later, or rounding might seek to the keyframe before that.
-    late_s = 1 / grid.rate / 2
+        wanted_s += [min(busiest_s + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
+    starts: list[Fraction] = []
+    for at_s in wanted_s:
+        # Half a frame later, or rounding might seek to the keyframe before that.
+        start_s = Fraction(packets.key_before(max(0.0, at_s))) + 1 / grid.rate / 2
+        while start_s in starts:
+            start_s += _EACH_S
+        starts.append(start_s)
     return Samples(
         even=count,
-        starts_s=tuple(Fraction(packets.key_before(max(0.0, s))) + late_s for s in starts),
+        starts_s=tuple(starts),
         grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=len(starts) * frames),
         segment_s=grid.segment_s,
     )

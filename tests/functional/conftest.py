@@ -67,12 +67,12 @@ class Running:
         return Ended(self.process.returncode, stdout, stderr, events)
 
     def children(self) -> list[int]:
-        path = Path(f"/proc/{self.process.pid}/task")
-        return [
-            int(child)
-            for task in path.iterdir()
-            for child in (task / "children").read_text().split()
-        ]
+        found: list[int] = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            # A thread may end meanwhile.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (task / "children").read_text().split())
+        return found
 
 
 Start = Callable[..., Running]

@@ -146,7 +146,9 @@ def test_a_child_has_bounds_and_no_credentials(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with processes(tmp_path) as running:
-        shell(running, "env; cat /proc/self/limits /proc/self/oom_score_adj")
+        # That it goes first where memory runs out is written once it runs.
+        meanwhile = "for i in 1 2 3 4 5; do grep -q 1000 /proc/self/oom_score_adj || sleep 1; done"
+        shell(running, f"{meanwhile}; env; cat /proc/self/limits /proc/self/oom_score_adj")
         said = "\n".join(e.text for e in running.events() if isinstance(e, Line))
     assert "secret" not in said
     limits = dict(re.findall(r"^Max (.*?)  +(\S+)", said, re.MULTILINE))

@@ -59,6 +59,13 @@ def test_samples_begin_at_keyframes() -> None:
     assert found.starts_s == (4 + LATE, 14 + LATE)
 
 
+def test_samples_of_one_keyframe_lie_in_a_row() -> None:
+    counted = replace(packets(600, rate=30), keys={0.0: 0, 3.0: 9})
+    found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
+    assert found
+    assert found.starts_s == (3 + LATE, 4 + LATE)
+
+
 def test_samples_lie_where_there_are_pictures() -> None:
     found = samples(20, sound_s=600)
     assert found
@@ -96,7 +103,8 @@ def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
     found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, promised_s=None))
     assert found
     assert found.even == 2
-    assert found.starts_s[2:] == (60 + LATE, 74 + LATE, 88 + LATE)
+    # There is an even one at 88 s.
+    assert found.starts_s[2:] == (60 + LATE, 74 + LATE, 89 + LATE)
     assert found.grid.segment_count == 5
 
 
