@@ -49,6 +49,8 @@ _CHANGED_PRESETS = {
     "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
     "veryfast": "trellis=1:me=umh:merange=24:aq-strength=0.5",
 }
+# Of pictures up to 480p the finer steps of `faster` cost next to nothing, and save the worst frames.
+_SMALL_PIXELS = 854 * 480
 
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
@@ -164,7 +166,6 @@ def _rung_pictures(branch: Any, video: VideoStream, rung: Rung) -> Any:
 def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
     """Return the options of x264 for one rung of a span."""
     preset = rung_preset(plan, rung.name, span.preset)
-    changed = _CHANGED_PRESETS.get(preset)
     frame_ticks = float(CLOCK_HZ / plan.grid.rate)
     # B-frames make the first frame decode some frames before it shows: seconds, where pictures
     # were left out. hls.js takes that for t=0 and finds a hole of as many frames, and at a joint
@@ -180,7 +181,7 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         # Flat areas and hard edges, of which slides and screens are made: at the same VMAF a tenth
         # fewer bytes on lectures, and no more on ordinary footage (docs/performance.md).
         "tune": "animation",
-        **({"x264-params": changed} if changed else {}),
+        **_changes(rung, preset),
         "crf": rung.crf,
         "maxrate": rung.max_rate_bps,
         "bufsize": 2 * rung.max_rate_bps,
@@ -191,6 +192,12 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         # The fps filter has laid the pictures on the grid; FFmpeg's own pass would fill it up.
         "fps_mode": "passthrough",
     }
+
+
+def _changes(rung: Rung, preset: str) -> dict[str, str]:
+    if preset == "faster" and rung.width * rung.height <= _SMALL_PIXELS:
+        return {}
+    return {"x264-params": _CHANGED_PRESETS[preset]} if preset in _CHANGED_PRESETS else {}
 
 
 def _key_times(grid: Grid, span: Span) -> str:
