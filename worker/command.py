@@ -49,7 +49,7 @@ _CHANGED_PRESETS = {
     "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
     "veryfast": "trellis=1:me=umh:merange=24:aq-strength=0.5",
 }
-# Of pictures up to 480p the finer steps of `faster` cost next to nothing, and save the worst frames.
+# Up to 480p the finer steps of `faster` cost next to nothing, and save the worst frames.
 _SMALL_PIXELS = 854 * 480
 
 # Beyond a whole GOP: leading pictures of an open one need the GOP before.
