@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from worker.apart import Crew
-from worker.store import Store
+from worker.store import SteadyStore, Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class File:
         )
 
 
-def put_all(store: Store, files: Iterable[File], *, threads: int) -> None:
+def put_all(store: SteadyStore, files: Iterable[File], *, threads: int) -> None:
     """Write all of them, in no order, and wait until they are there.
 
     Raises:

@@ -172,12 +172,11 @@ def _form_faults(source: Source, output: Output) -> Iterator[str]:
             yield f"form: the colours of {track.name} are tagged {form['colours']}"
     if output.audio:
         form = output.audio.form
-        # One channel stays one; more become two.
-        channels = form.pop("channels")
-        if form != {"codec": "aac", "profile": "LC", "rate_hz": 48_000}:
-            yield f"form: the sound is {form}"
-        if source.sound and channels != min(2, source.sound.channels):
-            yield f"form: of {source.sound.channels} channels of sound {channels} are left"
+        # One channel stays one; more become two. Sound that has no source is told elsewhere.
+        channels = min(2, source.sound.channels) if source.sound else form["channels"]
+        expected = {"codec": "aac", "profile": "LC", "rate_hz": 48_000, "channels": channels}
+        if form != expected:
+            yield f"form: the sound is {form}, not {expected}"
     if output.errors:
         yield f"form: {output.errors} packets cannot be decoded"
     yield from _rate_faults(output)
