@@ -30,6 +30,7 @@ _LINE_MAX_BYTES = 1 << 16
 _TAIL_LINES = 200
 _TAIL_LINE_CHARS = 500
 _KILL_WAIT_S = 10.0
+_EXIT_S = 0.05
 # What of FFmpeg's -progress report changes only when work gets done; its clock and speed always do.
 _WORK_KEYS = ("frame=", "out_time_us=", "total_size=")
 # Cloud credentials are in the environment that is not handed on.
@@ -236,12 +237,12 @@ class Processes:
         """
         ticked_s = self._budget.elapsed_s
         while self._children:
-            for key, _ in self._selector.select(_TICK_S):
+            is_ending = any(not child.open for child in self._children.values())
+            for key, _ in self._selector.select(0 if is_ending else _TICK_S):
                 child, label = key.data
-                fd = child.open[label]
                 lines = list(child.read(label, self._budget.elapsed_s))
                 if label not in child.open:
-                    self._selector.unregister(fd)
+                    self._selector.unregister(key.fd)
                 yield from lines
             if self._budget.elapsed_s - ticked_s >= _TICK_S:
                 ticked_s = self._budget.elapsed_s
@@ -276,8 +277,12 @@ class Processes:
 
     def _reap(self) -> Iterator[Ended]:
         for child in list(self._children.values()):
-            # The pipes first: what a child wrote before it ended must not be lost.
-            if child.open or child.process.poll() is None:
+            # The pipes first, or what it wrote last would be lost. It ends just after they do.
+            if child.open:
+                continue
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(_EXIT_S)
+            if child.process.returncode is None:
                 continue
             del self._children[child.name]
             status = 0 if child.was_stopped else child.process.returncode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_a_flood_on_stderr_neither_blocks_nor_grows(tmp_path: Path) -> None:
     assert isinstance(ended, Ended)
     assert len(ended.tail) == 200
     assert ended.tail[-1] == "end"
+
+
+def test_an_end_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child's pipes close before it ends; a job starts ten, and each would wait for a tick."""
+    monkeypatch.setattr("worker.process._TICK_S", 30.0)
+    script = "import os, time; os.closerange(0, 100); time.sleep(0.2)"
+    started_s = time.monotonic()
+    with processes(tmp_path) as running:
+        running.start("late", [STDOUT], lambda _: [sys.executable, "-c", script])
+        assert [type(event) for event in running.events()] == [Ended]
+    assert time.monotonic() - started_s < 20
 
 
 def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
