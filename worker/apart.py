@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def wait_for(future: Future[T], check: Callable[[], None]) -> T:
 
 
 class Crew:
-    """Some threads that do what is submitted, in order."""
+    """Some threads that do what is submitted, in order; leaving the context closes it."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._queue: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = (
@@ -58,6 +58,12 @@ class Crew:
         self._threads = threads
         for number in range(threads):
             start_thread(f"{name}-{number}", self._work)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
         """Have a function called; never waits."""

@@ -123,8 +123,7 @@ def recall(
     """
     checkpoint = Checkpoint(run, description)
     recorded = _recorded(store, run)
-    crew = Crew("recall", threads)
-    try:
+    with Crew("recall", threads) as crew:
         known, unknown = [], []
         for key, stored in store.list(f"{run}/").items():
             place = _place(plan, key.removeprefix(f"{run}/"))
@@ -136,11 +135,9 @@ def recall(
             else:
                 unknown.append(crew.submit(_reader(store, key, plan, place)))
         known += [found for reading in unknown if (found := wait_for(reading, budget.check))]
-        for segment in known:
-            if segment.rendition == AUDIO or is_whole(plan, segment):
-                checkpoint.add(segment)
-    finally:
-        crew.close()
+    for segment in known:
+        if segment.rendition == AUDIO or is_whole(plan, segment):
+            checkpoint.add(segment)
     if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
         checkpoint.forget(AUDIO)
     return checkpoint

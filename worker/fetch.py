@@ -41,13 +41,13 @@ def fetch(
     if size is not None and remote.takes_ranges:
         ranges = [(at, min(at + _RANGE_BYTES, size)) for at in range(0, size, _RANGE_BYTES)]
     download = _Download(remote, path, budget=budget, on_progress=on_progress)
-    crew = Crew("fetch", min(threads, len(ranges) or 1))
-    try:
-        _await([crew.submit(download.range_fetcher(start, end)) for start, end in ranges], budget)
-    finally:
-        # Ranges under way notice the stop at their next chunk; nobody waits for them.
-        download.stopped.set()
-        crew.close()
+    with Crew("fetch", min(threads, len(ranges) or 1)) as crew:
+        try:
+            fetching = [crew.submit(download.range_fetcher(*bounds)) for bounds in ranges]
+            _await(fetching, budget)
+        finally:
+            # Ranges under way notice the stop at their next chunk; nobody waits for them.
+            download.stopped.set()
     found = path.stat().st_size
     if size is not None and (found != size or download.done != size):
         raise StorageUnavailableError(

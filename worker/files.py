@@ -38,10 +38,7 @@ def put_all(store: SteadyStore, files: Iterable[File], *, threads: int) -> None:
         WorkerError: the first failure, as the store raises it.
 
     """
-    crew = Crew("publish", threads)
-    try:
+    with Crew("publish", threads) as crew:
         for writing in [crew.submit(partial(file.put_into, store)) for file in files]:
             # The store's own budget bounds it.
             writing.result()
-    finally:
-        crew.close()

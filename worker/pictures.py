@@ -162,17 +162,13 @@ def _thumbnails(
 
 def _gather(pictures: Sequence[Segment], desk: Desk) -> None:
     """Read key pictures back from the store, and write them in a row."""
-    crew = Crew("pictures", desk.threads)
-    try:
+    with Crew("pictures", desk.threads) as crew, desk.keys.open("wb") as file:
         readings = [crew.submit(_reader(picture, desk)) for picture in pictures]
-        with desk.keys.open("wb") as file:
-            for picture, reading in zip(pictures, readings, strict=True):
-                data = wait_for(reading, desk.tools.budget.check)
-                if data is None or len(data) != picture.bytes:
-                    raise StrangePicturesError(f"{picture.name} cannot be read back")
-                file.write(data)
-    finally:
-        crew.close()
+        for picture, reading in zip(pictures, readings, strict=True):
+            data = wait_for(reading, desk.tools.budget.check)
+            if data is None or len(data) != picture.bytes:
+                raise StrangePicturesError(f"{picture.name} cannot be read back")
+            file.write(data)
 
 
 def _reader(picture: Segment, desk: Desk) -> Callable[[], bytes | None]:
