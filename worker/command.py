@@ -182,6 +182,7 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         # fewer bytes on lectures, and no more on ordinary footage (docs/performance.md).
         "tune": "animation",
         **_changes(rung, preset),
+        **({"threads": plan.threads} if plan.threads else {}),
         "crf": rung.crf,
         "maxrate": rung.max_rate_bps,
         "bufsize": 2 * rung.max_rate_bps,

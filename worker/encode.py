@@ -17,7 +17,8 @@ from worker.decoded import DecodedPictures
 from worker.errors import BadSourceError, BudgetSpentError, VerificationError
 from worker.failures import explain_failure
 from worker.forecast import Decision, Forecast
-from worker.plan import AUDIO, Plan, Span, cut_into_parts, next_missing, rung_preset
+from worker.lanes import next_span
+from worker.plan import AUDIO, Plan, Span, rung_preset
 from worker.process import Ended, FailedError, Line, Processes, Tools
 from worker.sound import encode_audio
 from worker.upload import Finished, Uploader
@@ -42,13 +43,9 @@ class EncodeReport:
 
 @dataclass(slots=True)
 class _Lane:
-    """One FFmpeg at a time, on its part of the timeline.
-
-    How far it has come from the span's start: what is encoded, and in finished segments.
-    """
+    """One FFmpeg at a time, and how far it is into its span: encoded, and in whole segments."""
 
     name: str
-    part: range
     span: Span | None = None
     encoded_s: float = 0.0
     segmented_s: float = 0.0
@@ -91,7 +88,8 @@ class Encoder:
         self._forecast = Forecast(
             plan, time_limit_s=tools.budget.time_limit_s, missing=self._missing_frames()
         )
-        self._lanes = self._open_lanes()
+        names = [f"ffmpeg (video {number})" for number in range(plan.lanes)]
+        self._lanes = {name: _Lane(name) for name in names}
         self._decoded_sounds: int | None = None
         self._decoded = DecodedPictures(plan)
 
@@ -117,8 +115,7 @@ class Encoder:
                 self._start_sound(processes)
             if any(self._missing_frames()[rung] for rung in self._copied):
                 self._start_copy(processes)
-            for lane in self._lanes.values():
-                self._start_next_span(lane, processes)
+            self._start_spans(processes)
             try:
                 for event in processes.events():
                     self._take(event, processes)
@@ -132,14 +129,6 @@ class Encoder:
                 decoded_sounds=self._decoded_sounds,
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
-
-    def _open_lanes(self) -> dict[str, _Lane]:
-        count = self._plan.grid.segment_count
-        encoded = [done for rung, done in self._done.items() if rung not in self._copied]
-        missing = [k for k in range(count) if any(k not in done for done in encoded)]
-        parts = cut_into_parts(missing, self._plan.lanes)
-        lanes = [_Lane(f"ffmpeg (video {i})", part) for i, part in enumerate(parts)]
-        return {lane.name: lane for lane in lanes}
 
     def _start_sound(self, processes: Processes) -> None:
         audio = self._plan.audio
@@ -161,11 +150,23 @@ class Encoder:
             ),
         )
 
+    def _start_spans(self, processes: Processes) -> None:
+        """Give each idle lane what comes next, until nothing is left to be taken."""
+        for lane in self._lanes.values():
+            if lane.span is None:
+                self._start_next_span(lane, processes)
+
     def _start_next_span(self, lane: _Lane, processes: Processes) -> None:
-        lane.span, lane.encoded_s, lane.segmented_s = None, 0.0, 0.0
+        lane.encoded_s = lane.segmented_s = 0.0
         choice = self._forecast.choice
-        encoded = [rung for rung in choice.rungs if rung not in self._copied]
-        found = next_missing(self._plan.grid, encoded, self._done, lane.part)
+        busy = [each.span for each in self._lanes.values() if each.span]
+        found = next_span(
+            self._plan.grid,
+            [rung for rung in choice.rungs if rung not in self._copied],
+            self._done,
+            taken=[range(span.first, span.end) for span in busy],
+            lanes=self._plan.lanes,
+        )
         if found is None:
             return
         segments, rungs = found
@@ -223,9 +224,9 @@ class Encoder:
         is_wanted = span.preset == wanted.preset and set(span.rungs) <= set(wanted.rungs)
         if not is_wanted and index + 1 < span.end:
             processes.stop(lane.name)
-        # A rung that was given up may be wanted again.
-        for idle in [each for each in self._lanes.values() if decision and each.span is None]:
-            self._start_next_span(idle, processes)
+        if decision:
+            # A rung that was given up may be wanted again.
+            self._start_spans(processes)
 
     def _end(self, event: Ended, lane: _Lane | None, processes: Processes) -> None:
         decoded = decoded_frames(event.tail)
@@ -238,7 +239,8 @@ class Encoder:
             return
         if lane.span and not event.was_stopped:
             self._check_span(lane, lane.span, decoded.get(media.video.index))
-        self._start_next_span(lane, processes)
+        lane.span = None
+        self._start_spans(processes)
 
     def _check_copy(self) -> None:
         if any(self._missing_frames()[rung] for rung in self._copied):

@@ -81,7 +81,7 @@ class Forecast:
         self._may_change = len(plan.presets) > 1
         self._lanes = plan.lanes
         segments = plan.grid.segment_count
-        window = max(_WINDOW_LEAST, round(_WINDOW_SHARE * segments))
+        window = max(_WINDOW_LEAST, _LEAST_SAMPLES * plan.lanes, round(_WINDOW_SHARE * segments))
         self._samples: deque[tuple[float, float]] = deque(maxlen=window + 1)
         self._seconds_a_unit: float | None = None
         self._missing = dict(missing)
@@ -138,8 +138,9 @@ class Forecast:
 
     @property
     def _is_measured(self) -> bool:
-        # Side by side, segments come in bursts: each lane's first ones say nothing of the pace.
-        return len(self._samples) > min(_LEAST_SAMPLES * self._lanes, _WINDOW_LEAST)
+        # Side by side, segments come in bursts: from the first of one to the first of another is
+        # a whole number of rounds.
+        return len(self._samples) > max(_LEAST_SAMPLES, 2 * self._lanes)
 
     def _pace(self, samples: int) -> float:
         """Return seconds a unit over the last so many samples."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from worker.errors import BadSourceError
 from worker.job import Job
 from worker.ladder import LADDER, Rung, plan_ladder
+from worker.lanes import Machine, plan_lanes
 from worker.media import AudioStream, Media, TextStream, VideoStream
 from worker.recolor import UNREADABLE_MATRICES
 from worker.timeline import Grid, clock, make_grid
@@ -26,8 +25,6 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 # Where the worker chooses, rungs below the top take the next one: a quarter less CPU, and they are
 # for who cannot have the top one.
 _LOWER_PRESETS = {"faster": "veryfast"}
-# Measured: how many cores one FFmpeg keeps busy with a 1080p ladder (docs/operations.md).
-CORES_FILLED = 4
 # Of AAC-LC. Most lectures are one microphone: half the bytes of what plays the same channel twice.
 _CHANNEL_BPS = 64_000
 # Twice 8K (7680x4320); a screen may be long and narrow.
@@ -76,7 +73,8 @@ class Plan:
     """Everything that is decided about a run.
 
     `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
-    side by side, each on its part of the timeline.
+    side by side, each on its part of the timeline; `threads` are those of each x264, or 0 for as
+    many as it takes by itself.
     """
 
     media: Media
@@ -86,6 +84,7 @@ class Plan:
     texts: tuple[TextPlan, ...]
     presets: tuple[str, ...]
     lanes: int
+    threads: int
 
     def shape(self) -> dict[str, Any]:
         """Return what decides the published bytes' form; the preset may change on the way."""
@@ -103,8 +102,8 @@ class Plan:
         }
 
 
-def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Plan:
-    """Plan a run on a machine of so many cores.
+def make_plan(media: Media, job: Job, *, machine: Machine, gain_db: float = 0.0) -> Plan:
+    """Plan a run on a machine.
 
     Raises:
         BadSourceError: the source ends long before its container says, is too long, or its colours
@@ -127,6 +126,7 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
             f"the video lasts {found}, longer than the {most} that are taken;"
             " cut it into parts and upload those"
         )
+    lanes = plan_lanes(job.parallel_spans, media.video, grid, machine=machine)
     return Plan(
         media=media,
         grid=grid,
@@ -134,7 +134,8 @@ def make_plan(media: Media, job: Job, *, cores: int, gain_db: float = 0.0) -> Pl
         audio=plan_audio(media.audio, gain_db=gain_db) if media.audio else None,
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
-        lanes=plan_lanes(job.parallel_spans, cores=cores),
+        lanes=lanes,
+        threads=1 if lanes >= machine.cores else 0,
     )
 
 
@@ -144,49 +145,11 @@ def plan_audio(stream: AudioStream, *, gain_db: float = 0.0) -> AudioPlan:
     return AudioPlan(channels=channels, bit_rate_bps=channels * _CHANNEL_BPS, gain_db=gain_db)
 
 
-def plan_lanes(asked: int | Literal["auto"], *, cores: int) -> int:
-    """Choose how many FFmpegs work side by side: as many as it takes to fill the cores."""
-    return asked if asked != "auto" else max(1, cores // CORES_FILLED)
-
-
 def rung_preset(plan: Plan, rung: str, preset: str) -> str:
     """Choose a rung's preset where the top rung's is this one; one that was asked for is kept."""
     if len(plan.presets) == 1 or rung == plan.rungs[0].name:
         return preset
     return _LOWER_PRESETS.get(preset, preset)
-
-
-def next_missing(
-    grid: Grid, rungs: Sequence[str], done: Mapping[str, Collection[int]], part: range
-) -> tuple[range, tuple[str, ...]] | None:
-    """Find the first segments within `part` that the same rungs still lack, and which rungs.
-
-    So a resumed job first catches up with the rung that is behind, and makes nothing twice.
-    """
-    end = min(part.stop, grid.segment_count)
-    for first in range(part.start, end):
-        lacking = _lacking(first, rungs, done)
-        if lacking:
-            stop = first + 1
-            while stop < end and _lacking(stop, rungs, done) == lacking:
-                stop += 1
-            return range(first, stop), lacking
-    return None
-
-
-def _lacking(
-    segment: int, rungs: Sequence[str], done: Mapping[str, Collection[int]]
-) -> tuple[str, ...]:
-    return tuple(rung for rung in rungs if segment not in done.get(rung, ()))
-
-
-def cut_into_parts(missing: Sequence[int], lanes: int) -> list[range]:
-    """Cut the timeline so that each lane has about as many of the missing segments to make."""
-    if not missing:
-        return []
-    count = min(lanes, len(missing))
-    starts = [missing[len(missing) * lane // count] for lane in range(count)]
-    return [range(a, b) for a, b in pairwise([*starts, missing[-1] + 1])]
 
 
 def refuse_truncated(media: Media) -> None:

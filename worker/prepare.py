@@ -12,6 +12,8 @@ from worker.environment import count_cores
 from worker.errors import BadSourceError
 from worker.fetch import fetch
 from worker.job import Job
+from worker.lanes import Machine
+from worker.limits import memory_bytes
 from worker.listen import can_decode, gain_to
 from worker.media import Media
 from worker.mend import mend_clock
@@ -101,6 +103,7 @@ def lay_plan(path: Path, job: Job, *, folder: Path, tools: Tools) -> tuple[Path,
 
     """
     prepared = prepare(path, job, folder=folder, tools=tools)
-    plan = make_plan(prepared.media, job, cores=count_cores(), gain_db=prepared.gain_db)
+    machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
+    plan = make_plan(prepared.media, job, machine=machine, gain_db=prepared.gain_db)
     write_color_table(plan.media.video, folder)
     return prepared.path, settle_ladder(plan, job, prepared.path, folder=folder, tools=tools)

@@ -179,7 +179,7 @@ def measure_scale(folder: Path) -> Iterator[Row]:
 
 def measure_lanes(folder: Path) -> Iterator[Row]:
     """Keep two cores busy with one FFmpeg, and with two."""
-    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=90)
+    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=180)
     costs: dict[int, list[Cost]] = {1: [], 2: []}
     for number in range(2):
         for lanes, found in costs.items():

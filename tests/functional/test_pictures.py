@@ -18,6 +18,7 @@ from worker import pictures
 from worker.alone import decoded_frames, run_alone
 from worker.budget import Budget
 from worker.checkpoint import recall
+from worker.lanes import Machine
 from worker.parameters import parse_job
 from worker.plan import describe, make_plan
 from worker.probe import probe
@@ -156,7 +157,7 @@ def test_only_key_pictures_are_decoded(
     assert run_worker(*options).status == 0
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
-    plan = make_plan(probe(brightening, tools), parse_job(options, {}), cores=2)
+    plan = make_plan(probe(brightening, tools), parse_job(options, {}), machine=Machine(cores=2))
     store, run = SteadyStore(LocalStore(out), budget), manifest_of(out)["run"]
     there = recall(store, run, plan, describe(plan), budget=budget, threads=2).renditions()
     tails: list[tuple[str, ...]] = []

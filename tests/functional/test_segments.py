@@ -14,6 +14,7 @@ from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffprobe
 from tests.functional.hls import clock_gap_s
 from worker.budget import Budget
 from worker.errors import VerificationError
+from worker.lanes import Machine
 from worker.parameters import parse_job
 from worker.plan import Plan, make_plan
 from worker.probe import probe
@@ -26,7 +27,9 @@ from worker.transport_stream import MalformedSegmentError, read_segment
 def plan(small_clip: Path) -> Plan:
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     media = probe(small_clip, Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget))
-    return make_plan(media, parse_job(["--source", "/in", "--destination", "/out"], {}), cores=2)
+    return make_plan(
+        media, parse_job(["--source", "/in", "--destination", "/out"], {}), machine=Machine(cores=2)
+    )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, media
 from worker.budget import Budget
 from worker.command import encode_video
+from worker.lanes import Machine
 from worker.media import Media
 from worker.parameters import parse_job
 from worker.plan import Plan, Span, make_plan
@@ -33,7 +34,7 @@ def make(path: Path, *arguments: str) -> Plan:
     return make_plan(
         read(path),
         parse_job(["--source", str(path), "--destination", "/out", *arguments], {}),
-        cores=2,
+        machine=Machine(cores=2),
     )
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from worker.job import Job
+from worker.lanes import Machine
 from worker.media import AudioStream, Media, VideoStream
 from worker.packets import Packets
 from worker.parameters import parse_job
@@ -77,7 +78,7 @@ def job(*arguments: str) -> Job:
 
 
 def plan(*arguments: str, **changes: Any) -> Plan:
-    return make_plan(media(**changes), job(*arguments), cores=2)
+    return make_plan(media(**changes), job(*arguments), machine=Machine(cores=2))
 
 
 def segment(rendition: str, index: int, **changes: Any) -> Segment:

@@ -29,7 +29,7 @@ ROOMS = {
     "machine": {"alone", "process", "limits", "apart"},
     "mind": {
         *("webvtt", "playlist", "segment", "samples", "command", "inputs", "transport_stream"),
-        *("sound", "remux", "repeats", "copying", "decoded", "forecast", "plan", "ladder"),
+        *("sound", "remux", "repeats", "copying", "decoded", "forecast", "lanes", "plan", "ladder"),
         *("timeline", "recolor", "color", "description", "language", "media", "packets"),
         *("chapters", "looks", "stills", "storyboard", "account", "framecrc"),
         *("report", "report.figures", "report.plot", "report.reading", "report.render"),

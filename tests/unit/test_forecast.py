@@ -60,12 +60,15 @@ def simulate(a_plan: Plan, machine: Machine, limit_s: float) -> Run:
     forecast = Forecast(a_plan, time_limit_s=limit_s, missing=missing)
     wall_s = limit_s * WALL_SHARE if limit_s < 600 else limit_s - 60
     run = Run(done_then=dict(done))
-    at_s = run.turn_s
+    at_s, burst_s = run.turn_s, 0.0
     while any(done[rung] < total for rung in forecast.choice.rungs):
         choice = forecast.choice
         if machine.drops_at_s is not None and at_s < machine.drops_at_s:
             run.turn_s, run.done_then = at_s, dict(done)
-        at_s += machine.segment_s(a_plan, choice, at_s)
+        burst_s += machine.segment_s(a_plan, choice, at_s)
+        # Lanes that keep pace end a segment each at the same time.
+        if done[choice.rungs[0]] % a_plan.lanes == 0:
+            at_s, burst_s = at_s + burst_s, 0.0
         if at_s > wall_s:
             run.end_s, run.was_stopped_at_wall = wall_s, True
             return run
