@@ -91,23 +91,60 @@ def from_origin(media: Media) -> str:
 def _span_pictures(plan: Plan, span: Span, source: Path) -> Any:
     """Decode and lay the pictures of a span on the grid, times from the span's own zero."""
     grid, video = plan.grid, plan.media.video
-    start_s = grid.start_s(span.first)
     frames = range(grid.first_frame(span.first), grid.first_frame(span.end))
-    # MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
-    # All from there on is kept: the picture that is on screen when the span starts may be seconds
-    # old, and -accurate_seek would drop it.
-    seek: dict[str, Any] = {}
-    early_s = _SEEK_MARGIN_S + Fraction(video.packets.longest_gop_s or start_s)
-    if start_s > early_s:
-        seek = {"ss": seconds(start_s - early_s), "noaccurate_seek": None}
+    start = _start_frame(plan, span)
+    read_from_s = reads_from_s(plan, span)
+    # -accurate_seek would drop the picture that is on screen when the span starts.
+    seek = {"ss": seconds(read_from_s), "noaccurate_seek": None} if read_from_s else {}
     pictures = open_pictures(source, video, **seek).filter("setpts", from_origin(plan.media))
     pictures = deinterlace(pictures, video, grid.rate).filter(
-        "fps", str(grid.rate), start_time=seconds(start_s)
+        "fps", str(grid.rate), start_time=seconds(start / grid.rate)
     )
-    if span.end == grid.segment_count:
+    if frames.stop > _certain_frames(plan):
         pictures = pictures.filter("tpad", stop=_padding_frames(plan), stop_mode="clone")
-    pictures = pictures.filter("trim", end_frame=len(frames)).filter("setpts", "PTS-STARTPTS")
-    return leave_out_repeats(pictures, video, grid, frames)
+    lead = {"start_frame": frames.start - start} if frames.start > start else {}
+    pictures = pictures.filter("trim", **lead, end_frame=frames.stop - start)
+    return leave_out_repeats(pictures.filter("setpts", "PTS-STARTPTS"), video, grid, frames)
+
+
+def reads_from_s(plan: Plan, span: Span) -> Fraction:
+    """Return the second from which a source is read for a span: 0 where it is from the start.
+
+    MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
+    """
+    start_s = _start_frame(plan, span) / plan.grid.rate
+    early_s = _SEEK_MARGIN_S + Fraction(plan.media.video.packets.longest_gop_s or start_s)
+    return max(Fraction(0), start_s - early_s)
+
+
+def _start_frame(plan: Plan, span: Span) -> int:
+    """Return the frame from which a span's pictures are laid on the grid.
+
+    Its own first; but where the sound goes on after the last picture, that one is what it shows.
+    """
+    return min(plan.grid.first_frame(span.first), _certain_frames(plan))
+
+
+def _certain_frames(plan: Plan) -> int:
+    """Return until which frame there are pictures, even if the last ones cannot be decoded."""
+    grid, times_s = plan.grid, plan.media.video.packets.times_s
+    last = int(Fraction(times_s[-1]) * grid.rate) if times_s else grid.total_frames
+    return max(0, last - _tolerated_frames(grid))
+
+
+def _padding_frames(plan: Plan) -> int:
+    """Frames that the last picture may stay on screen beyond its own time.
+
+    As long as the sound goes on after it, plus the tolerance; not without end, so that a source
+    whose decoding breaks off gives a short result, which is noticed, and not a frozen one.
+    """
+    grid, end_s = plan.grid, plan.media.video.packets.end_s
+    shown = grid.total_frames if end_s is None else int(Fraction(end_s) * grid.rate)
+    return max(0, grid.total_frames - shown) + _tolerated_frames(grid)
+
+
+def _tolerated_frames(grid: Grid) -> int:
+    return max(2, round(TAIL_TOLERANCE_S * grid.rate))
 
 
 def open_pictures(source: Path, video: VideoStream, **options: Any) -> Any:
@@ -127,18 +164,6 @@ def deinterlace(pictures: Any, video: VideoStream, rate: Fraction) -> Any:
     return pictures.filter(
         "bwdif", mode="send_field" if by_field else "send_frame", deint="interlaced"
     )
-
-
-def _padding_frames(plan: Plan) -> int:
-    """Frames that the last picture may stay on screen beyond its own time.
-
-    As long as the sound goes on after it, plus the tolerance; not without end, so that a source
-    whose decoding breaks off gives a short result, which is noticed, and not a frozen one.
-    """
-    grid, end_s = plan.grid, plan.media.video.packets.end_s
-    shown = grid.total_frames if end_s is None else int(Fraction(end_s) * grid.rate)
-    behind = max(0, grid.total_frames - shown)
-    return behind + max(2, round(TAIL_TOLERANCE_S * plan.grid.rate))
 
 
 def scale_to_rungs(pictures: Any, plan: Plan, rungs: Sequence[Rung]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.command import reads_from_s
 from worker.errors import BadSourceError
 from worker.plan import Plan, Span
 
@@ -16,20 +17,27 @@ class DecodedPictures:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._there = 0
+        self._read = 0
         self._decoded = 0
 
     def add(self, span: Span, decoded: int) -> None:
-        """Take note of how many a span has decoded."""
+        """Take note of how many a span has decoded: its own, and those that it was read from."""
         grid, packets = self._plan.grid, self._plan.media.video.packets
-        first, end = grid.first_frame(span.first), grid.first_frame(span.end)
         # Nothing can be decoded before the first keyframe of a recording that was joined
         # in the middle: the first picture stands there.
-        first_s = max(float(first / grid.rate), packets.first_key_s or 0.0)
-        there = packets.count_between(first_s, float(end / grid.rate))
-        if there is None:
-            there = packets.count * (end - first) // grid.total_frames
-        self._there += there
+        earliest_s = packets.first_key_s or 0.0
+        first_s, end_s = float(grid.start_s(span.first)), float(grid.start_s(span.end))
+        read_from_s = packets.key_before(float(reads_from_s(self._plan, span)))
+        self._there += self._count(max(first_s, earliest_s), end_s)
+        self._read += self._count(max(read_from_s, earliest_s), end_s)
         self._decoded += decoded
+
+    def _count(self, start_s: float, end_s: float) -> int:
+        grid, packets = self._plan.grid, self._plan.media.video.packets
+        found = packets.count_between(start_s, end_s)
+        if found is None:
+            return int(packets.count * (end_s - start_s) / float(grid.duration_s))
+        return found
 
     def check(self) -> None:
         """Refuse what was mostly not decoded, and is filled up with the pictures that were.
@@ -41,10 +49,11 @@ class DecodedPictures:
             BadSourceError: with both counts.
 
         """
-        missing = self._there - self._decoded
+        # Of what is read twice, before a span and within the one before, as much is damaged.
+        missing = self._there * (1 - self._decoded / max(1, self._read))
         if missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
             raise BadSourceError(
-                f"only {self._decoded} of {self._there} pictures can be decoded:"
+                f"only {self._decoded} of {self._read} pictures can be decoded:"
                 " the file is damaged; export or upload it again"
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -122,7 +121,7 @@ class Encoder:
             except FailedError as error:
                 raise explain_failure(error) from error
             except BudgetSpentError as error:
-                raise self._with_what_is_needed(error) from error
+                raise self._forecast.with_need(error) from error
             self._decoded.check()
             return EncodeReport(
                 rungs=self._forecast.choice.rungs,
@@ -217,16 +216,21 @@ class Encoder:
     def _steer(self, lane: _Lane, span: Span, index: int, processes: Processes) -> None:
         """At the end of a segment, predict; where what is to be made has changed, end the span."""
         budget, forecast = self._tools.budget, self._forecast
-        forecast.observe(budget.elapsed_s, self._missing_frames())
-        decision = forecast.decide(budget.remaining_s)
-        self._hooks.on_forecast(forecast, decision)
-        wanted = forecast.choice
-        is_wanted = span.preset == wanted.preset and set(span.rungs) <= set(wanted.rungs)
-        if not is_wanted and index + 1 < span.end:
+        spans = [each.span for each in self._lanes.values() if each.span]
+        # Until all of them are as was decided, their segments do not tell what that costs.
+        if all(map(self._is_wanted, spans)):
+            forecast.observe(budget.elapsed_s, self._missing_frames())
+            decision = forecast.decide(budget.remaining_s)
+            self._hooks.on_forecast(forecast, decision)
+            if decision:
+                # A rung that was given up may be wanted again.
+                self._start_spans(processes)
+        if not self._is_wanted(span) and index + 1 < span.end:
             processes.stop(lane.name)
-        if decision:
-            # A rung that was given up may be wanted again.
-            self._start_spans(processes)
+
+    def _is_wanted(self, span: Span) -> bool:
+        wanted = self._forecast.choice
+        return span.preset == wanted.preset and set(span.rungs) <= set(wanted.rungs)
 
     def _end(self, event: Ended, lane: _Lane | None, processes: Processes) -> None:
         decoded = decoded_frames(event.tail)
@@ -263,13 +267,6 @@ class Encoder:
             )
         if decoded is not None:
             self._decoded.add(span, decoded)
-
-    def _with_what_is_needed(self, error: BudgetSpentError) -> BudgetSpentError:
-        needed_s = self._forecast.needed_s()
-        if error.needed_s is not None or needed_s is None:
-            return error
-        told = f"{error}; about {math.ceil(needed_s)} s more are needed"
-        return BudgetSpentError(told, needed_s=needed_s)
 
     def _missing_frames(self) -> dict[str, int]:
         grid = self._plan.grid

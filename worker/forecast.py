@@ -136,15 +136,26 @@ class Forecast:
         self._samples.clear()
         return decision
 
+    def with_need(self, error: BudgetSpentError) -> BudgetSpentError:
+        """Return an error that tells the seconds still needed, where they are known."""
+        needed_s = self.needed_s()
+        if error.needed_s is not None or needed_s is None:
+            return error
+        told = f"{error}; about {math.ceil(needed_s)} s more are needed"
+        return BudgetSpentError(told, needed_s=needed_s)
+
     @property
     def _is_measured(self) -> bool:
-        # Side by side, segments come in bursts: from the first of one to the first of another is
-        # a whole number of rounds.
-        return len(self._samples) > max(_LEAST_SAMPLES, 2 * self._lanes)
+        rounds = min(2 * self._lanes, _WINDOW_LEAST)
+        return len(self._samples) > max(_LEAST_SAMPLES, rounds, self._lanes)
 
     def _pace(self, samples: int) -> float:
-        """Return seconds a unit over the last so many samples."""
-        first_s, first = self._samples[max(0, len(self._samples) - samples)]
+        """Return seconds a unit over the last so many samples.
+
+        Over whole rounds of the lanes: side by side, segments come in bursts.
+        """
+        steps = (min(samples, len(self._samples)) - 1) // self._lanes * self._lanes
+        first_s, first = self._samples[-1 - steps]
         last_s, last = self._samples[-1]
         return (last_s - first_s) / (last - first) if last > first else 0.0
 

@@ -100,8 +100,8 @@ class Job(BaseModel):
     )
     parallel_spans: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = Field(
         "auto",
-        description="FFmpeg processes at a time, each on its part of the video; auto: one a core,"
-        " of a long video (each takes its own memory)",
+        description="FFmpeg processes at a time, each with its own memory; auto: one a core, of a"
+        " video that is long enough",
         json_schema_extra={"metavar": "N"},
     )
     audio_language: str | None = Field(

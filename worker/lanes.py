@@ -11,12 +11,14 @@ from worker.timeline import Grid
 
 # Measured with 4K at 60 pictures a second: 0.6 GB (docs/operations.md).
 _LANE_BYTES = 1 << 30
-# A span is decoded from the keyframe before it.
-_LONGEST_GOP_S = 30
-_LANE_SEGMENTS = 20
-# Segments of a span. Each costs a start and up to a GOP of decoding, about as much as a second of
-# video; but the lane that has the heaviest minutes must not work on alone at the end.
-_LEAST_SHARE, _LARGEST_SHARE = 4, 15
+_MOST_LANES = 16
+# For each span as much is decoded before it, and two seconds: at 4K that costs as much as encoding.
+_LONGEST_GOP_S = 12
+# Of what is shorter, one FFmpeg is done about as soon.
+_LEAST_LANE_S = 120
+# A span costs a start and a GOP of decoding, about as much as a second of video. But the lane that
+# has the heaviest minutes must not work on alone at the end.
+_LEAST_SPAN_S, _LONGEST_SPAN_S = 24, 90
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +41,7 @@ def plan_lanes(
     gop_s = video.packets.longest_gop_s
     if gop_s is None or gop_s > _LONGEST_GOP_S:
         return 1
-    most = min(machine.cores, grid.segment_count // _LANE_SEGMENTS)
+    most = min(_MOST_LANES, machine.cores, int(grid.duration_s / _LEAST_LANE_S))
     if machine.memory_bytes is not None:
         most = min(most, machine.memory_bytes // _LANE_BYTES)
     return max(1, most)
@@ -66,15 +68,19 @@ def next_span(
     if not free:
         return None
     first, lacking = free[0], _lacking(free[0], rungs, done)
-    share = len(free)
-    if lanes > 1:
-        share = min(max(_LEAST_SHARE, share // (2 * lanes)), _LARGEST_SHARE)
+    share = len(free) if lanes == 1 else _share(len(free), grid, lanes=lanes, busy=len(taken))
     stop = first + 1
     for segment in free[1:share]:
         if segment != stop or _lacking(segment, rungs, done) != lacking:
             break
         stop += 1
     return range(first, stop), lacking
+
+
+def _share(free: int, grid: Grid, *, lanes: int, busy: int) -> int:
+    """Choose how many of the free segments a lane takes: some must be left for those as idle."""
+    least, most = (max(1, round(s / grid.segment_s)) for s in (_LEAST_SPAN_S, _LONGEST_SPAN_S))
+    return min(max(least, free // (2 * lanes)), most, -(-free // (lanes - busy)))
 
 
 def _lacking(

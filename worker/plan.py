@@ -73,7 +73,7 @@ class Plan:
     """Everything that is decided about a run.
 
     `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
-    side by side, each on its part of the timeline; `threads` are those of each x264, or 0 for as
+    side by side, each on a span; `threads` are those of each x264, or 0 for as
     many as it takes by itself.
     """
 

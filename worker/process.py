@@ -29,8 +29,7 @@ _READ_BYTES = 1 << 16
 _LINE_MAX_BYTES = 1 << 16
 _TAIL_LINES = 200
 _TAIL_LINE_CHARS = 500
-_KILL_WAIT_S = 10.0
-_EXIT_S = 0.05
+_EXIT_S, _KILL_WAIT_S = 0.05, 10.0
 # What of FFmpeg's -progress report changes only when work gets done; its clock and speed always do.
 _WORK_KEYS = ("frame=", "out_time_us=", "total_size=")
 # Cloud credentials are in the environment that is not handed on.
@@ -262,10 +261,9 @@ class Processes:
 
     def _tick(self) -> None:
         self._budget.check()
-        now_s = self._budget.elapsed_s
-        for child in self._children.values():
+        now_s, children = self._budget.elapsed_s, self._children.values()
+        for child in children:
             child.note_memory()
-            self.peak_memory_bytes = max(self.peak_memory_bytes, child.peak_memory_bytes)
             if child.is_held:
                 child.worked_s = now_s
             elif now_s - child.worked_s > self._stall_timeout_s:
@@ -273,6 +271,8 @@ class Processes:
                     f"{child.name} made no progress for {self._stall_timeout_s:g} s and was killed;"
                     f" it last said: {_last_words(child.tail)}"
                 )
+        together = sum(child.peak_memory_bytes for child in children)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, together)
         self._on_tick()
 
     def _reap(self) -> Iterator[Ended]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,12 +70,31 @@ def open_gop_with_b_frames(folder: Path) -> Path:
     return path
 
 
+def sound_after_the_last_picture(folder: Path) -> Path:
+    """Pictures of five seconds and a half, the last of which is shown on for eleven."""
+    path = folder / "tail.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30:duration=5.5"),
+        *("-f", "lavfi", "-i", "sine=duration=16.5", "-c:v", "libx264", "-g", "40", path),
+    )
+    return path
+
+
 @pytest.mark.ffmpeg
 @pytest.mark.parametrize(
-    "name", ["generated", "normal/ExoPlayer__video_big_buck_bunny.mp4", "lecture/opencast__av.mov"]
+    "make_source",
+    [
+        open_gop_with_b_frames,
+        sound_after_the_last_picture,
+        lambda _: media("normal/ExoPlayer__video_big_buck_bunny.mp4"),
+        lambda _: media("lecture/opencast__av.mov"),
+    ],
+    ids=["open GOP", "sound goes on", "big buck bunny", "opencast"],
 )
-def test_spans_are_bit_identical_to_the_whole(name: str, tmp_path: Path) -> None:
-    source = open_gop_with_b_frames(tmp_path) if name == "generated" else media(name)
+def test_spans_are_bit_identical_to_the_whole(
+    make_source: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    source = make_source(tmp_path)
     plan = make(source, "--segment", "2", "--ladder", "1080")
     grid = plan.grid
     rungs = tuple(rung.name for rung in plan.rungs)

@@ -31,3 +31,13 @@ def test_a_part_that_is_damaged_is_borne(first: int, decoded: int) -> None:
 def test_what_is_mostly_filler_is_refused(first: int, decoded: int) -> None:
     with pytest.raises(BadSourceError, match="pictures can be decoded"):
         judge(first, decoded)
+
+
+def test_what_is_read_twice_does_not_make_up_for_what_is_damaged() -> None:
+    """The second span is read from three seconds before it; of all 44 % can be decoded."""
+    pictures = DecodedPictures(A_PLAN)
+    for first, end, read in ((0, 1, 180), (1, 3, 310)):
+        span = Span(first=first, end=end, rungs=("480p",), preset="faster")
+        pictures.add(span, round(0.44 * read))
+    with pytest.raises(BadSourceError, match="216 of 490 pictures"):
+        pictures.check()

@@ -74,6 +74,14 @@ def test_what_another_lane_is_at_is_left_to_it() -> None:
     assert found == (range(2), _RUNGS)
 
 
+def test_of_little_each_idle_lane_has_its_part() -> None:
+    done = {"720p": set(range(96))}
+    found = next_span(grid(100), ("720p",), done, taken=[], lanes=2)
+    assert found == (range(96, 98), ("720p",))
+    found = next_span(grid(100), ("720p",), done, taken=[range(96, 98)], lanes=2)
+    assert found == (range(98, 100), ("720p",))
+
+
 @pytest.mark.parametrize("count", [2, 3, 8])
 @pytest.mark.parametrize("heavy", [range(0), range(150), range(300, 500), range(590, 600)])
 def test_lanes_end_together_wherever_the_source_is_heavy(count: int, heavy: range) -> None:
