@@ -158,6 +158,21 @@ def test_thousands_of_jobs_end_before_their_wall() -> None:
     assert hopeless > 30
 
 
+def test_lanes_that_keep_pace_are_not_taken_for_slow() -> None:
+    """Two segments each ten seconds; what was measured before a change may end within a burst."""
+    a_plan = replace(lecture(60), lanes=2)
+    total, length = a_plan.grid.total_frames, a_plan.grid.segment_frames
+    names = [rung.name for rung in a_plan.rungs]
+    forecast = Forecast(a_plan, time_limit_s=14_400, missing=dict.fromkeys(names, total))
+    known = 0
+    for made, at_s in enumerate((10, 20, 20, 30, 30, 40, 40, 50, 50, 60), start=1):
+        forecast.observe(at_s, dict.fromkeys(names, total - made * length))
+        if (needed_s := forecast.needed_s()) is not None:
+            known += 1
+            assert needed_s == pytest.approx(5 * (total / length - made) + 30)
+    assert known == 6
+
+
 def test_a_preset_that_was_asked_for_is_kept() -> None:
     a_plan = replace(lecture(60), presets=("slow",))
     missing = {rung.name: a_plan.grid.total_frames for rung in a_plan.rungs}
