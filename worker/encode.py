@@ -270,10 +270,7 @@ class Encoder:
 
     def _missing_frames(self) -> dict[str, int]:
         grid = self._plan.grid
-        return {
-            rung: grid.total_frames - sum(grid.frames(k) for k in done)
-            for rung, done in self._done.items()
-        }
+        return {rung: grid.total_frames - grid.frames_in(done) for rung, done in self._done.items()}
 
     def tell_progress(self) -> None:
         """Report frames that are done: whole segments, and what each lane has begun."""
@@ -284,7 +281,7 @@ class Encoder:
             if lane.span:
                 spanned = range(lane.span.first, lane.span.end)
                 stored = self._done[lane.span.rungs[0]].intersection(spanned)
-                done += max(0, round(lane.encoded_s * grid.rate) - sum(map(grid.frames, stored)))
+                done += max(0, round(lane.encoded_s * grid.rate) - grid.frames_in(stored))
         renditions = len(choice.rungs) + (self._plan.audio is not None)
         self._hooks.on_progress(min(done, grid.total_frames), renditions * grid.segment_count)
 

@@ -73,6 +73,8 @@ def test_segments_tile_the_whole(rate: Fraction, duration_s: float, segment_s: f
     grid = make_grid(source, duration_s=duration_s, most=60, segment_s=segment_s)
     assert sum(grid.frames(k) for k in range(grid.segment_count)) == grid.total_frames
     assert all(grid.frames(k) > 0 for k in range(grid.segment_count))
+    some = set(range(0, grid.segment_count, 2))
+    assert grid.frames_in(some) == sum(grid.frames(k) for k in some)
     assert grid.start_s(0) == 0
     assert grid.start_s(grid.segment_count) == grid.duration_s
     assert abs(float(grid.duration_s) - duration_s) <= max(1 / float(grid.rate), 1e-6)
