@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.command import reads_from_s
+from worker.decode import reads_from_s
 from worker.errors import BadSourceError
 from worker.plan import Plan, Span
 
@@ -27,7 +27,8 @@ class DecodedPictures:
         # in the middle: the first picture stands there.
         earliest_s = packets.first_key_s or 0.0
         first_s, end_s = float(grid.start_s(span.first)), float(grid.start_s(span.end))
-        read_from_s = packets.key_before(float(reads_from_s(self._plan, span)))
+        # MPEG-TS is decoded from the first keyframe there; what has an index, from the one before.
+        read_from_s = min(first_s, packets.key_after(float(reads_from_s(self._plan, span))))
         self._there += self._count(max(first_s, earliest_s), end_s)
         self._read += self._count(max(read_from_s, earliest_s), end_s)
         self._decoded += decoded
@@ -50,7 +51,7 @@ class DecodedPictures:
 
         """
         # Of what is read twice, before a span and within the one before, as much is damaged.
-        missing = self._there * (1 - self._decoded / max(1, self._read))
+        missing = self._there * max(0, 1 - self._decoded / max(1, self._read))
         if missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
             raise BadSourceError(
                 f"only {self._decoded} of {self._read} pictures can be decoded:"

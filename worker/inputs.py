@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,8 @@ def show_packets(source: Path, *, ffprobe_path: str) -> list[str]:
 def _ffprobe(path: str) -> list[str]:
     guard = [word for name, value in _INPUT_GUARD.items() for word in (f"-{name}", value)]
     return [path, "-hide_banner", "-loglevel", "error", *guard]
+
+
+def seconds(value: Fraction | int) -> str:
+    """Write seconds as FFmpeg reads them, to the microsecond."""
+    return f"{float(value):.6f}"

@@ -66,6 +66,10 @@ class Packets:
         """Return when the keyframe shows from which this time is decoded; itself where unknown."""
         return max((key_s for key_s in self.keys if key_s <= at_s), default=at_s)
 
+    def key_after(self, at_s: float) -> float:
+        """Return when the first keyframe from this time on shows; itself where unknown."""
+        return min((key_s for key_s in self.keys if key_s >= at_s), default=at_s)
+
     def count_between(self, start_s: float, end_s: float) -> int | None:
         """Count the packets that begin to show in [start_s, end_s); None where none is timed."""
         if not self.times_s:

@@ -135,7 +135,7 @@ def make_plan(media: Media, job: Job, *, machine: Machine, gain_db: float = 0.0)
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=lanes,
-        threads=1 if lanes >= machine.cores else 0,
+        threads=1 if lanes >= machine.cores > 1 else 0,
     )
 
 

@@ -13,13 +13,12 @@ import ffmpeg
 
 from worker.command import (
     compile_command,
-    deinterlace,
     encoder_options,
-    open_pictures,
     scale_to_rungs,
-    seconds,
 )
+from worker.decode import deinterlace, open_pictures
 from worker.framecrc import Rows
+from worker.inputs import seconds
 from worker.ladder import Rung
 from worker.plan import Plan, Span
 from worker.repeats import leave_out_repeats

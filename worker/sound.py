@@ -8,8 +8,9 @@ from typing import Any
 
 import ffmpeg
 
-from worker.command import SEGMENT_PATTERN, compile_command, from_origin, seconds, segment_options
-from worker.inputs import open_input
+from worker.command import SEGMENT_PATTERN, compile_command, segment_options
+from worker.decode import from_origin
+from worker.inputs import open_input, seconds
 from worker.media import AudioStream
 from worker.plan import AUDIO, AudioPlan, Plan, Span, plan_audio
 

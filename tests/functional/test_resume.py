@@ -107,7 +107,7 @@ def test_lanes_side_by_side_make_the_same(run_worker: Run, clip: Path, tmp_path:
     ended = run_worker(*options, "--destination", out, "--parallel-spans", 3)
     assert ended.status == 0, ended.stdout
     spans = [(span["first"], span["end"]) for span in ended.named("span_started")]
-    assert spans == [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20)]
+    assert spans == [(0, 7), (7, 14), (14, 20)]
     assert run_worker(*options, "--destination", whole).status == 0
     assert_same(out, whole)
 
