@@ -24,10 +24,12 @@ def lay_pictures(plan: Plan, span: Span, source: Path) -> Any:
     grid, video = plan.grid, plan.media.video
     frames = range(grid.first_frame(span.first), grid.first_frame(span.end))
     start = _start_frame(plan, span)
-    read_from_s = reads_from_s(plan, span)
-    # -accurate_seek would drop the picture that is on screen when the span starts.
-    seek = {"ss": seconds(read_from_s), "noaccurate_seek": None} if read_from_s else {}
-    pictures = open_pictures(source, video, **seek).filter("setpts", from_origin(plan.media))
+    # Beside other lanes one thread decodes as fast, and holds fewer pictures.
+    options: dict[str, Any] = {"threads": plan.threads} if plan.threads else {}
+    if read_from_s := reads_from_s(plan, span):
+        # -accurate_seek would drop the picture that is on screen when the span starts.
+        options |= {"ss": seconds(read_from_s), "noaccurate_seek": None}
+    pictures = open_pictures(source, video, **options).filter("setpts", from_origin(plan.media))
     pictures = deinterlace(pictures, video, grid.rate).filter(
         "fps", str(grid.rate), start_time=seconds(start / grid.rate)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import time
@@ -116,6 +117,7 @@ def _storing(source: Path) -> Iterator[Proxy]:
     """Hold a source in an S3 server in this process, whose answers are late."""
     port = free_port()
     server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server.start()
     try:
         store = Server("moto", f"http://127.0.0.1:{port}")
