@@ -60,30 +60,22 @@ def next_span(
     So a resumed job first catches up with the rung that is behind, and makes nothing twice. Several
     lanes take small shares, in the end ever smaller ones, so that they end together.
     """
-    free = [
-        segment
+    free = {
+        segment: lacking
         for segment in range(grid.segment_count)
-        if _lacking(segment, rungs, done) and not any(segment in part for part in taken)
-    ]
+        if (lacking := tuple(rung for rung in rungs if segment not in done.get(rung, ())))
+        and not any(segment in part for part in taken)
+    }
     if not free:
         return None
-    first, lacking = free[0], _lacking(free[0], rungs, done)
     share = len(free) if lanes == 1 else _share(len(free), grid, lanes=lanes, busy=len(taken))
-    stop = first + 1
-    for segment in free[1:share]:
-        if segment != stop or _lacking(segment, rungs, done) != lacking:
-            break
+    first = stop = min(free)
+    while stop < first + share and free.get(stop) == free[first]:
         stop += 1
-    return range(first, stop), lacking
+    return range(first, stop), free[first]
 
 
 def _share(free: int, grid: Grid, *, lanes: int, busy: int) -> int:
     """Choose how many of the free segments a lane takes: some must be left for those as idle."""
     least, most = (max(1, round(s / grid.segment_s)) for s in (_LEAST_SPAN_S, _LONGEST_SPAN_S))
     return min(max(least, free // (2 * lanes)), most, -(-free // (lanes - busy)))
-
-
-def _lacking(
-    segment: int, rungs: Sequence[str], done: Mapping[str, Collection[int]]
-) -> tuple[str, ...]:
-    return tuple(rung for rung in rungs if segment not in done.get(rung, ()))

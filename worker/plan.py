@@ -73,8 +73,8 @@ class Plan:
     """Everything that is decided about a run.
 
     `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
-    side by side, each on a span; `threads` are those of each x264, or 0 for as
-    many as it takes by itself.
+    side by side, each on a span; `threads` are those of each decoder and each x264, or 0 for as
+    many as they take by themselves.
     """
 
     media: Media

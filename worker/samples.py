@@ -11,11 +11,7 @@ from typing import Any
 
 import ffmpeg
 
-from worker.command import (
-    compile_command,
-    encoder_options,
-    scale_to_rungs,
-)
+from worker.command import compile_command, encoder_options, scale_to_rungs
 from worker.decode import deinterlace, open_pictures
 from worker.framecrc import Rows
 from worker.inputs import seconds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -189,7 +188,7 @@ def measure_lanes(folder: Path) -> Iterator[Row]:
             found.append(_run(folder, source, folder / f"{lanes}-{number}", *options))
     for lanes, found in costs.items():
         busy = median(cost.cpu_s / cost.wall_s for cost in found)
-        yield f"cores kept busy of {os.cpu_count()} by {lanes} spans at a time", f"{busy:.2f}"
+        yield f"cores kept busy of {count_cores()} by {lanes} spans at a time", f"{busy:.2f}"
     wall = {lanes: median(cost.wall_s for cost in found) for lanes, found in costs.items()}
     yield "wall of two spans at a time to one", f"{wall[2] / wall[1]:.2f}"
 

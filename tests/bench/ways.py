@@ -135,7 +135,7 @@ def start_plain(source: Path, plan: Plan, folder: Path) -> float:
 @contextmanager
 def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[list[str]], int]]:
     """Build the worker's own FFmpegs, which report to nobody: one for all pictures, as by hand."""
-    plan = replace(plan, lanes=1, threads=0)
+    plan = replace(plan, threads=0)
     rungs = tuple(rung.name for rung in plan.rungs)
     for rendition in (*rungs, AUDIO):
         (folder / rendition).mkdir()
