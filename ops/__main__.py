@@ -10,11 +10,11 @@ from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import deploy, jobs, legacy, submit, verify
+from ops.aws import Aws, explain
+from ops.commands import deploy, jobs, legacy, submit, verify
+from ops.console import warn
 from ops.errors import INTERRUPTED, OpsError, UsageError
 from ops.names import REGION
-from ops.screen import warn
-from ops.session import Aws, explain
 
 COMMANDS: dict[str, ModuleType] = {
     "deploy": deploy,

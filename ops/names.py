@@ -26,7 +26,7 @@ ATTEMPTS = 1
 # Where Batch writes when a job definition names no group.
 DEFAULT_LOG_GROUP = "/aws/batch/job"
 
-# Fields of worker.job.Job that the job definition takes as `Ref::` parameters, in its order.
+# Fields of worker.config.job.Job that the job definition takes as `Ref::` parameters, in its order.
 PARAMETERS = (
     *("source", "destination", "time_limit_s", "ladder", "max_frame_rate", "preset", "segment_s"),
     *("parallel_spans", "upload_threads", "stall_timeout_s", "log_level"),

@@ -29,13 +29,14 @@ from botocore.exceptions import ClientError
 from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, entry, ffmpeg, free_port
 from tests.functional.conftest import serving as serve
 from tests.published import Watcher, compare, shape
-from worker.location import S3Location
-from worker.store import LocalStore, Store
-from worker.store.s3 import S3Store
+from worker.config.location import S3Location
+from worker.storage.base import Store
+from worker.storage.local import LocalStore
+from worker.storage.s3 import S3Store
 
 # The lease's proportions, faster: a killed job is taken over after a second.
 FAST_LEASE = (
-    "import worker.lease as lease, worker.status as status\n"
+    "import worker.storage.lease as lease, worker.monitoring.status as status\n"
     "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )

@@ -6,8 +6,8 @@ import threading
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
-from worker.store import Store
-from worker.transport_stream import read_segment
+from worker.hls.mpegts import read_segment
+from worker.storage.base import Store
 
 # Of one rendition: its durations, then each segment's name, frames and times.
 Rows: TypeAlias = list[tuple[Any, ...]]

@@ -1,4 +1,4 @@
-"""The door: parameters in, exit status out. The only place that exits."""
+"""The entry point: parameters in, exit status out. The only module that exits."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from datetime import UTC, datetime
 import structlog
 
 from worker import __version__
-from worker.account import Account
-from worker.budget import Budget, stop_on_signals
-from worker.environment import take_inventory
+from worker.config.cli import SELF_CHECK, parse_job
+from worker.config.job import BATCH_JOB_ID, Job
+from worker.config.option import variable_name
 from worker.errors import PUBLISHED, BadEnvironmentError, BadParametersError, WorkerError
-from worker.job import BATCH_JOB_ID, Job, variable_name
-from worker.logs import FINISHED, STARTED, Logs, stream_name
-from worker.outcome import Outcome, outcome_of
-from worker.parameters import SELF_CHECK, parse_job
-from worker.pipeline import Context, Facts, plan_job, run_job
+from worker.ffmpeg.capabilities import take_inventory
+from worker.monitoring.job_stats import JobStats
+from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
+from worker.outcome import JobResult, outcome_of
+from worker.pipeline import Context, plan_job, run_job
 from worker.preview.options import PREVIEW
-from worker.process import Tools
+from worker.records.job import Outcome
+from worker.records.schema import SCHEMAS, render_schema
+from worker.runtime.budget import Budget, stop_on_signals
+from worker.runtime.workspace import Tools
 
+SCHEMA = "schema"
 _SELF_CHECK_S = 120
 
 log = structlog.get_logger("worker")
@@ -36,48 +40,50 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         from worker.preview.command import preview
 
         return preview(arguments[1:], environment)
+    if arguments[:1] == [SCHEMA]:
+        return _print_schema(arguments[1:])
     if SELF_CHECK in arguments:
         return _check_self(environment)
     try:
         job = parse_job(arguments, environment)
     except BadParametersError as error:
         Logs(is_terminal=sys.stdout.isatty())
-        return _tell(outcome_of(error))
+        return _finish(outcome_of(error), JobResult())
     budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
-    # A printed plan is alone on stdout.
-    level = "error" if job.plan_only else job.log_level
-    account = Account()
-    logs = Logs(
-        level=level,
-        log_format=job.log_format,
-        is_terminal=sys.stdout.isatty(),
-        on_warning=account.warned,
-    )
-    in_batch = bool(environment.get(BATCH_JOB_ID))
-    if not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch)):
-        logs.send_to_cloudwatch(
-            region=job.aws_region, group=job.log_group, stream=stream_name(job.job_id)
-        )
+    stats = JobStats()
+    logs = _open_logs(job, stats, in_batch=bool(environment.get(BATCH_JOB_ID)))
     try:
         with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):
             context = Context(
+                budget=budget,
                 tools=Tools(
-                    ffmpeg=job.ffmpeg,
-                    ffprobe=job.ffprobe,
-                    budget=budget,
-                    stall_timeout_s=job.stall_timeout_s,
+                    ffmpeg=job.ffmpeg, ffprobe=job.ffprobe, stall_timeout_s=job.stall_timeout_s
                 ),
                 now=lambda: datetime.now(UTC),
                 on_terminal=logs.is_human and sys.stdout.isatty(),
-                account=account,
+                stats=stats,
             )
             return _print_plan(job, context) if job.plan_only else _run(job, context)
     finally:
         logs.close()
 
 
+def _open_logs(job: Job, stats: JobStats, *, in_batch: bool) -> Logs:
+    logs = Logs(
+        # A printed plan is alone on stdout.
+        level="error" if job.plan_only else job.log_level,
+        log_format=job.log_format,
+        is_terminal=sys.stdout.isatty(),
+        on_warning=stats.add_warning,
+    )
+    if not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch)):
+        logs.send_to_cloudwatch(
+            region=job.aws_region, group=job.log_group, stream=stream_name(job.job_id)
+        )
+    return logs
+
+
 def _run(job: Job, context: Context) -> int:
-    facts = Facts()
     log.info(
         STARTED,
         source=str(job.source),
@@ -85,22 +91,17 @@ def _run(job: Job, context: Context) -> int:
         worker=__version__,
         time_limit_s=job.time_limit_s,
     )
-    outcome = run_job(job, context, facts)
-    facts.note(elapsed_s=round(context.tools.budget.elapsed_s, 2))
-    return _tell(outcome, **facts.values)
+    result = JobResult()
+    outcome = run_job(job, context, result)
+    result.elapsed_s = round(context.budget.elapsed_s, 2)
+    return _finish(outcome, result)
 
 
-def _tell(outcome: Outcome, **facts: object) -> int:
-    """Write the last line, and return the exit status that says the same."""
-    tell = log.info if outcome.exit_status == 0 else log.error
-    tell(
-        FINISHED,
-        outcome=outcome.name,
-        exit_status=outcome.exit_status,
-        message=outcome.message,
-        resubmit=outcome.resubmit,
-        **facts,
-    )
+def _finish(outcome: Outcome, result: JobResult) -> int:
+    """Write the last line, and return the exit status that it states."""
+    write = log.info if outcome.exit_status == PUBLISHED else log.error
+    fields = outcome.model_dump(mode="json", exclude={"name"}, exclude_none=True)
+    write(FINISHED, outcome=outcome.name, **fields, **result.known())
     return outcome.exit_status
 
 
@@ -108,8 +109,16 @@ def _print_plan(job: Job, context: Context) -> int:
     try:
         plan = plan_job(job, context)
     except Exception as error:  # noqa: BLE001 (each error gets its outcome)
-        return _tell(outcome_of(error))
+        return _finish(outcome_of(error), JobResult())
     sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
+    return PUBLISHED
+
+
+def _print_schema(names: Sequence[str]) -> int:
+    if len(names) != 1 or names[0] not in SCHEMAS:
+        sys.stderr.write(f"{SCHEMA}: name one record: {' or '.join(SCHEMAS)}\n")
+        return BadParametersError.exit_status
+    sys.stdout.write(render_schema(names[0]))
     return PUBLISHED
 
 
@@ -120,7 +129,7 @@ def _check_self(environment: Mapping[str, str]) -> int:
     )
     budget = Budget(time_limit_s=_SELF_CHECK_S, clock=time.monotonic)
     try:
-        inventory = take_inventory(Tools(ffmpeg=ffmpeg, ffprobe=ffprobe, budget=budget))
+        inventory = take_inventory(Tools(ffmpeg=ffmpeg, ffprobe=ffprobe), budget)
     except WorkerError as error:
         inventory = {"missing": [str(error)]}
     sys.stdout.write(json.dumps(inventory, indent=2) + "\n")

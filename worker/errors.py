@@ -1,11 +1,11 @@
-"""Every way a job can end badly, each with its own exit status.
+"""Every way a job can fail, each with its own exit status.
 
 A message says what failed, on what, and what to do next; the log and status.json carry it
 unchanged, so it never holds a secret.
 
 WorkerError
 ├── BadParametersError      64  EX_USAGE
-├── BadSourceError          65  EX_DATAERR
+├── BadSourceError          65  EX_DATAERR  with a `SourceFault` as its code
 ├── NoSourceError           66  EX_NOINPUT
 ├── StorageUnavailableError 69  EX_UNAVAILABLE
 ├── InternalError           70  EX_SOFTWARE
@@ -20,14 +20,49 @@ WorkerError
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 PUBLISHED = 0
-# Noticed by FFmpeg, or by whoever reads what it left.
+# Raised where FFmpeg reports it, and where a segment that it left is read.
 WORK_FOLDER_FULL = (
     "the work folder is full; give the job a larger volume, or name one with --work-dir, and submit"
-    " it again: it goes on from here"
+    " it again: it continues from here"
 )
+
+
+class Resubmit(StrEnum):
+    """What to do with a job that has ended, as the log, status.json and operators say it."""
+
+    NOT_NEEDED = "not_needed"
+    NO = "no"
+    YES = "yes"
+    LATER = "later"
+    AFTER_FIX = "after_fix"
+    ON_LARGER_JOB = "on_larger_job"
+    YES_AND_REPORT = "yes_and_report"
+
+
+class SourceFault(StrEnum):
+    """What is wrong with a source: the code beside exit status 65.
+
+    `worker.messages` has a sentence for the teacher for each of them.
+    """
+
+    UNREADABLE = "unreadable"
+    NO_VIDEO = "no_video"
+    AUDIO_ONLY = "audio_only"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    PROTECTED = "protected"
+    TOO_LONG = "too_long"
+    TOO_LARGE = "too_large"
+    FRAME_TOO_LARGE = "frame_too_large"
+    TOO_COMPLEX = "too_complex"
+    UNSUPPORTED_COLOR = "unsupported_color"
+    BROKEN_TIMESTAMPS = "broken_timestamps"
+    UNREADABLE_RECORD = "unreadable_record"
 
 
 class WorkerError(Exception):
@@ -35,7 +70,7 @@ class WorkerError(Exception):
 
     exit_status: ClassVar[int]
     outcome: ClassVar[str]
-    resubmit: ClassVar[str]
+    resubmit: ClassVar[Resubmit]
 
 
 class BadParametersError(WorkerError):
@@ -43,7 +78,7 @@ class BadParametersError(WorkerError):
 
     exit_status = 64
     outcome = "bad_parameters"
-    resubmit = "no"
+    resubmit = Resubmit.NO
 
 
 class BadSourceError(WorkerError):
@@ -51,7 +86,11 @@ class BadSourceError(WorkerError):
 
     exit_status = 65
     outcome = "bad_source"
-    resubmit = "no"
+    resubmit = Resubmit.NO
+
+    def __init__(self, message: str, *, code: SourceFault) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class NoSourceError(WorkerError):
@@ -59,39 +98,39 @@ class NoSourceError(WorkerError):
 
     exit_status = 66
     outcome = "no_source"
-    resubmit = "after mending"
+    resubmit = Resubmit.AFTER_FIX
 
 
 class StorageUnavailableError(WorkerError):
-    """The store or the network stayed away until the retries were spent."""
+    """The store or the network did not answer until the retries were spent."""
 
     exit_status = 69
     outcome = "storage_unavailable"
-    resubmit = "yes"
+    resubmit = Resubmit.YES
 
 
 class InternalError(WorkerError):
-    """A bug of the worker's own; the traceback is in the log."""
+    """A bug in the worker; the traceback is in the log."""
 
     exit_status = 70
     outcome = "internal_error"
-    resubmit = "after mending"
+    resubmit = Resubmit.AFTER_FIX
 
 
 class EncoderKilledError(WorkerError):
-    """FFmpeg died of a signal that the worker did not send, or stood still and was killed."""
+    """FFmpeg died of a signal that the worker did not send, or made no progress and was killed."""
 
     exit_status = 71
     outcome = "encoder_killed"
-    resubmit = "on a larger job"
+    resubmit = Resubmit.ON_LARGER_JOB
 
 
 class CannotWriteError(WorkerError):
-    """The destination refuses to be written, or the work folder is full."""
+    """Writing to the destination is denied, or the work folder is full."""
 
     exit_status = 73
     outcome = "cannot_write"
-    resubmit = "after mending"
+    resubmit = Resubmit.AFTER_FIX
 
 
 class TakenError(WorkerError):
@@ -99,7 +138,7 @@ class TakenError(WorkerError):
 
     exit_status = 75
     outcome = "taken"
-    resubmit = "later"
+    resubmit = Resubmit.LATER
 
 
 class VerificationError(WorkerError):
@@ -107,7 +146,7 @@ class VerificationError(WorkerError):
 
     exit_status = 76
     outcome = "output_failed_verification"
-    resubmit = "yes, and report"
+    resubmit = Resubmit.YES_AND_REPORT
 
 
 class BadEnvironmentError(WorkerError):
@@ -115,18 +154,18 @@ class BadEnvironmentError(WorkerError):
 
     exit_status = 78
     outcome = "bad_environment"
-    resubmit = "after mending"
+    resubmit = Resubmit.AFTER_FIX
 
 
 class BudgetSpentError(WorkerError):
-    """The time limit would be passed; the job stopped by itself before it.
+    """The time limit would be exceeded; the job stopped by itself before it.
 
     `needed_s`: about how many seconds more it would take, where that is known.
     """
 
     exit_status = 124
     outcome = "budget_spent"
-    resubmit = "yes"
+    resubmit = Resubmit.YES
 
     def __init__(self, message: str, *, needed_s: float | None = None) -> None:
         super().__init__(message)
@@ -138,4 +177,4 @@ class TerminatedError(WorkerError):
 
     exit_status = 143
     outcome = "terminated"
-    resubmit = "yes"
+    resubmit = Resubmit.YES

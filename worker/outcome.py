@@ -1,22 +1,15 @@
-"""How a job ended, in one value: exit status, name, message, and what to do."""
+"""How a job ended: its outcome, and the figures beside it in the last log line."""
 
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
-from worker.errors import PUBLISHED, CannotWriteError, InternalError, WorkerError
-from worker.location import hide_queries
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What the exit status, the last log line and status.json all say."""
-
-    exit_status: int
-    name: str
-    message: str
-    resubmit: str = "no need"
+from worker.config.location import redact
+from worker.errors import PUBLISHED, BadSourceError, CannotWriteError, InternalError, WorkerError
+from worker.messages import TEACHER_MESSAGES
+from worker.records.job import MessageRecord, Outcome
 
 
 def published(message: str) -> Outcome:
@@ -25,17 +18,47 @@ def published(message: str) -> Outcome:
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """Name the outcome of an error; one that is not the worker's own is a bug (status 70)."""
+    """Return the outcome of an error; one that is not the worker's own is a bug (status 70)."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
         error = CannotWriteError(f"the work folder cannot be written: {error.strerror}")
     if not isinstance(error, WorkerError):
         error = InternalError(
-            f"a bug of the worker: {type(error).__name__}: {hide_queries(str(error))};"
+            f"a bug of the worker: {type(error).__name__}: {redact(str(error))};"
             " the traceback is in the log"
         )
+    code = error.code if isinstance(error, BadSourceError) else None
     return Outcome(
         exit_status=error.exit_status,
         name=error.outcome,
+        code=code,
         message=str(error),
         resubmit=error.resubmit,
+        teacher_message=MessageRecord(en=TEACHER_MESSAGES[code].en, ko=TEACHER_MESSAGES[code].ko)
+        if code
+        else None,
     )
+
+
+@dataclass(kw_only=True, slots=True)
+class JobResult:
+    """What the last log line says beside the outcome; None where the job did not come so far."""
+
+    run: str | None = None
+    duration_s: float | None = None
+    rungs: list[str] | None = None
+    encode_s: float | None = None
+    speed: float | None = None
+    segments: int | None = None
+    segments_resumed: int | None = None
+    bytes: int | None = None
+    already_published: bool | None = None
+    needed_s: int | None = None
+    ffmpeg: str | None = None
+    ffmpeg_peak_memory_bytes: int | None = None
+    worker_peak_memory_bytes: int | None = None
+    elapsed_s: float | None = None
+
+    def known(self) -> dict[str, Any]:
+        """Return the fields that are known."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}

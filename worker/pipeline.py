@@ -1,9 +1,9 @@
-"""The job, told step by step: fetch, probe, plan, recall, encode and upload, verify, publish."""
+"""The job, step by step: fetch, probe, plan, recall, encode and upload, verify, publish."""
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,60 +12,45 @@ from typing import Any
 import structlog
 
 from worker import __version__
-from worker.account import Account
-from worker.checkpoint import Checkpoint, recall
-from worker.decoded import has_sound_gap
-from worker.encode import Encoder, EncodeReport, Hooks
-from worker.environment import check_environment
+from worker.config.job import Job
+from worker.encode.run import encode_run
 from worker.errors import BudgetSpentError, InternalError, WorkerError
-from worker.job import Job
-from worker.ladder import Rung
-from worker.outcome import Outcome, outcome_of, published
-from worker.pictures import Desk, make_gallery
-from worker.places import open_source, open_store, work_folder
-from worker.plan import AUDIO, Plan, describe, request_digest, run_name
-from worker.prepare import lay_plan, obtain
-from worker.process import Tools
-from worker.progress import Reporter, Step
-from worker.publish import (
-    Origin,
-    delete_outdated,
-    is_published,
-    publish,
-    read_manifest,
-)
-from worker.segment import Segment
-from worker.status import Status
-from worker.store import RemoteFile, SteadyStore
-from worker.subtitles import make_subtitles
-from worker.upload import LINGER_S, Uploader
-from worker.verify import verify_run
-
-# After a stop, when the checkpoint must be written; uploads under way come before it.
-_CHECKPOINT_LINGER_S = 2 * LINGER_S
+from worker.ffmpeg.capabilities import check_environment
+from worker.hls.run import Run
+from worker.images.generate import ImageContext, generate_images
+from worker.images.model import ImageSet
+from worker.layout import MASTER, run_prefix
+from worker.monitoring.job_stats import JobStats
+from worker.monitoring.progress import Reporter, Step
+from worker.monitoring.status import Status
+from worker.outcome import JobResult, outcome_of, published
+from worker.plan.digest import request_digest, run_name
+from worker.plan.plan import Plan, describe
+from worker.publish.manifest import Origin, is_published, make_manifest, read_manifest
+from worker.publish.publish import Publication, delete_outdated, publish
+from worker.records.job import Outcome
+from worker.records.manifest import ManifestRecord
+from worker.runtime.budget import Budget
+from worker.runtime.workspace import Tools, Workspace, open_workspace
+from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.subtitles import make_subtitles
+from worker.storage.base import RemoteFile
+from worker.storage.open import open_source, open_store
+from worker.storage.retrying import RetryingStore
+from worker.upload.verify import verify_run
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """What a job runs with: programs and budget, the calendar, and whether a person watches."""
+    """What a job runs with: budget, programs, the calendar, and whether a person watches."""
 
+    budget: Budget
     tools: Tools
     now: Callable[[], datetime]
     on_terminal: bool
-    account: Account = field(default_factory=Account)
-
-
-@dataclass(slots=True)
-class Facts:
-    """What the job found out on its way, for the last log line."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def note(self, **values: object) -> None:
-        """Keep facts; later ones win."""
-        self.values |= values
+    stats: JobStats = field(default_factory=JobStats)
 
 
 def plan_job(job: Job, context: Context) -> dict[str, Any]:
@@ -75,218 +60,177 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
         WorkerError: as the steps up to the plan raise it.
 
     """
-    check_environment(context.tools)
-    with (
-        work_folder(job) as folder,
-        Reporter(None, budget=context.tools.budget, on_terminal=False, account=Account()) as r,
-    ):
-        source, identity = open_source(job, context.tools.budget)
-        path = obtain(source, job, folder=folder, budget=context.tools.budget, reporter=r)
-        _, plan = lay_plan(path, job, folder=folder, tools=context.tools)
-        return describe(plan) | {"run": run_name(identity, plan)}
+    check_environment(context.tools, context.budget)
+    with open_workspace(job.work_dir, tools=context.tools, budget=context.budget) as workspace:
+        source, identity = open_source(job, context.budget)
+        planned = plan_source(fetch(source, job, workspace), job, workspace)
+        return describe(planned.plan) | {"run": run_name(identity, planned.plan)}
 
 
-def run_job(job: Job, context: Context, facts: Facts) -> Outcome:
-    """Do the whole job and say how it ended; every error becomes an outcome here."""
-    budget = context.tools.budget
+def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
+    """Do the whole job and return how it ended; every error becomes an outcome here."""
+    budget = context.budget
     status: Status | None = None
     try:
-        # First of all, so that every outcome from here on stands in status.json.
+        # First of all, so that every outcome from here on is in status.json.
         store = open_store(job, budget)
         status = Status(store, job_id=job.job_id, budget=budget, now=context.now)
         status.claim()
-        facts.note(ffmpeg=check_environment(context.tools))
+        result.ffmpeg = check_environment(context.tools, budget)
         source, identity = open_source(job, budget)
         with Reporter(
-            status, budget=budget, on_terminal=context.on_terminal, account=context.account
+            status, budget=budget, on_terminal=context.on_terminal, stats=context.stats
         ) as reporter:
-            outcome = _make(_Work(job, context, facts, store, status, reporter), source, identity)
-    except Exception as error:  # the one place where each error gets its outcome
+            steps = _Steps(job, context, result, store, status, reporter, identity)
+            outcome = steps.run(source)
+    except Exception as error:  # the one function where each error gets its outcome
         outcome = outcome_of(error)
-        # From now on there is only time for the last word.
+        # From now on there is only time for the last log line and status.json.
         budget.stop(error if isinstance(error, WorkerError) else InternalError(outcome.message))
         if isinstance(error, BudgetSpentError) and error.needed_s is not None:
-            facts.note(needed_s=round(error.needed_s))
+            result.needed_s = round(error.needed_s)
         if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
     if status is not None:
         status.end(outcome)
-    facts.note(worker_peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    result.worker_peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return outcome
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Steps:
+    """The steps of one job, in the order in which `run` takes them."""
+
     job: Job
     context: Context
-    facts: Facts
-    store: SteadyStore
+    result: JobResult
+    store: RetryingStore
     status: Status
     reporter: Reporter
+    identity: str
 
+    def run(self, source: RemoteFile | Path) -> Outcome:
+        """Publish the source, unless it is published already."""
+        request = request_digest(self.identity, self.job)
+        previous = read_manifest(self.store)
+        if is_published(self.store, previous, request):
+            return self._already_published(previous)
+        context = self.context
+        with open_workspace(
+            self.job.work_dir, tools=context.tools, budget=context.budget
+        ) as workspace:
+            path = self._fetch(source, workspace)
+            origin_bytes = path.stat().st_size
+            self.reporter.begin(Step.PROBE)
+            planned = plan_source(path, self.job, workspace)
+            name = self._name_run(planned.plan)
+            run = self._encode(planned, name, workspace)
+            self.reporter.begin(Step.VERIFY)
+            verify_run(run, self.store.list(run_prefix(name)))
+            run = replace(run, texts=make_subtitles(run.plan, planned.path, workspace))
+            images = self._generate_images(run, planned.path, workspace)
+            origin = self._origin(request, origin_bytes)
+            manifest = self._publish(run, images, origin, previous)
+        self._delete_outdated(manifest, previous)
+        self.reporter.begin(Step.END)
+        return self._published(manifest)
 
-def _make(work: _Work, source: RemoteFile | Path, identity: str) -> Outcome:
-    job, facts, tools = work.job, work.facts, work.context.tools
-    request = request_digest(identity, job)
-    previous = read_manifest(work.store)
-    if is_published(work.store, previous, request):
-        facts.note(run=previous["run"] if previous else None, already_published=True)
-        work.reporter.begin(Step.END)
+    def _already_published(self, manifest: ManifestRecord | None) -> Outcome:
+        self.result.run = manifest.run if manifest else None
+        self.result.already_published = True
+        self.reporter.begin(Step.END)
         return published("already published from the same source with the same plan")
-    with work_folder(job) as folder:
-        path = obtain(source, job, folder=folder, budget=tools.budget, reporter=work.reporter)
-        work.reporter.begin(Step.PROBE)
-        path, plan = lay_plan(path, job, folder=folder, tools=tools)
-        run = run_name(identity, plan)
-        _tell_plan(work, plan, run)
-        checkpoint = recall(
-            work.store,
-            run,
-            plan,
-            describe(plan),
-            budget=tools.budget,
-            threads=job.upload_threads,
+
+    def _fetch(self, source: RemoteFile | Path, workspace: Workspace) -> Path:
+        return fetch(
+            source,
+            self.job,
+            workspace,
+            on_begin=lambda size: self.reporter.begin(Step.FETCH, bytes=size),
+            on_progress=self.reporter.fetched,
         )
-        rungs, renditions = _encode(work, plan, path, folder, checkpoint)
-        work.reporter.begin(Step.VERIFY)
-        verify_run(replace(plan, rungs=rungs), run, renditions, work.store.list(f"{run}/"))
-        texts = make_subtitles(plan, path, folder=folder, tools=tools)
-        gallery = make_gallery(
-            plan,
-            renditions,
-            path,
-            desk=Desk(
-                store=work.store, run=run, folder=folder, tools=tools, threads=job.upload_threads
-            ),
-            with_chapters=job.chapters,
+
+    def _name_run(self, plan: Plan) -> str:
+        name = run_name(self.identity, plan)
+        self.status.update(run=name)
+        self.result.run = name
+        self.result.duration_s = round(float(plan.grid.duration_s), 3)
+        self.result.rungs = [rung.name for rung in plan.rungs]
+        log.info(
+            "planned",
+            run=name,
+            duration_s=self.result.duration_s,
+            rungs=self.result.rungs,
+            rate=str(plan.grid.rate),
+            plan=describe(plan),
         )
-        work.reporter.begin(Step.PUBLISH)
-        manifest = publish(
-            plan,
-            run,
-            renditions,
-            texts=texts,
-            gallery=gallery,
-            origin=Origin(
-                request=request,
-                identity=identity,
-                source=str(job.source),
-                job_id=job.job_id,
-                published_at=work.context.now().isoformat(),
-                worker_version=__version__,
-                ffmpeg_version=facts.values["ffmpeg"],
-                job=work.context.account.tell(facts.values),
-            ),
-            with_report=job.report,
-            threads=job.upload_threads,
-            store=work.store,
-            previous=previous,
-            confirm=work.status.confirm,
+        return name
+
+    def _encode(self, planned: PlannedSource, name: str, workspace: Workspace) -> Run:
+        encoded = encode_run(
+            planned.plan,
+            name,
+            planned.path,
+            workspace,
+            store=self.store,
+            reporter=self.reporter,
+            threads=self.job.upload_threads,
         )
-    try:
-        delete_outdated(work.store, manifest, previous)
-    except WorkerError as error:
-        log.warning("outdated_run_not_deleted", reason=str(error))
-    work.reporter.begin(Step.END)
-    without = ", ".join(manifest["missing_rungs"])
-    return published(
-        f"published {job.destination}/master.m3u8"
-        + (f" without {without}, for want of time; submit again to add it" if without else "")
-    )
+        result = self.result
+        result.rungs = [rung.name for rung in encoded.run.rungs]
+        result.encode_s, result.speed = encoded.encode_s, encoded.speed
+        result.segments, result.segments_resumed = encoded.segments, encoded.segments_resumed
+        result.bytes = encoded.bytes
+        result.ffmpeg_peak_memory_bytes = encoded.ffmpeg_peak_memory_bytes
+        return encoded.run
 
+    def _generate_images(self, run: Run, path: Path, workspace: Workspace) -> ImageSet:
+        context = ImageContext(
+            run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
+        )
+        return generate_images(context, path, with_chapters=self.job.chapters)
 
-def _tell_plan(work: _Work, plan: Plan, run: str) -> None:
-    work.status.update(run=run)
-    summary = {
-        "run": run,
-        "duration_s": round(float(plan.grid.duration_s), 3),
-        "rungs": [rung.name for rung in plan.rungs],
-    }
-    log.info("planned", **summary, rate=str(plan.grid.rate), plan=describe(plan))
-    work.facts.note(**summary)
-
-
-def _encode(
-    work: _Work, plan: Plan, path: Path, folder: Path, checkpoint: Checkpoint
-) -> tuple[tuple[Rung, ...], Mapping[str, tuple[Segment, ...]]]:
-    """Encode and upload what is missing; return the rungs that were not given up, and all segments.
-
-    What is in the store is remembered there, however this ends.
-    """
-    job, tools = work.job, work.context.tools
-    resumed = checkpoint.count
-    work.reporter.begin(Step.ENCODE, segments_resumed=resumed, lanes=plan.lanes)
-    started_s = tools.budget.elapsed_s
-    uploader = Uploader(
-        plan=plan,
-        store=work.store,
-        checkpoint=checkpoint,
-        budget=tools.budget,
-        threads=job.upload_threads,
-    )
-    encoder = Encoder(
-        plan,
-        path,
-        done={
-            rendition: {segment.index for segment in segments}
-            for rendition, segments in checkpoint.renditions().items()
-        },
-        folder=folder,
-        uploader=uploader,
-        tools=tools,
-        hooks=Hooks(
-            on_progress=lambda frames, segments: work.reporter.encoded(
-                frames, plan.grid, uploaded=checkpoint.count, segments=segments
+    def _origin(self, request: str, source_bytes: int) -> Origin:
+        result = self.result
+        return Origin(
+            request=request,
+            identity=self.identity,
+            source=str(self.job.source),
+            source_bytes=source_bytes,
+            job_id=self.job.job_id,
+            published_at=self.context.now().isoformat(),
+            worker_version=__version__,
+            ffmpeg_version=result.ffmpeg or "unknown",
+            job=self.context.stats.record(
+                encode_s=result.encode_s,
+                speed=result.speed,
+                segments=result.segments,
+                segments_resumed=result.segments_resumed,
             ),
-            on_forecast=work.reporter.predicted,
-        ),
-    )
-    try:
-        encoder.tell_progress()
-        report = encoder.run()
-        uploader.drain(on_wait=encoder.tell_progress)
-        encoder.tell_progress()
-    except WorkerError as error:
-        tools.budget.stop(error)
-        _save_what_is_there(uploader, checkpoint, work.store)
-        raise
-    finally:
-        uploader.close()
-    checkpoint.save(work.store)
-    _warn_of_gaps(plan, report)
-    made = {
-        rendition: segments
-        for rendition, segments in checkpoint.renditions().items()
-        if rendition in report.rungs or rendition == AUDIO
-    }
-    encode_s = max(tools.budget.elapsed_s - started_s, 1e-3)
-    work.facts.note(
-        rungs=list(report.rungs),
-        encode_s=round(encode_s, 2),
-        speed=round(work.reporter.speed, 3),
-        segments=checkpoint.count,
-        segments_resumed=resumed,
-        bytes=sum(segment.bytes for segments in made.values() for segment in segments),
-        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
-    )
-    return tuple(rung for rung in plan.rungs if rung.name in report.rungs), made
+        )
 
+    def _publish(
+        self, run: Run, images: ImageSet, origin: Origin, previous: ManifestRecord | None
+    ) -> ManifestRecord:
+        self.reporter.begin(Step.PUBLISH)
+        manifest = make_manifest(run, images, origin=origin, previous=previous)
+        publish(
+            Publication(run=run, images=images, manifest=manifest, with_report=self.job.report),
+            self.store,
+            confirm=self.status.confirm,
+            threads=self.job.upload_threads,
+        )
+        return manifest
 
-def _save_what_is_there(uploader: Uploader, checkpoint: Checkpoint, store: SteadyStore) -> None:
-    try:
-        uploader.drain(LINGER_S)
-    except Exception as error:  # noqa: BLE001 (the job ends for another reason already)
-        log.debug("uploads_dropped", reason=str(error))
-    try:
-        checkpoint.save(store.lingering(_CHECKPOINT_LINGER_S))
-    except WorkerError as error:
-        log.warning("checkpoint_not_saved", reason=str(error))
+    def _delete_outdated(self, manifest: ManifestRecord, previous: ManifestRecord | None) -> None:
+        try:
+            delete_outdated(self.store, manifest, previous)
+        except WorkerError as error:
+            log.warning("outdated_run_not_deleted", reason=str(error))
 
-
-def _warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
-    if has_sound_gap(plan, report.decoded_sounds) and plan.media.audio is not None:
-        log.warning(
-            "sound_mostly_undecodable",
-            decoded=report.decoded_sounds,
-            packets=plan.media.audio.packets.count,
+    def _published(self, manifest: ManifestRecord) -> Outcome:
+        without = ", ".join(manifest.missing_rungs)
+        return published(
+            f"published {self.job.destination}/{MASTER}"
+            + (f" without {without}, for lack of time; submit again to add it" if without else "")
         )

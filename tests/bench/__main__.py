@@ -15,7 +15,7 @@ from tests.bench.quality import compare
 from tests.bench.report import Result, draw, put_into, row, table
 from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for
 from tests.functional.conftest import MEDIA, ROOT
-from worker.recolor import is_plain, matrix_of
+from worker.media.color import is_plain, matrix_of
 
 _PAGE, _PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
 

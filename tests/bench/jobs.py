@@ -27,7 +27,7 @@ from tests.functional.conftest import (
     free_port,
 )
 from tests.functional.proxy import Proxy, between
-from worker.environment import count_cores
+from worker.runtime.resources import count_cores
 
 Row = tuple[str, str]
 
@@ -139,14 +139,14 @@ def _spread(ratios: Sequence[float]) -> str:
 _COUNT_PICTURES = """
 import os, sys
 import worker.pipeline as pipeline
-make_gallery = pipeline.make_gallery
+generate_images = pipeline.generate_images
 def counted(*arguments, **named):
     before = sum(os.times()[:4])
     try:
-        return make_gallery(*arguments, **named)
+        return generate_images(*arguments, **named)
     finally:
         print("pictures", sum(os.times()[:4]) - before, file=sys.stderr)
-pipeline.make_gallery = counted
+pipeline.generate_images = counted
 """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from worker.recolor import EXACT
+from worker.ffmpeg.color_filters import EXACT
 
 _TIMEOUT_S = 1800
 _TAGGED = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"

@@ -15,16 +15,17 @@ from pathlib import Path
 from tests.bench.cost import Cost, size_of, spend
 from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, entry
 from tests.functional.hls import read_published
-from worker.budget import Budget
-from worker.command import PROGRESS, encode_video
-from worker.copying import copy_video
-from worker.ladder import display_size
-from worker.parameters import parse_job
-from worker.places import write_color_table
-from worker.plan import AUDIO, Plan, Span
-from worker.prepare import lay_plan
-from worker.process import Tools
-from worker.sound import encode_audio
+from worker.config.cli import parse_job
+from worker.ffmpeg.audio import encode_audio
+from worker.ffmpeg.command import PROGRESS
+from worker.ffmpeg.encode import encode_video
+from worker.ffmpeg.stream_copy import copy_video
+from worker.layout import AUDIO
+from worker.plan.ladder import display_size
+from worker.plan.plan import Plan, Span
+from worker.runtime.budget import Budget
+from worker.runtime.process import Tools
+from worker.source.prepare import plan_source, write_color_table
 
 BASELINE, PLAIN, WORKER = "baseline", "plain", "worker"
 WAYS = (BASELINE, PLAIN, WORKER)
@@ -52,7 +53,7 @@ def plan_for(source: Path, folder: Path, *options: str) -> Plan:
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
     job = parse_job(["--source", str(source), "--destination", "/out", *options], {})
-    _, plan = lay_plan(source, job, folder=folder, tools=tools)
+    _, plan = plan_source(source, job, folder=folder, tools=tools)
     return plan
 
 

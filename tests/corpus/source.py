@@ -44,7 +44,7 @@ class Source:
     secrets: tuple[str, ...] = ()
     errors: int = 0
     why_not: str = ""
-    promised_s: float | None = None
+    declared_s: float | None = None
     streams: tuple[str, ...] = field(default=())
 
     @property
@@ -66,7 +66,7 @@ def read_source(path: Path) -> Source:
 
 def _read(path: Path, container: InputContainer) -> Source:
     origin_s = (container.start_time or 0) / av.time_base
-    promised_s = container.duration / av.time_base if container.duration else None
+    declared_s = container.duration / av.time_base if container.duration else None
     streams = tuple(f"{s.type}:{_codec(s)}" for s in container.streams)
     secrets = tuple(
         sorted(_secrets([container.metadata, *(s.metadata for s in container.streams)]))
@@ -82,7 +82,7 @@ def _read(path: Path, container: InputContainer) -> Source:
         secrets=secrets,
         errors=decoded.errors,
         why_not="" if pictures else "no picture can be decoded",
-        promised_s=promised_s,
+        declared_s=declared_s,
         streams=streams,
     )
 

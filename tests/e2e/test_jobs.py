@@ -69,7 +69,7 @@ def test_a_sample_decides_which_rungs_are_made(
 ) -> None:
     """The pilot needs parts of FFmpeg that nothing else does."""
     ended = publish(run, lecture, data, "--copy-top", "never")
-    assert ended.named("pilot_failed") == []
+    assert ended.named("sample_encode_failed") == []
     (chosen,) = ended.named("ladder_chosen")
     assert chosen["rungs"] == ["720p", "480p"]
     assert chosen["sampled_bps"].keys() == {"720p", "480p"}

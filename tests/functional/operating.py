@@ -21,7 +21,7 @@ IMAGE = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@
 FIRST, SECOND = IMAGE + "a" * 64, IMAGE + "b" * 64
 PLACES = ("s3://uploads/talk.mp4", "s3://videos/hls/talk")
 # A worker that never ran has no last line to wait for.
-HASTY = "import ops.watch; ops.watch._LAST_LINES_S = 0"
+HASTY = "import ops.batch.follow; ops.batch.follow._LAST_LINES_S = 0"
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tests.functional.hls import (
     decode,
     read_published,
 )
-from worker.transport_stream import read_segment
+from worker.hls.mpegts import read_segment
 
 RATE, SECONDS = 25, 20
 # Neither even nor as the worker would set them; the first two closer than a segment may be.

@@ -57,13 +57,13 @@ def test_extras_that_ffmpeg_is_killed_at_are_left_out(
     )
     assert ended.status == 0, ended.final
     assert set(met(tmp_path)) == {*words}, ended.named("top_rung_encoded")
-    for event in ("subtitles_left_out", "pictures_left_out", "top_rung_encoded"):
+    for event in ("subtitles_left_out", "images_left_out", "top_rung_encoded"):
         (told,) = ended.named(event)
         assert "was killed by SIGKILL" in told["reason"]
-    assert len(ended.named("listening_failed")) == 2
+    assert len(ended.named("audio_check_failed")) == 2
     assert ended.named("loudness_unknown")
     # Why it was killed is not known: the sound is not given up for it.
-    assert not ended.named("sound_undecodable")
+    assert not ended.named("audio_undecodable")
     assert "mp4a.40.2" in (tmp_path / "out" / "master.m3u8").read_text()
 
 
@@ -77,7 +77,7 @@ def test_samples_that_ffmpeg_is_killed_at_leave_all_rungs(
     )
     assert ended.status == 0, ended.final
     assert ended.final["rungs"] == ["180p", "144p"]
-    (told,) = ended.named("pilot_failed")
+    (told,) = ended.named("sample_encode_failed")
     assert "was killed by SIGKILL" in told["reason"]
 
 

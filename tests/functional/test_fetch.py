@@ -13,9 +13,9 @@ import pytest
 from tests.functional.conftest import Run, Server
 from tests.functional.hls import files
 from tests.functional.test_s3 import neutral
+from worker.config.location import S3Location
 from worker.errors import NoSourceError
-from worker.location import S3Location
-from worker.store.s3 import S3Source
+from worker.storage.s3 import S3Source
 
 SECRET = "X-Amz-Signature=0123456789abcdef"
 

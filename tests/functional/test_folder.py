@@ -9,7 +9,7 @@ import pytest
 
 from tests.functional.conftest import Run
 from tests.functional.hls import files, read_published
-from worker.store import LocalStore
+from worker.storage.local import LocalStore
 
 
 @pytest.mark.ffmpeg

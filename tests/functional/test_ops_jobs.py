@@ -107,9 +107,9 @@ def test_an_aws_that_does_not_answer_is_said_so() -> None:
 
 # One attempt: the waits between six take half a minute.
 _IMPATIENT = """
-import ops.session
-original = ops.session.Config
-ops.session.Config = lambda **options: original(**{**options, "retries": {"total_max_attempts": 1}})
+import ops.aws
+original = ops.aws.Config
+ops.aws.Config = lambda **options: original(**{**options, "retries": {"total_max_attempts": 1}})
 """
 
 

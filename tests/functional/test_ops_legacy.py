@@ -140,9 +140,9 @@ def test_messages_of_both_queues_become_jobs_and_unreadable_ones_stay(
 # Once, in the moment between SubmitJob's answer and the deletion.
 CRASH = """
 import os
-import ops.drain
+import ops.legacy.drain
 from ops.session import Aws
-ops.drain.VISIBILITY_S = {visibility_s}
+ops.legacy.drain.VISIBILITY_S = {visibility_s}
 class Crashing:
     def __init__(self, client): self._client = client
     def __getattr__(self, name): return getattr(self._client, name)

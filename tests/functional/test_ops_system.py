@@ -24,7 +24,7 @@ from tests.functional.operating import (
     read_template,
     revise_definition,
 )
-from worker.parameters import parse_job
+from worker.config.cli import parse_job
 
 Change = Callable[[Server], None]
 

@@ -132,7 +132,7 @@ def test_69_storage_unavailable(start_worker: Start, tmp_path: Path) -> None:
     ended = start_worker(
         *("--source", "s3://bucket/in.mp4", "--destination", tmp_path / "out"),
         *("--s3-endpoint", endpoint),
-        before="import worker.store.steady as steady; steady.PATIENCE_S = 3",
+        before="import worker.storage.retrying as steady; steady.PATIENCE_S = 3",
     ).wait()
     assert_refused(ended, tmp_path / "out", 69, "s3://bucket/in.mp4", "submit the job again")
     assert time.monotonic() - started_s > 1, "it did not try again"
@@ -142,9 +142,9 @@ def test_69_storage_unavailable(start_worker: Start, tmp_path: Path) -> None:
 def test_70_a_bug_is_named_as_one(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
     """The one outcome with a traceback, and it is in the log."""
     planted = (
-        "import worker.prepare\n"
+        "import worker.source.prepare\n"
         "def broken(*_, **__): raise ZeroDivisionError('planted')\n"
-        "worker.prepare.make_plan = broken"
+        "worker.source.prepare.make_plan = broken"
     )
     out = tmp_path / "out"
     ended = run_worker("--source", small_clip, "--destination", out, before=planted)

@@ -14,16 +14,17 @@ import pytest
 
 from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
-from worker import pictures
-from worker.alone import decoded_frames, run_alone
-from worker.budget import Budget
-from worker.checkpoint import recall
-from worker.lanes import Machine
-from worker.parameters import parse_job
-from worker.plan import describe, make_plan
-from worker.probe import probe
-from worker.process import Tools
-from worker.store import LocalStore, SteadyStore
+from worker.config.cli import parse_job
+from worker.ffmpeg.run import decoded_frames, run_ffmpeg
+from worker.images import generate as pictures
+from worker.plan.parallelism import Machine
+from worker.plan.plan import describe, make_plan
+from worker.runtime.budget import Budget
+from worker.runtime.process import Tools
+from worker.source.probe import probe
+from worker.storage.local import LocalStore
+from worker.storage.retrying import RetryingStore
+from worker.upload.checkpoint import recall
 
 OPTIONS = ("--ladder", "288,180", "--segment", "2")
 
@@ -98,7 +99,7 @@ def test_the_storyboard_shows_the_right_picture_at_a_time(
     out = tmp_path / "out"
     ended = run_worker("--source", brightening, "--destination", out, *OPTIONS)
     assert ended.status == 0, ended.stdout
-    assert not ended.named("pictures_left_out")
+    assert not ended.named("images_left_out")
     # One in 6 s: more than a sheet holds.
     assert assert_right_pictures(out) == 32
     assert len(list((out / ended.final["run"] / "storyboard").glob("*.jpg"))) == 2
@@ -123,7 +124,7 @@ def test_so_it_does_after_a_job_was_resumed(
     assert second.status == 0, second.stdout
     assert second.final["segments_resumed"] > 100
     assert manifest_of(out)["presets"] == ["faster", "superfast"]
-    assert not second.named("pictures_left_out")
+    assert not second.named("images_left_out")
     assert assert_right_pictures(out) == 32
 
 
@@ -131,7 +132,7 @@ def test_a_wrong_picture_is_never_shown(run_worker: Run, small_clip: Path, tmp_p
     """A store that answers with another segment: published, with a thumbnail, without the rest."""
     out = tmp_path / "out"
     mix_up = (
-        "from worker.store.local import LocalStore\n"
+        "from worker.storage.local import LocalStore\n"
         "true = LocalStore.get_start\n"
         "def wrong(self, key, length):\n"
         "    return true(self, key.replace('00002', '00001'), length)\n"
@@ -139,7 +140,7 @@ def test_a_wrong_picture_is_never_shown(run_worker: Run, small_clip: Path, tmp_p
     )
     ended = run_worker("--source", small_clip, "--destination", out, before=mix_up)
     assert ended.status == 0, ended.stdout
-    (left_out,) = ended.named("pictures_left_out")
+    (left_out,) = ended.named("images_left_out")
     assert "00002.ts" in left_out["reason"]
     manifest = manifest_of(out)
     assert "storyboard" not in manifest
@@ -158,17 +159,17 @@ def test_only_key_pictures_are_decoded(
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
     plan = make_plan(probe(brightening, tools), parse_job(options, {}), machine=Machine(cores=2))
-    store, run = SteadyStore(LocalStore(out), budget), manifest_of(out)["run"]
+    store, run = RetryingStore(LocalStore(out), budget), manifest_of(out)["run"]
     there = recall(store, run, plan, describe(plan), budget=budget, threads=2).renditions()
     tails: list[tuple[str, ...]] = []
 
     def listen(*args: Any, **options: Any) -> tuple[str, ...]:
-        tails.append(run_alone(*args, **options))
+        tails.append(run_ffmpeg(*args, **options))
         return tails[-1]
 
-    monkeypatch.setattr(pictures, "run_alone", listen)
-    desk = pictures.Desk(store=store, run=run, folder=tmp_path, tools=tools, threads=2)
-    gallery = pictures.make_gallery(plan, there, brightening, desk=desk, with_chapters=True)
+    monkeypatch.setattr(pictures, "run_ffmpeg", listen)
+    desk = pictures.ImageContext(store=store, run=run, folder=tmp_path, tools=tools, threads=2)
+    gallery = pictures.generate_images(plan, there, brightening, desk=desk, with_chapters=True)
     assert gallery.storyboard.count("-->") == 32
     decoded = sum(sum(decoded_frames(tail).values()) for tail in tails)
     assert decoded == 32 + len(gallery.thumbnails)

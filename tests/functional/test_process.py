@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.budget import Budget
 from worker.errors import BudgetSpentError, EncoderKilledError
-from worker.process import STDOUT, Ended, FailedError, Line, Processes
+from worker.runtime.budget import Budget
+from worker.runtime.process import STDOUT, Ended, FailedError, Line, Processes
 
 
 def processes(folder: Path, *, limit_s: float = 60, stall_s: float = 30) -> Processes:
@@ -59,7 +59,7 @@ def test_a_flood_on_stderr_neither_blocks_nor_grows(tmp_path: Path) -> None:
 
 def test_an_end_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child's pipes close before it ends; a job starts ten, and each would wait for a tick."""
-    monkeypatch.setattr("worker.process._TICK_S", 30.0)
+    monkeypatch.setattr("worker.runtime.process._TICK_S", 30.0)
     script = "import os, time; os.closerange(0, 100); time.sleep(0.2)"
     started_s = time.monotonic()
     with processes(tmp_path) as running:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.functional.conftest import Run, ffmpeg
 from tests.functional.hls import Rendition, clock_gap_s, decode, read_published
-from worker.transport_stream import read_segment
+from worker.hls.mpegts import read_segment
 
 RATE, SECONDS, SEGMENT_S = 25, 10, 4
 ZERO = 10 * 90_000

@@ -14,7 +14,7 @@ from tests.functional.hls import assert_strictly_valid, read_published
 
 # The proportions of the lease, faster; a killed job is taken over after two seconds.
 FAST_LEASE = (
-    "import worker.lease as lease, worker.status as status\n"
+    "import worker.storage.lease as lease, worker.monitoring.status as status\n"
     "lease.STALE_S, lease._WATCH_S = 2, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.5, 0.2"
 )
@@ -85,7 +85,7 @@ def test_a_job_that_would_be_late_changes_its_preset_and_is_in_time(
     started_s = time.monotonic()
     assert run_worker("--source", clip, *OPTIONS, "--destination", whole).status == 0
     limit_s = 2 * (time.monotonic() - started_s)
-    choices = "import worker.plan; worker.plan.AUTO_PRESETS = ('slower', 'superfast')"
+    choices = "import worker.plan.plan; worker.plan.plan.AUTO_PRESETS = ('slower', 'superfast')"
     ended = run_worker(
         *("--source", clip, "--destination", out, *OPTIONS, "--time-limit", limit_s),
         before=choices,
@@ -118,7 +118,7 @@ def test_what_was_given_up_is_added_by_the_same_job(
     """A rung is given up at the first prediction; submitted again, only that one is made."""
     out = tmp_path / "out"
     give_up = (
-        "import worker.forecast as f\n"
+        "import worker.plan.forecast as f\n"
         "def late(self, remaining_s):\n"
         "    return f.Choice(preset='superfast', rungs=('360p',)), 'planted'\n"
         "f._MARGIN = 1e9; f.Forecast._lesser = late"

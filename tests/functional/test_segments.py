@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffprobe
 from tests.functional.hls import clock_gap_s
-from worker.budget import Budget
+from worker.config.cli import parse_job
 from worker.errors import VerificationError
-from worker.lanes import Machine
-from worker.parameters import parse_job
-from worker.plan import Plan, make_plan
-from worker.probe import probe
-from worker.process import Tools
-from worker.segment import measure_segment
-from worker.transport_stream import MalformedSegmentError, read_segment
+from worker.hls.mpegts import MalformedSegmentError, read_segment
+from worker.hls.segment import measure_segment
+from worker.plan.parallelism import Machine
+from worker.plan.plan import Plan, make_plan
+from worker.runtime.budget import Budget
+from worker.runtime.process import Tools
+from worker.source.probe import probe
 
 
 @pytest.fixture(scope="module")

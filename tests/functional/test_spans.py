@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, media
-from worker.budget import Budget
-from worker.command import encode_video
-from worker.lanes import Machine
-from worker.media import Media
-from worker.parameters import parse_job
-from worker.plan import Plan, Span, make_plan
-from worker.probe import probe
-from worker.process import Tools
-from worker.segment import is_whole, measure_segment
+from worker.config.cli import parse_job
+from worker.ffmpeg.encode import encode_video
+from worker.hls.segment import is_whole, measure_segment
+from worker.media.streams import Media
+from worker.plan.parallelism import Machine
+from worker.plan.plan import Plan, Span, make_plan
+from worker.runtime.budget import Budget
+from worker.runtime.process import Tools
+from worker.source.probe import probe
 
 TICKS = 90_000
 

@@ -20,14 +20,14 @@ from tests.functional.conftest import Ended, Run, Running, Server, Start, wait_f
 from tests.functional.proxy import Proxy, between
 from tests.functional.test_resume import FAST_LEASE
 from tests.published import Watcher, shape
-from worker.location import S3Location
-from worker.store import LocalStore
-from worker.store.s3 import S3Store
+from worker.config.location import S3Location
+from worker.storage.local import LocalStore
+from worker.storage.s3 import S3Store
 
 BUCKET = "faulty"
 OPTIONS = ("--ladder", "180,120", "--segment", "2", "--preset", "veryfast")
 IMPATIENT = (
-    f"{FAST_LEASE}\nimport worker.store.s3 as s3, worker.store.steady as steady\n"
+    f"{FAST_LEASE}\nimport worker.storage.s3 as s3, worker.storage.retrying as steady\n"
     "s3._READ_TIMEOUT_S = 1\nsteady.PATIENCE_S = {patience_s}"
 )
 # A stop has to be over by then, on any store.
@@ -227,7 +227,7 @@ def test_of_two_that_start_at_once_one_works(
     ended = [twin.wait(120) for twin in twins]
     assert sorted(e.status for e in ended) == [0, 75], [e.stdout for e in ended]
     # rclone looks at no condition, and the log says what that means.
-    warned = [e.named("lease_by_heartbeat_alone") for e in ended if e.status == 0]
+    warned = [e.named("lease_without_conditional_writes") for e in ended if e.status == 0]
     assert bool(warned[0]) == (name == "rclone")
     store = S3Store(server.client(), S3Location(bucket=BUCKET, key="twins"))
     assert_whole(next(e for e in ended if e.status == 0), store, run_worker, small_clip)
@@ -239,7 +239,7 @@ def test_a_store_that_knows_no_conditional_writes(
     """It answers 501 to them: nothing is asked again for that, and the heartbeat alone decides."""
     proxy.knows_conditions = False
     ended = run_worker(*place, before=FAST_LEASE)
-    assert ended.named("lease_by_heartbeat_alone")
+    assert ended.named("lease_without_conditional_writes")
     assert not ended.named("storage_retried")
     assert_whole(ended, destination, run_worker, small_clip)
 

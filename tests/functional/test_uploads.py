@@ -71,7 +71,7 @@ def test_recordings_put_end_to_end_play_through(
     out = tmp_path / "out"
     ended = run_worker("--source", tmp_path / "both.ts", "--destination", out, *SMALL)
     assert ended.status == 0, ended.final
-    assert ended.named("clock_mended")
+    assert ended.named("timestamps_repaired")
     published = read_published(out)
     for rendition in (*published.rungs, published.audio):
         assert rendition
@@ -144,7 +144,7 @@ def test_sound_that_cannot_be_decoded_is_left_out_with_a_warning(
         ended = run_worker("--source", path, "--destination", out / path.stem, *SMALL)
         assert ended.status == 0, ended.final
         assert "AUDIO" not in (out / path.stem / "master.m3u8").read_text()
-    assert ended.named("sound_undecodable")
+    assert ended.named("audio_undecodable")
 
 
 def test_fields_become_pictures(run_worker: Run, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_track_of_too_many_cues_is_left_out_alone(run_worker: Run, tmp_path: P
     ffmpeg(*pictures(4), *texts, *maps, *X264, "-c:s", "srt", source)
     ended = run_worker(
         *("--source", source, "--destination", out, *SMALL),
-        before="import worker.webvtt as webvtt; webvtt.MOST_CUES = 2",
+        before="import worker.hls.webvtt as webvtt; webvtt.MAX_CUES = 2",
     )
     assert ended.status == 0, ended.final
     (left_out,) = ended.named("subtitles_left_out")

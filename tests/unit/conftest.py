@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.store import steady
+from worker.storage import retrying as steady
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,10 @@ import hashlib
 import time
 from collections.abc import Iterable
 
-from worker.budget import Budget
 from worker.errors import WorkerError
-from worker.store import ChangedMeanwhileError, Content, SteadyStore, StoredObject
+from worker.runtime.budget import Budget
+from worker.storage.base import Content, PreconditionFailedError, StoredObject
+from worker.storage.retrying import RetryingStore
 
 
 class RecordingStore:
@@ -41,7 +42,7 @@ class RecordingStore:
     ) -> StoredObject:
         found = self.get(key)
         if self.honours_conditions and (found.etag if found else None) != etag:
-            raise ChangedMeanwhileError(key)
+            raise PreconditionFailedError(key)
         return self.put(key, data, content_type=content_type, cache_control=cache_control)
 
     def get(self, key: str) -> Content | None:
@@ -69,9 +70,9 @@ def _etag(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()  # noqa: S324
 
 
-def steady(store: RecordingStore, budget: Budget | None = None) -> SteadyStore:
+def steady(store: RecordingStore, budget: Budget | None = None) -> RetryingStore:
     """Wrap a store as the worker does; tests/unit/conftest.py takes its patience away."""
-    return SteadyStore(store, budget or Budget(time_limit_s=600, clock=time.monotonic))
+    return RetryingStore(store, budget or Budget(time_limit_s=600, clock=time.monotonic))
 
 
 class Clock:

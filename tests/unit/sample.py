@@ -7,13 +7,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from worker.job import Job
-from worker.lanes import Machine
-from worker.media import AudioStream, Media, VideoStream
-from worker.packets import Packets
-from worker.parameters import parse_job
-from worker.plan import Plan, make_plan
-from worker.segment import Segment
+from worker.config.cli import parse_job
+from worker.config.job import Job
+from worker.hls.segment import Segment
+from worker.media.packets import Packets
+from worker.media.streams import AudioStream, Media, VideoStream
+from worker.plan.parallelism import Machine
+from worker.plan.plan import Plan, make_plan
 
 
 def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
@@ -59,7 +59,7 @@ AUDIO = AudioStream(
 MEDIA = Media(
     container="mov,mp4,m4a,3gp,3g2,mj2",
     origin_s=Fraction(0),
-    promised_s=13.333,
+    declared_s=13.333,
     video=VIDEO,
     audio=AUDIO,
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import worker.logs
-from worker.job import Job, option_name, variable_name
+import worker.monitoring.logs
+from worker.config.job import Job, option_name, variable_name
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -26,7 +26,7 @@ def events() -> dict[str, set[str]]:
                 if isinstance(first, ast.Constant):
                     found.setdefault(str(first.value), set()).update(_levels(node.func))
                 elif isinstance(first, ast.Name):
-                    name = str(getattr(worker.logs, first.id))
+                    name = str(getattr(worker.monitoring.logs, first.id))
                     found.setdefault(name, set()).update(_levels(node.func))
     return found
 

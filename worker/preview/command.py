@@ -1,4 +1,4 @@
-"""The preview, told step by step: options, folder, report or page, server."""
+"""The preview, step by step: options, folder, report or page, server."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from worker.errors import PUBLISHED, BadParametersError
+from worker.layout import REPORT, report_file
 from worker.outcome import outcome_of
-from worker.preview.folder import Folder, open_folder, read_folder, read_thumbnail
+from worker.preview.folder import open_preview, read_folder, read_thumbnail
 from worker.preview.options import PREVIEW, Options, parse_options
 from worker.preview.page import make_assets
 from worker.preview.serve import PreviewServer, Served
-from worker.publish import report_file
 from worker.report.figures import Figures
-from worker.report.render import REPORT, render_page
+from worker.report.render import render_page
+from worker.storage.open import PublishedFolder
 
 
 def preview(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Show a published folder, or write its report; return the exit status."""
     try:
         options = parse_options(arguments, environment)
-        folder = open_folder(options)
+        folder = open_preview(options)
         figures = read_folder(folder)
         if options.writes_report:
             _write_report(folder, figures)
@@ -36,27 +37,27 @@ def preview(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return PUBLISHED
 
 
-def _write_report(folder: Folder, figures: Figures) -> None:
+def _write_report(folder: PublishedFolder, figures: Figures) -> None:
     page = render_page(figures, read_thumbnail(folder))
-    report_file(figures.run, page).put_into(folder.store)
-    _say(f"{folder.name}/{figures.run}/{REPORT}")
+    folder.store.put(report_file(figures.run, page))
+    _print(f"{folder.name}/{figures.run}/{REPORT}")
 
 
-def _serve(options: Options, folder: Folder, figures: Figures) -> None:
+def _serve(options: Options, folder: PublishedFolder, figures: Figures) -> None:
     served = Served(folder=folder, assets=make_assets(figures))
     with _listen(options, served) as server:
         address = f"http://{options.host}:{server.server_address[1]}/"
-        # An end by Ctrl-C is the usual one; by SIGTERM it is none the worse. Set, and not left as
-        # it was, because a shell starts what is in the background with SIGINT ignored.
+        # Ctrl-C is the usual end, and SIGTERM ends it alike. Set, and not left as it was, because
+        # a shell starts what is in the background with SIGINT ignored.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
         try:
-            _say(f"{folder.name} is shown at {address} (Ctrl-C ends it)")
+            _print(f"{folder.name} is shown at {address} (Ctrl-C ends it)")
             if options.opens_browser:
                 webbrowser.open(address)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
-            _say("")
+            _print("")
 
 
 def _listen(options: Options, served: Served) -> PreviewServer:
@@ -64,7 +65,7 @@ def _listen(options: Options, served: Served) -> PreviewServer:
         return PreviewServer((options.host, options.port), served)
     except OSError as error:
         raise BadParametersError(
-            f"{options.host}:{options.port} cannot be listened on: {error.strerror}; name another"
+            f"cannot listen on {options.host}:{options.port}: {error.strerror}; name another"
             " --port or --host"
         ) from error
 
@@ -73,6 +74,6 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What `python -m worker preview` is told on its command line."""
+"""The command line of `python -m worker preview`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from worker.config.job import AWS_REGION
+from worker.config.location import HttpsLocation, LocalLocation, S3Location, parse_location
+from worker.config.option import variable_name
 from worker.errors import BadParametersError
-from worker.job import AWS_REGION, variable_name
-from worker.location import HttpsLocation, LocalLocation, S3Location, parse_location
 
 PREVIEW = "preview"
 LOOPBACK = "127.0.0.1"
@@ -19,7 +20,7 @@ _HIGHEST_PORT = 65_535
 class Options:
     """What to show, and where; `writes_report`: write report.html instead of serving."""
 
-    place: LocalLocation | S3Location
+    location: LocalLocation | S3Location
     host: str
     port: int
     opens_browser: bool
@@ -41,12 +42,12 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         given, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise _unusable(str(error)) from error
-    if unknown or not given.place:
+    if unknown or not given.location:
         raise _unusable("name one folder: DIR or s3://bucket/prefix")
     if not 0 <= given.port <= _HIGHEST_PORT:
         raise _unusable(f"there is no port {given.port}")
     return Options(
-        place=_place(given.place),
+        location=_location(given.location),
         host=given.host,
         port=given.port,
         opens_browser=given.open,
@@ -60,14 +61,16 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     )
 
 
-def _place(text: str) -> LocalLocation | S3Location:
+def _location(text: str) -> LocalLocation | S3Location:
     try:
-        place = parse_location(text)
+        location = parse_location(text)
     except ValueError as error:
         raise _unusable(str(error)) from error
-    if isinstance(place, HttpsLocation) or (isinstance(place, S3Location) and not place.key):
+    if isinstance(location, HttpsLocation) or (
+        isinstance(location, S3Location) and not location.key
+    ):
         raise _unusable("name a local folder or s3://bucket/prefix")
-    return place
+    return location
 
 
 def _unusable(why: str) -> BadParametersError:
@@ -84,7 +87,10 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "place", metavar="DIR|s3://…", nargs="?", help="the destination of a job that has published"
+        "location",
+        metavar="DIR|s3://…",
+        nargs="?",
+        help="the destination of a job that has published",
     )
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free)")
     parser.add_argument(

@@ -7,13 +7,12 @@ from importlib.resources import files
 from string import Template
 
 from worker.errors import BadEnvironmentError
-from worker.gallery import THUMBNAIL
-from worker.playlist import MASTER, MEDIA_PLAYLIST
+from worker.layout import MASTER, THUMBNAIL, playlist_path
+from worker.media.timeline import clock_time
 from worker.preview.serve import MEDIA, Assets
 from worker.report.figures import Figures
+from worker.report.messages import PAGE_TEXTS, say
 from worker.report.render import asset, render_report
-from worker.report.words import WORDS, say
-from worker.timeline import clock
 
 PLAYER = "player/hls.min.js"
 
@@ -22,7 +21,7 @@ def make_assets(figures: Figures) -> Assets:
     """Make everything that is served beside the published files.
 
     Raises:
-        BadEnvironmentError: the player is not there.
+        BadEnvironmentError: the player is missing.
 
     """
     here = files("worker.preview")
@@ -30,7 +29,7 @@ def make_assets(figures: Figures) -> Assets:
         player = (here / PLAYER).read_bytes()
     except OSError as error:
         raise BadEnvironmentError(
-            f"the player is not there (worker/preview/{PLAYER}); run scripts/setup --preview"
+            f"the player is missing (worker/preview/{PLAYER}); run scripts/setup --preview"
         ) from error
     return {
         "/": ("html", render_preview(figures).encode()),
@@ -43,17 +42,17 @@ def make_assets(figures: Figures) -> Assets:
 
 
 def render_preview(figures: Figures) -> str:
-    """Render the page: the player with what it needs to know, and the report."""
+    """Render the page: the player with its data, and the report."""
     page = Template((files("worker.preview") / "preview.html").read_text(encoding="utf-8"))
-    sound = figures.sound
+    audio = figures.audio
     return page.substitute(
-        {f"say_{key}": say(key) for key in WORDS},
+        {f"say_{key}": say(key) for key in PAGE_TEXTS},
         title=escape(figures.title),
         master=MEDIA + MASTER,
         poster=MEDIA + THUMBNAIL,
         duration=f"{figures.duration_s:.3f}",
-        length=clock(figures.duration_s),
-        sound=f"{MEDIA}{figures.run}/{sound.name}/{MEDIA_PLAYLIST}" if sound else "",
+        length=clock_time(figures.duration_s),
+        audio=MEDIA + playlist_path(figures.run, audio.name) if audio else "",
         storyboard=escape(MEDIA + figures.storyboard) if figures.storyboard else "",
         ticks="".join(f'<i data-at="{c.start_s:.3f}"></i>' for c in figures.chapters),
         chapters=_chapters(figures),
@@ -67,7 +66,7 @@ def _chapters(figures: Figures) -> str:
         return ""
     rows = "".join(
         f'<li><button data-seek="{chapter.start_s:.3f}"><span class="faint">'
-        f"{clock(chapter.start_s)}</span> {escape(chapter.title)}</button></li>"
+        f"{clock_time(chapter.start_s)}</span> {escape(chapter.title)}</button></li>"
         for chapter in figures.chapters
     )
     return f'<h2>{say("chapters")}</h2><ol class="chapters">{rows}</ol>'
@@ -76,8 +75,8 @@ def _chapters(figures: Figures) -> str:
 def _thumbnails(figures: Figures) -> str:
     if not figures.thumbnails:
         return ""
-    pictures = "".join(
+    images = "".join(
         f'<li><img alt="" loading="lazy" src="{escape(MEDIA + key)}"></li>'
         for key in figures.thumbnails
     )
-    return f'<h2>{say("thumbnails")}</h2><ul class="thumbnails">{pictures}</ul>'
+    return f'<h2>{say("thumbnails")}</h2><ul class="thumbnails">{images}</ul>'

@@ -1,4 +1,4 @@
-// The preview's player: hls.js, a seek bar with the storyboard's pictures, rungs to switch between.
+// The preview's player: hls.js, a seek bar with the storyboard's images, rungs to switch between.
 "use strict";
 
 const find = (selector) => document.querySelector(selector);
@@ -7,13 +7,13 @@ const video = find("video");
 const seek = find("#seek");
 const rung = find("#rung");
 const text = find("#text");
-const { master, sound, storyboard } = player.dataset;
+const { master, audio, storyboard } = player.dataset;
 const duration = Number(player.dataset.duration);
 const AUTO = "auto";
-const SOUND = "sound";
+const AUDIO_ONLY = "audio";
 const NARROWEST_TILE = 80;
 
-// For whoever looks from the console, and for the tests in a browser.
+// For the console, and for the tests in a browser.
 const preview = { video, hls: null, faults: [], cues: [] };
 window.preview = preview;
 
@@ -59,7 +59,7 @@ const listRungs = (levels) => {
   addOption(rung, AUTO, word("auto"), "auto");
   // hls.js sorts them by bit rate; the largest is wanted first.
   for (const i of [...levels.keys()].reverse()) addOption(rung, String(i), nameOf(levels[i]));
-  if (sound) addOption(rung, SOUND, word("sound"), "sound");
+  if (audio) addOption(rung, AUDIO_ONLY, word("audio"), "audio");
   rung.value = chosen;
 };
 
@@ -86,7 +86,7 @@ const start = (source, at = 0) => {
   });
   hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, (_event, { subtitleTracks }) => listTexts(subtitleTracks));
   hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => {
-    find("#level").textContent = source === master ? nameOf(hls.levels[level]) : word("sound");
+    find("#level").textContent = source === master ? nameOf(hls.levels[level]) : word("audio");
   });
   hls.loadSource(source);
   hls.attachMedia(video);
@@ -94,13 +94,13 @@ const start = (source, at = 0) => {
 
 const choose = (value) => {
   const { hls } = preview;
-  const playsSound = hls.url.endsWith(sound) && sound !== "";
-  if (value === SOUND || playsSound) {
-    // hls.js leaves the variant without a picture out where others have one; it is opened by itself.
+  const playsAudio = hls.url.endsWith(audio) && audio !== "";
+  if (value === AUDIO_ONLY || playsAudio) {
+    // hls.js leaves out a variant without video where others have video; it is opened by itself.
     const wasPlaying = !video.paused;
-    start(value === SOUND ? sound : master, video.currentTime);
+    start(value === AUDIO_ONLY ? audio : master, video.currentTime);
     if (wasPlaying) preview.hls.once(Hls.Events.MANIFEST_PARSED, () => video.play());
-    if (value !== SOUND && value !== AUTO) {
+    if (value !== AUDIO_ONLY && value !== AUTO) {
       preview.hls.once(Hls.Events.MANIFEST_PARSED, () => choose(value));
     }
     return;
@@ -165,7 +165,7 @@ seek.addEventListener("input", () => {
 
 const seconds = (stamp) => stamp.split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
 
-// A track of pictures: each cue's text is sheet.jpg#xywh=x,y,w,h, relative to the track.
+// A track of images: each cue's text is sheet.jpg#xywh=x,y,w,h, relative to the track.
 const readCues = (track, base) =>
   [...track.matchAll(/^([\d:.]+)[ \t]+-->[ \t]+([\d:.]+).*\r?\n(.+)$/gm)].flatMap(
     ([, from, to, target]) => {

@@ -1,8 +1,8 @@
 """Serves a page and a published folder over HTTP, for a browser on this machine.
 
-What is served is fixed: the page, its parts, and files below `/media/`. A request's Host must be an
-address or localhost, so that no page from elsewhere reaches this server by a name of its own that
-leads here (DNS rebinding); only GET and HEAD are answered.
+What is served is fixed: the page, its assets, and files below `/media/`. A request's Host must be
+an address or localhost, so that no page from elsewhere reaches this server by a name that resolves
+to it (DNS rebinding); only GET and HEAD are answered.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from worker.errors import NoSourceError, WorkerError
-from worker.preview.folder import Folder
-from worker.store import BrokenOffError
+from worker.storage.base import BrokenOffError
+from worker.storage.open import PublishedFolder
 
 MEDIA = "/media/"
 TYPES = {
@@ -33,12 +33,12 @@ TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
 }
-# hls.js hands the picture over as a blob, and starts its worker from one.
+# hls.js gives media to the browser as a blob, and starts its worker from one.
 POLICY = (
     "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; object-src 'none';"
     " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# A report below /media/ is a page of its own, which brings a policy that knows its style.
+# A report below /media/ is a page of its own, with a policy of its own.
 _REPORT_POLICY = "frame-ancestors 'none'"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _MOST_DIGITS = 18
@@ -50,9 +50,9 @@ Assets = Mapping[str, tuple[str, bytes]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Served:
-    """What the server has to offer."""
+    """What the server serves."""
 
-    folder: Folder
+    folder: PublishedFolder
     assets: Assets
 
 
@@ -66,7 +66,7 @@ class PreviewServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a browser that hung up: seeking does that all the time."""
+        """Ignore a browser that closed the connection: seeking does that all the time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "academy-video-worker"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base's name)
-        """Stay silent: a line for each segment helps nobody."""
+        """Log nothing: a line for each segment has no use."""
 
     def _answer(self) -> None:
         if not is_local_host(self.headers.get("Host", "")):
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
                 for data in file.read(start, end):
                     self.wfile.write(data)
         except (BrokenOffError, WorkerError):
-            # The length is said already: that less came is all that can be told.
+            # The length was sent already: closing the connection shows that less came.
             self.close_connection = True
 
     def _head(
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         if content_range:
             self.send_header("Content-Range", content_range)
         self.send_header("Accept-Ranges", "bytes")
-        # What lies there may be published anew while it is looked at.
+        # What lies there may be published again while it is watched.
         self.send_header("Cache-Control", "no-store")
         is_report = content_type == TYPES["html"] and self.path.startswith(MEDIA)
         self.send_header("Content-Security-Policy", _REPORT_POLICY if is_report else POLICY)

@@ -1,1 +1,4 @@
-"""What was published, told to a person: figures, plots and the report made of them. Pure."""
+"""What was published, shown to people: figures, plots and the page made of them. Pure: no I/O.
+
+May import: records, messages, media, errors.
+"""

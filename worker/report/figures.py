@@ -1,8 +1,11 @@
-"""What a report tells, as plain values. Pure."""
+"""What a report shows, as plain values. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from worker.records.job import ReplanReason, WarningRecord
+from worker.records.manifest import ChapterRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +25,7 @@ class Rate(Stretch):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PresetStretch(Stretch):
-    """Successive segments of one preset; empty where nobody remembers it."""
+    """Successive segments of one preset; empty where it is not recorded."""
 
     preset: str
 
@@ -36,7 +39,7 @@ class Speed(Stretch):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendition:
-    """A rung, the sound or subtitles. Rates of segments are empty where nothing records them."""
+    """A rung, the audio or subtitles. Rates of segments are empty where they are not recorded."""
 
     name: str
     kind: str
@@ -60,17 +63,9 @@ class Replan:
     at_s: float
     before: str
     after: str
-    reason: str
+    reason: ReplanReason
     needed_s: float | None
     remaining_s: float | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Warned:
-    """A warning that the job logged."""
-
-    event: str
-    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,16 +89,8 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chapter:
-    """A chapter's start and title."""
-
-    start_s: float
-    title: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """All that a report tells. `speeds`, `encode_s` and so on are of the job that published."""
+    """All that a report shows. `speeds`, `encode_s` and so on are of the job that published."""
 
     title: str
     run: str
@@ -121,23 +108,23 @@ class Figures:
     segments_resumed: int | None
     speeds: tuple[Speed, ...]
     replans: tuple[Replan, ...]
-    warnings: tuple[Warned, ...]
+    warnings: tuple[WarningRecord, ...]
     source: Source | None
-    chapters: tuple[Chapter, ...]
+    chapters: tuple[ChapterRecord, ...]
     thumbnails: tuple[str, ...]
     storyboard: str | None
 
     @property
     def rungs(self) -> tuple[Rendition, ...]:
-        """The renditions with a picture, the largest first."""
+        """The video renditions, the largest first."""
         return tuple(r for r in self.renditions if r.kind == "video")
 
     @property
-    def sound(self) -> Rendition | None:
+    def audio(self) -> Rendition | None:
         """The audio rendition."""
         return next((r for r in self.renditions if r.kind == "audio"), None)
 
     @property
     def bytes(self) -> int:
-        """What is published, without playlists and pictures."""
+        """What is published, without playlists and images."""
         return sum(rendition.bytes for rendition in self.renditions)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from worker.timeline import clock
+from worker.media.timeline import clock_time
 
-# Drawn for a phone's width, where letters must be read without a magnifier, and scaled up from it.
+# Drawn for a phone's width, where letters must be readable, and scaled up from it.
 _WIDTH, _HEIGHT = 480, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 18, 16, 20
 _STRIP_HEIGHT = 10
@@ -102,7 +102,7 @@ class _Frame:
         step_s = next((s for s in _CLOCK_STEPS_S if self.end / s <= _TICKS + 1), _CLOCK_STEPS_S[-1])
         for i in range(int(self.end / step_s) + 1):
             at = i * step_s
-            yield f'<text class="x" x="{self.x(at)}" y="{_HEIGHT - 6}">{clock(at)}</text>'
+            yield f'<text class="x" x="{self.x(at)}" y="{_HEIGHT - 6}">{clock_time(at)}</text>'
 
     def line(self, series: Series, color: int) -> str:
         """Draw the steps; where one does not begin at the last one's end there is a gap."""
@@ -129,7 +129,7 @@ class _Frame:
             yield (
                 f'<rect class="p{names.index(name) % _COLORS}" x="{self.x(start)}" y="{y}"'
                 f' width="{width:.1f}" height="{_STRIP_HEIGHT}"><title>{escape(name)}'
-                f" {clock(start)}–{clock(end)}</title></rect>"
+                f" {clock_time(start)}–{clock_time(end)}</title></rect>"
             )
 
 

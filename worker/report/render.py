@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
 
+from worker.media.timeline import clock_time
 from worker.report.figures import Figures, Rendition, Source
+from worker.report.messages import say, say_reason
 from worker.report.plot import Series, Strip, draw
-from worker.report.words import say, say_reason
-from worker.timeline import clock
 
-REPORT = "report.html"
 _MEGA = 1_000_000
 _GIGA = 1_000_000_000
 _DASH = "–"
@@ -25,16 +24,16 @@ def asset(name: str) -> str:
 
 
 def render_page(figures: Figures, thumbnail: bytes | None) -> str:
-    """Render a whole page that needs nothing beside it and runs nothing but its own script."""
+    """Render a whole page that loads no other file and runs no script but its own."""
     style, script = asset("report.css"), asset("language.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}';"
         f" script-src '{_digest(script)}'"
     )
-    face = ""
+    image = ""
     if thumbnail:
         data = base64.b64encode(thumbnail).decode()
-        face = f'<img class="face" alt="" src="data:image/jpeg;base64,{data}">'
+        image = f'<img class="thumbnail" alt="" src="data:image/jpeg;base64,{data}">'
     title = escape(figures.title)
     return "\n".join(
         [
@@ -47,7 +46,7 @@ def render_page(figures: Figures, thumbnail: bytes | None) -> str:
             f"<style>{style}</style>",
             f"<script>{script}</script>",
             f'<header><h1>{title}</h1><button id="language">{say("language")}</button></header>',
-            f'<main class="report">{face}{render_report(figures)}</main>',
+            f'<main class="report">{image}{render_report(figures)}</main>',
             "</html>",
             "",
         ]
@@ -67,7 +66,7 @@ def _summary(figures: Figures) -> Iterator[str]:
     moment = figures.published_at.partition(".")[0].replace("T", " ").removesuffix("+00:00")
     yield _facts(
         [
-            (say("length"), clock(figures.duration_s)),
+            (say("length"), clock_time(figures.duration_s)),
             (say("size"), _size(figures.bytes)),
             (say("published"), f"{escape(moment)} UTC"),
             (say("run"), escape(figures.run)),
@@ -77,7 +76,7 @@ def _summary(figures: Figures) -> Iterator[str]:
 
 def _rungs(figures: Figures) -> Iterator[str]:
     yield f"<h2>{say('rungs')}</h2>"
-    heads = ("rung", "picture", "average", "peak", "size", "segments", "codec")
+    heads = ("rung", "size_px", "average", "peak", "size", "segments", "codec")
     yield _table(
         heads, [_rung(rendition) for rendition in figures.renditions], numbers={2, 3, 4, 5}
     )
@@ -86,12 +85,12 @@ def _rungs(figures: Figures) -> Iterator[str]:
 
 
 def _rung(rendition: Rendition) -> list[str]:
-    kinds = {"audio": say("sound"), "subtitles": say("subtitles")}
-    picture = f"{rendition.width}x{rendition.height}" if rendition.width else _DASH
+    kinds = {"audio": say("audio"), "subtitles": say("subtitles")}
+    size = f"{rendition.width}x{rendition.height}" if rendition.width else _DASH
     language = f" ({escape(rendition.language)})" if rendition.language else ""
     return [
         escape(rendition.name),
-        kinds.get(rendition.kind, picture) + language,
+        kinds.get(rendition.kind, size) + language,
         _rate(rendition.average_bps),
         _rate(rendition.peak_bps),
         _size(rendition.bytes),
@@ -127,7 +126,7 @@ def _job(figures: Figures) -> Iterator[str]:
     yield f"<h2>{say('job')}</h2>"
     facts = []
     if figures.encode_s is not None:
-        facts.append((say("encode_time"), clock(figures.encode_s)))
+        facts.append((say("encode_time"), clock_time(figures.encode_s)))
     if figures.speed is not None:
         facts.append((say("speed"), f"{figures.speed:.2f} {say('real_time')}"))
     if figures.segments_resumed is not None:
@@ -150,12 +149,12 @@ def _replans(figures: Figures) -> Iterator[str]:
         return
     rows = [
         [
-            clock(replan.at_s),
+            clock_time(replan.at_s),
             escape(replan.before),
             escape(replan.after),
             say_reason(replan.reason),
-            clock(replan.needed_s) if replan.needed_s is not None else _DASH,
-            clock(replan.remaining_s) if replan.remaining_s is not None else _DASH,
+            clock_time(replan.needed_s) if replan.needed_s is not None else _DASH,
+            clock_time(replan.remaining_s) if replan.remaining_s is not None else _DASH,
         ]
         for replan in figures.replans
     ]
@@ -167,8 +166,9 @@ def _warnings(figures: Figures) -> Iterator[str]:
     yield f"<h2>{say('warnings')}</h2>"
     if not figures.warnings:
         yield f'<p class="faint">{say("no_warnings")}</p>'
-    for warned in figures.warnings:
-        yield f'<p class="warned"><b>{escape(warned.event)}</b> {escape(warned.detail)}</p>'
+    for warning in figures.warnings:
+        event, detail = escape(warning.event), escape(warning.detail)
+        yield f'<p class="warned"><b>{event}</b> {detail}</p>'
 
 
 def _compare(figures: Figures) -> Iterator[str]:
@@ -182,12 +182,12 @@ def _compare(figures: Figures) -> Iterator[str]:
 
 def _comparison(figures: Figures, source: Source, top: Rendition) -> Iterator[list[str]]:
     fields = f" {say('interlaced')}" if source.is_interlaced else ""
-    turned = f" ({say('rotation')} {source.rotation_deg}°)" if source.rotation_deg else ""
+    rotated = f" ({say('rotation')} {source.rotation_deg}°)" if source.rotation_deg else ""
     found_s = source.duration_s
     yield [say("container"), escape(source.container), "HLS, MPEG-TS"]
     yield [
-        say("picture"),
-        f"{source.width}x{source.height}{turned}{fields}",
+        say("size_px"),
+        f"{source.width}x{source.height}{rotated}{fields}",
         f"{top.width}x{top.height}",
     ]
     yield [say("codec"), escape(source.codec), escape(top.codec or _DASH)]
@@ -206,7 +206,7 @@ def _comparison(figures: Figures, source: Source, top: Rendition) -> Iterator[li
         f"{found_s:.2f} s" if found_s is not None else say("unknown"),
         f"{figures.duration_s:.2f} s",
     ]
-    yield [say("sound"), _source_sound(source), _output_sound(figures)]
+    yield [say("audio"), _source_audio(source), _output_audio(figures)]
     yield [
         say("size"),
         _size(source.bytes) if source.bytes is not None else say("unknown"),
@@ -214,15 +214,15 @@ def _comparison(figures: Figures, source: Source, top: Rendition) -> Iterator[li
     ]
 
 
-def _source_sound(source: Source) -> str:
+def _source_audio(source: Source) -> str:
     if not source.audio_codec:
         return say("none")
     return f"{escape(source.audio_codec)}, {source.audio_channels} ch, {source.audio_rate_hz} Hz"
 
 
-def _output_sound(figures: Figures) -> str:
-    sound = figures.sound
-    return f"{escape(sound.codec or '')}, {_rate(sound.average_bps)}" if sound else say("none")
+def _output_audio(figures: Figures) -> str:
+    audio = figures.audio
+    return f"{escape(audio.codec or '')}, {_rate(audio.average_bps)}" if audio else say("none")
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:

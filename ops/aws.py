@@ -1,0 +1,169 @@
+"""The one set-up of boto3 for all commands, and its errors in clear words."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 (botocore's own, of which time-outs and refusals are kinds)
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from ops.console import redact
+from ops.errors import (
+    DeniedError,
+    LaterError,
+    MisconfiguredError,
+    OpsError,
+    UnexpectedError,
+    UnreachableError,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$|^Forbidden")
+_EXPIRED = re.compile(r"Expired|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch")
+_THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
+_ACTION = re.compile(r"not authorized to perform:? (\S+)(?: on resource:? (\S+))?")
+_SERVER_ERROR = 500
+
+
+class Aws:
+    """Clients of one account and region; each is made when it is first used."""
+
+    def __init__(self, *, region: str, profile: str | None, endpoint_url: str | None) -> None:
+        self.region = region
+        self._endpoint_url = endpoint_url
+        self._session = boto3.session.Session(region_name=region, profile_name=profile)
+
+    def _options(self, endpoint_url: str | None = None) -> dict[str, Any]:
+        endpoint = endpoint_url or self._endpoint_url
+        config = Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 6},
+            # Stores and test servers behind an endpoint have no name for every bucket.
+            s3={"addressing_style": "path" if endpoint else "auto"},
+        )
+        return {"endpoint_url": endpoint, "config": config}
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        """AWS Batch."""
+        return self._session.client("batch", **self._options())
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return self._session.client("logs", **self._options())
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation."""
+        return self._session.client("cloudformation", **self._options())
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        """IAM."""
+        return self._session.client("iam", **self._options())
+
+    @cached_property
+    def ecr(self) -> ECRClient:
+        """ECR."""
+        return self._session.client("ecr", **self._options())
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        """EventBridge."""
+        return self._session.client("events", **self._options())
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """CloudWatch."""
+        return self._session.client("cloudwatch", **self._options())
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """SQS."""
+        return self._session.client("sqs", **self._options())
+
+    @cached_property
+    def lambdas(self) -> LambdaClient:
+        """Lambda."""
+        return self._session.client("lambda", **self._options())
+
+    @cached_property
+    def autoscaling(self) -> AutoScalingClient:
+        """EC2 Auto Scaling."""
+        return self._session.client("autoscaling", **self._options())
+
+    def s3(self, *, endpoint: str | None = None, region: str | None = None) -> S3Client:
+        """S3, or the compatible store that a job uses."""
+        return self._session.client(
+            "s3", region_name=region or self.region, **self._options(endpoint)
+        )
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's own name of an error, such as `AccessDeniedException`."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def explain(error: BotoCoreError | ClientError) -> OpsError:
+    """Say what AWS's or botocore's error means for the person at the terminal."""
+    if isinstance(error, ClientError):
+        return _explain_answer(error)
+    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        return DeniedError(
+            "no AWS credentials were found; sign in (aws sso login), name a profile with"
+            " --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    if isinstance(error, ProfileNotFound):
+        return MisconfiguredError(f"{error}; `aws configure list-profiles` names those there are")
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return UnreachableError(
+            f"AWS does not answer: {error}; check the network, --region and --endpoint-url"
+        )
+    # Of a login that has run out, for example.
+    return DeniedError(f"{error}; check the profile and sign in again")
+
+
+def _explain_answer(error: ClientError) -> OpsError:
+    code, call = code_of(error), error.operation_name
+    said = redact(str(error.response.get("Error", {}).get("Message", "")))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if _EXPIRED.search(code):
+        return DeniedError(f"the credentials are not valid (any more): {code}; sign in again")
+    if _DENIED.search(code):
+        action = _ACTION.search(said)
+        missing = action.group(1) if action else f"the one for {call}"
+        where = f" on {action.group(2)}" if action and action.group(2) else ""
+        return DeniedError(
+            f"permission {missing}{where} is missing; ask for it (docs/deployment.md lists what"
+            f" each command needs), or use another --profile. AWS said: {said or code}"
+        )
+    if _THROTTLED.search(code):
+        return LaterError(f"AWS throttles {call} ({code}); wait a minute and try again")
+    if status >= _SERVER_ERROR:
+        return UnreachableError(f"{call} failed on AWS's side ({code}: {said}); try again")
+    return UnexpectedError(f"{call} was refused: {code}: {said}")

@@ -1,0 +1,142 @@
+"""Turns waiting messages into Batch jobs: each into one, whatever breaks off in between."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.aws import Aws
+from ops.commands.submit import build_request, parameters_of
+from ops.console import redact, say
+from ops.errors import OK, UNREADABLE
+from ops.legacy.message import Request, read_message
+from ops.legacy.queues import Queue, find_queues
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+# Longer than it takes to make ten messages jobs; after a crash they are back by then.
+VISIBILITY_S = 120
+_BATCH = 10
+_WAIT_S = 1
+
+
+@dataclass(kw_only=True, slots=True)
+class Drained:
+    """What was done with a queue's messages."""
+
+    submitted: int = 0
+    there_already: int = 0
+    kept: list[str] = field(default_factory=list)
+
+
+def drain(aws: Aws, *, queue: str, definition: str, dry_run: bool) -> int:
+    """Empty both queues; 65 where messages are left that no job can be made of."""
+    kept: list[str] = []
+    for source in find_queues(aws):
+        if source.url is None:
+            say(f"{source.name}: there is no such queue")
+            continue
+        done = _drain_queue(aws, source, queue=queue, definition=definition, dry_run=dry_run)
+        would = "would be " if dry_run else ""
+        say(
+            f"{source.name}: {done.submitted} {would}submitted, {done.there_already} were jobs"
+            f" already, {len(done.kept)} unreadable (kept)"
+        )
+        kept += done.kept
+    for line in kept:
+        say(f"kept {line}")
+    return UNREADABLE if kept else OK
+
+
+def job_name(message_id: str) -> str:
+    """Name the job of a message: the same at every attempt, so that it is made once."""
+    return f"drain-{re.sub(r'[^A-Za-z0-9_-]', '-', message_id)}"[:128]
+
+
+def _drain_queue(aws: Aws, source: Queue, *, queue: str, definition: str, dry_run: bool) -> Drained:
+    done = Drained()
+    held: dict[str, str] = {}
+    try:
+        for message in _receive(aws, source, held):
+            message_id = message["MessageId"]
+            try:
+                request = read_message(message["Body"])
+            except ValueError as error:
+                done.kept.append(f"{source.name} {message_id}: {redact(str(error))}")
+                continue
+            name = job_name(message_id)
+            exists = _has_job(aws, queue, name)
+            done.there_already += exists
+            done.submitted += not exists
+            arrow = f"{redact(request.source)} -> {request.destination} as {name}"
+            if dry_run:
+                say(f"{'a job already: ' if exists else 'would submit: '}{arrow}")
+                continue
+            if not exists:
+                job_id = _submit(aws, request, name=name, queue=queue, definition=definition)
+                say(f"submitted {job_id}: {arrow}")
+            # Only now: SubmitJob has answered, in this run or in one before it.
+            aws.sqs.delete_message(QueueUrl=str(source.url), ReceiptHandle=held[message_id])
+            del held[message_id]
+    finally:
+        _release(aws, source, held)
+    return done
+
+
+def _receive(aws: Aws, source: Queue, held: dict[str, str]) -> Iterator[MessageTypeDef]:
+    """Yield each message once, and note in `held` the handle it is held by.
+
+    Ends when SQS has no more, or none but held ones that came round again.
+    """
+    while messages := aws.sqs.receive_message(
+        QueueUrl=str(source.url),
+        MaxNumberOfMessages=_BATCH,
+        VisibilityTimeout=VISIBILITY_S,
+        WaitTimeSeconds=_WAIT_S,
+    ).get("Messages"):
+        fresh = [m for m in messages if m["MessageId"] not in held]
+        held |= {m["MessageId"]: m["ReceiptHandle"] for m in messages}
+        yield from fresh
+        if not fresh:
+            return
+
+
+def _has_job(aws: Aws, queue: str, name: str) -> bool:
+    """Whether a job of this name is there, in whatever state: ended ones stay for a week."""
+    pages = aws.batch.get_paginator("list_jobs").paginate(
+        jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}]
+    )
+    # The filter ignores case.
+    return any(j["jobName"] == name for page in pages for j in page["jobSummaryList"])
+
+
+def _submit(aws: Aws, request: Request, *, name: str, queue: str, definition: str) -> str:
+    known = parameters_of(aws, definition) if request.options else frozenset()
+    answer = aws.batch.submit_job(
+        **build_request(
+            source=request.source,
+            destination=request.destination,
+            options=request.options,
+            known=known,
+            environment={},
+            name=name,
+            queue=queue,
+            definition=definition,
+        )
+    )
+    return answer["jobId"]
+
+
+def _release(aws: Aws, source: Queue, held: dict[str, str]) -> None:
+    """Let messages that stay be seen again at once; failing that, they come back by themselves."""
+    for handle in held.values():
+        with contextlib.suppress(BotoCoreError, ClientError):
+            aws.sqs.change_message_visibility(
+                QueueUrl=str(source.url), ReceiptHandle=handle, VisibilityTimeout=0
+            )

@@ -1,0 +1,115 @@
+"""What the deployed system should be: the template, with the stack's parameters filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ops import names
+from worker.config.job import option_name
+
+# Graviton: a letter or two, the generation, `g` (c6g, m7gd, x2gd); a1 was the first.
+_ARM64 = re.compile(r"^([a-z]+\d+g[a-z]*|a1)(\..+)?$")
+_WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+
+COMMAND = " ".join(
+    word
+    for field in names.PARAMETERS
+    for word in (option_name(field), f"Ref::{names.parameter_name(field)}")
+)
+
+
+def expect(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the expected value of everything that scripts/verify looks at, by its name."""
+    environment = f"compute environment {parameters['ComputeEnvironmentName']}"
+    queue = f"queue {parameters['JobQueueName']}"
+    definition = f"job definition {names.JOB_DEFINITION}"
+    return {
+        **_under(environment, _machines(parameters)),
+        **_under(
+            queue,
+            {
+                "state": "ENABLED",
+                "status": "VALID",
+                "compute environments": parameters["ComputeEnvironmentName"],
+            },
+        ),
+        **_under(definition, _job_definition(parameters)),
+        f"log group {names.LOG_GROUP} retention": f"{parameters['RetentionDays']} days",
+        f"repository {names.REPOSITORY} tags": "IMMUTABLE",
+        f"repository {names.REPOSITORY} scan on push": "true",
+        **_rule(names.FAILED_RULE, "Batch Job State Change", parameters),
+        **_rule(names.BLOCKED_RULE, "Batch Job Queue Blocked", parameters),
+        f"metric filter {names.NEAR_WALL_FILTER}": near_wall_pattern(parameters),
+        **_alarm(names.FAILED_ALARM, "AWS/Events MatchedEvents", parameters["FailedJobsThreshold"]),
+        **_alarm(names.NEAR_WALL_ALARM, "Academy/VideoWorker JobsNearWall", "1"),
+        **_alarm(names.BLOCKED_ALARM, "AWS/Events MatchedEvents", "1"),
+    }
+
+
+def near_wall_pattern(parameters: Mapping[str, str]) -> str:
+    """Pattern of log lines of jobs that came close to their wall, or ran into it."""
+    return (
+        '{ $.event = "job_finished" &&'
+        f" ($.elapsed_s > {parameters['WallWarningSeconds']} || $.exit_status = 124) }}"
+    )
+
+
+def words(text: str) -> str:
+    """Return the items of a list parameter in one order: `c7g,c6g` → `c6g, c7g`."""
+    return ", ".join(sorted(_WORDS.findall(text)))
+
+
+def architecture(instance_types: list[str]) -> str:
+    """Return `arm64` where all types are Graviton's, or else which are not."""
+    others = [name for name in instance_types if not _ARM64.match(name)]
+    return f"not arm64: {', '.join(others)}" if others or not instance_types else "arm64"
+
+
+def _machines(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "state": "ENABLED",
+        "status": "VALID",
+        "type": "MANAGED EC2",
+        "architecture": "arm64",
+        "instance types": words(parameters["InstanceTypes"]),
+        "image type": "ECS_AL2023",
+        "service role": names.SERVICE_ROLE,
+        "vCPUs": f"0 to {parameters['MaxVcpus']}",
+        "allocation": "BEST_FIT_PROGRESSIVE",
+        "subnets": words(parameters["SubnetIds"]),
+        "security groups": words(parameters["SecurityGroupIds"]),
+    }
+
+
+def _job_definition(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "image": parameters["ImageUri"],
+        "attempts": str(names.ATTEMPTS),
+        "time limit": f"{parameters['TimeLimitSeconds']} s",
+        "time limit told to the worker": f"{parameters['TimeLimitSeconds']} s",
+        "command": COMMAND,
+        "vCPUs": parameters["JobVcpus"],
+        "memory": f"{parameters['JobMemoryMiB']} MiB",
+        "log driver": "awslogs",
+        "log group of the container": names.LOG_GROUP,
+        "log group of the worker": names.LOG_GROUP,
+        "init": "true",
+        "read-only root": "true",
+    }
+
+
+def _rule(name: str, event: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    return {
+        f"rule {name} state": "ENABLED",
+        f"rule {name} event": f"{event} of {parameters['JobQueueName']}",
+        f"rule {name} target": "an SNS topic",
+    }
+
+
+def _alarm(name: str, metric: str, threshold: str) -> dict[str, str]:
+    return {f"alarm {name}": f"{metric} >= {float(threshold):g}, told to an SNS topic"}
+
+
+def _under(prefix: str, values: Mapping[str, str]) -> dict[str, str]:
+    return {f"{prefix} {name}": value for name, value in values.items()}

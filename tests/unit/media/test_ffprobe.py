@@ -1,0 +1,188 @@
+"""What ffprobe tells, read: which tracks are chosen, what a header promises, what is protected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.sample import packets, video
+from worker.errors import BadSourceError
+from worker.media.ffprobe import (
+    audio_tracks,
+    choose_audio,
+    choose_video,
+    declared_duration_s,
+    is_encrypted,
+    may_restart,
+    text_stream,
+    text_tracks,
+    video_stream,
+    video_tracks,
+)
+from worker.media.packets import PacketTally
+from worker.media.timeline import source_rate
+from worker.plan.refusals import refuse_huge_frames
+
+MP4 = {"format_name": "mov,mp4,m4a,3gp,3g2,mj2", "duration": "60.0"}
+
+
+def picture(index: int, **changes: Any) -> dict[str, Any]:
+    raw = {"index": index, "codec_type": "video", "codec_name": "h264", "width": 640, "height": 360}
+    return {**raw, "disposition": {}, **changes}
+
+
+def sound(index: int, language: str = "und", **disposition: int) -> dict[str, Any]:
+    return {
+        "index": index,
+        "codec_type": "audio",
+        "codec_name": "aac",
+        "channels": 2,
+        "sample_rate": "48000",
+        "tags": {"language": language},
+        "disposition": disposition,
+    }
+
+
+def test_cover_art_and_unknown_codecs_are_no_video() -> None:
+    tracks = [
+        picture(0, disposition={"attached_pic": 1}),
+        picture(1, codec_name="unknown"),
+        picture(2, disposition={"timed_thumbnails": 1}),
+        picture(3),
+    ]
+    assert [s["index"] for s in video_tracks(tracks)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("tracks", "counts", "chosen"),
+    [
+        ([picture(0), picture(1, width=1920, height=1080)], {0: 9, 1: 9}, 1),
+        ([picture(0, disposition={"default": 1}), picture(1, width=1920)], {0: 9, 1: 9}, 0),
+        ([picture(0), picture(1)], {0: 9, 1: 9}, 0),
+        ([picture(0, width=4000), picture(1)], {0: 1, 1: 90}, 1),
+        ([picture(0, disposition={"default": 1}), picture(1)], {0: 0, 1: 90}, 1),
+        ([picture(0)], {0: 1}, 0),
+    ],
+    ids=["largest", "default", "first", "moving", "not empty", "a still alone"],
+)
+def test_of_several_pictures(
+    tracks: list[dict[str, Any]], counts: dict[int, int], chosen: int
+) -> None:
+    found = choose_video(tracks, counts)
+    assert found
+    assert found["index"] == chosen
+
+
+def test_no_picture_is_none() -> None:
+    assert choose_video([picture(0)], {0: 0}) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "chosen"),
+    [(None, 2), ("ko", 3), ("kor", 3), ("en", 1), ("fr", 2)],
+    ids=["default", "tag", "code", "English", "not there"],
+)
+def test_of_several_sounds(language: str | None, chosen: int) -> None:
+    tracks = [
+        sound(0, visual_impaired=1, default=1),
+        sound(1, "eng"),
+        sound(2, "deu", default=1),
+        sound(3, "kor"),
+        {**sound(4), "channels": 0},
+    ]
+    found = choose_audio(audio_tracks(tracks), dict.fromkeys(range(5), 9), language=language)
+    assert found
+    assert found["index"] == chosen
+
+
+def test_only_text_becomes_subtitles() -> None:
+    tracks = [
+        {"index": i, "codec_type": "subtitle", "codec_name": name, "disposition": {}}
+        for i, name in enumerate(("subrip", "hdmv_pgs_subtitle", "mov_text"))
+    ]
+    assert [s["index"] for s in text_tracks(tracks)] == [0, 2]
+    title = {"title": 'a"b\nc' + "x" * 100, "language": "kor"}
+    read = text_stream({**tracks[0], "tags": title})
+    assert (read.language, read.title) == ("kor", "abc" + "x" * 57)
+
+
+@pytest.mark.parametrize(
+    ("raw_format", "track", "promised"),
+    [
+        (MP4, {"nb_frames": "1800"}, 60.0),
+        (MP4, {}, None),
+        ({"format_name": "matroska,webm", "duration": "60.0"}, {}, 60.0),
+        ({"format_name": "matroska,webm"}, {}, None),
+        ({"format_name": "mpegts", "duration": "60.0"}, {}, None),
+    ],
+    ids=["MP4", "fragmented MP4", "Matroska", "live Matroska", "MPEG-TS"],
+)
+def test_what_a_header_promises(
+    raw_format: dict[str, str], track: dict[str, str], promised: float | None
+) -> None:
+    assert declared_duration_s(raw_format, track) == promised
+
+
+def test_protection_is_seen_on_any_track() -> None:
+    assert not is_encrypted([picture(0), sound(1)])
+    assert is_encrypted([picture(0), {**sound(1), "codec_tag_string": "enca"}])
+    side_data = [{"side_data_type": "Encryption initialization data"}]
+    assert is_encrypted([picture(0, side_data_list=side_data)])
+
+
+def test_fields_and_turns_are_read() -> None:
+    turned = picture(0, field_order="tt", side_data_list=[{"rotation": -90}])
+    read = video_stream(turned, packets(9, rate=25))
+    assert (read.is_interlaced, read.rotation_deg) == (True, 270)
+    assert not video_stream(picture(0), packets(9, rate=25)).is_interlaced
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_transformed"),
+    [
+        (("65536 0 0", "0 65536 0", "0 0 1073741824"), False),
+        (("0 65536 0", "-65536 0 0", "0 0 1073741824"), True),
+        # Upside down in a mirror: FFmpeg tells no rotation.
+        (("65536 0 0", "0 -65536 0", "0 0 1073741824"), True),
+    ],
+)
+def test_a_matrix_that_turns_or_mirrors_is_noticed(
+    rows: tuple[str, ...], *, is_transformed: bool
+) -> None:
+    text = "".join(f"\n{i:08x}: {row}" for i, row in enumerate(rows)) + "\n"
+    data = {"side_data_type": "Display Matrix", "displaymatrix": text, "rotation": 0}
+    read = video_stream(picture(0, side_data_list=[data]), packets(9, rate=25))
+    assert read.is_transformed == is_transformed
+    assert not video_stream(picture(0), packets(9, rate=25)).is_transformed
+
+
+@pytest.mark.parametrize(
+    ("times", "jumps"),
+    [((0, 1, 2, 3), 0), ((0, 1, 0.5, 2), 0), ((5, 6, 0, 1), 1), ((0, 1, 20, 21), 1)],
+    ids=["even", "rounding", "back to zero", "a leap"],
+)
+def test_a_clock_that_starts_anew_is_noticed(times: tuple[float, ...], jumps: int) -> None:
+    tally = PacketTally(origin_s=0)
+    for at in times:
+        tally.add(at, at, 1.0, is_key=True)
+    assert tally.jumps == jumps
+    assert may_restart({"format_name": "mpegts"})
+    assert not may_restart(MP4)
+
+
+@pytest.mark.parametrize("size", [(16_385, 2), (8200, 8200)])
+def test_a_huge_picture_is_refused(size: tuple[int, int]) -> None:
+    width, height = size
+    with pytest.raises(BadSourceError, match=f"{width}x{height}"):
+        refuse_huge_frames(video(width=width, height=height))
+    refuse_huge_frames(video(width=16, height=4000))
+    refuse_huge_frames(video(width=7680, height=4320))
+
+
+def test_a_last_packet_without_a_length_lasts_as_long_as_the_others() -> None:
+    tally = PacketTally(origin_s=0)
+    for i in range(48):
+        tally.add(i / 24, i / 24, 1 / 24 if i < 47 else None, is_key=i == 0)
+    assert tally.packets().end_s == pytest.approx(2.0)
+    assert source_rate(video(packets=tally.packets())) == 24

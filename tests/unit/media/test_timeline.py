@@ -1,0 +1,92 @@
+"""The output rate, and the grid that every segment lies on."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.sample import packets, video
+from worker.media.packets import Packets
+from worker.media.timeline import Grid, clock, make_grid, output_rate
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (30, 30), (60, 30), (50, 25), (120, 30), (25, 25), (24, 24), (20, 20),
+        (12.5, Fraction(25, 2)),
+        (30000 / 1001, Fraction(30000, 1001)), (60000 / 1001, Fraction(30000, 1001)),
+        (30.006, 30), (29.97, Fraction(30000, 1001)), (40, 20), (35, 30), (10, 10), (0.2, 1),
+    ],
+)  # fmt: skip
+def test_constant_rates(source: float, expected: Fraction) -> None:
+    """Kept where they fit, divided evenly where they do not; never raised."""
+    assert output_rate(video(packets=packets(500, rate=source)), most=30) == expected
+
+
+def test_slides_at_irregular_times_get_a_rate_that_places_them() -> None:
+    """A picture every half second or so, at any time: to within 1/20 s."""
+    irregular = Packets(
+        count=20, start_s=0, end_s=10, median_interval_s=0.5, short_interval_s=0.36,
+        long_interval_s=0.63,
+    )  # fmt: skip
+    assert output_rate(video(packets=irregular), most=30) == 10
+
+
+def test_a_stray_gap_does_not_bend_the_rate() -> None:
+    """72 pictures, 30 a second, with a hole of 5: 28.05 on average is not the rate."""
+    holed = Packets(
+        count=72, start_s=0, end_s=2.567, median_interval_s=1 / 30, short_interval_s=1 / 30,
+        long_interval_s=1 / 30,
+    )  # fmt: skip
+    assert output_rate(video(packets=holed), most=30) == 30
+
+
+def test_milliseconds_of_matroska_still_say_ntsc() -> None:
+    ticks = Packets(
+        count=2997, start_s=0, end_s=100.0, median_interval_s=0.033, short_interval_s=0.033,
+        long_interval_s=0.034,
+    )  # fmt: skip
+    assert output_rate(video(packets=ticks), most=30) == Fraction(30000, 1001)
+
+
+def test_an_untimed_source_is_counted() -> None:
+    untimed = Packets(count=50, start_s=None, end_s=None)
+    raw = video(packets=untimed, average_rate=Fraction(25), nominal_rate=Fraction(25))
+    grid = make_grid(raw, duration_s=None, most=30, segment_s=6)
+    assert grid.rate == 25
+    assert grid.total_frames == 50
+
+
+@given(
+    rate=st.sampled_from([Fraction(30000, 1001), Fraction(24000, 1001), Fraction(25, 2)])
+    | st.fractions(min_value=1, max_value=60, max_denominator=1001),
+    duration_s=st.floats(0.01, 43_200),
+    segment_s=st.floats(1, 20),
+)
+def test_segments_tile_the_whole(rate: Fraction, duration_s: float, segment_s: float) -> None:
+    """No gap, no overlap, and the sum is the whole, exactly, at any length."""
+    source = video(packets=packets(round(duration_s * rate) + 1, rate=float(rate)))
+    grid = make_grid(source, duration_s=duration_s, most=60, segment_s=segment_s)
+    assert sum(grid.frames(k) for k in range(grid.segment_count)) == grid.total_frames
+    assert all(grid.frames(k) > 0 for k in range(grid.segment_count))
+    some = set(range(0, grid.segment_count, 2))
+    assert grid.frames_in(some) == sum(grid.frames(k) for k in some)
+    assert grid.start_s(0) == 0
+    assert grid.start_s(grid.segment_count) == grid.duration_s
+    assert abs(float(grid.duration_s) - duration_s) <= max(1 / float(grid.rate), 1e-6)
+
+
+def test_ntsc_segments_are_whole_frames() -> None:
+    grid = Grid(rate=Fraction(30000, 1001), segment_frames=180, total_frames=1000)
+    assert grid.segment_s == Fraction(6006, 1000)
+    assert grid.start_s(3) == Fraction(18018, 1000)
+    assert (grid.segment_count, grid.frames(5)) == (6, 100)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text

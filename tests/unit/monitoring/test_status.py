@@ -1,0 +1,163 @@
+"""The lease: a destination has one live owner, and a dead one does not hold it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.unit.fakes import RecordingStore, steady
+from worker.errors import StorageUnavailableError, TakenError
+from worker.layout import STATUS
+from worker.monitoring import status as status_module
+from worker.monitoring.status import Status
+from worker.outcome import published
+from worker.runtime.budget import Budget
+from worker.storage import lease as lease_module
+from worker.storage.base import Content
+
+
+def make(store: RecordingStore, budget: Budget | None = None, job_id: str = "mine") -> Status:
+    budget = budget or Budget(time_limit_s=600, clock=time.monotonic)
+    return Status(
+        steady(store, budget),
+        job_id=job_id,
+        budget=budget,
+        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def written(store: RecordingStore) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(store.objects[STATUS])
+    return record
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same proportions, a hundred times faster."""
+    monkeypatch.setattr(status_module, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(status_module, "_LEAST_INTERVAL_S", 0.04)
+    monkeypatch.setattr(lease_module, "_WATCH_S", 0.02)
+    monkeypatch.setattr(lease_module, "STALE_S", 0.3)
+
+
+@pytest.mark.usefixtures("fast")
+def test_an_empty_destination_is_claimed_at_once() -> None:
+    store = RecordingStore()
+    mine = make(store)
+    mine.claim()
+    assert written(store)["state"] == "running"
+    mine.update(step="encode", percent=50)
+    mine.end(published("done"))
+    assert written(store)["outcome"]["name"] == "published"
+    assert written(store)["state"] == "ended"
+    assert written(store)["percent"] == 50
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_moving_heartbeat_keeps_others_away() -> None:
+    store = RecordingStore()
+    first = make(store, job_id="first")
+    first.claim()
+    with pytest.raises(TakenError, match="job first"):
+        make(store).claim()
+    first.end(published("done"))
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_heartbeat_that_stands_still_is_taken_over() -> None:
+    store = RecordingStore()
+    store.objects[STATUS] = json.dumps(
+        {"state": "running", "job_id": "dead", "owner": "x", "beat": 7}
+    ).encode()
+    mine = make(store)
+    mine.claim()
+    assert written(store)["job_id"] == "mine"
+    mine.end(published("done"))
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("text", [b'{"state": "ended"}', b"not json", b"[]"])
+def test_an_ended_or_unreadable_status_is_taken_at_once(text: bytes) -> None:
+    store = RecordingStore()
+    store.objects[STATUS] = text
+    mine = make(store)
+    started_s = time.monotonic()
+    mine.claim()
+    assert time.monotonic() - started_s < 0.25
+    mine.end(published("done"))
+
+
+@pytest.mark.usefixtures("fast")
+def test_an_owner_that_was_taken_over_stops_and_writes_nothing() -> None:
+    store = RecordingStore()
+    budget = Budget(time_limit_s=600, clock=time.monotonic)
+    mine = make(store, budget)
+    mine.claim()
+    theirs = json.dumps({"state": "running", "job_id": "heir", "owner": "other"}).encode()
+    store.objects[STATUS] = theirs
+    with pytest.raises(TakenError, match="heir"):
+        mine.confirm()
+    with pytest.raises(TakenError):
+        budget.sleep(5)
+    mine.end(published("done"))
+    assert store.objects[STATUS] == theirs
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("honours_conditions", [True, False])
+def test_of_two_that_claim_at_once_one_works(
+    honours_conditions: bool,  # noqa: FBT001 (named by parametrize)
+) -> None:
+    """Both saw nobody there. With conditions the later write fails; without, the earlier one's
+
+    owner finds at its next heartbeat that it was taken over.
+    """
+    store = RecordingStore(honours_conditions=honours_conditions)
+    first_budget = Budget(time_limit_s=600, clock=time.monotonic)
+    first = make(store, first_budget, job_id="first")
+
+    class Racing(RecordingStore):
+        """Lets the first one claim between the second one's look and its write."""
+
+        def get(self, key: str) -> Content | None:
+            if STATUS not in store.objects:
+                first.claim()
+                return None
+            return store.get(key)
+
+    racing = Racing(honours_conditions=honours_conditions)
+    racing.objects = store.objects
+    second = make(racing, job_id="second")
+    if honours_conditions:
+        with pytest.raises(TakenError, match="job first"):
+            second.claim()
+        first_budget.check()
+    else:
+        second.claim()
+        with pytest.raises(TakenError, match="job second"):
+            first_budget.sleep(5)
+    first.end(published("done"))
+    second.end(published("done"))
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_heartbeat_that_cannot_be_written_does_not_end_the_job() -> None:
+    """The store may be away for a minute; the segments' own retries decide."""
+    store = RecordingStore()
+    budget = Budget(time_limit_s=600, clock=time.monotonic)
+    mine = make(store, budget)
+    mine.claim()
+    store.failure = StorageUnavailableError("away")
+    time.sleep(0.3)
+    budget.check()
+    store.failure = None
+    before = written(store)["beat"]
+    deadline = time.monotonic() + 10
+    while written(store)["beat"] == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    mine.end(published("done"))

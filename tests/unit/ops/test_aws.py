@@ -1,0 +1,82 @@
+"""Errors of AWS and botocore in words that help; nothing shown that is secret or harmful."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
+
+from ops.aws import explain
+from ops.console import duration, redact, say, table
+from ops.errors import OpsError
+
+
+def refused(code: str, message: str = "", status: int = 400) -> ClientError:
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "SubmitJob")  # type: ignore[arg-type] # less than a real answer has
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (NoCredentialsError(), 77, "no AWS credentials"),
+        (ProfileNotFound(profile="x"), 78, "list-profiles"),
+        (EndpointConnectionError(endpoint_url="http://x"), 69, "--endpoint-url"),
+        (refused("ExpiredTokenException"), 77, "sign in again"),
+        (
+            refused(
+                "AccessDeniedException",
+                "User: x is not authorized to perform: batch:SubmitJob on resource: arn:q because",
+            ),
+            77,
+            "permission batch:SubmitJob on arn:q is missing",
+        ),
+        (refused("AccessDenied"), 77, "permission the one for SubmitJob is missing"),
+        (refused("ThrottlingException"), 75, "try again"),
+        (refused("InternalFailure", status=500), 69, "on AWS's side"),
+        (refused("ClientException", "no such queue"), 70, "ClientException: no such queue"),
+    ],
+)
+def test_an_error_says_what_it_means_and_what_to_do(
+    error: ClientError, status: int, words: str
+) -> None:
+    told = explain(error)
+    assert told.exit_status == status
+    assert words in str(told)
+
+
+def test_statuses_are_unique_and_none_is_success() -> None:
+    kinds = OpsError.__subclasses__()
+    statuses = {kind.exit_status for kind in kinds}
+    assert len(statuses) == len(kinds)
+    assert not statuses & {0, 1, 2, 130, 137}
+
+
+def test_no_query_of_a_url_is_shown() -> None:
+    assert redact("of https://x.example/a.mp4?X-Amz-Signature=s, or") == (
+        "of https://x.example/a.mp4?… or"
+    )
+
+
+def test_no_log_line_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("talk\x1b[2J\x07.mp4")
+    assert capsys.readouterr().out == "talk�[2J�.mp4\n"
+
+
+def test_columns_are_aligned() -> None:
+    assert table([("id", "name"), ("1234", "x")]) == ["id    name", "1234  x"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(48, "48 s"), (720, "12 min"), (12000, "3 h 20 min"), (3600, "1 h 00 min")],
+)
+def test_times_are_said_as_a_person_would(seconds: int, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,204 @@
+"""Deployments: what is asked of CloudFormation, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+from ops.aws import Aws
+from ops.commands.deploy import check_parameters, check_pinned, previous_image, read_parameters
+from ops.errors import DeploymentError, LaterError, UsageError
+from ops.stack.change_set import (
+    ChangeSet,
+    check_state,
+    describe_changes,
+    execute,
+    merge_parameters,
+    propose,
+)
+
+IMAGES = {letter: f"repository@sha256:{letter * 64}" for letter in "abc"}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CHANGE_SET = ChangeSet(stack="s", id="arn:change", creates=False, changes=())
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
+
+
+@pytest.fixture
+def cloudformation(aws: Aws) -> Iterator[Stubber]:
+    with Stubber(aws.cloudformation) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def stack(status: str) -> dict[str, Any]:
+    return {"Stacks": [{"StackName": "s", "CreationTime": NOW, "StackStatus": status}]}
+
+
+def events(*told: tuple[str, str, str]) -> dict[str, Any]:
+    return {
+        "StackEvents": [
+            {
+                "StackId": "s",
+                "StackName": "s",
+                "EventId": f"{name}-{status}",
+                "Timestamp": NOW,
+                "LogicalResourceId": name,
+                "ResourceStatus": status,
+                "ResourceStatusReason": reason,
+            }
+            for name, status, reason in told
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    "image", ["repository:latest", "repository", "repository@sha256:abc", f"x y@sha256:{'a' * 64}"]
+)
+def test_an_image_that_is_not_pinned_is_refused(image: str) -> None:
+    with pytest.raises(UsageError, match="not pinned by digest"):
+        check_pinned(image)
+    with pytest.raises(UsageError, match="not pinned by digest"):
+        read_parameters([f"ImageUri={image}"])
+
+
+def test_the_image_that_ran_before_is_found_among_the_revisions() -> None:
+    def revision(number: int, image: str) -> dict[str, Any]:
+        return {"revision": number, "containerProperties": {"image": image}}
+
+    history = [revision(n, IMAGES[x]) for n, x in enumerate("abbc", start=1)]
+    assert previous_image(history, IMAGES["c"]) == IMAGES["b"]
+    assert previous_image(history, IMAGES["b"]) == IMAGES["a"]
+    assert previous_image(history, IMAGES["a"]) is None
+    assert previous_image([revision(1, "repository:latest")], IMAGES["a"]) is None
+    # The first of this system's images: what came before it was not pinned.
+    assert previous_image([revision(1, "x:1"), revision(2, IMAGES["a"])], IMAGES["a"]) is None
+
+
+def test_what_is_not_given_keeps_its_value_and_what_is_new_its_default() -> None:
+    assert merge_parameters({"A": "1"}, known=["A", "B", "C"], current=["A", "B", "Old"]) == [
+        {"ParameterKey": "A", "ParameterValue": "1"},
+        {"ParameterKey": "B", "UsePreviousValue": True},
+    ]
+
+
+def test_unknown_and_missing_parameters_are_told_together() -> None:
+    known = {"ImageUri": None, "SourceBucket": None, "MaxVcpus": "64", "SourcePrefix": ""}
+    with pytest.raises(UsageError, match=r"Sauce.*--image.*SourceBucket="):
+        check_parameters({"Sauce": "1"}, known, {})
+    check_parameters({}, known, {"ImageUri": "x", "SourceBucket": "y"})
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        ("ROLLBACK_COMPLETE", DeploymentError, "delete-stack --stack-name s"),
+        ("UPDATE_ROLLBACK_FAILED", DeploymentError, "continue-update-rollback"),
+        ("UPDATE_IN_PROGRESS", LaterError, "being changed"),
+        ("DELETE_FAILED", DeploymentError, "takes no change"),
+    ],
+)
+def test_a_stack_that_takes_no_change_says_what_to_do(
+    status: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        check_state("s", status)
+
+
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
+)
+def test_a_stack_at_rest_takes_a_change(status: str) -> None:
+    check_state("s", status)
+
+
+def test_a_replacement_is_seen_in_the_changes() -> None:
+    change = {
+        "Action": "Modify",
+        "LogicalResourceId": "JobQueue",
+        "ResourceType": "AWS::Batch::JobQueue",
+        "Replacement": "True",
+        "Details": [{"Target": {"Attribute": "Properties", "Name": "JobQueueName"}}],
+    }
+    assert describe_changes([change]) == [
+        "Modify (replace)   JobQueue (AWS::Batch::JobQueue): JobQueueName"
+    ]
+
+
+def test_no_change_is_no_failure(aws: Aws, cloudformation: Stubber) -> None:
+    cloudformation.add_response("create_change_set", {"Id": "arn:change"})
+    reason = "The submitted information didn't contain changes. Submit different information"
+    failed = {"Status": "FAILED", "StatusReason": reason}
+    cloudformation.add_response("describe_change_set", failed)
+    cloudformation.add_response("delete_change_set", {})
+    cloudformation.add_response("describe_stacks", stack("CREATE_COMPLETE"))
+    assert propose(aws, "s", template="t", parameters=[], creates=False) is None
+
+
+def test_a_change_set_takes_over_what_a_former_stack_left(
+    aws: Aws, cloudformation: Stubber
+) -> None:
+    asked = {
+        "StackName": "s",
+        "ChangeSetName": ANY,
+        "ChangeSetType": "CREATE",
+        "TemplateBody": "t",
+        "Parameters": [],
+        "Capabilities": ["CAPABILITY_IAM"],
+        "ImportExistingResources": True,
+    }
+    cloudformation.add_response("create_change_set", {"Id": "arn:change"}, asked)
+    change = {"ResourceChange": {"Action": "Add", "LogicalResourceId": "LogGroup"}}
+    cloudformation.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
+    page = {"Changes": [change], "NextToken": "more"}
+    cloudformation.add_response("describe_change_set", page)
+    cloudformation.add_response("describe_change_set", {"Changes": [change]})
+    made = propose(aws, "s", template="t", parameters=[], creates=True)
+    assert made is not None
+    assert len(made.changes) == 2
+
+
+def test_a_refused_change_says_why(aws: Aws, cloudformation: Stubber) -> None:
+    cloudformation.add_response("create_change_set", {"Id": "arn:change"})
+    failed = {"Status": "FAILED", "StatusReason": "Resource Queue already exists"}
+    cloudformation.add_response("describe_change_set", failed)
+    cloudformation.add_response("delete_change_set", {})
+    cloudformation.add_response("describe_stacks", stack("REVIEW_IN_PROGRESS"))
+    cloudformation.add_response("delete_stack", {})
+    with pytest.raises(DeploymentError, match="Queue already exists"):
+        propose(aws, "s", template="t", parameters=[], creates=True)
+
+
+def test_a_failed_deployment_names_the_first_causes(aws: Aws, cloudformation: Stubber) -> None:
+    before = ("Old", "CREATE_FAILED", "long ago")
+    cause = ("JobQueue", "UPDATE_FAILED", "compute environment is INVALID")
+    called_off = ("LogGroup", "UPDATE_FAILED", "Resource update cancelled")
+    cloudformation.add_response("describe_stack_events", events(before))
+    cloudformation.add_response("execute_change_set", {})
+    cloudformation.add_response("describe_stacks", stack("UPDATE_ROLLBACK_IN_PROGRESS"))
+    cloudformation.add_response("describe_stack_events", events(called_off, cause, before))
+    cloudformation.add_response("describe_stacks", stack("UPDATE_ROLLBACK_COMPLETE"))
+    cloudformation.add_response("describe_stack_events", events(called_off, cause, before))
+    with pytest.raises(DeploymentError) as caught:
+        execute(aws, CHANGE_SET, wait_s=60, sleep=lambda _: None)
+    assert "UPDATE_ROLLBACK_COMPLETE: JobQueue: compute environment is INVALID" in str(caught.value)
+    assert "cancelled" not in str(caught.value)
+    assert "long ago" not in str(caught.value)
+
+
+def test_a_deployment_is_waited_for_no_longer_than_asked(aws: Aws, cloudformation: Stubber) -> None:
+    cloudformation.add_response("describe_stack_events", events())
+    cloudformation.add_response("execute_change_set", {})
+    cloudformation.add_response("describe_stacks", stack("UPDATE_IN_PROGRESS"))
+    cloudformation.add_response("describe_stack_events", events())
+    with pytest.raises(LaterError, match="still UPDATE_IN_PROGRESS"):
+        execute(aws, CHANGE_SET, wait_s=-1, sleep=lambda _: None)

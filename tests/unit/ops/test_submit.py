@@ -1,0 +1,91 @@
+"""What SubmitJob is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.commands.submit import build_request, check, name_for
+from ops.errors import UsageError
+from ops.names import PARAMETERS, VARIABLES
+from worker.config.job import Job
+
+SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
+KNOWN = frozenset({"source", "destination", "ladder", "time_limit"})
+
+
+def request(**options: str) -> dict[str, object]:
+    return dict(
+        build_request(
+            source=SOURCE,
+            destination=DESTINATION,
+            options=options,
+            known=KNOWN,
+            environment={},
+            name="n",
+            queue="q",
+            definition="d",
+        )
+    )
+
+
+def test_a_plain_job_has_two_parameters_and_nothing_else() -> None:
+    assert request() == {
+        "jobName": "n",
+        "jobQueue": "q",
+        "jobDefinition": "d",
+        "parameters": {"source": SOURCE, "destination": DESTINATION},
+    }
+
+
+def test_options_that_the_definition_has_are_parameters_and_others_variables() -> None:
+    made = request(ladder="720", s3_endpoint="https://r2.example", segment_s="4")
+    assert made["parameters"] == {"source": SOURCE, "destination": DESTINATION, "ladder": "720"}
+    assert made["containerOverrides"] == {
+        "environment": [
+            {"name": "WORKER_S3_ENDPOINT", "value": "https://r2.example"},
+            {"name": "WORKER_SEGMENT", "value": "4"},
+        ]
+    }
+
+
+@pytest.mark.parametrize(("limit", "wall"), [("20000", 20000), ("90.5", 91), ("5", 60)])
+def test_a_time_limit_is_batchs_wall_too(limit: str, wall: int) -> None:
+    assert request(time_limit_s=limit)["timeout"] == {"attemptDurationSeconds": wall}
+
+
+@pytest.mark.parametrize(
+    ("destination", "name"),
+    [
+        (DESTINATION, "video-hls-talk"),
+        ("s3://videos/hls/강의 7/", "video-hls-7"),
+        ("s3://videos/" + "x" * 300, "video-" + "x" * 122),
+    ],
+)
+def test_a_job_is_named_after_its_destination(destination: str, name: str) -> None:
+    assert name_for(destination) == name
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "options", "words"),
+    [
+        ("talk.mp4", DESTINATION, {}, "path of this machine"),
+        (SOURCE, "/videos", {}, "path of this machine"),
+        (SOURCE, "https://videos/x", {}, "cannot be an https URL"),
+        (SOURCE, DESTINATION, {"preset": "quick", "ladder": "1"}, "--ladder"),
+    ],
+)
+def test_what_cannot_work_is_refused(
+    source: str, destination: str, options: dict[str, str], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        check(source, destination, options)
+
+
+def test_a_refusal_shows_no_signature() -> None:
+    with pytest.raises(UsageError) as caught:
+        check("https://x.example/a?X-Amz-Signature=secret", DESTINATION, {"ladder": "1"})
+    assert "secret" not in str(caught.value)
+
+
+def test_the_options_are_fields_of_the_worker() -> None:
+    assert set(PARAMETERS) | set(VARIABLES) <= set(Job.model_fields)

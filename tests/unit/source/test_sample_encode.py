@@ -1,0 +1,158 @@
+"""Samples: few, spread over the pictures, and none of what is too short for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.unit.sample import MEDIA, VIDEO, job, packets, plan
+from worker.media.timeline import Grid
+from worker.runtime.budget import Budget
+from worker.runtime.process import FailedError, Tools
+from worker.source import ladder_selection as pilot
+from worker.source.sample_encode import SampledRate, Samples, choose_samples, read_sampled_rate
+
+# So much after a keyframe it is sought.
+LATE = Fraction(1, 60)
+
+
+def samples(seconds: int, *, sound_s: int = 0) -> Samples | None:
+    video = replace(VIDEO, packets=packets(30 * seconds, rate=30))
+    audio = None
+    if sound_s and MEDIA.audio:
+        audio = replace(MEDIA.audio, packets=packets(sound_s * 10, rate=10))
+    return choose_samples(plan(video=video, audio=audio, declared_s=None))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count"), [(15, 2), (299, 2), (300, 3), (600, 4), (7200, 8), (36_000, 8)]
+)
+def test_one_in_five_minutes_and_not_too_many(seconds: int, count: int) -> None:
+    found = samples(seconds)
+    assert found
+    assert len(found.starts_s) == count
+    assert found.grid.duration_s == count
+    assert found.starts_s[0] >= 0
+    assert found.starts_s[-1] + 1 <= seconds
+    assert found.grid.segment_frames == 30
+
+
+def test_a_short_video_is_not_sampled() -> None:
+    assert samples(14) is None
+
+
+def test_a_recording_with_hardly_a_keyframe_is_not_sampled() -> None:
+    rare = replace(VIDEO, packets=replace(packets(30 * 7200, rate=30), longest_gop_s=3600.0))
+    assert choose_samples(plan(video=rare, audio=None, declared_s=None)) is None
+
+
+def test_samples_begin_at_keyframes() -> None:
+    """Or what lies before would be decoded for nothing."""
+    counted = replace(packets(600, rate=30), keys={0.0: 0, 4.0: 40, 14.0: 99, 15.0: 120})
+    found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, declared_s=None))
+    assert found
+    assert found.starts_s == (4 + LATE, 14 + LATE)
+
+
+def test_samples_of_one_keyframe_lie_in_a_row() -> None:
+    counted = replace(packets(600, rate=30), keys={0.0: 0, 3.0: 9})
+    found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, declared_s=None))
+    assert found
+    assert found.starts_s == (3 + LATE, 4 + LATE)
+
+
+def test_samples_lie_where_there_are_pictures() -> None:
+    found = samples(20, sound_s=600)
+    assert found
+    assert found.starts_s == (Fraction(9, 2) + LATE, Fraction(29, 2) + LATE)
+
+
+def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An FFmpeg that lacks a part would otherwise switch `--ladder auto` off, and nobody knew."""
+
+    def fail(name: str, *_: Any, **__: Any) -> tuple[str, ...]:
+        raise FailedError(name, 1, ["[error] Requested output format 'h264' is not known"])
+
+    monkeypatch.setattr(pilot, "run_ffmpeg", fail)
+    a_plan = plan(video=replace(VIDEO, packets=packets(600, rate=30)), audio=None, declared_s=None)
+    tools = Tools(
+        ffmpeg="ffmpeg", ffprobe="ffprobe", budget=Budget(time_limit_s=60, clock=lambda: 0)
+    )
+    with capture_logs() as logged:
+        settled = pilot.select_ladder(
+            a_plan, job("--copy-top", "never"), Path("/in.mp4"), folder=Path("/"), tools=tools
+        )
+    assert settled == a_plan
+    (told,) = logged
+    assert (told["event"], told["log_level"]) == ("sample_encode_failed", "warning")
+    assert "Requested output format" in told["reason"]
+
+
+def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
+    """Of a lecture that shows a film for a minute, the film decides which rungs it needs."""
+    keys = {float(at): at * 10_000 + max(0, min(at, 90) - 60) * 500_000 for at in range(0, 120, 2)}
+    counted = replace(packets(30 * 120, rate=30), keys=keys)
+    assert counted.busiest_s(30) == 60
+    found = choose_samples(plan(video=replace(VIDEO, packets=counted), audio=None, declared_s=None))
+    assert found
+    assert found.even == 2
+    # There is an even one at 88 s.
+    assert found.starts_s[2:] == (60 + LATE, 74 + LATE, 89 + LATE)
+    assert found.grid.segment_count == 5
+
+
+def test_the_busiest_stretch_may_be_the_last() -> None:
+    keys = {float(at): at * 10_000 for at in range(0, 120, 2)}
+    counted = replace(packets(30 * 120, rate=30), keys=keys, bytes=9_000_000)
+    assert counted.busiest_s(30) == 90
+
+
+def test_the_heaviest_place_of_few_keyframes_is_not_known() -> None:
+    assert packets(400, rate=30).busiest_s(3) is None
+    assert replace(packets(400, rate=30), keys={0.0: 0, 12.0: 90}).busiest_s(3) == 0
+
+
+def test_a_rung_weighs_what_its_samples_do() -> None:
+    """A keyframe counts once in a segment of 6 s, what follows it each second."""
+    grid = Grid(rate=Fraction(30), segment_frames=30, total_frames=90)
+    three = Samples(starts_s=(Fraction(0),) * 3, even=2, grid=grid, segment_s=Fraction(6))
+    lines = ["#tb 0: 1/90000", "0, -6000, 0, 3000, 6000, 0xa", "0, 0, 87000, 3000, 125, 0xb"]
+    lines += ["0, 90000, 90000, 3000, 9000, 0xa", "0, 0, 180000, 3000, 75000, 0xb, F=0x0"]
+    (*_, rung) = plan().rungs
+    assert read_sampled_rate(three, rung, lines) == SampledRate(mean_bps=10_500, busiest_bps=100_000)
+    small = replace(rung, max_rate_bps=50_000)
+    assert read_sampled_rate(three, small, lines) == SampledRate(mean_bps=10_500, busiest_bps=50_000)
+
+
+def lightest(monkeypatch: pytest.MonkeyPatch, weights: dict[str, int], **changes: Any) -> list[str]:
+    """Settle a ladder whose samples weigh so much, and return the rungs that are kept."""
+    found = {name: SampledRate(mean_bps=bps, busiest_bps=bps) for name, bps in weights.items()}
+    monkeypatch.setattr(pilot, "_measure", lambda *_, **__: found)
+    video = replace(VIDEO, packets=packets(600, rate=30))
+    tools = Tools(
+        ffmpeg="ffmpeg", ffprobe="ffprobe", budget=Budget(time_limit_s=60, clock=lambda: 0)
+    )
+    settled = pilot.select_ladder(
+        plan(video=video, declared_s=None, **changes),
+        job("--copy-top", "never"),
+        Path("/in.mp4"),
+        folder=Path("/"),
+        tools=tools,
+    )
+    return [rung.name for rung in settled.rungs]
+
+
+def test_what_a_player_loads_is_picture_and_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside 128 kb/s of sound a slide of 45 kb/s is no heavier than one of 17."""
+    still = {"1080p": 45_000, "720p": 29_000, "480p": 17_000}
+    assert lightest(monkeypatch, still) == ["1080p"]
+    assert lightest(monkeypatch, still, audio=None) == ["1080p", "720p", "480p"]
+    film = {"1080p": 3_000_000, "720p": 1_500_000, "480p": 700_000}
+    assert lightest(monkeypatch, film) == ["1080p", "720p", "480p"]

@@ -1,0 +1,121 @@
+"""Verification: each way in which a run can be less than was planned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.sample import plan, rung_segments, sound_segments
+from worker.errors import VerificationError
+from worker.hls.segment import Segment
+from worker.storage.base import StoredObject
+from worker.upload.verify import verify_run
+
+Renditions = dict[str, tuple[Segment, ...]]
+
+PLAN = plan()
+
+
+def renditions() -> Renditions:
+    return {r.name: rung_segments(PLAN, r.name) for r in PLAN.rungs} | {
+        "audio": sound_segments(PLAN)
+    }
+
+
+def listing(of: Renditions) -> dict[str, StoredObject]:
+    return {
+        f"run/{s.name}": StoredObject(bytes=s.bytes, etag=s.etag)
+        for segments in of.values()
+        for s in segments
+    }
+
+
+def faults(of: Renditions, there: dict[str, StoredObject] | None = None) -> str:
+    with pytest.raises(VerificationError) as raised:
+        verify_run(PLAN, "run", of, listing(of) if there is None else there)
+    return str(raised.value)
+
+
+def test_a_whole_run_passes() -> None:
+    verify_run(PLAN, "run", renditions(), listing(renditions()))
+
+
+def test_a_missing_rung() -> None:
+    of = renditions()
+    del of["720p"]
+    assert "720p has 0 of 3 segments" in faults(of)
+
+
+def test_a_missing_segment_in_the_middle() -> None:
+    of = renditions()
+    of["480p"] = of["480p"][:1] + of["480p"][2:]
+    assert "480p has 2 of 3 segments" in faults(of)
+
+
+def test_a_missing_frame() -> None:
+    of = renditions()
+    short = replace(of["1080p"][1], end_ticks=of["1080p"][1].end_ticks - 3000)
+    of["1080p"] = (of["1080p"][0], short, of["1080p"][2])
+    assert "1080p/00001.ts lasts from tick 540000 to 1077000, unlike the plan" in faults(of)
+
+
+def test_rungs_that_show_other_pictures() -> None:
+    """A player that changes the rung would see one twice, or miss one."""
+    of = renditions()
+    other = replace(of["720p"][1], frames=101)
+    of["720p"] = (of["720p"][0], other, of["720p"][2])
+    assert "720p/00001.ts 101" in faults(of)
+
+
+def test_a_codec_that_changes_on_the_way() -> None:
+    of = renditions()
+    of["1080p"] = (replace(of["1080p"][0], codec="avc1.64001f"), *of["1080p"][1:])
+    assert "changes its codec" in faults(of)
+
+
+def test_no_sound() -> None:
+    of = renditions()
+    del of["audio"]
+    assert "the sound has no segment" in faults(of)
+
+
+def test_sound_with_a_hole() -> None:
+    of = renditions()
+    of["audio"] = (of["audio"][0], *of["audio"][2:])
+    assert "gap" in faults(of)
+
+
+def test_sound_that_jumps() -> None:
+    of = renditions()
+    late = replace(of["audio"][1], start_ticks=of["audio"][1].start_ticks + 2000)
+    of["audio"] = (of["audio"][0], late, *of["audio"][2:])
+    assert "breaks between audio/00000.ts and audio/00001.ts" in faults(of)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_sound_that_ends_early(frames: int) -> None:
+    of = renditions()
+    last = of["audio"][-1]
+    of["audio"] = (*of["audio"][:-1], replace(last, end_ticks=last.end_ticks - 1920 * frames))
+    assert "from the picture's end" in faults(of)
+
+
+def test_a_segment_that_the_store_lost() -> None:
+    there = listing(renditions())
+    del there["run/720p/00002.ts"]
+    assert "720p/00002.ts is not in the store" in faults(renditions(), there)
+
+
+@pytest.mark.parametrize("changes", [{"bytes": 1}, {"etag": "other"}])
+def test_a_segment_that_the_store_changed(changes: dict[str, Any]) -> None:
+    there = listing(renditions())
+    there["run/720p/00002.ts"] = replace(there["run/720p/00002.ts"], **changes)
+    assert "not in the store as it was written" in faults(renditions(), there)
+
+
+def test_many_faults_are_counted_and_not_all_told() -> None:
+    told = faults(renditions(), {})
+    assert told.count("not in the store") == 5
+    assert "and 7 more" in told

@@ -1,0 +1,121 @@
+"""Reads a job's parameters from the command line and the environment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from worker import __version__
+from worker.config.job import AWS_REGION, BATCH_JOB_ID, Job
+from worker.config.option import ENVIRONMENT_PREFIX, option_name, options_of, variable_name
+from worker.errors import BadParametersError
+
+SELF_CHECK = "--self-check"
+_MAX_VALUE_CHARS = 4096
+
+
+def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
+    """Read a job from the command line, then from the environment, then from the defaults.
+
+    An empty value counts as not given: Batch cannot leave a `Ref::` parameter out.
+
+    Raises:
+        BadParametersError: with every fault of every parameter in one message.
+        SystemExit: after `--help`.
+
+    """
+    faults: list[str] = []
+    given = {option.field: environment.get(option.variable, "") for option in options_of(Job)}
+    given["job_id"] = given["job_id"] or environment.get(BATCH_JOB_ID, "")
+    given["aws_region"] = given["aws_region"] or environment.get(AWS_REGION, "")
+    given |= {f: v for f, v in _parse_arguments(arguments, faults).items() if v is not None}
+    values: dict[str, Any] = {f: v for f, v in given.items() if v != ""}
+    faults += _unusable(values)
+    try:
+        job = Job.model_validate(values)
+    except ValidationError as error:
+        faults += _faults(error, already=faults)
+        job = None
+    if faults or job is None:
+        raise BadParametersError(
+            "; ".join(faults) + " (see `python -m worker --help` or docs/job-parameters.md)"
+        )
+    return job
+
+
+def _unusable(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    for field, value in values.items():
+        if isinstance(value, str) and value.startswith("Ref::"):
+            faults.append(
+                f"{option_name(field)}: Batch left {value!r} unfilled; give the job a"
+                f" parameter {value.removeprefix('Ref::')!r} or a default in its definition"
+            )
+        elif isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
+            faults.append(f"{option_name(field)}: longer than {_MAX_VALUE_CHARS} characters")
+    return faults
+
+
+def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:
+    """Describe each fault by its option; no value is echoed, it may be a secret."""
+    faults = []
+    for fault in error.errors(include_url=False, include_input=False):
+        field = str(fault["loc"][0])
+        name = option_name(field)
+        if any(text.startswith(f"{name}:") for text in already):
+            continue
+        missing = fault["type"] == "missing"
+        text = (
+            f"is needed (or {variable_name(field)})"
+            if missing
+            else fault["msg"].removeprefix("Value error, ")
+        )
+        faults.append(f"{name}: {text}")
+    return list(dict.fromkeys(faults))
+
+
+def _parse_arguments(arguments: Sequence[str], faults: list[str]) -> dict[str, str | None]:
+    parser = build_parser()
+    try:
+        known, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        faults.append(str(error))
+        return {}
+    if unknown:
+        # A stray value may be a presigned URL: options are named, values only counted.
+        names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        faults.append("unknown arguments: " + (" ".join(names) or f"{len(unknown)} stray values"))
+    return cast("dict[str, str | None]", vars(known))
+
+
+def build_parser(job: type[Job] = Job) -> argparse.ArgumentParser:
+    """Make the command-line parser from the fields of `Job`, so that the two cannot differ."""
+    parser = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Transcode one lecture video to adaptive HLS and publish it.",
+        epilog="`python -m worker preview DIR|s3://…` shows what was published (`preview --help`);"
+        " `python -m worker schema manifest|status` prints the JSON Schema of a record."
+        f" Every option is also an environment variable: {ENVIRONMENT_PREFIX}SOURCE for"
+        " --source, and so on; the command line wins. Exit statuses are in docs/operations.md.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        SELF_CHECK,
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show what this machine or image holds and whether that is enough; no job is run",
+    )
+    for option in options_of(job):
+        text = option.help.replace("%", "%%")
+        if option.default not in {"", "required", "false"}:
+            text += f" (default: {option.default})"
+        flag: dict[str, Any] = {"nargs": "?", "const": "true"} if option.is_flag else {}
+        parser.add_argument(
+            option.name, dest=option.field, help=text, metavar=option.metavar, **flag
+        )
+    return parser

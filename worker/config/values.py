@@ -1,0 +1,92 @@
+"""Types of the options' values, with what makes a value unusable."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from worker.config.location import (
+    HttpsLocation,
+    LocalLocation,
+    Location,
+    S3Location,
+    parse_location,
+)
+
+# An S3 key has 1,024 bytes; the rest is for `<run>/1080p/00000.ts` and what else lies below.
+_MAX_PREFIX_BYTES = 900
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+Preset = Literal[
+    "auto", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
+]
+
+
+def _split_ladder(value: object) -> object:
+    if not isinstance(value, str) or value == "auto":
+        return value
+    return [part.strip() for part in value.split(",")]
+
+
+def _to_location(value: object) -> object:
+    return parse_location(value) if isinstance(value, str) else value
+
+
+Heights = Annotated[
+    tuple[Annotated[int, Field(ge=2, le=4320)], ...], Field(min_length=1, max_length=8)
+]
+Ladder = Annotated[Literal["auto"] | Heights, BeforeValidator(_split_ladder)]
+
+
+def check_source(value: Location) -> Location:
+    """Refuse a bucket without a key.
+
+    Raises:
+        ValueError: with what to write instead.
+
+    """
+    if isinstance(value, S3Location) and not value.key:
+        raise ValueError("names a bucket but no object; write s3://bucket/key")
+    return value
+
+
+def check_destination(value: Location) -> Location:
+    """Refuse what is not a folder of a store, or has a prefix that players resolve otherwise.
+
+    Raises:
+        ValueError: with what to write instead.
+
+    """
+    if isinstance(value, HttpsLocation):
+        raise ValueError(  # noqa: TRY004 (pydantic gathers ValueErrors, not TypeErrors)
+            "cannot be an https URL; write s3://bucket/prefix or a local folder"
+        )
+    if isinstance(value, S3Location):
+        _check_prefix(value.key)
+    if isinstance(value, LocalLocation) and _is_file(value.path):
+        raise ValueError(f"{value.path} is a file; name a folder")
+    return value
+
+
+def _check_prefix(key: str) -> None:
+    if not key:
+        raise ValueError("names a bucket but no prefix; write s3://bucket/prefix")
+    if not {"", ".", ".."}.isdisjoint(key.split("/")) or _CONTROL.search(key):
+        # A player or CDN would resolve such parts, and request another object.
+        raise ValueError("has empty, . or .. parts, or control characters; name a plain prefix")
+    if len(key.encode()) > _MAX_PREFIX_BYTES:
+        raise ValueError(f"the prefix is longer than {_MAX_PREFIX_BYTES} bytes")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ValueError(f"cannot be used: {error.strerror}") from error
+
+
+Source = Annotated[Location, BeforeValidator(_to_location), AfterValidator(check_source)]
+Destination = Annotated[Location, BeforeValidator(_to_location), AfterValidator(check_destination)]

@@ -1,0 +1,4 @@
+"""Runs the encodes of a plan: which lane encodes what, what FFmpeg reports, what it failed to do.
+
+May import: upload, ffmpeg, plan, runtime, media, layout, errors.
+"""

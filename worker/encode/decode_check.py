@@ -1,0 +1,89 @@
+"""Checks that a source was decoded: what is missing is filled in, and FFmpeg exits 0. Pure."""
+
+from __future__ import annotations
+
+from worker.errors import BadSourceError, SourceFault
+from worker.ffmpeg.decode import reads_from_s
+from worker.plan.plan import Plan, Span
+
+# With fewer of a stream's packets decoded, most of what would be published is filler. Below a half,
+# because the two fields of an interlaced frame may travel as two packets and decode to one frame.
+_LEAST_SHARE = 0.45
+
+
+class DecodedFrames:
+    """The frames decoded for all spans that ended by themselves."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._present = 0
+        self._read = 0
+        self._decoded = 0
+
+    def add(self, span: Span, decoded: int) -> None:
+        """Record how many a span has decoded: its own, and those that it was read from."""
+        grid, packets = self._plan.grid, self._plan.media.video.packets
+        # Nothing can be decoded before the first keyframe of a recording that was joined
+        # in the middle: the first frame is shown there.
+        earliest_s = packets.first_key_s or 0.0
+        first_s, end_s = float(grid.start_s(span.first)), float(grid.start_s(span.end))
+        # MPEG-TS is decoded from the first keyframe there; what has an index, from the one before.
+        read_from_s = min(first_s, packets.key_after(float(reads_from_s(self._plan, span))))
+        self._present += self._count(max(first_s, earliest_s), end_s)
+        self._read += self._count(max(read_from_s, earliest_s), end_s)
+        self._decoded += decoded
+
+    def _count(self, start_s: float, end_s: float) -> int:
+        grid, packets = self._plan.grid, self._plan.media.video.packets
+        found = packets.count_between(start_s, end_s)
+        if found is None:
+            return int(packets.count * (end_s - start_s) / float(grid.duration_s))
+        return found
+
+    def check(self) -> None:
+        """Refuse a source of which most frames could not be decoded and were filled in.
+
+        Judged over the whole video, of which earlier jobs have made their part: some damage is
+        tolerated.
+
+        Raises:
+            BadSourceError: with both counts.
+
+        """
+        # Of what is read twice, before a span and within the one before, as much is damaged.
+        missing = self._present * max(0, 1 - self._decoded / max(1, self._read))
+        if missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
+            raise BadSourceError(
+                f"only {self._decoded} of {self._read} frames can be decoded:"
+                " the file is damaged; export or upload it again",
+                code=SourceFault.DAMAGED,
+            )
+
+
+def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: bool) -> None:
+    """Refuse a source whose decoding broke off within a span: FFmpeg exits 0 all the same.
+
+    `segmented_s` is how far the span's segments reach, `is_complete` whether its last one is there.
+
+    Raises:
+        BadSourceError: with the time at which it broke off.
+
+    """
+    grid = plan.grid
+    first, end = grid.first_frame(span.first), grid.first_frame(span.end)
+    # The last frame's own length is reported or not, by FFmpeg's version.
+    is_short = segmented_s < (end - first - 1) / grid.rate - 1e-3
+    if is_short or not is_complete:
+        broken_s = float(first / grid.rate) + segmented_s
+        raise BadSourceError(
+            f"decoding breaks off at {broken_s:.1f} s of"
+            f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again",
+            code=SourceFault.DAMAGED,
+        )
+
+
+def has_audio_gap(plan: Plan, decoded: int | None) -> bool:
+    """Whether so little of the audio was decoded that much of it is silence now."""
+    if plan.media.audio is None or decoded is None:
+        return False
+    return decoded < _LEAST_SHARE * plan.media.audio.packets.count

@@ -1,0 +1,214 @@
+"""Runs the FFmpegs of a plan: spans of video in one or more lanes, audio and copy beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from worker.encode.decode_check import DecodedFrames, check_span_end
+from worker.encode.reports import read_out_time_s, read_segment_row
+from worker.encode.scheduler import Lane, Scheduler
+from worker.errors import BudgetSpentError, VerificationError
+from worker.ffmpeg.audio import encode_audio
+from worker.ffmpeg.diagnostics import explain_failure
+from worker.ffmpeg.encode import encode_video
+from worker.ffmpeg.run import decoded_frames
+from worker.ffmpeg.stream_copy import copy_video
+from worker.layout import AUDIO
+from worker.plan.forecast import Decision, Forecast
+from worker.plan.plan import Plan, rung_preset
+from worker.runtime.child import Line
+from worker.runtime.command import PROGRESS
+from worker.runtime.process import Ended, FailedError, Processes
+from worker.runtime.workspace import Workspace
+from worker.upload.uploader import Finished, Uploader
+
+_AUDIO, _COPY = "ffmpeg (audio)", "ffmpeg (copy)"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodeReport:
+    """How an encode went. `rungs` are those that were made whole.
+
+    `decoded_audio_frames` is None where FFmpeg did not report them, and where the audio was there
+    already.
+    """
+
+    rungs: tuple[str, ...]
+    decoded_audio_frames: int | None
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hooks:
+    """Called during an encode: with frames done and segments expected, and with decisions."""
+
+    on_progress: Callable[[int, int], None]
+    on_forecast: Callable[[Forecast, Decision | None], None]
+
+
+class Encoder:
+    """Encodes what a run still lacks into the workspace and hands each segment to the uploader.
+
+    `done` maps renditions to the segments that are in the store already.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        source: Path,
+        *,
+        done: Mapping[str, Collection[int]],
+        workspace: Workspace,
+        uploader: Uploader,
+        hooks: Hooks,
+    ) -> None:
+        self._plan = plan
+        self._source = source
+        self._workspace = workspace
+        self._budget = workspace.budget
+        self._uploader = uploader
+        self._hooks = hooks
+        self._needs_audio = AUDIO not in done
+        self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s)
+        self._decoded_audio_frames: int | None = None
+        self._decoded = DecodedFrames(plan)
+
+    def run(self) -> EncodeReport:
+        """Encode everything that is missing, or as much of it as the time allows.
+
+        Raises:
+            BadSourceError: FFmpeg cannot decode the source, or not to its end.
+            BudgetSpentError: nothing worth publishing can be made in time.
+            CannotWriteError: the work folder is full.
+            WorkerError: as `Processes.events` and the uploader raise it.
+
+        """
+        for rendition in (*(rung.name for rung in self._plan.rungs), AUDIO):
+            (self._workspace.folder / rendition).mkdir(parents=True, exist_ok=True)
+        with Processes(self._workspace, on_tick=lambda: self._tick(processes)) as processes:
+            self._start(processes)
+            try:
+                for event in processes.events():
+                    self._handle(event, processes)
+            except FailedError as error:
+                raise explain_failure(error) from error
+            except BudgetSpentError as error:
+                raise self._scheduler.forecast.with_need(error) from error
+            self._decoded.check()
+            return EncodeReport(
+                rungs=self._scheduler.choice.rungs,
+                decoded_audio_frames=self._decoded_audio_frames,
+                peak_memory_bytes=processes.peak_memory_bytes,
+            )
+
+    def _start(self, processes: Processes) -> None:
+        if self._needs_audio and self._plan.audio:
+            processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio, self._source))
+        if self._scheduler.lacks_copy:
+            processes.start(_COPY, copy_video(self._plan, self._source))
+        self._start_spans(processes)
+
+    def _start_spans(self, processes: Processes) -> None:
+        for lane in self._scheduler.assign():
+            if span := lane.span:
+                log.info(
+                    "span_started",
+                    first=span.first,
+                    end=span.end,
+                    rungs=span.rungs,
+                    preset=span.preset,
+                )
+                processes.start(lane.name, encode_video(self._plan, span, self._source))
+
+    def _handle(self, event: Line | Ended, processes: Processes) -> None:
+        lane = self._scheduler.lanes.get(event.child)
+        if isinstance(event, Ended):
+            self._handle_end(event, lane, processes)
+        elif event.label != PROGRESS:
+            self._handle_segment(event, lane, processes)
+        elif lane and (reached_s := read_out_time_s(event)) is not None:
+            lane.encoded_s = reached_s
+            self.report_progress()
+
+    def _handle_segment(self, line: Line, lane: Lane | None, processes: Processes) -> None:
+        row = read_segment_row(line)
+        path = self._workspace.folder / row.rendition / row.name
+        if not path.stat().st_size:
+            # Not one frame was decoded; those that were are counted at the end of the span.
+            return
+        if self._scheduler.is_done(row.rendition, row.index):
+            # A copy always starts at the beginning; what an earlier job stored is not stored again.
+            path.unlink()
+            return
+        preset = None
+        if lane and lane.span:
+            preset = rung_preset(self._plan, row.rendition, lane.span.preset)
+        log.debug("segment_encoded", rendition=row.rendition, index=row.index)
+        self._uploader.submit(
+            Finished(rendition=row.rendition, index=row.index, path=path, preset=preset)
+        )
+        self._scheduler.record(row.rendition, row.index)
+        if lane and lane.span:
+            lane.segmented_s = max(lane.segmented_s, row.end_s)
+            if self._scheduler.has_finished(lane.span, row.index):
+                self._steer(lane, row.index, processes)
+
+    def _steer(self, lane: Lane, index: int, processes: Processes) -> None:
+        """At the end of a segment, predict; where what is to be made has changed, end the span."""
+        scheduler = self._scheduler
+        if scheduler.is_steady:
+            decision = scheduler.decide(self._budget)
+            self._hooks.on_forecast(scheduler.forecast, decision)
+            if decision:
+                # A rung that was given up may be wanted again.
+                self._start_spans(processes)
+        if lane.span and scheduler.should_stop(lane.span, index):
+            processes.stop(lane.name)
+
+    def _handle_end(self, event: Ended, lane: Lane | None, processes: Processes) -> None:
+        decoded = decoded_frames(event.tail)
+        media = self._plan.media
+        if event.child == _AUDIO and media.audio:
+            self._decoded_audio_frames = decoded.get(media.audio.index)
+        elif event.child == _COPY:
+            self._check_copy()
+        if lane is None:
+            return
+        if not event.was_stopped:
+            self._check_span(lane, decoded.get(media.video.index))
+        lane.span = None
+        self._start_spans(processes)
+
+    def _check_copy(self) -> None:
+        if self._scheduler.lacks_copy:
+            raise VerificationError(
+                "the source's own video was not cut where its keyframes are; submit the job"
+                " again with --copy-top never, and report this"
+            )
+
+    def _check_span(self, lane: Lane, decoded: int | None) -> None:
+        span = lane.span
+        if span is None:
+            return
+        is_complete = self._scheduler.has_finished(span, span.end - 1)
+        check_span_end(self._plan, span, segmented_s=lane.segmented_s, is_complete=is_complete)
+        if decoded is not None:
+            self._decoded.add(span, decoded)
+
+    def report_progress(self) -> None:
+        """Report frames that are done: whole segments, and what each lane has begun."""
+        self._hooks.on_progress(self._scheduler.done_frames(), self._scheduler.expected_segments())
+
+    def _tick(self, processes: Processes) -> None:
+        self._uploader.check()
+        if self._uploader.is_full:
+            processes.hold({*self._scheduler.lanes, _AUDIO, _COPY})
+        else:
+            # Or a copy, as fast as a disk, would fill the queue at once and hold the encodes.
+            processes.hold({_COPY} if self._uploader.is_filling else ())

@@ -1,0 +1,142 @@
+"""Encodes and uploads what a run lacks, and records what is stored, however it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from worker.encode.decode_check import has_audio_gap
+from worker.encode.encoder import Encoder, EncodeReport, Hooks
+from worker.errors import WorkerError
+from worker.hls.run import Run
+from worker.layout import AUDIO
+from worker.monitoring.progress import Reporter, Step
+from worker.plan.plan import Plan, describe
+from worker.runtime.workspace import Workspace
+from worker.storage.retrying import RetryingStore
+from worker.upload.checkpoint import Checkpoint, recall
+from worker.upload.uploader import GRACE_S, Uploader
+
+# After a stop, when the checkpoint must be written; uploads under way come before it.
+_CHECKPOINT_GRACE_S = 2 * GRACE_S
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """A run that was made whole, and what its encode took."""
+
+    run: Run
+    segments: int
+    segments_resumed: int
+    encode_s: float
+    speed: float
+    ffmpeg_peak_memory_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """Size of all segments of the run."""
+        return sum(s.bytes for segments in self.run.renditions.values() for s in segments)
+
+
+def encode_run(
+    plan: Plan,
+    name: str,
+    source: Path,
+    workspace: Workspace,
+    *,
+    store: RetryingStore,
+    reporter: Reporter,
+    threads: int,
+) -> Encoded:
+    """Make a run of a plan: recall what earlier jobs stored, encode and upload the rest.
+
+    Raises:
+        WorkerError: as `Encoder.run` and the uploader raise it; the checkpoint is saved by then.
+
+    """
+    budget = workspace.budget
+    checkpoint = recall(store, name, plan, describe(plan), budget=budget, threads=threads)
+    resumed = checkpoint.count
+    reporter.begin(Step.ENCODE, segments_resumed=resumed, lanes=plan.lanes)
+    started_s = budget.elapsed_s
+    uploader = Uploader(
+        plan=plan, store=store, checkpoint=checkpoint, budget=budget, threads=threads
+    )
+    encoder = Encoder(
+        plan,
+        source,
+        done=_done(checkpoint),
+        workspace=workspace,
+        uploader=uploader,
+        hooks=_hooks(plan, checkpoint, reporter),
+    )
+    try:
+        encoder.report_progress()
+        report = encoder.run()
+        uploader.drain(on_wait=encoder.report_progress)
+        encoder.report_progress()
+    except WorkerError as error:
+        budget.stop(error)
+        _save_what_is_stored(uploader, checkpoint, store)
+        raise
+    finally:
+        uploader.close()
+    checkpoint.save(store)
+    _warn_of_audio_gaps(plan, report)
+    return Encoded(
+        run=_collect_run(plan, name, checkpoint, report),
+        segments=checkpoint.count,
+        segments_resumed=resumed,
+        encode_s=round(max(budget.elapsed_s - started_s, 1e-3), 2),
+        speed=round(reporter.speed, 3),
+        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
+    )
+
+
+def _done(checkpoint: Checkpoint) -> dict[str, set[int]]:
+    return {
+        rendition: {segment.index for segment in segments}
+        for rendition, segments in checkpoint.renditions().items()
+    }
+
+
+def _hooks(plan: Plan, checkpoint: Checkpoint, reporter: Reporter) -> Hooks:
+    return Hooks(
+        on_progress=lambda frames, segments: reporter.encoded(
+            frames, plan.grid, uploaded=checkpoint.count, segments=segments
+        ),
+        on_forecast=reporter.predicted,
+    )
+
+
+def _save_what_is_stored(uploader: Uploader, checkpoint: Checkpoint, store: RetryingStore) -> None:
+    try:
+        uploader.drain(GRACE_S)
+    except Exception as error:  # noqa: BLE001 (the job ends for another reason already)
+        log.debug("uploads_dropped", reason=str(error))
+    try:
+        checkpoint.save(store.with_grace(_CHECKPOINT_GRACE_S))
+    except WorkerError as error:
+        log.warning("checkpoint_not_saved", reason=str(error))
+
+
+def _collect_run(plan: Plan, name: str, checkpoint: Checkpoint, report: EncodeReport) -> Run:
+    """Return the run; a rendition that should be there and has no segment is found by `verify`."""
+    segments = checkpoint.renditions()
+    wanted = {*report.rungs, *([AUDIO] if plan.audio else [])}
+    return Run(
+        name=name, plan=plan, renditions={each: segments.get(each, ()) for each in sorted(wanted)}
+    )
+
+
+def _warn_of_audio_gaps(plan: Plan, report: EncodeReport) -> None:
+    if has_audio_gap(plan, report.decoded_audio_frames) and plan.media.audio is not None:
+        log.warning(
+            "audio_mostly_undecodable",
+            decoded=report.decoded_audio_frames,
+            packets=plan.media.audio.packets.count,
+        )

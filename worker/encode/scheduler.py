@@ -1,0 +1,138 @@
+"""Decides which span each lane encodes next, and when a span ends early. Starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from worker.encode.spans import next_span
+from worker.plan.forecast import Choice, Decision, Forecast
+from worker.plan.plan import Plan, Span
+from worker.runtime.budget import Budget
+
+
+@dataclass(slots=True)
+class Lane:
+    """One FFmpeg at a time, and how far it is in its span: encoded, and in whole segments."""
+
+    name: str
+    span: Span | None = None
+    encoded_s: float = 0.0
+    segmented_s: float = 0.0
+
+    def take(self, span: Span) -> None:
+        """Begin a span."""
+        self.span = span
+        self.encoded_s = self.segmented_s = 0.0
+
+
+class Scheduler:
+    """The segments that are done, the lanes, and the forecast of when all will be.
+
+    `done` maps renditions to the segments that are in the store already.
+    """
+
+    def __init__(
+        self, plan: Plan, done: Mapping[str, Collection[int]], *, time_limit_s: float
+    ) -> None:
+        self._plan = plan
+        self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
+        self.copied = frozenset(rung.name for rung in plan.rungs if rung.is_copied)
+        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self.missing_frames())
+        names = [f"ffmpeg (video {number})" for number in range(plan.lanes)]
+        self.lanes = {name: Lane(name) for name in names}
+
+    @property
+    def choice(self) -> Choice:
+        """What the next segments are made with."""
+        return self.forecast.choice
+
+    def is_done(self, rendition: str, index: int) -> bool:
+        """Whether a segment of a rung was made, now or by an earlier job."""
+        return index in self._done.get(rendition, ())
+
+    def record(self, rendition: str, index: int) -> None:
+        """Record that a segment was made; those of audio are not scheduled."""
+        if rendition in self._done:
+            self._done[rendition].add(index)
+
+    def missing_frames(self) -> dict[str, int]:
+        """Return how many frames each rung still lacks."""
+        grid = self._plan.grid
+        return {rung: grid.total_frames - grid.frames_in(done) for rung, done in self._done.items()}
+
+    @property
+    def lacks_copy(self) -> bool:
+        """Whether a copied rung still lacks segments."""
+        missing = self.missing_frames()
+        return any(missing[rung] for rung in self.copied)
+
+    def assign(self) -> Iterator[Lane]:
+        """Give each idle lane the next span, until nothing is left; yield those lanes."""
+        for lane in self.lanes.values():
+            if lane.span is None and (span := self._next_span()):
+                lane.take(span)
+                yield lane
+
+    def _next_span(self) -> Span | None:
+        found = next_span(
+            self._plan.grid,
+            [rung for rung in self.choice.rungs if rung not in self.copied],
+            self._done,
+            taken=[range(span.first, span.end) for span in self._spans()],
+            lanes=self._plan.lanes,
+        )
+        if found is None:
+            return None
+        segments, rungs = found
+        preset = self.choice.preset
+        return Span(first=segments.start, end=segments.stop, rungs=rungs, preset=preset)
+
+    def has_finished(self, span: Span, index: int) -> bool:
+        """Whether all rungs of a span have this segment."""
+        return all(self.is_done(rung, index) for rung in span.rungs)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether all lanes encode as was last decided.
+
+        Until they do, their segments do not show what that costs.
+        """
+        return all(map(self._is_wanted, self._spans()))
+
+    def decide(self, budget: Budget) -> Decision | None:
+        """Update the forecast; return a change of plan where it calls for one.
+
+        Raises:
+            BudgetSpentError: nothing worth publishing can be made in time.
+
+        """
+        self.forecast.observe(budget.elapsed_s, self.missing_frames())
+        return self.forecast.decide(budget.remaining_s)
+
+    def should_stop(self, span: Span, index: int) -> bool:
+        """Whether a span is to end after this segment, as it is no longer wanted as it is made."""
+        return not self._is_wanted(span) and index + 1 < span.end
+
+    def done_frames(self) -> int:
+        """Return the frames that are done: whole segments, and what each lane has begun."""
+        grid, missing = self._plan.grid, self.missing_frames()
+        done = grid.total_frames - max(missing[rung] for rung in self.choice.rungs)
+        for lane in self.lanes.values():
+            if lane.span:
+                spanned = range(lane.span.first, lane.span.end)
+                stored = self._done[lane.span.rungs[0]].intersection(spanned)
+                done += max(0, round(lane.encoded_s * grid.rate) - grid.frames_in(stored))
+        return min(done, grid.total_frames)
+
+    def expected_segments(self) -> int:
+        """Return how many segments the run will have."""
+        renditions = len(self.choice.rungs) + (self._plan.audio is not None)
+        return renditions * self._plan.grid.segment_count
+
+    def _spans(self) -> list[Span]:
+        return [lane.span for lane in self.lanes.values() if lane.span]
+
+    def _is_wanted(self, span: Span) -> bool:
+        wanted = self.choice
+        return span.preset == wanted.preset and set(span.rungs) <= set(wanted.rungs)

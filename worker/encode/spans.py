@@ -1,0 +1,45 @@
+"""Chooses the segments that an idle lane encodes next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from worker.media.timeline import Grid
+
+# A span costs a start and a GOP of decoding, about as much as a second of video. But the lane that
+# has the heaviest minutes must not be the only one that still works at the end.
+_LEAST_SPAN_S, _LONGEST_SPAN_S = 24, 90
+
+
+def next_span(
+    grid: Grid,
+    rungs: Sequence[str],
+    done: Mapping[str, Collection[int]],
+    *,
+    taken: Sequence[range],
+    lanes: int,
+) -> tuple[range, tuple[str, ...]] | None:
+    """Find the first segments that the same rungs still lack, and which; none of those `taken`.
+
+    So a resumed job first catches up with the rung that is behind, and makes nothing twice. Several
+    lanes take small shares, in the end ever smaller ones, so that they end together.
+    """
+    free = {
+        segment: lacking
+        for segment in range(grid.segment_count)
+        if (lacking := tuple(rung for rung in rungs if segment not in done.get(rung, ())))
+        and not any(segment in part for part in taken)
+    }
+    if not free:
+        return None
+    share = len(free) if lanes == 1 else _share(len(free), grid, lanes=lanes, busy=len(taken))
+    first = stop = min(free)
+    while stop < first + share and free.get(stop) == free[first]:
+        stop += 1
+    return range(first, stop), free[first]
+
+
+def _share(free: int, grid: Grid, *, lanes: int, busy: int) -> int:
+    """Choose how many of the free segments a lane takes: some must be left for other idle ones."""
+    least, most = (max(1, round(s / grid.segment_s)) for s in (_LEAST_SPAN_S, _LONGEST_SPAN_S))
+    return min(max(least, free // (2 * lanes)), most, -(-free // (lanes - busy)))

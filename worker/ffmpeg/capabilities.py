@@ -1,0 +1,176 @@
+"""Checks that the machine or image holds what the worker runs, before anything is fetched."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from worker import __version__
+from worker.errors import BadEnvironmentError
+from worker.runtime.budget import Budget
+from worker.runtime.child import Line
+from worker.runtime.command import STDOUT, Command, Program
+from worker.runtime.process import FailedError, Processes
+from worker.runtime.workspace import Tools, Workspace
+
+_ENCODERS = ("libx264", "aac", "mjpeg")
+# What the commands use and uploads mostly are; tests compare it with the commands themselves, and
+# with what the image's FFmpeg is built with.
+NEEDED_PARTS = {
+    "encoders": (*_ENCODERS, "rawvideo", "webvtt", "pcm_s16le"),
+    "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
+    "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
+    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc"),
+    "filters": (
+        *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
+        *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop", "concat"),
+        *("asetpts", "aresample", "aformat", "apad", "atrim"),
+        *("volume", "alimiter", "ebur128"),
+        *("thumbnail", "signalstats", "metadata", "tile"),
+    ),
+    "bsfs": ("setts", "filter_units", "h264_metadata"),
+    "protocols": ("file", "pipe"),
+}
+_PACKAGES = (
+    *(
+        "boto3",
+        "ffmpeg-python",
+        "pydantic",
+        "python-iso639",
+        "rich",
+        "structlog",
+        "tenacity",
+        "urllib3",
+    ),
+    "watchtower",
+)
+# The first with -fps_mode: an older one would fail with every upload, and call the upload damaged.
+_OLDEST = (5, 1)
+_INSTALL = "install FFmpeg 5.1 or newer (Debian: ffmpeg), or name it with --ffmpeg and --ffprobe"
+# Of a release: `5.1.9-0+deb12u1`, `7.1-static`, `n6.0`. A build from the repository has none:
+# `N-109968-g…`, `git-2024-…`, `2024-05-13-git-…`.
+_RELEASE = re.compile(r"^ff(?:mpeg|probe) version ([nv]?([0-9]+)\.([0-9]+)\S*)")
+_TIMEOUT_S = 30.0
+
+
+def check_environment(tools: Tools, budget: Budget) -> str:
+    """Return FFmpeg's version line.
+
+    Raises:
+        BadEnvironmentError: FFmpeg or ffprobe is missing, does not run, is too old, or lacks an
+            encoder.
+
+    """
+    _check_installed(tools)
+    # One start of FFmpeg gives both: a list on stdout, after its version on stderr.
+    listed, stderr = _run(_program("ffmpeg", tools, budget), "-nostdin", "-encoders")
+    version = next(iter(stderr), "unknown")
+    if fault := why_too_old(version):
+        raise BadEnvironmentError(f"{tools.ffmpeg}: {fault}")
+    found = _names(listed, "encoders")
+    missing = [name for name in _ENCODERS if name not in found]
+    if missing:
+        raise BadEnvironmentError(
+            f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
+        )
+    return version
+
+
+def why_too_old(version_line: str) -> str | None:
+    """Return why a release is too old for the worker; an unknown version passes."""
+    match = _RELEASE.match(version_line)
+    if match is None or (int(match[2]), int(match[3])) >= _OLDEST:
+        return None
+    return f"version {match[1]} is too old; {_INSTALL}"
+
+
+def take_inventory(tools: Tools, budget: Budget) -> dict[str, Any]:
+    """Return what this machine or image holds, as plain data; `missing` names what it lacks.
+
+    Raises:
+        BadEnvironmentError: FFmpeg or ffprobe is missing, or does not run.
+
+    """
+    _check_installed(tools)
+    ffmpeg, ffprobe = (_program(name, tools, budget) for name in ("ffmpeg", "ffprobe"))
+    there = {kind: _names(_run(ffmpeg, "-nostdin", f"-{kind}")[0], kind) for kind in NEEDED_PARTS}
+    versions = {
+        program.path: next(iter(_run(program, "-version")[0]), "unknown")
+        for program in (ffmpeg, ffprobe)
+    }
+    too_old = {path: why_too_old(version) for path, version in versions.items()}
+    return {
+        "worker": __version__,
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "ffmpeg": versions[tools.ffmpeg],
+        "ffprobe": versions[tools.ffprobe],
+        "encoders": list(_ENCODERS),
+        "protocols": sorted(there["protocols"]),
+        "counts": {kind: len(names) for kind, names in there.items()},
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "missing": [
+            *(f"{path}: {fault}" for path, fault in too_old.items() if fault),
+            *(
+                f"{kind.removesuffix('s')} {name}"
+                for kind, names in NEEDED_PARTS.items()
+                for name in names
+                if name not in there[kind]
+            ),
+        ],
+    }
+
+
+def _check_installed(tools: Tools) -> None:
+    for path in (tools.ffmpeg, tools.ffprobe):
+        if shutil.which(path) is None:
+            raise BadEnvironmentError(f"{path} is not installed; {_INSTALL}")
+
+
+def _names(lines: Sequence[str], kind: str) -> set[str]:
+    """Read a list: bitstream filters and protocols are there by name alone, others after flags."""
+    by_name = kind in {"bsfs", "protocols"}
+    return {
+        words[0] if by_name else words[1]
+        for line in lines
+        if (words := line.split()) and (len(words) == 1) == by_name and words[0][-1] != ":"
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    name: Program
+    path: str
+    workspace: Workspace
+
+
+def _program(name: Program, tools: Tools, budget: Budget) -> _Program:
+    # It only lists: nothing is written where it runs.
+    workspace = Workspace(
+        folder=Path("/"), tools=replace(tools, stall_timeout_s=_TIMEOUT_S), budget=budget
+    )
+    return _Program(name, tools.path_of(name), workspace)
+
+
+def _run(program: _Program, *args: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return the lines of stdout, and the last ones of stderr."""
+    lines: list[str] = []
+    tail: tuple[str, ...] = ()
+    try:
+        with Processes(program.workspace) as processes:
+            processes.start(program.path, Command(program.name, args, (STDOUT,)))
+            for event in processes.events():
+                if isinstance(event, Line):
+                    lines.append(event.text)
+                else:
+                    tail = event.tail
+    except (FailedError, OSError) as error:
+        # Of another architecture, for example.
+        raise BadEnvironmentError(f"{program.path} does not run: {error}") from error
+    return lines, tail

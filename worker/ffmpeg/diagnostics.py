@@ -1,0 +1,57 @@
+"""What FFmpeg's failures mean to whoever runs the job."""
+
+from __future__ import annotations
+
+import structlog
+
+from worker.errors import (
+    WORK_FOLDER_FULL,
+    BadEnvironmentError,
+    BadSourceError,
+    CannotWriteError,
+    EncoderKilledError,
+    SourceFault,
+    WorkerError,
+)
+from worker.runtime.process import FailedError
+
+_LINES_SHOWN = 5
+# Of what FFmpeg was asked for, and never of a source; some in the words of other versions.
+_LACKING = (
+    *("Unknown encoder", "No such filter", "Requested output format"),
+    *("Unrecognized option", "Option not found"),
+    *("Unknown bitstream filter", "Bitstream filter not found"),
+)
+
+log = structlog.get_logger(__name__)
+
+
+def explain_failure(error: FailedError) -> WorkerError:
+    """Turn a failed FFmpeg into the worker's own error, by its last lines.
+
+    Those go to the log: the message is for whoever uploaded the video.
+    """
+    errors = [line for line in error.tail if _is_error(line)]
+    log.warning(
+        "ffmpeg_failed", process=error.name, status=error.status, stderr=errors[-_LINES_SHOWN:]
+    )
+    text = "\n".join(error.tail)
+    if "No space left on device" in text:
+        return CannotWriteError(WORK_FOLDER_FULL)
+    if "Cannot allocate memory" in text:
+        return EncoderKilledError(f"{error.name} ran out of memory; give the job more")
+    # Other lines may hold the upload's own words: its title, for example.
+    lacking = [line for line in errors if any(words in line for words in _LACKING)]
+    if lacking:
+        # The first names the part; what follows is a consequence.
+        return BadEnvironmentError(
+            f"this FFmpeg lacks a part that is needed ({lacking[0]}); see --self-check"
+        )
+    return BadSourceError(
+        "the video is damaged and cannot be decoded; export it again, or upload it again",
+        code=SourceFault.DAMAGED,
+    )
+
+
+def _is_error(line: str) -> bool:
+    return any(level in line for level in ("[error]", "[fatal]", "[panic]"))

@@ -1,0 +1,175 @@
+"""The FFmpeg commands that encode video into segments, built from a plan. Pure.
+
+ffmpeg-python sorts options by name; the ones that need a reason have it beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from worker.ffmpeg.color_filters import prepare_colors, scale_prepared
+from worker.ffmpeg.command import ffmpeg_command
+from worker.ffmpeg.decode import decode_span
+from worker.ffmpeg.inputs import seconds
+from worker.layout import SEGMENT_PATTERN
+from worker.media.streams import VideoStream
+from worker.media.timeline import CLOCK_HZ, START_OFFSET_S, Grid
+from worker.plan.ladder import Rung
+from worker.plan.plan import Plan, Span, rung_preset
+from worker.runtime.command import Command, pipe_url
+
+# How far the clock reference is ahead of decoding times. Half of it is how long AAC frames are
+# gathered for one PES packet, which carries a reference, at most 0.1 s after the last (ISO/IEC
+# 13818-1, 2.7.2): four frames. In longer packets the audio would have 2 % fewer bytes; with one
+# frame in each, 60 % more.
+_CLOCK_LEAD_S = 0.17
+
+# Options of the muxer of each segment. Without mpegts_copyts it would start at its own zero. With
+# pcr_period there is a clock reference with every frame: the first decode less than the usual
+# 20 ms apart. And PAT and PMT are there once, at the start, as RFC 8216, 3.2 requires: every 0.1 s,
+# for receivers that join a broadcast, they would be 30 kb/s of each rendition.
+_MPEGTS = "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000"
+
+# What differs from x264's presets where its own cost more than they give, measured at equal quality
+# (docs/performance.md). b-adapt 2 finds where frames stand still between two that move; umh finds
+# the page that was scrolled, which hex does not; trellis keeps text that veryfast rounds away.
+_CHANGED_PRESETS = {
+    "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
+    "veryfast": "trellis=1:me=umh:merange=24:aq-strength=0.5",
+}
+# Up to 480p the finer steps of `faster` cost next to nothing, and improve the worst frames.
+_SMALL_PIXELS = 854 * 480
+
+
+def encode_video(plan: Plan, span: Span, source: Path) -> Command:
+    """Build the one FFmpeg that encodes a span of its rungs: decode once, split, scale, encode.
+
+    It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
+    CSV row on the pipe of that rung's name.
+    """
+    rungs = [rung for rung in plan.rungs if rung.name in span.rungs]
+    branches = scale_to_rungs(decode_span(plan, span, source), plan, rungs)
+    outputs = [
+        ffmpeg.output(
+            branch,
+            f"{rung.name}/{SEGMENT_PATTERN}",
+            **encoder_options(rung, plan, span),
+            **segment_options(plan, span, rung.name),
+            **cut_at_keyframes(plan.grid, span),
+        )
+        for branch, rung in zip(branches, rungs, strict=True)
+    ]
+    return ffmpeg_command(outputs, pipes=[rung.name for rung in rungs])
+
+
+def scale_to_rungs(stream: Any, plan: Plan, rungs: Sequence[Rung]) -> list[Any]:
+    """Convert decoded frames to BT.709 once, and scale them to each rung's size."""
+    video = plan.media.video
+    prepared = prepare_colors(stream, video, plan.rungs[0])
+    branches = prepared.filter_multi_output("split", len(rungs))
+    return [_rung_frames(branches[i], video, rung) for i, rung in enumerate(rungs)]
+
+
+def _rung_frames(branch: Any, video: VideoStream, rung: Rung) -> Any:
+    return (
+        scale_prepared(branch, video, (rung.width, rung.height))
+        .filter("setsar", 1)
+        .filter(
+            "setparams",
+            range="tv",
+            color_primaries="bt709",
+            color_trc="bt709",
+            colorspace="bt709",
+        )
+    )
+
+
+def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
+    """Return the options of x264 for one rung of a span."""
+    preset = rung_preset(plan, rung.name, span.preset)
+    frame_ticks = float(CLOCK_HZ / plan.grid.rate)
+    # B-frames make the first frame decode some frames before it is shown: seconds, where frames
+    # were dropped. hls.js takes that for t=0 and finds a hole of as many frames, and at a joint
+    # it would lie before the last span's end. So the first frames' decoding times are squeezed in
+    # between the first two frames, where they are as valid: 0, 1/(d+1), …, 1, 2, 3 … frames.
+    squeeze = f"max(DTS,STARTPTS+N*{frame_ticks}^2/(STARTPTS-STARTDTS+{frame_ticks}))"
+    return {
+        "bsf:v": f"setts=pts=PTS:dts='{squeeze}'",
+        # Fractions of a frame need finer ticks than the encoder's own, of one frame each.
+        "enc_time_base": f"1/{CLOCK_HZ}",
+        "vcodec": "libx264",
+        "preset": preset,
+        # Flat areas and hard edges, of which slides and screens are made: at the same VMAF a tenth
+        # fewer bytes on lectures, and no more on ordinary footage (docs/performance.md).
+        "tune": "animation",
+        **_changes(rung, preset),
+        **({"threads": plan.threads} if plan.threads else {}),
+        "crf": rung.crf,
+        "maxrate": rung.max_rate_bps,
+        "bufsize": 2 * rung.max_rate_bps,
+        "profile:v": "high",
+        "level": rung.level,
+        "g": plan.grid.segment_frames,
+        "force_key_frames": _key_times(plan.grid, span),
+        # The fps filter has put the frames on the grid; FFmpeg's own pass would fill it up.
+        "fps_mode": "passthrough",
+    }
+
+
+def _changes(rung: Rung, preset: str) -> dict[str, str]:
+    if preset == "faster" and rung.width * rung.height <= _SMALL_PIXELS:
+        return {}
+    return {"x264-params": _CHANGED_PRESETS[preset]} if preset in _CHANGED_PRESETS else {}
+
+
+def _key_times(grid: Grid, span: Span) -> str:
+    """Write when each segment of a span starts; half a frame early, as times are rounded."""
+    half_s = 1 / grid.rate / 2
+    if grid.cuts:
+        return ",".join(["0", *(seconds(start_s - half_s) for start_s in _cuts_s(grid, span))])
+    each = grid.segment_s
+    return f"expr:gte(t,n_forced*{each.numerator}/{each.denominator}-{seconds(half_s)})"
+
+
+def cut_at_keyframes(grid: Grid, span: Span) -> dict[str, Any]:
+    """Return the options that cut the video of a span where its segments start."""
+    if grid.cuts and span.end - span.first > 1:
+        cuts = {"segment_times": ",".join(map(seconds, _cuts_s(grid, span)))}
+    else:
+        cuts = {"segment_time": seconds(grid.segment_s)}
+    # Half a frame early: the keyframe's time was rounded to the tick.
+    return {**cuts, "segment_time_delta": seconds(1 / grid.rate / 2)}
+
+
+def _cuts_s(grid: Grid, span: Span) -> list[Fraction]:
+    start_s = grid.start_s(span.first)
+    return [grid.start_s(k) - start_s for k in range(span.first + 1, span.end)]
+
+
+def segment_options(plan: Plan, span: Span, pipe: str) -> dict[str, Any]:
+    """Return the options of an output that is cut into the segments of a span.
+
+    Each finished one is announced as a CSV row on `pipe`.
+    """
+    start_s = plan.grid.start_s(span.first)
+    return {
+        "f": "segment",
+        "segment_format": "mpegts",
+        "segment_format_options": _MPEGTS,
+        "segment_start_number": span.first,
+        "segment_list": pipe_url(pipe),
+        "segment_list_type": "csv",
+        # Not -output_ts_offset: the segment muxer would then cut at absolute times, wrongly.
+        "initial_offset": seconds(START_OFFSET_S + start_s),
+        "avoid_negative_ts": "disabled",
+        "muxpreload": 0,
+        "muxdelay": _CLOCK_LEAD_S,
+        # Locations, names and devices in the upload's metadata are not published.
+        "map_metadata": -1,
+        "map_chapters": -1,
+    }

@@ -1,0 +1,47 @@
+"""How FFmpeg and ffprobe may open a source, and the ffprobe commands. Pure."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from worker.runtime.command import STDOUT, Command
+
+# Containers that an upload may be. A playlist, concat script, SDP or image sequence is none of
+# them: those make FFmpeg open whatever they name.
+_DEMUXERS = (
+    "aac,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,wtv,yuv4mpegpipe"
+)
+_INPUT_GUARD = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+
+
+def open_input(source: Path, **options: Any) -> Any:
+    """Open a source as an input of an ffmpeg-python graph, with input options."""
+    # `file:` and an absolute path: a name with a dash, a colon or a percent sign stays a name.
+    return ffmpeg.input(f"file:{source}", **_INPUT_GUARD, **options)
+
+
+def show_streams(source: Path) -> Command:
+    """Build the ffprobe that describes container and streams as JSON."""
+    return _ffprobe("-show_format", "-show_streams", "-print_format", "json", f"file:{source}")
+
+
+def show_packets(source: Path) -> Command:
+    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,size,flags` as CSV."""
+    entries = "packet=stream_index,pts_time,dts_time,duration_time,size,flags"
+    csv = "csv=print_section=0:escape=none"
+    return _ffprobe("-show_entries", entries, "-print_format", csv, f"file:{source}")
+
+
+def _ffprobe(*words: str) -> Command:
+    guard = [word for name, value in _INPUT_GUARD.items() for word in (f"-{name}", value)]
+    return Command("ffprobe", ("-hide_banner", "-loglevel", "error", *guard, *words), (STDOUT,))
+
+
+def seconds(value: Fraction | int) -> str:
+    """Write seconds as FFmpeg reads them, to the microsecond."""
+    return f"{float(value):.6f}"

@@ -1,0 +1,40 @@
+"""A run: one version of a video, published below a name of its own. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from worker.layout import AUDIO
+from worker.plan.ladder import Rung
+from worker.plan.plan import Plan
+from worker.records.segment import Segment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """What was made of a plan.
+
+    `renditions` maps rungs and audio to their segments, in order; rungs of the plan that are not
+    among them were given up. `texts` maps subtitle renditions to their WebVTT segments.
+    """
+
+    name: str
+    plan: Plan
+    renditions: Mapping[str, Sequence[Segment]]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The rungs that were made, the largest first."""
+        return tuple(rung for rung in self.plan.rungs if rung.name in self.renditions)
+
+    @property
+    def missing_rungs(self) -> tuple[str, ...]:
+        """Names of the rungs that were given up."""
+        return tuple(rung.name for rung in self.plan.rungs if rung.name not in self.renditions)
+
+    @property
+    def audio(self) -> Sequence[Segment]:
+        """The segments of the audio; none where there is no audio."""
+        return self.renditions.get(AUDIO, ())

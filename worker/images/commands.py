@@ -1,0 +1,134 @@
+"""The FFmpeg commands that make images: storyboard sheets and thumbnails. Pure.
+
+All but the fallback decode nothing but key frames: those of some segments, in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from worker.ffmpeg.color_filters import EXACT, scale_rgb, to_rgb
+from worker.ffmpeg.command import ffmpeg_command
+from worker.ffmpeg.inputs import open_input
+from worker.images.frame_stats import SMALL_HEIGHT, SMALL_WIDTH
+from worker.images.storyboard import Sheet
+from worker.plan.ladder import Rung
+from worker.plan.plan import Plan
+from worker.runtime.command import Command, pipe_url
+
+STATS = "stats"
+SMALL = "frames.gray"
+SHEETS, THUMBNAILS = "sheet-%03d.jpg", "thumbnail-%d.jpg"
+THUMBNAIL_LONG_SIDE = 1280
+_THUMBNAIL_QUALITY, _SHEET_QUALITY = 3, 5
+# As many frames as were decoded: they are seconds apart, and that is not to be filled up.
+_EACH: Mapping[str, Any] = {"fps_mode": "passthrough", "map_metadata": -1}
+
+
+def measure_frames(keys: Path, sheet: Sheet) -> Command:
+    """Build the FFmpeg that puts key frames on sheets and measures their content.
+
+    It writes `SHEETS` and `SMALL` into its working folder, and statistics on the pipe `STATS`.
+    """
+    frames = _open(keys).filter_multi_output("split", 2)
+    measured = (
+        frames[0]
+        .filter("signalstats")
+        .filter("metadata", "print", file=pipe_url(STATS))
+        .filter("scale", SMALL_WIDTH, SMALL_HEIGHT, flags="area")
+        .filter("format", "gray")
+    )
+    tiled = _small_jpeg(frames[1], (sheet.width, sheet.height)).filter(
+        "tile", f"{sheet.columns}x{sheet.rows}"
+    )
+    outputs = [
+        ffmpeg.output(measured, SMALL, f="rawvideo", **_EACH),
+        ffmpeg.output(
+            tiled, SHEETS, f="image2", start_number=0, **_EACH, **{"qscale:v": _SHEET_QUALITY}
+        ),
+    ]
+    return ffmpeg_command(outputs, pipes=[STATS], reports_progress=False)
+
+
+def make_thumbnails(keys: Path, rung: Rung) -> Command:
+    """Build the FFmpeg that makes `THUMBNAILS` of a rung's key frames, in their order."""
+    # A frame without any metadata would not be printed, and so its time would not be known.
+    frames = _open(keys).filter("metadata", "add", key="kind", value="key")
+    frames = frames.filter("metadata", "print", file=pipe_url(STATS))
+    images = ffmpeg.output(
+        _small_jpeg(frames, _thumbnail_size(rung)),
+        THUMBNAILS,
+        f="image2",
+        start_number=0,
+        **_EACH,
+        **{"qscale:v": _THUMBNAIL_QUALITY},
+    )
+    return ffmpeg_command([images], pipes=[STATS], reports_progress=False)
+
+
+def pick_thumbnail(plan: Plan, source: Path, *, at_s: float, output: str) -> Command:
+    """Build the FFmpeg that keeps the most typical of the frames after `at_s` as a JPEG.
+
+    Its brightness statistics (signalstats) go to the pipe `STATS`.
+    """
+    top = plan.rungs[0]
+    # A raw stream cannot be sought, not even to its start.
+    seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
+    frame = open_input(source, **seek)[str(plan.media.video.index)]
+    frame = (
+        # A frame before zero (MPEG-TS whose clock wraps) would be dropped.
+        frame.filter("setpts", "PTS-STARTPTS")
+        # Rounded up, a clip of a few frames still gives one.
+        .filter("fps", "5", round="up")
+        .filter("thumbnail", 6)
+    )
+    frame = (
+        _for_jpeg(to_rgb(frame, plan.media.video, top), _thumbnail_size(top))
+        .filter("signalstats")
+        .filter("metadata", "print", file=pipe_url(STATS))
+    )
+    image = ffmpeg.output(
+        frame,
+        output,
+        f="image2",
+        update=1,
+        vframes=1,
+        map_metadata=-1,
+        **{"qscale:v": _THUMBNAIL_QUALITY},
+    )
+    return ffmpeg_command([image], pipes=[STATS], reports_progress=False)
+
+
+def _open(keys: Path) -> Any:
+    # The format is given, not probed: a few packets are too short to be recognized.
+    return open_input(keys, f="mpegts")["v:0"]
+
+
+def _small_jpeg(frames: Any, size: tuple[int, int]) -> Any:
+    """Scale frames of a rung, then convert: the other way round costs as much as their decoding.
+
+    By way of RGB, as in `color_filters`: swscale's shortcut between two matrices is wrong.
+    """
+    rgb = frames.filter("scale", *size, in_color_matrix="bt709", flags=EXACT)
+    return _for_jpeg(rgb.filter("format", "gbrp16le"), size)
+
+
+def _for_jpeg(frames: Any, size: tuple[int, int]) -> Any:
+    return scale_rgb(
+        frames,
+        size,
+        # A JPEG's matrix is BT.601's, whatever its size (JFIF).
+        matrix="smpte170m",
+        color_range="pc",
+        pixel_format="yuvj420p",
+    ).filter("setsar", 1)
+
+
+def _thumbnail_size(rung: Rung) -> tuple[int, int]:
+    scale = min(1.0, THUMBNAIL_LONG_SIDE / max(rung.width, rung.height))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (rung.width, rung.height))
+    return width, height

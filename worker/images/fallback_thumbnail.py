@@ -1,0 +1,80 @@
+"""Searches the source for a thumbnail, where no key frame shows anything: a fade-in, mostly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.errors import BadSourceError, EncoderKilledError, SourceFault
+from worker.ffmpeg.run import run_ffmpeg
+from worker.images.commands import pick_thumbnail
+from worker.images.frame_stats import STAT, shows_something
+from worker.plan.plan import Plan
+from worker.runtime.child import Line
+from worker.runtime.process import FailedError
+from worker.runtime.workspace import Workspace
+
+# Where to search, as shares of the length: past a title or a fade-in first, then everywhere.
+_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.02, 0.97, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Candidate:
+    jpeg: bytes
+    mean: float
+    contrast: float
+
+
+def find_thumbnail(plan: Plan, source: Path, workspace: Workspace) -> bytes:
+    """Return a JPEG: the first good frame, or the one with most contrast.
+
+    Raises:
+        BadSourceError: no position of the source gave a frame at all.
+        EncoderKilledError: none did, and FFmpeg was killed at one: that says nothing of the source.
+
+    """
+    best: _Candidate | None = None
+    killed: EncoderKilledError | None = None
+    length_s = plan.media.video.packets.end_s or float(plan.grid.duration_s)
+    for share in _POSITIONS:
+        try:
+            candidate = _candidate(plan, source, share * length_s, workspace)
+        except EncoderKilledError as error:
+            killed = error
+            continue
+        if candidate is None:
+            continue
+        if shows_something(mean=candidate.mean, contrast=candidate.contrast):
+            return candidate.jpeg
+        if best is None or (candidate.contrast, candidate.mean) > (best.contrast, best.mean):
+            best = candidate
+    if best is None and killed is not None:
+        raise killed
+    if best is None:
+        raise BadSourceError(
+            "no frame for the thumbnail can be decoded: the file is damaged",
+            code=SourceFault.DAMAGED,
+        )
+    return best.jpeg
+
+
+def _candidate(plan: Plan, source: Path, at_s: float, workspace: Workspace) -> _Candidate | None:
+    path = workspace.folder / "thumbnail.jpg"
+    path.unlink(missing_ok=True)
+    stats = {"YAVG": 0.0, "YMIN": 0.0, "YMAX": 0.0}
+
+    def note(line: Line) -> None:
+        if match := STAT.search(line.text):
+            stats[match[1]] = float(match[2])
+
+    command = pick_thumbnail(plan, source, at_s=at_s, output=path.name)
+    try:
+        run_ffmpeg("ffmpeg (thumbnail)", command, workspace, on_line=note)
+    except FailedError:
+        # The source is damaged there; another position may do.
+        return None
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    return _Candidate(
+        jpeg=path.read_bytes(), mean=stats["YAVG"], contrast=stats["YMAX"] - stats["YMIN"]
+    )

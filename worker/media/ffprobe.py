@@ -1,0 +1,236 @@
+"""Reads ffprobe's JSON (`-show_format -show_streams`) and chooses what to transcode. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from worker.media.language import language_code, language_tag
+from worker.media.packets import Packets
+from worker.media.streams import AudioStream, TextStream, VideoStream
+
+Raw = Mapping[str, Any]
+
+# Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
+# ffprobe from the bit rate, which says nothing about a truncated upload.
+_DECLARING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"})
+# Containers whose timestamps may restart in mid-file: a broadcast, joined recordings.
+_RESTARTING_CONTAINERS = frozenset({"mpegts", "mpeg"})
+_ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
+_INTERLACED = frozenset({"tt", "bb", "tb", "bt"})
+# Subtitles that are text; the others are bitmaps.
+_TEXT_CODECS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
+_STILLS = ("attached_pic", "still_image", "timed_thumbnails")
+_SPECIAL_AUDIO = ("comment", "hearing_impaired", "visual_impaired")
+_TITLE_CHARS = 60
+_DOLBY_ONLY_PROFILE = 5
+# Of a display matrix that changes nothing (ISO/IEC 14496-12, 8.3.2.3).
+_UPRIGHT_ROWS = (["65536", "0", "0"], ["0", "65536", "0"], ["0", "0", "1073741824"])
+
+
+def video_tracks(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that may be the video: cover art and thumbnails are not."""
+    return [
+        s
+        for s in streams
+        if s.get("codec_type") == "video"
+        and _is_known(s)
+        and s.get("width")
+        and s.get("height")
+        and not any(_is_disposed(s, still) for still in _STILLS)
+    ]
+
+
+def audio_tracks(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that may be the audio."""
+    return [
+        s
+        for s in streams
+        if s.get("codec_type") == "audio"
+        and _is_known(s)
+        and _positive(s.get("channels"))
+        and _positive(s.get("sample_rate"))
+    ]
+
+
+def text_tracks(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks of subtitles that are text."""
+    return [
+        s
+        for s in streams
+        if s.get("codec_type") == "subtitle" and s.get("codec_name") in _TEXT_CODECS
+    ]
+
+
+def choose_video(tracks: Sequence[Raw], counts: Mapping[int, int]) -> Raw | None:
+    """Choose the default track, or else the largest; not a single frame where another one moves.
+
+    `counts` maps stream indexes to their packets; an empty track is no video.
+    """
+    filled = [s for s in tracks if counts.get(s["index"])]
+    moving = [s for s in filled if counts[s["index"]] > 1]
+    return max(
+        moving or filled,
+        key=lambda s: (_is_disposed(s, "default"), s["width"] * s["height"], -s["index"]),
+        default=None,
+    )
+
+
+def choose_audio(
+    tracks: Sequence[Raw], counts: Mapping[int, int], *, language: str | None
+) -> Raw | None:
+    """Choose the language that is asked for, else the default track, else the first.
+
+    Commentary and tracks for the hearing or visually impaired come after the others.
+    """
+    wanted = None if language is None else language_tag(language)
+    return max(
+        (s for s in tracks if counts.get(s["index"])),
+        key=lambda s: (
+            wanted is not None and language_tag(_language(s) or "und") == wanted,
+            not any(_is_disposed(s, kind) for kind in _SPECIAL_AUDIO),
+            _is_disposed(s, "default"),
+            -s["index"],
+        ),
+        default=None,
+    )
+
+
+def is_encrypted(streams: Iterable[Raw]) -> bool:
+    """Whether a track is protected (DRM), so that only noise can be decoded."""
+    return any(
+        s.get("codec_tag_string") in _ENCRYPTED_TAGS
+        or any("ncryption" in str(d.get("side_data_type")) for d in s.get("side_data_list", ()))
+        for s in streams
+    )
+
+
+def may_restart(raw_format: Raw) -> bool:
+    """Whether FFmpeg repairs the timestamps of such a container where they restart."""
+    return not _RESTARTING_CONTAINERS.isdisjoint(_names(raw_format))
+
+
+def declared_duration_s(raw_format: Raw, video: Raw) -> float | None:
+    """Return the duration that the container records, None where it records none.
+
+    A fragmented MP4 has no index of its samples (`nb_frames`), and its header was written
+    before the recording.
+    """
+    duration = raw_format.get("duration")
+    names = _names(raw_format)
+    if duration is None or _DECLARING_CONTAINERS.isdisjoint(names):
+        return None
+    if "mov" in names and "nb_frames" not in video:
+        return None
+    return float(duration)
+
+
+def video_stream(raw: Raw, packets: Packets) -> VideoStream:
+    """Read a video track."""
+    return VideoStream(
+        index=int(raw["index"]),
+        codec=str(raw["codec_name"]),
+        profile=_known(raw.get("profile")),
+        width=int(raw["width"]),
+        height=int(raw["height"]),
+        sample_aspect_ratio=_ratio(raw.get("sample_aspect_ratio"), ":"),
+        rotation_deg=_rotation(raw.get("side_data_list", ())),
+        is_transformed=_is_transformed(raw.get("side_data_list", ())),
+        is_interlaced=raw.get("field_order") in _INTERLACED,
+        nominal_rate=_ratio(raw.get("r_frame_rate"), "/"),
+        average_rate=_ratio(raw.get("avg_frame_rate"), "/"),
+        pixel_format=raw.get("pix_fmt"),
+        color_space=_known(raw.get("color_space")),
+        color_transfer=_known(raw.get("color_transfer")),
+        color_primaries=_known(raw.get("color_primaries")),
+        color_range=_known(raw.get("color_range")),
+        is_dolby_only=_is_dolby_only(raw.get("side_data_list", ())),
+        packets=packets,
+    )
+
+
+def audio_stream(raw: Raw, packets: Packets) -> AudioStream:
+    """Read an audio track."""
+    return AudioStream(
+        index=int(raw["index"]),
+        codec=str(raw["codec_name"]),
+        channels=_positive(raw["channels"]) or 0,
+        sample_rate_hz=_positive(raw["sample_rate"]) or 0,
+        language=_language(raw),
+        packets=packets,
+    )
+
+
+def text_stream(raw: Raw) -> TextStream:
+    """Read a track of subtitles."""
+    title = str(raw.get("tags", {}).get("title", ""))
+    return TextStream(
+        index=int(raw["index"]),
+        codec=str(raw["codec_name"]),
+        language=_language(raw),
+        # It goes into a quoted attribute of the playlist.
+        title=re.sub(r'["\x00-\x1f\x7f]', "", title).strip()[:_TITLE_CHARS] or None,
+        is_forced=_is_disposed(raw, "forced"),
+    )
+
+
+def _language(raw: Raw) -> str | None:
+    return language_code(str(raw.get("tags", {}).get("language", "")))
+
+
+def _names(raw_format: Raw) -> list[str]:
+    return str(raw_format.get("format_name", "")).split(",")
+
+
+def _is_known(raw: Raw) -> bool:
+    return raw.get("codec_name") not in (None, "unknown")
+
+
+def _is_disposed(raw: Raw, disposition: str) -> bool:
+    return bool(raw.get("disposition", {}).get(disposition))
+
+
+def _ratio(text: str | None, separator: str) -> Fraction | None:
+    """Read `30000/1001` or `4:3`; ffprobe writes 0/0, 0:1 and the like for unknown."""
+    if text is None:
+        return None
+    numerator, _, denominator = text.partition(separator)
+    if not (numerator.isdigit() and denominator.isdigit()):
+        return None
+    if int(numerator) == 0 or int(denominator) == 0:
+        return None
+    return Fraction(int(numerator), int(denominator))
+
+
+def _rotation(side_data: Iterable[Raw]) -> int:
+    for data in side_data:
+        if "rotation" in data:
+            return round(float(data["rotation"])) % 360
+    return 0
+
+
+def _is_transformed(side_data: Iterable[Raw]) -> bool:
+    """Read display matrices: rows of an address and three numbers each."""
+    texts = [str(data["displaymatrix"]) for data in side_data if "displaymatrix" in data]
+    matrices = [[line.partition(":")[2].split() for line in text.splitlines()] for text in texts]
+    return any(tuple(filter(None, rows)) != _UPRIGHT_ROWS for rows in matrices)
+
+
+def _is_dolby_only(side_data: Iterable[Raw]) -> bool:
+    """Read Dolby's configuration record: what the base layer is compatible with, 0 for nothing."""
+    return any(
+        data.get("dv_profile") == _DOLBY_ONLY_PROFILE
+        or data.get("dv_bl_signal_compatibility_id") == 0
+        for data in side_data
+    )
+
+
+def _known(value: str | None) -> str | None:
+    return None if value in (None, "unknown", "unspecified", "reserved") else value
+
+
+def _positive(value: object) -> int | None:
+    number = int(str(value)) if str(value).isdigit() else 0
+    return number or None

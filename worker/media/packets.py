@@ -1,0 +1,168 @@
+"""One stream's packets, counted as the demuxer gives them. Pure."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+# FFmpeg's own -dts_delta_threshold: a longer step forward is a leap of the timestamps.
+_LONGEST_STEP_S = 10.0
+# Decoding times never go back; a short one is a muxer's rounding, not a restart.
+_LONGEST_STEP_BACK_S = 1.0
+
+_LONGEST_GUESS_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packets:
+    """One stream's packets, timed from the container's start.
+
+    `end_s` is where the last packet's content ends. `median_interval_s`, `short_interval_s`
+    and `long_interval_s` (10th and 90th percentile) describe the distances of successive
+    presentation times, `longest_gop_s` those of keyframes, `first_key_s` is when the first
+    of these is shown. All are None where the packets carry no
+    timestamps (raw streams), and `times_s` (presentation times, sorted) is empty then.
+
+    `keys` maps the time of each keyframe to the bytes of all packets before it, of `bytes` in all;
+    `reorder` is how many packets come before one that is shown earlier. `hidden` are those that an
+    edit list takes out of the presentation: decoded, not shown, and not counted otherwise.
+    """
+
+    count: int
+    start_s: float | None
+    end_s: float | None
+    median_interval_s: float | None = None
+    short_interval_s: float | None = None
+    long_interval_s: float | None = None
+    longest_gop_s: float | None = None
+    first_key_s: float | None = None
+    bytes: int = 0
+    reorder: int = 0
+    hidden: int = 0
+    keys: Mapping[float, int] = field(default_factory=dict, repr=False)
+    times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
+
+    def busiest_s(self, length_s: float) -> float | None:
+        """Return the keyframe from which about `length_s` seconds take most bytes."""
+        times = sorted(self.keys)
+        busiest: tuple[float, float] | None = None
+        for start_s in times:
+            after = bisect_left(times, start_s + length_s)
+            is_last = after == len(times)
+            end_s = (self.end_s or 0.0) if is_last else times[after]
+            if end_s - start_s < length_s:
+                break
+            size = (self.bytes if is_last else self.keys[times[after]]) - self.keys[start_s]
+            rate = size / (end_s - start_s)
+            if busiest is None or rate > busiest[0]:
+                busiest = rate, start_s
+        return busiest and busiest[1]
+
+    def key_before(self, at_s: float) -> float:
+        """Return the time of the keyframe from which `at_s` is decoded; itself where unknown."""
+        return max((key_s for key_s in self.keys if key_s <= at_s), default=at_s)
+
+    def key_after(self, at_s: float) -> float:
+        """Return the time of the first keyframe at or after `at_s`; itself where unknown."""
+        return min((key_s for key_s in self.keys if key_s >= at_s), default=at_s)
+
+    def count_between(self, start_s: float, end_s: float) -> int | None:
+        """Count the packets shown from within [start_s, end_s); None without timestamps."""
+        if not self.times_s:
+            return None
+        return bisect_left(self.times_s, end_s) - bisect_left(self.times_s, start_s)
+
+
+@dataclass(slots=True)
+class PacketTally:
+    """Builds `Packets` one packet at a time; 8 bytes a packet, a hundred a keyframe.
+
+    `jumps` counts where decoding times go back, or forward by more than ten seconds.
+    """
+
+    origin_s: float
+    times_s: array[float] = field(default_factory=lambda: array("d"))
+    keys: dict[float, int] = field(default_factory=dict)
+    count: int = 0
+    bytes: int = 0
+    hidden: int = 0
+    end_s: float | None = None
+    jumps: int = 0
+    _decoded_s: float | None = None
+    _last_s: float | None = None
+    _is_open: bool = False
+
+    def add(
+        self,
+        pts_s: float | None,
+        dts_s: float | None,
+        duration_s: float | None,
+        size_bytes: int = 0,
+        *,
+        is_key: bool,
+    ) -> None:
+        """Count a packet that is part of the presentation."""
+        self.count += 1
+        before, self.bytes = self.bytes, self.bytes + size_bytes
+        if dts_s is not None:
+            step_s = 0.0 if self._decoded_s is None else dts_s - self._decoded_s
+            self.jumps += not -_LONGEST_STEP_BACK_S <= step_s <= _LONGEST_STEP_S
+            self._decoded_s = dts_s
+        if pts_s is None:
+            return
+        at_s = pts_s - self.origin_s
+        self.times_s.append(at_s)
+        if is_key:
+            self.keys[at_s] = before
+        end_s = at_s + (duration_s or 0.0)
+        self.end_s = end_s if self.end_s is None else max(self.end_s, end_s)
+        if self._last_s is None or at_s > self._last_s:
+            self._last_s, self._is_open = at_s, not duration_s
+
+    def packets(self) -> Packets:
+        """Return what was counted."""
+        times = array("d", sorted(self.times_s))
+        steps = sorted(b - a for a, b in pairwise(times) if b > a)
+        median_s = _percentile(steps, 0.5)
+        end_s = self.end_s
+        if end_s is not None and self._is_open:
+            # The last packet has no duration: it is taken to last as long as the others, but
+            # not where those are far apart.
+            end_s = max(end_s, times[-1] + min(median_s or 0.0, _LONGEST_GUESS_S))
+        return Packets(
+            count=self.count,
+            start_s=times[0] if times else None,
+            end_s=end_s,
+            median_interval_s=median_s,
+            short_interval_s=_percentile(steps, 0.1),
+            long_interval_s=_percentile(steps, 0.9),
+            longest_gop_s=self._longest_gop_s(times),
+            first_key_s=min(self.keys, default=None),
+            bytes=self.bytes,
+            reorder=max((i - bisect_left(times, at_s) for i, at_s in self._late()), default=0),
+            hidden=self.hidden,
+            keys=self.keys,
+            times_s=times,
+        )
+
+    def _late(self) -> Iterator[tuple[int, float]]:
+        """Yield the packets shown before one that came earlier, and their positions."""
+        latest_s = -math.inf
+        for i, at_s in enumerate(self.times_s):
+            if at_s < latest_s:
+                yield i, at_s
+            latest_s = max(latest_s, at_s)
+
+    def _longest_gop_s(self, times: Sequence[float]) -> float | None:
+        if not times:
+            return None
+        bounds = [times[0], *sorted(self.keys), times[-1]]
+        return max(b - a for a, b in pairwise(bounds))
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float | None:
+    return ordered[int(share * (len(ordered) - 1))] if ordered else None

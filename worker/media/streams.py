@@ -1,0 +1,89 @@
+"""What a source is, as far as the worker uses it. Unknown is None; nothing is guessed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from worker.media.packets import Packets
+
+_QUARTER_TURN_DEG = 90
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoStream:
+    """The video track to transcode. `width` and `height` are as coded, before rotation.
+
+    `is_transformed`: a player must turn or mirror it. `is_dolby_only`: Dolby Vision in colors of
+    its own (profile 5), with no base layer that other players can show.
+    """
+
+    index: int
+    codec: str
+    profile: str | None
+    width: int
+    height: int
+    sample_aspect_ratio: Fraction | None
+    rotation_deg: int
+    is_transformed: bool
+    is_interlaced: bool
+    nominal_rate: Fraction | None
+    average_rate: Fraction | None
+    pixel_format: str | None
+    color_space: str | None
+    color_transfer: str | None
+    color_primaries: str | None
+    color_range: str | None
+    is_dolby_only: bool
+    packets: Packets
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether rotation swaps width and height."""
+        return self.rotation_deg % 180 == _QUARTER_TURN_DEG
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioStream:
+    """The audio track to transcode. `language` is the container's code: `kor`, `en`."""
+
+    index: int
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    language: str | None
+    packets: Packets
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextStream:
+    """Subtitles of text. `language` is the container's code, `title` their name in the upload."""
+
+    index: int
+    codec: str
+    language: str | None
+    title: str | None
+    is_forced: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Media:
+    """A source with a video track. `origin_s` is the container's start, t=0 of the timeline.
+
+    `declared_s` is the duration that the container records. `jumps` counts how often the timestamps
+    of video or audio restart or leap.
+    """
+
+    container: str
+    origin_s: Fraction
+    declared_s: float | None
+    video: VideoStream
+    audio: AudioStream | None
+    texts: tuple[TextStream, ...] = ()
+    jumps: int = 0
+
+    @property
+    def duration_s(self) -> float | None:
+        """Where the last frame or audio packet ends, from the origin; None without timestamps."""
+        ends = [s.packets.end_s for s in (self.video, self.audio) if s is not None]
+        return max((end for end in ends if end is not None), default=None)

@@ -1,0 +1,105 @@
+"""status.json: how the job stands. Its heartbeat is the lease on the destination."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from worker.errors import TakenError, WorkerError
+from worker.records.job import Outcome
+from worker.records.status import StatusRecord
+from worker.runtime.budget import Budget
+from worker.runtime.threads import start_thread
+from worker.storage.lease import Lease
+from worker.storage.retrying import RetryingStore
+
+HEARTBEAT_S = 10.0
+
+_LEAST_INTERVAL_S = 4.0
+# A write under way at a stop is completed, so that the last one need not find out what became of
+# it; by then the checkpoint is written.
+_HEARTBEAT_GRACE_S = 8.0
+# After a stop, how long the last write may take; the checkpoint comes before it.
+_LAST_WRITE_GRACE_S = 14.0
+
+log = structlog.get_logger(__name__)
+
+
+class Status:
+    """This job's status.json, written at most every few seconds and at least every ten."""
+
+    def __init__(
+        self, store: RetryingStore, *, job_id: str, budget: Budget, now: Callable[[], datetime]
+    ) -> None:
+        self._budget = budget
+        self._now = now
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lease = Lease(store, budget=budget, record=self._current)
+        started_at = now().isoformat()
+        self._record = StatusRecord(job_id=job_id, started_at=started_at, updated_at=started_at)
+
+    def claim(self) -> None:
+        """Take the destination, and keep it by a heartbeat from now on.
+
+        Raises:
+            TakenError: a live job has it.
+
+        """
+        self._lease.take()
+        self._thread = start_thread("heartbeat", self._keep_beating)
+
+    def update(self, **fields: object) -> None:
+        """Change fields of status.json; it is written soon, by the heartbeat."""
+        with self._lock:
+            self._record = self._record.model_copy(update=fields)
+        self._changed.set()
+
+    def confirm(self) -> None:
+        """Make sure that the job may continue and that the destination is still its own.
+
+        Raises:
+            TakenError: another job took it over.
+            WorkerError: the budget's reason to stop.
+
+        """
+        self._lease.confirm()
+
+    def end(self, outcome: Outcome) -> None:
+        """Write how the job ended, unless the destination is another's by now."""
+        self._closed.set()
+        self._changed.set()
+        if self._thread is None:
+            return
+        left = {"seconds_left": 0} if outcome.exit_status == 0 else {}
+        self.update(state="ended", outcome=outcome, **left)
+        try:
+            self._lease.renew(_LAST_WRITE_GRACE_S)
+        except TakenError:
+            # The outcome is that already, or it was published before the takeover.
+            return
+        except WorkerError as error:
+            log.warning("status_not_written", reason=str(error))
+
+    def _keep_beating(self) -> None:
+        while not self._closed.wait(_LEAST_INTERVAL_S):
+            self._changed.wait(HEARTBEAT_S - _LEAST_INTERVAL_S)
+            if self._closed.is_set() or self._budget.is_stopped:
+                return
+            self._changed.clear()
+            try:
+                self._lease.renew(_HEARTBEAT_GRACE_S)
+            except TakenError as error:
+                self._budget.stop(error)
+                return
+            except WorkerError as error:
+                log.warning("status_not_written", reason=str(error))
+
+    def _current(self) -> StatusRecord:
+        with self._lock:
+            return self._record.model_copy(update={"updated_at": self._now().isoformat()})

@@ -1,0 +1,51 @@
+"""Names of requests and runs: digests of what decides the output. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from worker.config.job import Job
+from worker.config.option import changed_options
+from worker.plan.plan import Plan, plain_fraction
+
+# Part of every request's and run's name: raised when the same source and options give other bytes,
+# and when an option's default changes.
+PLAN_VERSION = 8
+
+
+def request_digest(identity: str, job: Job) -> str:
+    """Name what was asked for, known before the source is fetched: 16 hex digits.
+
+    `identity` names the source's very content (`worker.source.open`). Options that change the
+    output are part of it where they are not at their defaults.
+    """
+    return _digest({"version": PLAN_VERSION, "source": identity, "options": changed_options(job)})
+
+
+def run_name(identity: str, plan: Plan) -> str:
+    """Name a run by its source and the form of its output: 16 hex digits."""
+    return _digest({"source": identity, "plan": output_form(plan)})
+
+
+def output_form(plan: Plan) -> dict[str, Any]:
+    """Return what decides the form of the published bytes; the preset may change within a run."""
+    audio = plan.media.audio and plan.audio
+    return {
+        "version": PLAN_VERSION,
+        "grid": asdict(plan.grid),
+        "rungs": [asdict(rung) for rung in plan.rungs],
+        "audio": audio and {**asdict(audio), "stream": _index(plan)},
+        "texts": [asdict(text) for text in plan.texts],
+    }
+
+
+def _index(plan: Plan) -> int | None:
+    return plan.media.audio.index if plan.media.audio else None
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain_fraction)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,97 @@
+"""Sources that are refused before anything is encoded, each with its code. Pure."""
+
+from __future__ import annotations
+
+from worker.errors import BadSourceError, SourceFault
+from worker.media.color import UNREADABLE_MATRICES
+from worker.media.streams import Media, VideoStream
+from worker.media.timeline import Grid, clock_time
+
+# Twice 8K (7680x4320); a screen may be long and narrow.
+_MAX_SIDE, MAX_PIXELS = 16_384, 67_108_864
+# Ends of packets and the header's duration differ by a frame, or by an edit list in audio files.
+_DECLARED_TOLERANCE_S = 2.0
+_DECLARED_TOLERANCE_SHARE = 0.02
+
+
+def refuse_source(media: Media, *, allow_truncated: bool) -> None:
+    """Refuse what could not be published whole, at any length.
+
+    Raises:
+        BadSourceError: with the reason.
+
+    """
+    if not allow_truncated:
+        refuse_truncated(media)
+    refuse_unconvertible_colors(media.video)
+    refuse_huge_frames(media.video)
+
+
+def refuse_truncated(media: Media) -> None:
+    """Refuse half a file, which FFmpeg would turn into half a video with exit status 0.
+
+    Raises:
+        BadSourceError: with both lengths.
+
+    """
+    declared_s, found_s = media.declared_s, media.duration_s
+    if declared_s is None or found_s is None:
+        return
+    tolerance_s = max(_DECLARED_TOLERANCE_S, _DECLARED_TOLERANCE_SHARE * declared_s)
+    if found_s < declared_s - tolerance_s:
+        raise BadSourceError(
+            f"the file declares a duration of {declared_s:.1f} s, but its content ends at"
+            f" {found_s:.1f} s: it is truncated; upload it again",
+            code=SourceFault.TRUNCATED,
+        )
+
+
+def refuse_too_long(grid: Grid, *, max_duration_s: float) -> None:
+    """Refuse a video that is longer than the job accepts.
+
+    Raises:
+        BadSourceError: with both lengths.
+
+    """
+    if grid.duration_s > max_duration_s:
+        raise BadSourceError(
+            f"the video lasts {clock_time(grid.duration_s)}, longer than the"
+            f" {clock_time(max_duration_s)} that are accepted; cut it into parts and upload those",
+            code=SourceFault.TOO_LONG,
+        )
+
+
+def refuse_huge_frames(video: VideoStream) -> None:
+    """Refuse frames that no camera makes and that take more memory than a job has.
+
+    Raises:
+        BadSourceError: with the size.
+
+    """
+    width, height = video.width, video.height
+    if max(width, height) > _MAX_SIDE or width * height > MAX_PIXELS:
+        raise BadSourceError(
+            f"the video has {width}x{height} pixels, more than is accepted; export it smaller",
+            code=SourceFault.FRAME_TOO_LARGE,
+        )
+
+
+def refuse_unconvertible_colors(video: VideoStream) -> None:
+    """Refuse frames that would come out green and violet, whatever the plan.
+
+    Raises:
+        BadSourceError: with what to do instead.
+
+    """
+    if video.is_dolby_only:
+        raise BadSourceError(
+            "the video is Dolby Vision without a base layer that other players can show"
+            " (profile 5): export it as SDR or HDR10 and upload that",
+            code=SourceFault.UNSUPPORTED_COLOR,
+        )
+    if video.color_space in UNREADABLE_MATRICES:
+        raise BadSourceError(
+            f"the video's color matrix cannot be converted ({video.color_space}):"
+            " export it as SDR in BT.709 and upload that",
+            code=SourceFault.UNSUPPORTED_COLOR,
+        )

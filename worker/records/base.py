@@ -1,0 +1,41 @@
+"""What all records have in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class UnreadableRecordError(Exception):
+    """The bytes are not a record of this kind and version; the message says why."""
+
+
+class Record(BaseModel):
+    """A JSON object with fixed fields; unknown is null.
+
+    Fields that a newer worker added are ignored, so that an older reader still works.
+    """
+
+    _indent: ClassVar[int | None] = 1
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read a record.
+
+        Raises:
+            UnreadableRecordError: it is not JSON, or not a record of this kind and version.
+
+        """
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            raise UnreadableRecordError(f"{field or 'record'}: {first['msg']}") from error
+
+    def to_json(self) -> bytes:
+        """Write the record as it is stored."""
+        return self.model_dump_json(indent=self._indent).encode() + b"\n"

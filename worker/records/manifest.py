@@ -1,0 +1,107 @@
+"""manifest.json: what was published, for other programs and for the next job."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from worker.records.base import Record
+from worker.records.job import JobRecord
+
+Kind = Literal["video", "audio", "subtitles"]
+
+
+class RenditionRecord(Record):
+    """A rung, the audio or subtitles. Sizes, rates and checksums are those of its segments."""
+
+    name: str
+    """Name of its folder below the run."""
+    kind: Kind
+    width: int | None = None
+    height: int | None = None
+    codec: str | None = None
+    """RFC 6381 string, as in the bitstream."""
+    language: str | None = None
+    playlists: tuple[str, ...] = ()
+    segments: int
+    bytes: int
+    duration_s: float | None = None
+    peak_bps: int | None = None
+    average_bps: int | None = None
+    md5: tuple[str, ...] = ()
+    """Of each segment, in order."""
+
+
+class ChapterRecord(Record):
+    """A chapter's start and title."""
+
+    start_s: float
+    title: str
+
+
+class SourceVideoRecord(Record):
+    """The source's video track, before rotation."""
+
+    codec: str
+    width: int
+    height: int
+    rotation_deg: int
+    is_interlaced: bool
+    frame_rate: str | None
+    """Average frames per second as a fraction: `30000/1001`."""
+    pixel_format: str | None
+    color_space: str | None
+    color_transfer: str | None
+    color_range: str | None
+
+
+class SourceAudioRecord(Record):
+    """The source's audio track."""
+
+    codec: str
+    channels: int
+    sample_rate_hz: int
+
+
+class SourceRecord(Record):
+    """What was uploaded."""
+
+    container: str
+    bytes: int
+    duration_s: float | None
+    video: SourceVideoRecord
+    audio: SourceAudioRecord | None
+
+
+class ManifestRecord(Record):
+    """What is published at a destination. Paths are relative to it."""
+
+    schema_version: Literal[2] = 2
+    run: str
+    """Folder of the published files."""
+    previous_run: str | None
+    """The run that was published before; it stays until the next publish."""
+    request: str
+    """Digest of the source's identity and of the options that change the output."""
+    source: str
+    """Location of the source; the query of a URL is left out."""
+    source_identity: str
+    """Names the source's very content."""
+    source_media: SourceRecord | None = None
+    job_id: str
+    published_at: str
+    worker: str
+    """Version of the worker."""
+    ffmpeg: str
+    """Version line of FFmpeg."""
+    job: JobRecord
+    duration_s: float
+    frame_rate: str
+    presets: tuple[str, ...]
+    missing_rungs: tuple[str, ...]
+    """Rungs that were given up for lack of time; the same job submitted again adds them."""
+    renditions: tuple[RenditionRecord, ...]
+    thumbnails: tuple[str, ...] = ()
+    """The best first."""
+    storyboard: str | None = None
+    chapters_track: str | None = None
+    chapters: tuple[ChapterRecord, ...] = ()

@@ -1,0 +1,36 @@
+"""status.json: how the job stands; its heartbeat is the lease on the destination."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from worker.records.base import Record
+from worker.records.job import ForecastRecord, Outcome, State
+
+
+class LeaseRecord(Record):
+    """What a lease needs to know of status.json, whatever version wrote it."""
+
+    owner: str | None = None
+    """Random name of the process that wrote the record."""
+    beat: int = 0
+    """Rises with each write: a record whose beat stands still is a dead job's."""
+    job_id: str | None = None
+    state: str | None = None
+
+
+class StatusRecord(LeaseRecord):
+    """How the job at a destination stands or ended."""
+
+    schema_version: Literal[2] = 2
+    job_id: str
+    state: State = "running"
+    step: str = "start"
+    percent: float = 0
+    seconds_left: int | None = None
+    detail: str = ""
+    run: str | None = None
+    started_at: str
+    updated_at: str
+    forecast: ForecastRecord | None = None
+    outcome: Outcome | None = None

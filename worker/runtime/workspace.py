@@ -1,0 +1,58 @@
+"""What a job's programs run with: a folder, the programs themselves, and the budget."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.errors import CannotWriteError
+from worker.runtime.budget import Budget
+from worker.runtime.command import Program
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """The programs to run, and how long one may make no progress."""
+
+    ffmpeg: str = "ffmpeg"
+    ffprobe: str = "ffprobe"
+    stall_timeout_s: float = 180.0
+
+    def path_of(self, program: Program) -> str:
+        """Return the path of a program, or its name on PATH."""
+        return {"ffmpeg": self.ffmpeg, "ffprobe": self.ffprobe}[program]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """A folder of the job's own, the programs that run in it, and their budget."""
+
+    folder: Path
+    tools: Tools
+    budget: Budget
+
+
+@contextlib.contextmanager
+def open_workspace(parent: Path | None, *, tools: Tools, budget: Budget) -> Iterator[Workspace]:
+    """Make a folder for one job below `parent`, and remove it with all that is in it.
+
+    Raises:
+        CannotWriteError: it cannot be made.
+
+    """
+    try:
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="academy-video-worker-", dir=parent))
+    except OSError as error:
+        raise CannotWriteError(
+            f"the work folder cannot be made: {error}; name a writable one with --work-dir"
+        ) from error
+    try:
+        yield Workspace(folder=folder.resolve(), tools=tools, budget=budget)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

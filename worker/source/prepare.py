@@ -1,0 +1,140 @@
+"""Fetches the source and plans its run: read, its timestamps repaired, its audio tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from worker.config.job import Job
+from worker.errors import BadSourceError, SourceFault
+from worker.media.color import plan_conversion
+from worker.media.lut3d import TABLE_NAME, color_table
+from worker.media.streams import Media, VideoStream
+from worker.plan.parallelism import Machine
+from worker.plan.plan import Plan, make_plan
+from worker.runtime.resources import count_cores, memory_bytes
+from worker.runtime.workspace import Workspace
+from worker.source.audio_check import can_decode, gain_to
+from worker.source.download import download
+from worker.source.ladder_selection import select_ladder
+from worker.source.probe import probe
+from worker.source.timestamps import repair_timestamps
+from worker.storage.base import RemoteFile
+
+_GIB = 1 << 30
+
+OnBegin = Callable[[int | None], None]
+OnProgress = Callable[[int, int | None], None]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """The file to transcode, what is in it, and the gain of its audio."""
+
+    path: Path
+    media: Media
+    gain_db: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedSource:
+    """The file to transcode, which may be a repaired copy, and the plan of its run."""
+
+    path: Path
+    plan: Plan
+
+
+def fetch(
+    source: RemoteFile | Path,
+    job: Job,
+    workspace: Workspace,
+    *,
+    on_begin: OnBegin = lambda _size: None,
+    on_progress: OnProgress = lambda _done, _size: None,
+) -> Path:
+    """Return the source on disk; a local one is read where it is.
+
+    `on_begin` gets the size of a download, `on_progress` bytes so far and in all.
+
+    Raises:
+        BadSourceError: it is larger than is accepted.
+        WorkerError: as `download` raises it.
+
+    """
+    most = round(job.max_source_gib * _GIB)
+
+    def refuse_large(size: int | None) -> None:
+        if size is not None and size > most:
+            raise BadSourceError(
+                f"the upload has {size / _GIB:.1f} GiB, more than the {job.max_source_gib:g} GiB"
+                " that are accepted; export it at a lower bit rate, or in parts",
+                code=SourceFault.TOO_LARGE,
+            )
+
+    def report(done: int, size: int | None) -> None:
+        # A server that announces no size may send without end.
+        refuse_large(done)
+        on_progress(done, size)
+
+    if isinstance(source, Path):
+        refuse_large(source.stat().st_size)
+        return source
+    refuse_large(source.size_bytes)
+    on_begin(source.size_bytes)
+    path = workspace.folder / "source"
+    download(
+        source,
+        path,
+        budget=workspace.budget,
+        threads=job.upload_threads,
+        on_progress=report,
+    )
+    return path
+
+
+def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
+    """Read a file and repair what would spoil its timeline.
+
+    Raises:
+        BadSourceError: there is no video in it that can be transcoded.
+        CannotWriteError: it needs a repaired copy, for which there is no space.
+
+    """
+    media = probe(path, workspace, language=job.audio_language)
+    if media.jumps:
+        path = repair_timestamps(path, media, workspace)
+        media = probe(path, workspace, language=job.audio_language)
+    audio, gain_db = media.audio, 0.0
+    if audio and not can_decode(path, audio, workspace):
+        log.warning("audio_undecodable", codec=audio.codec, track=audio.index)
+        media = replace(media, audio=None)
+    elif audio and job.loudness != "off":
+        gain_db = gain_to(job.loudness, path, audio, workspace)
+    return Prepared(path=path, media=media, gain_db=gain_db)
+
+
+def plan_source(path: Path, job: Job, workspace: Workspace) -> PlannedSource:
+    """Read a source and plan its run.
+
+    Raises:
+        WorkerError: as `prepare`, `make_plan` and `select_ladder` raise it.
+
+    """
+    prepared = prepare(path, job, workspace)
+    machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
+    plan = make_plan(prepared.media, job, machine=machine, gain_db=prepared.gain_db)
+    write_color_table(plan.media.video, workspace.folder)
+    selected = select_ladder(plan, job, prepared.path, workspace)
+    return PlannedSource(path=prepared.path, plan=selected)
+
+
+def write_color_table(video: VideoStream, folder: Path) -> None:
+    """Write the table by which FFmpeg converts the source's colors, if it needs one."""
+    conversion = plan_conversion(video)
+    if conversion is not None:
+        (folder / TABLE_NAME).write_text(color_table(conversion))

@@ -1,0 +1,175 @@
+"""Reads a source once: its container and streams, and when each packet is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from worker.errors import BadSourceError, SourceFault
+from worker.ffmpeg.inputs import show_packets, show_streams
+from worker.media.ffprobe import (
+    audio_stream,
+    audio_tracks,
+    choose_audio,
+    choose_video,
+    declared_duration_s,
+    is_encrypted,
+    may_restart,
+    text_stream,
+    text_tracks,
+    video_stream,
+    video_tracks,
+)
+from worker.media.packets import PacketTally
+from worker.media.streams import Media
+from worker.runtime.child import Line
+from worker.runtime.process import FailedError, Processes
+from worker.runtime.workspace import Workspace
+
+# A description of thousands of streams is an attack, not a lecture.
+_MAX_DESCRIPTION_BYTES = 4 << 20
+# Of each kind: more tracks than a production has. Each costs memory while packets are counted.
+_MAX_TRACKS = 16
+# Two days of 60 frames a second. They are kept in memory, eight bytes each.
+_MAX_PACKETS = 10_400_000
+
+Raw = Mapping[str, Any]
+_Tallies = Mapping[int, PacketTally]
+
+
+def probe(source: Path, workspace: Workspace, *, language: str | None = None) -> Media:
+    """Describe a local file; of several audio tracks one in `language` is taken where there is one.
+
+    The header alone is not believed: every packet is read (not decoded), so that a cut upload is
+    noticed before it is encoded, and lengths are where content ends and not what a field says.
+
+    Raises:
+        BadSourceError: not a video that FFmpeg can read, or one without a video track.
+
+    """
+    with Processes(workspace) as processes:
+        raw = _describe(processes, source)
+        raw_format, streams = raw.get("format", {}), raw.get("streams", ())
+        videos, audios, texts = (
+            find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
+        )
+        _refuse_unusable(streams, videos)
+        origin_s = Fraction(raw_format.get("start_time", "0"))
+        tallies = {
+            stream["index"]: PacketTally(origin_s=float(origin_s))
+            for stream in (*videos, *audios, *texts)
+        }
+        _count_packets(processes, source, tallies)
+    counts = {index: tally.count for index, tally in tallies.items()}
+    video = choose_video(videos, counts)
+    if video is None:
+        raise BadSourceError(
+            "the video track holds no frame: the upload is empty or cut short",
+            code=SourceFault.EMPTY,
+        )
+    # A track that is declared and empty is not used.
+    audio = choose_audio(audios, counts, language=language)
+    chosen = [tallies[s["index"]] for s in (video, audio) if s is not None]
+    return Media(
+        container=str(raw_format["format_name"]),
+        origin_s=origin_s,
+        declared_s=declared_duration_s(raw_format, video),
+        video=video_stream(video, tallies[video["index"]].packets()),
+        audio=audio_stream(audio, tallies[audio["index"]].packets()) if audio else None,
+        texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
+        jumps=sum(tally.jumps for tally in chosen) if may_restart(raw_format) else 0,
+    )
+
+
+def _describe(processes: Processes, source: Path) -> dict[str, Any]:
+    processes.start("ffprobe", show_streams(source))
+    text: list[str] = []
+    size = 0
+    try:
+        for event in processes.events():
+            if isinstance(event, Line):
+                text.append(event.text)
+                size += len(event.text)
+                if size > _MAX_DESCRIPTION_BYTES:
+                    raise BadSourceError(
+                        "the file declares far more streams than a video has; it is refused",
+                        code=SourceFault.TOO_COMPLEX,
+                    )
+    except FailedError as error:
+        raise _unreadable(error.tail) from error
+    try:
+        raw = json.loads("\n".join(text))
+    except ValueError as error:
+        raise BadSourceError(
+            "ffprobe's description of the file cannot be read", code=SourceFault.UNREADABLE
+        ) from error
+    return raw if isinstance(raw, dict) else {}
+
+
+def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
+    if is_encrypted(streams):
+        raise BadSourceError(
+            "the video is protected (DRM) and cannot be read; upload it without protection",
+            code=SourceFault.PROTECTED,
+        )
+    if videos:
+        return
+    kinds = sorted({str(s.get("codec_type")) for s in streams})
+    if "audio" in kinds:
+        raise BadSourceError(
+            "the file holds audio but no video; upload a video", code=SourceFault.AUDIO_ONLY
+        )
+    found = ", ".join(kinds) or "nothing"
+    raise BadSourceError(
+        f"the file holds no video track that can be read (found: {found})",
+        code=SourceFault.NO_VIDEO,
+    )
+
+
+def _count_packets(processes: Processes, source: Path, tallies: _Tallies) -> None:
+    processes.start("ffprobe", show_packets(source))
+    try:
+        for event in processes.events():
+            if isinstance(event, Line):
+                _count_packet(event.text, tallies)
+    except FailedError as error:
+        # What was counted before the break stands; the plan decides whether it is enough.
+        if not any(tally.count for tally in tallies.values()):
+            raise _unreadable(error.tail) from error
+
+
+def _count_packet(row: str, tallies: _Tallies) -> None:
+    index, pts, dts, duration, size, flags, *_ = (*row.split(","), "", "", "", "", "", "")
+    tally = tallies.get(int(index)) if index.isdigit() else None
+    if tally is None:
+        return
+    # D: an edit list takes the packet's content out of the presentation.
+    if "D" in flags:
+        tally.hidden += 1
+        return
+    if tally.count >= _MAX_PACKETS:
+        raise BadSourceError(
+            "the file has far more packets than a video; it is refused",
+            code=SourceFault.TOO_COMPLEX,
+        )
+    size_bytes = int(size) if size.isdigit() else 0
+    tally.add(_time(pts), _time(dts), _time(duration), size_bytes, is_key="K" in flags)
+
+
+def _time(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _unreadable(tail: Sequence[str]) -> BadSourceError:
+    reason = next((line.strip() for line in reversed(tail) if line.strip()), "no reason given")
+    # ffprobe's last line is `file:/path: reason`; the path is the worker's own.
+    return BadSourceError(
+        f"the file is not a video that can be read ({reason.rpartition(': ')[2]})",
+        code=SourceFault.UNREADABLE,
+    )

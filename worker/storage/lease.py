@@ -1,0 +1,181 @@
+"""The right to write to a destination: held by whoever last wrote its object, while that changes.
+
+The object is status.json. Watching whether it changes needs no agreement of clocks. Where the store
+honors conditional writes (RFC 9110, section 13.1) every write replaces this owner's last one or
+fails, so that two can never both hold it; where it does not, the owner is read before each write.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+
+import structlog
+
+from worker.errors import TakenError
+from worker.layout import STATUS, json_file
+from worker.records.base import UnreadableRecordError
+from worker.records.status import LeaseRecord, StatusRecord
+from worker.runtime.budget import Budget
+from worker.storage.base import Content, PreconditionFailedError
+from worker.storage.retrying import RetryingStore
+
+STALE_S = 30.0
+_WATCH_S = 1.0
+_ATTEMPTS = 5
+# Of no object: a store that replaces one with this ETag ignores conditions.
+_NO_ETAG = "0" * 32
+
+log = structlog.get_logger(__name__)
+
+
+class _OvertakenError(Exception):
+    """The object is not the one that was to be replaced, but `current`."""
+
+    def __init__(self, current: Content | None) -> None:
+        super().__init__()
+        self.current = current
+
+
+class Lease:
+    """One job's hold on a destination. `record` gives what is to be written."""
+
+    def __init__(
+        self, store: RetryingStore, *, budget: Budget, record: Callable[[], StatusRecord]
+    ) -> None:
+        self._store = store
+        self._budget = budget
+        self._record = record
+        self._owner = uuid.uuid4().hex
+        self._beat = 0
+        self._etag: str | None = None
+        self._is_conditional = True
+        # The heartbeat and the job itself write; one at a time.
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Take the destination, or find that a live job has it.
+
+        An object whose state is running is watched. One that stands still for 30 s is a dead job's.
+
+        Raises:
+            TakenError: another job's heartbeat moves.
+
+        """
+        for _ in range(_ATTEMPTS):
+            seen = self._watch()
+            try:
+                self._write(seen.etag if seen else None, self._store)
+                break
+            except _OvertakenError:
+                # Another one was as quick: now it is to be watched.
+                continue
+        else:
+            raise self._contended()
+        self._is_conditional = self._are_conditions_honored()
+        if not self._is_conditional:
+            log.warning("lease_without_conditional_writes", store=str(self._store))
+
+    def renew(self, grace_s: float = 0.0) -> None:
+        """Write the record again, as a heartbeat.
+
+        Raises:
+            TakenError: another job took the destination over.
+            WorkerError: it cannot be written.
+
+        """
+        store = self._store.with_grace(grace_s)
+        with self._lock:
+            if not self._is_conditional:
+                self._check_owner(store)
+            for _ in range(_ATTEMPTS):
+                try:
+                    return self._write(self._etag, store)
+                except _OvertakenError as error:
+                    # An earlier write of this owner's, given up at its time-out, may arrive late.
+                    self._refuse_other(error.current)
+                    self._etag = error.current.etag if error.current else None
+            raise self._contended()
+
+    def confirm(self) -> None:
+        """Make sure that the destination is still this job's.
+
+        Raises:
+            TakenError: another job took it over.
+            WorkerError: the budget's reason to stop.
+
+        """
+        self._budget.check()
+        self._check_owner(self._store)
+
+    def _watch(self) -> Content | None:
+        """Return the object once no live job holds it."""
+        seen = self._store.get(STATUS)
+        waited_s = 0.0
+        while _is_running(seen):
+            if waited_s >= STALE_S:
+                log.warning("lease_taken_over", previous_job_id=_read(seen).job_id)
+                return seen
+            self._budget.sleep(_WATCH_S)
+            waited_s += _WATCH_S
+            now = self._store.get(STATUS)
+            if _is_running(now) and now and seen and now.data != seen.data:
+                raise TakenError(
+                    f"job {_read(now).job_id} is working on {self._store}"
+                    " (its heartbeat moves); submit again when it has ended"
+                )
+            seen = now
+        return seen
+
+    def _are_conditions_honored(self) -> bool:
+        """Probe with a write that must fail; where it does not, it changed nothing."""
+        try:
+            self._write(_NO_ETAG, self._store)
+        except _OvertakenError:
+            return True
+        return False
+
+    def _check_owner(self, store: RetryingStore) -> None:
+        self._refuse_other(store.get(STATUS))
+
+    def _refuse_other(self, current: Content | None) -> None:
+        if current is not None and not self._is_mine(current):
+            raise TakenError(
+                f"job {_read(current).job_id} took {self._store} over while this one stood"
+                " still; nothing more is written"
+            )
+
+    def _is_mine(self, content: Content | None) -> bool:
+        return _read(content).owner in {None, self._owner}
+
+    def _write(self, etag: str | None, store: RetryingStore) -> None:
+        self._beat += 1
+        record = self._record().model_copy(update={"owner": self._owner, "beat": self._beat})
+        file = json_file(STATUS, record.to_json())
+        try:
+            self._etag = store.replace(file, etag=etag).etag
+        except PreconditionFailedError as error:
+            # It may be this very write that changed it: its answer was lost, and it was repeated.
+            current = store.get(STATUS)
+            if current is None or current.data != file.data:
+                raise _OvertakenError(current) from error
+            self._etag = current.etag
+
+    def _contended(self) -> TakenError:
+        return TakenError(
+            f"{STATUS} in {self._store} is written again and again by another process; submit"
+            " again when that has ended"
+        )
+
+
+def _read(content: Content | None) -> LeaseRecord:
+    """Read a record of any version; what cannot be read belongs to no job."""
+    try:
+        return LeaseRecord.from_json(content.data) if content else LeaseRecord()
+    except UnreadableRecordError:
+        return LeaseRecord()
+
+
+def _is_running(content: Content | None) -> bool:
+    return _read(content).state == "running"

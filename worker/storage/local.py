@@ -1,0 +1,211 @@
+"""A folder as a store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from worker.errors import CannotWriteError, NoSourceError
+from worker.layout import File
+from worker.storage.base import BrokenOffError, Content, PreconditionFailedError, StoredObject
+
+_TEMPORARY = ".incomplete-"
+_READ_BYTES = 1 << 18
+
+
+class LocalStore:
+    """Writes beside the target and renames over it, so that each object appears whole.
+
+    The ETag is the MD5 of the content, as S3's is for an object written by one PUT.
+
+    `is_leased`: no other process writes below the folder, so others' unfinished files are removed.
+    """
+
+    def __init__(self, folder: Path, *, is_leased: bool = False) -> None:
+        self._folder = folder
+        self._is_leased = is_leased
+        # The name distinguishes a file that is being written from what a killed job left.
+        self._temporary = f"{_TEMPORARY}{uuid.uuid4().hex[:8]}-"
+        self._cleaned: set[Path] = set()
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    def put(self, file: File) -> StoredObject:
+        """Write an object; content type and cache headers have no meaning in a folder."""
+        path = self._folder / file.key
+        temporary: str | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._clean(path.parent)
+            handle, temporary = tempfile.mkstemp(prefix=self._temporary, dir=path.parent)
+            with os.fdopen(handle, "wb") as target:
+                # mkstemp makes it private; what is published is for others to read.
+                os.fchmod(target.fileno(), 0o644)
+                target.write(file.data)
+            Path(temporary).replace(path)
+        except OSError as error:
+            if temporary:
+                with contextlib.suppress(OSError):
+                    Path(temporary).unlink()
+            raise _refused("write", path, error) from error
+        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+
+    def replace(self, file: File, *, etag: str | None) -> StoredObject:
+        """Write an object if it is the expected one; other workers on this machine wait."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _refused("write", self._folder / file.key, error) from error
+        try:
+            # Released when it is closed, however the worker ends; no file is left behind.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            found = self.get(file.key)
+            if (found.etag if found else None) != etag:
+                raise PreconditionFailedError(file.key)
+            return self.put(file)
+        except OSError as error:
+            raise _refused("lock", self._folder, error) from error
+        finally:
+            os.close(folder)
+
+    def get(self, key: str) -> Content | None:
+        """Read an object; None where there is none."""
+        try:
+            data = (self._folder / key).read_bytes()
+            return Content(data=data, etag=_etag(data))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", self._folder / key, error) from error
+
+    def get_start(self, key: str, length: int) -> bytes | None:
+        """Read the first bytes of an object; None where there is none."""
+        try:
+            with (self._folder / key).open("rb") as file:
+                return file.read(length)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", self._folder / key, error) from error
+
+    def list(self, prefix: str) -> dict[str, StoredObject]:
+        """List by reading: what the disk holds is what counts, not what was meant to be written."""
+        found = {}
+        try:
+            for path in sorted((self._folder / prefix.rpartition("/")[0]).rglob("*")):
+                key = path.relative_to(self._folder).as_posix()
+                if key.startswith(prefix) and path.is_file() and _TEMPORARY not in path.name:
+                    data = path.read_bytes()
+                    found[key] = StoredObject(bytes=len(data), etag=_etag(data))
+        except OSError as error:
+            raise _refused("list", self._folder / prefix, error) from error
+        return found
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, and the folders in which nothing is left but what was never finished."""
+        tops = set()
+        for key in keys:
+            path = self._folder / key
+            tops.add(self._folder / key.partition("/")[0])
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise _refused("delete", path, error) from error
+        for top in tops:
+            for folder, _, names in os.walk(top, topdown=False):
+                if all(self._is_left_over(name) for name in names):
+                    _remove(Path(folder), names)
+
+    def _clean(self, folder: Path) -> None:
+        """Remove what a killed job left in a folder of a run, before the first write there.
+
+        Jobs that only ask for the lease write in the destination itself, which is left alone.
+        """
+        if not self._is_leased or folder == self._folder or folder in self._cleaned:
+            return
+        self._cleaned.add(folder)
+        with contextlib.suppress(OSError):
+            for path in folder.glob(f"{_TEMPORARY}*"):
+                if self._is_left_over(path.name):
+                    path.unlink(missing_ok=True)
+
+    def _is_left_over(self, name: str) -> bool:
+        return name.startswith(_TEMPORARY) and not name.startswith(self._temporary)
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    """Remove a folder with these files in it, if that is all."""
+    with contextlib.suppress(OSError):
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _refused(verb: str, path: Path, error: OSError) -> CannotWriteError:
+    return CannotWriteError(
+        f"cannot {verb} {path}: {error.strerror}; make room or grant access, then submit again"
+    )
+
+
+def identify_file(path: Path) -> str:
+    """Name a local file's very content by its size and SHA-256.
+
+    Raises:
+        NoSourceError: it is missing, no file, or may not be read.
+
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return f"file {file.tell()} {digest}"
+    except OSError as error:
+        raise NoSourceError(
+            f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"
+        ) from error
+
+
+class LocalFile:
+    """A file of a folder, to be read in ranges; a link that leads out of the folder is refused.
+
+    Raises:
+        NoSourceError: it is missing, no file, outside the folder, or may not be read.
+
+    """
+
+    takes_ranges = True
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._path = folder / key
+        try:
+            real = self._path.resolve(strict=True)
+            if not real.is_file() or not real.is_relative_to(folder.resolve()):
+                raise NoSourceError(f"there is no {key} in {folder}")
+            found = real.stat()
+        except (OSError, ValueError) as error:
+            raise NoSourceError(f"there is no {key} in {folder}") from error
+        self._path = real
+        self.size_bytes: int | None = found.st_size
+        self.identity = f"file {found.st_size} {found.st_mtime_ns}"
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield bytes [start, end)."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(start)
+                while start < end and (data := file.read(min(_READ_BYTES, end - start))):
+                    start += len(data)
+                    yield data
+        except OSError as error:
+            raise BrokenOffError(f"reading {self._path} broke off: {error.strerror}") from error

@@ -1,0 +1,105 @@
+"""Opens what a location names: the destination of a job, a source, a published folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worker.config.job import Job
+from worker.config.location import HttpsLocation, LocalLocation, S3Location
+from worker.runtime.budget import Budget
+from worker.storage.base import RemoteFile, Store
+from worker.storage.local import LocalFile, LocalStore, identify_file
+from worker.storage.retrying import RetryingStore, retry_in_thread
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def open_store(job: Job, budget: Budget) -> RetryingStore:
+    """Open the destination; no request is made yet."""
+    if isinstance(job.destination, S3Location):
+        from worker.storage.s3 import S3Store
+
+        return RetryingStore(S3Store(_client(job), job.destination), budget)
+    if isinstance(job.destination, LocalLocation):
+        return RetryingStore(LocalStore(job.destination.path, is_leased=True), budget)
+    raise TypeError("an https destination passed the parameters' validation")
+
+
+def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
+    """Find the source, and name its very content.
+
+    Raises:
+        NoSourceError: it is missing, or reading it is denied.
+        StorageUnavailableError: its store does not answer.
+        WorkerError: the budget's reason to stop.
+
+    """
+    location = job.source
+    if isinstance(location, LocalLocation):
+        return location.path, retry_in_thread(lambda: identify_file(location.path), budget)
+    remote: RemoteFile
+    if isinstance(location, HttpsLocation):
+        from worker.storage.https import HttpsSource
+
+        remote = retry_in_thread(
+            lambda: HttpsSource(
+                location, connections=job.upload_threads, allow_private=job.allow_private_sources
+            ),
+            budget,
+        )
+    else:
+        from worker.storage.s3 import S3Source
+
+        remote = retry_in_thread(lambda: S3Source(_client(job), location), budget)
+    return remote, remote.identity
+
+
+def _client(job: Job) -> S3Client:
+    from worker.storage.s3 import make_client
+
+    return make_client(
+        endpoint=job.s3_endpoint,
+        region=job.s3_region or job.aws_region,
+        connections=job.upload_threads,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedFolder:
+    """A destination, to be read; `find` opens one of its files, by its key.
+
+    `find` raises NoSourceError where there is none, and StorageUnavailableError.
+    """
+
+    name: str
+    store: Store
+    find: Callable[[str], RemoteFile]
+
+
+def open_folder(
+    location: LocalLocation | S3Location,
+    *,
+    endpoint: str | None,
+    region: str | None,
+    connections: int,
+) -> PublishedFolder:
+    """Open a destination to read what is published there; no request is made yet."""
+    if isinstance(location, LocalLocation):
+        path = location.path
+        return PublishedFolder(
+            name=str(location), store=LocalStore(path), find=lambda key: LocalFile(path, key)
+        )
+    from worker.storage.s3 import S3Source, S3Store, make_client
+
+    client = make_client(endpoint=endpoint, region=region, connections=connections)
+    return PublishedFolder(
+        name=str(location),
+        store=S3Store(client, location),
+        find=lambda key: S3Source(
+            client, S3Location(bucket=location.bucket, key=f"{location.key}/{key}")
+        ),
+    )

@@ -1,0 +1,4 @@
+"""Moves segments to the store: check, store, record, recall, verify; never encodes.
+
+May import: hls, storage, plan, runtime, records, layout, errors.
+"""

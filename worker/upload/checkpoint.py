@@ -1,0 +1,180 @@
+"""Records which segments of a run are in the store, and recalls them for the next job."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import structlog
+
+from worker.errors import StorageUnavailableError, VerificationError
+from worker.hls.segment import is_whole, measure_segment
+from worker.layout import AUDIO, CHECKPOINT, SEGMENT_SUFFIX, json_file, run_prefix
+from worker.plan.plan import Plan
+from worker.records.base import UnreadableRecordError
+from worker.records.checkpoint import CheckpointRecord
+from worker.records.segment import Segment
+from worker.runtime.budget import Budget
+from worker.runtime.threads import DaemonThreadPool, wait_for
+from worker.storage.base import Store
+from worker.upload.verify import audio_faults
+
+# What was stored since the last save is found by reading it, so this need not be often.
+_SAVE_EVERY_S = 15.0
+_SEGMENT_NAME = re.compile(
+    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}}){re.escape(SEGMENT_SUFFIX)}"
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Checkpoint:
+    """The segments of one run that the store has confirmed; filled by many threads.
+
+    `save` writes them below the run, with the plan as plain data, so that a later job can continue
+    from there and a person sees what was planned.
+    """
+
+    def __init__(self, run: str, plan: Mapping[str, Any]) -> None:
+        self.run = run
+        self._plan = plan
+        self._segments: dict[tuple[str, int], Segment] = {}
+        self._lock = threading.Lock()
+        self._save_lock = threading.Lock()
+        self._saved: tuple[Segment, ...] | None = None
+        self._saved_s = 0.0
+
+    def add(self, segment: Segment) -> None:
+        """Record a segment that is in the store."""
+        with self._lock:
+            self._segments[segment.rendition, segment.index] = segment
+
+    def forget(self, rendition: str) -> None:
+        """Drop a rendition, which will be made again."""
+        with self._lock:
+            self._segments = {at: s for at, s in self._segments.items() if at[0] != rendition}
+
+    def renditions(self) -> dict[str, tuple[Segment, ...]]:
+        """Return the segments of each rendition, in order."""
+        return {
+            rendition: tuple(segments)
+            for rendition, segments in groupby(self._ordered(), key=lambda s: s.rendition)
+        }
+
+    def _ordered(self) -> tuple[Segment, ...]:
+        with self._lock:
+            return tuple(sorted(self._segments.values(), key=lambda s: (s.rendition, s.index)))
+
+    @property
+    def count(self) -> int:
+        """Number of segments recorded."""
+        return len(self._segments)
+
+    def save(self, store: Store) -> None:
+        """Write the record, if it has changed since it was last written."""
+        with self._save_lock:
+            segments = self._ordered()
+            if segments == self._saved:
+                return
+            record = CheckpointRecord(run=self.run, plan=self._plan, segments=segments)
+            store.put(json_file(f"{self.run}/{CHECKPOINT}", record.to_json()))
+            self._saved = segments
+
+    def save_periodically(self, store: Store, now_s: float) -> None:
+        """Write the record if that was long ago; a failure is only logged, the next may succeed."""
+        with self._lock:
+            if now_s - self._saved_s < _SAVE_EVERY_S:
+                return
+            self._saved_s = now_s
+        try:
+            self.save(store)
+        except StorageUnavailableError as error:
+            log.warning("checkpoint_not_saved", reason=str(error))
+
+
+def recall(
+    store: Store,
+    run: str,
+    plan: Plan,
+    description: Mapping[str, Any],
+    *,
+    budget: Budget,
+    threads: int,
+) -> Checkpoint:
+    """Find what earlier jobs left of this run.
+
+    The listing shows what is there. A segment that is recorded with this very size and ETag counts
+    as it was read then; another one is read and compared with the plan, like one that was just
+    made: it was stored after the last record was, or by a job that died. One that ends early is
+    made again: an FFmpeg that fails may announce what it had begun. The audio counts whole or not
+    at all, as it is encoded whole.
+    """
+    checkpoint = Checkpoint(run, description)
+    recorded = _recorded(store, run)
+    with DaemonThreadPool("recall", threads) as pool:
+        known, unknown = [], []
+        for key, stored in store.list(run_prefix(run)).items():
+            position = _position(plan, key.removeprefix(run_prefix(run)))
+            if position is None:
+                continue
+            segment = recorded.get(position)
+            if segment and (segment.bytes, segment.etag) == (stored.bytes, stored.etag):
+                known.append(segment)
+            else:
+                unknown.append(pool.submit(_reader(store, key, plan, position)))
+        known += [found for reading in unknown if (found := wait_for(reading, budget.check))]
+    for segment in known:
+        if segment.rendition == AUDIO or is_whole(plan, segment):
+            checkpoint.add(segment)
+    if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
+        checkpoint.forget(AUDIO)
+    return checkpoint
+
+
+def _position(plan: Plan, name: str) -> tuple[str, int] | None:
+    """Read rendition and index of a segment's name, if it is one of this plan's."""
+    match = _SEGMENT_NAME.fullmatch(name)
+    if match is None:
+        return None
+    rendition, index = match["rendition"], int(match["index"])
+    if rendition == AUDIO:
+        return (rendition, index) if plan.audio else None
+    planned = any(rung.name == rendition for rung in plan.rungs) and index < plan.grid.segment_count
+    return (rendition, index) if planned else None
+
+
+def _reader(
+    store: Store, key: str, plan: Plan, position: tuple[str, int]
+) -> Callable[[], Segment | None]:
+    def read() -> Segment | None:
+        content = store.get(key)
+        if content is None:
+            return None
+        rendition, index = position
+        try:
+            segment = measure_segment(plan, rendition, index, content.data)
+        except VerificationError as error:
+            log.warning("stored_segment_refused", segment=key, reason=str(error))
+            return None
+        return replace(segment, etag=content.etag)
+
+    return read
+
+
+def _recorded(store: Store, run: str) -> dict[tuple[str, int], Segment]:
+    """Read the record; one that is missing or cannot be used holds no segments."""
+    content = store.get(f"{run}/{CHECKPOINT}")
+    if content is None:
+        return {}
+    try:
+        record = CheckpointRecord.from_json(content.data)
+    except UnreadableRecordError as error:
+        log.warning("checkpoint_unreadable", reason=str(error))
+        return {}
+    if record.run != run:
+        return {}
+    return {(segment.rendition, segment.index): segment for segment in record.segments}

@@ -1,0 +1,147 @@
+"""Moves finished segments to the store, several at a time, while encoding goes on."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from worker.errors import WORK_FOLDER_FULL, CannotWriteError, VerificationError
+from worker.hls.segment import measure_segment
+from worker.layout import segment_file
+from worker.plan.plan import Plan
+from worker.records.segment import Segment
+from worker.runtime.budget import Budget
+from worker.runtime.threads import DaemonThreadPool
+from worker.storage.retrying import RetryingStore
+from worker.upload.checkpoint import Checkpoint
+
+# Encoding is paused while this much waits on disk, so that a slow store never fills it; and before
+# that, a copy, which takes no time to make.
+_FULL_BYTES = 64 << 20
+_FILLING_BYTES = 16 << 20
+_DISK_FULL_BELOW_BYTES = 1 << 20
+_POLL_S = 0.1
+# After a stop, how long uploads under way may still take: what they finish need not be made again.
+GRACE_S = 4.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A segment that FFmpeg has announced; no preset for audio and copied video."""
+
+    rendition: str
+    index: int
+    path: Path
+    preset: str | None
+
+
+class Uploader:
+    """Threads that read, check, store, record and then delete each finished segment.
+
+    The first failure wins: `check` raises it, and what still waits is not stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        store: RetryingStore,
+        checkpoint: Checkpoint,
+        budget: Budget,
+        threads: int,
+    ) -> None:
+        self._plan = plan
+        self._store = store.with_grace(GRACE_S)
+        self._checkpoint = checkpoint
+        self._budget = budget
+        self._pool = DaemonThreadPool("upload", threads)
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._failure: BaseException | None = None
+
+    def submit(self, finished: Finished) -> None:
+        """Hand over a finished segment; never waits."""
+        size = finished.path.stat().st_size
+        with self._lock:
+            self._waiting += 1
+            self._waiting_bytes += size
+        self._pool.submit(lambda: self._work(finished, size))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether encoding should be paused until some of it has left."""
+        return self._waiting_bytes > _FULL_BYTES
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a copy, which is made at the speed of a disk, should be paused."""
+        return self._waiting_bytes > _FILLING_BYTES
+
+    def check(self) -> None:
+        """Raise the first failure, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def drain(self, grace_s: float = 0.0, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Wait until all is in the store, or so long after a stop; `on_wait` is called meanwhile.
+
+        Raises:
+            WorkerError: the first failure of an upload, or the budget's reason to stop.
+
+        """
+        while self._waiting:
+            self.check()
+            on_wait()
+            self._budget.sleep(_POLL_S, grace_s)
+        self.check()
+
+    def close(self) -> None:
+        """Let the threads end after their current segment; what waits is not stored."""
+        with self._lock:
+            if self._failure is None and self._waiting:
+                self._failure = RuntimeError("the upload was closed")
+        self._pool.close()
+
+    def _work(self, finished: Finished, size: int) -> None:
+        try:
+            if self._failure is None:
+                self._move(finished)
+                self._checkpoint.save_periodically(self._store, self._budget.elapsed_s)
+        except BaseException as error:  # noqa: BLE001 (it is raised again by check)
+            with self._lock:
+                self._failure = self._failure or error
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                self._waiting_bytes -= size
+
+    def _move(self, finished: Finished) -> None:
+        try:
+            data = finished.path.read_bytes()
+        except OSError as error:
+            raise CannotWriteError(
+                f"cannot read back {finished.path.name} from the work folder: {error.strerror}"
+            ) from error
+        segment = self._measure(finished, data)
+        stored = self._store.put(segment_file(f"{self._checkpoint.run}/{segment.name}", data))
+        self._checkpoint.add(replace(segment, etag=stored.etag, preset=finished.preset))
+        log.debug("segment_stored", rendition=segment.rendition, index=segment.index)
+        # Already removed where the job has ended meanwhile.
+        finished.path.unlink(missing_ok=True)
+
+    def _measure(self, finished: Finished, data: bytes) -> Segment:
+        try:
+            return measure_segment(self._plan, finished.rendition, finished.index, data)
+        except VerificationError as error:
+            # On a full disk FFmpeg announces a segment whose end it could not write, and continues.
+            if shutil.disk_usage(finished.path.parent).free < _DISK_FULL_BELOW_BYTES:
+                raise CannotWriteError(WORK_FOLDER_FULL) from error
+            raise
