@@ -17,14 +17,14 @@ from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, entry
 from tests.functional.hls import read_published
 from worker.config.cli import parse_job
 from worker.ffmpeg.audio import encode_audio
-from worker.ffmpeg.command import PROGRESS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
 from worker.plan.ladder import display_size
 from worker.plan.plan import Plan, Span
 from worker.runtime.budget import Budget
-from worker.runtime.process import Tools
+from worker.runtime.command import Command
+from worker.runtime.workspace import Tools, Workspace
 from worker.source.prepare import plan_source, write_color_table
 
 BASELINE, PLAIN, WORKER = "baseline", "plain", "worker"
@@ -51,10 +51,9 @@ class Made:
 def plan_for(source: Path, folder: Path, *options: str) -> Plan:
     """Plan as the worker would."""
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
-    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
+    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     job = parse_job(["--source", str(source), "--destination", "/out", *options], {})
-    _, plan = plan_source(source, job, folder=folder, tools=tools)
-    return plan
+    return plan_source(source, job, Workspace(folder=folder, tools=tools, budget=budget)).plan
 
 
 def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
@@ -144,13 +143,17 @@ def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[lis
     encoded = tuple(rung.name for rung in plan.rungs if not rung.is_copied)
     span = Span(first=0, end=plan.grid.segment_count, rungs=encoded, preset=plan.presets[0])
     with Path(os.devnull).open("wb") as nowhere:
-        pipes = dict.fromkeys((*rungs, AUDIO, PROGRESS), nowhere.fileno())
-        commands = [encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)]
+        commands = [encode_video(plan, span, source)]
         if encoded != rungs:
-            commands.append(copy_video(plan, source, ffmpeg_path=FFMPEG, pipes=pipes))
+            commands.append(copy_video(plan, source))
         if plan.audio:
-            commands.append(encode_audio(plan, plan.audio, source, ffmpeg_path=FFMPEG, pipes=pipes))
-        yield commands, nowhere.fileno()
+            commands.append(encode_audio(plan, plan.audio, source))
+        descriptor = nowhere.fileno()
+        yield [_argv(command, descriptor) for command in commands], descriptor
+
+
+def _argv(command: Command, descriptor: int) -> list[str]:
+    return [FFMPEG, *command.fill_in(dict.fromkeys(command.pipes, descriptor))]
 
 
 def run_worker(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.functional.conftest import Run
 from tests.functional.hls import files, read_published
+from worker.layout import segment_file
 from worker.storage.local import LocalStore
 
 
@@ -63,7 +64,7 @@ def test_a_published_folder_holds_what_the_design_lists(
 
 
 def put(store: LocalStore, key: str) -> None:
-    store.put(key, b"x", content_type="", cache_control="")
+    store.put(segment_file(key, b"x"))
 
 
 def left_behind(folder: Path) -> Path:

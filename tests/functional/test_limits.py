@@ -130,7 +130,7 @@ def test_a_slow_store_holds_the_encode_and_not_the_disk(
         running = start_worker(
             *("--source", long_clip, "--destination", "s3://bucket/out", "--upload-threads", 1),
             *("--s3-endpoint", store.endpoint, "--preset", "ultrafast", "--time-limit", 40),
-            before="import worker.upload.uploader; worker.upload.uploader._MAX_WAITING_BYTES = 1_000_000",
+            before="import worker.upload.uploader; worker.upload.uploader._FULL_BYTES = 1_000_000",
         )
         ended = watch.over(running)
         assert ended.status == 124, ended.stdout

@@ -132,7 +132,7 @@ def test_69_storage_unavailable(start_worker: Start, tmp_path: Path) -> None:
     ended = start_worker(
         *("--source", "s3://bucket/in.mp4", "--destination", tmp_path / "out"),
         *("--s3-endpoint", endpoint),
-        before="import worker.storage.retrying as steady; steady.PATIENCE_S = 3",
+        before="import worker.storage.retrying as retrying; retrying.PATIENCE_S = 3",
     ).wait()
     assert_refused(ended, tmp_path / "out", 69, "s3://bucket/in.mp4", "submit the job again")
     assert time.monotonic() - started_s > 1, "it did not try again"

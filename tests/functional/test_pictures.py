@@ -16,11 +16,12 @@ from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
 from worker.config.cli import parse_job
 from worker.ffmpeg.run import decoded_frames, run_ffmpeg
-from worker.images import generate as pictures
+from worker.hls.run import Run as PublishedRun
+from worker.images import generate
 from worker.plan.parallelism import Machine
 from worker.plan.plan import describe, make_plan
 from worker.runtime.budget import Budget
-from worker.runtime.process import Tools
+from worker.runtime.workspace import Tools, Workspace
 from worker.source.probe import probe
 from worker.storage.local import LocalStore
 from worker.storage.retrying import RetryingStore
@@ -143,7 +144,7 @@ def test_a_wrong_picture_is_never_shown(run_worker: Run, small_clip: Path, tmp_p
     (left_out,) = ended.named("images_left_out")
     assert "00002.ts" in left_out["reason"]
     manifest = manifest_of(out)
-    assert "storyboard" not in manifest
+    assert manifest["storyboard"] is None
     assert not list((out / manifest["run"]).glob("storyboard"))
     (thumbnail,) = manifest["thumbnails"]
     assert (out / thumbnail).read_bytes() == (out / "thumbnail.jpg").read_bytes()
@@ -157,22 +158,25 @@ def test_only_key_pictures_are_decoded(
     options = ["--source", str(brightening), "--destination", str(out), *OPTIONS]
     assert run_worker(*options).status == 0
     budget = Budget(time_limit_s=600, clock=time.monotonic)
-    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
-    plan = make_plan(probe(brightening, tools), parse_job(options, {}), machine=Machine(cores=2))
-    store, run = RetryingStore(LocalStore(out), budget), manifest_of(out)["run"]
-    there = recall(store, run, plan, describe(plan), budget=budget, threads=2).renditions()
+    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
+    workspace = Workspace(folder=tmp_path, tools=tools, budget=budget)
+    media = probe(brightening, workspace)
+    plan = make_plan(media, parse_job(options, {}), machine=Machine(cores=2))
+    store, name = RetryingStore(LocalStore(out), budget), manifest_of(out)["run"]
+    checkpoint = recall(store, name, plan, describe(plan), budget=budget, threads=2)
+    run = PublishedRun(name=name, plan=plan, renditions=checkpoint.renditions())
     tails: list[tuple[str, ...]] = []
 
     def listen(*args: Any, **options: Any) -> tuple[str, ...]:
         tails.append(run_ffmpeg(*args, **options))
         return tails[-1]
 
-    monkeypatch.setattr(pictures, "run_ffmpeg", listen)
-    desk = pictures.ImageContext(store=store, run=run, folder=tmp_path, tools=tools, threads=2)
-    gallery = pictures.generate_images(plan, there, brightening, desk=desk, with_chapters=True)
-    assert gallery.storyboard.count("-->") == 32
+    monkeypatch.setattr(generate, "run_ffmpeg", listen)
+    context = generate.ImageContext(run=run, store=store, workspace=workspace, threads=2)
+    images = generate.generate_images(context, brightening, with_chapters=True)
+    assert images.storyboard.count("-->") == 32
     decoded = sum(sum(decoded_frames(tail).values()) for tail in tails)
-    assert decoded == 32 + len(gallery.thumbnails)
+    assert decoded == 32 + len(images.thumbnails)
     assert decoded < 0.03 * plan.grid.total_frames
 
 
@@ -250,7 +254,7 @@ def test_chapters_start_where_slides_change(run_worker: Run, slides: Path, tmp_p
     options = ("--source", slides, "--destination", out)
     plain = run_worker(*options)
     assert plain.status == 0, plain.stdout
-    assert "chapters" not in manifest_of(out)
+    assert manifest_of(out)["chapters"] == []
     asked = run_worker(*options, "--chapters")
     assert asked.status == 0, asked.stdout
     assert asked.final["run"] == plain.final["run"]

@@ -206,21 +206,38 @@ def test_a_port_that_is_taken_is_told(served: Previewing, sample: Sample) -> Non
     assert "Address already in use" in ended.stderr
 
 
-def test_what_is_not_published_is_refused_with_the_jobs_state(tmp_path: Path) -> None:
+def test_an_unpublished_folder_is_refused_with_the_jobs_state(
+    sample: Sample, tmp_path: Path
+) -> None:
     empty = run(tmp_path)
     assert empty.returncode == 66
     assert "holds no master.m3u8" in empty.stderr
-    (tmp_path / "status.json").write_text('{"step": "encode", "percent": 43}')
-    assert "a job is at it: encode, 43%" in run(tmp_path).stderr
-    outcome = {"exit_status": 124, "message": "too late"}
-    (tmp_path / "status.json").write_text(json.dumps({"outcome": outcome}))
+    status = {
+        "schema_version": 2,
+        "job_id": "job-1",
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "updated_at": "2026-01-01T00:01:00+00:00",
+        "step": "encode",
+        "percent": 43,
+    }
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    assert "a job is working on it: encode, 43%" in run(tmp_path).stderr
+    outcome = {"exit_status": 124, "name": "budget_spent", "message": "too late"}
+    (tmp_path / "status.json").write_text(json.dumps({**status, "outcome": outcome}))
     assert "ended with 124: too late" in run(tmp_path).stderr
     (tmp_path / "master.m3u8").write_text("#EXTM3U\n")
     assert "holds no readable manifest.json" in run(tmp_path).stderr
     (tmp_path / "manifest.json").write_text('{"run": "x"}')
     foreign = run(tmp_path)
-    assert foreign.returncode == 65
-    assert "Traceback" not in foreign.stderr
+    assert foreign.returncode == 66
+    assert "holds no readable manifest.json" in foreign.stderr
+    shutil.copy(sample.folder / "manifest.json", tmp_path)
+    (tmp_path / sample.run).mkdir()
+    (tmp_path / sample.run / "checkpoint.json").write_text('{"run": "x"}')
+    unreadable = run(tmp_path)
+    assert unreadable.returncode == 65
+    assert "checkpoint.json cannot be read" in unreadable.stderr
+    assert "Traceback" not in unreadable.stderr
 
 
 def test_without_its_player_it_says_what_to_run(sample: Sample, tmp_path: Path) -> None:

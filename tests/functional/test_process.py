@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -11,16 +12,29 @@ import pytest
 
 from worker.errors import BudgetSpentError, EncoderKilledError
 from worker.runtime.budget import Budget
-from worker.runtime.process import STDOUT, Ended, FailedError, Line, Processes
+from worker.runtime.child import Line
+from worker.runtime.command import STDOUT, Command, pipe_url
+from worker.runtime.process import Ended, FailedError, Processes
+from worker.runtime.workspace import Tools, Workspace
+
+# A shell in place of FFmpeg: Dash, which may be `sh`, knows no descriptor above 9.
+SHELL = "bash"
+
+
+def workspace(folder: Path, *, limit_s: float = 60, stall_s: float = 30) -> Workspace:
+    return Workspace(
+        folder=folder,
+        tools=Tools(ffmpeg=SHELL, stall_timeout_s=stall_s),
+        budget=Budget(time_limit_s=limit_s, clock=time.monotonic),
+    )
 
 
 def processes(folder: Path, *, limit_s: float = 60, stall_s: float = 30) -> Processes:
-    budget = Budget(time_limit_s=limit_s, clock=time.monotonic)
-    return Processes(budget=budget, folder=folder, stall_timeout_s=stall_s)
+    return Processes(workspace(folder, limit_s=limit_s, stall_s=stall_s))
 
 
-def shell(running: Processes, script: str, name: str = "sh") -> None:
-    running.start(name, [STDOUT], lambda _: ["sh", "-c", script])
+def shell(running: Processes, script: str, *pipes: str, name: str = "sh") -> None:
+    running.start(name, Command("ffmpeg", ("-c", script), (STDOUT, *pipes)))
 
 
 def alive(pid: int) -> bool:
@@ -30,11 +44,8 @@ def alive(pid: int) -> bool:
 
 def test_lines_of_several_pipes_and_children_arrive_whole(tmp_path: Path) -> None:
     with processes(tmp_path) as running:
-        running.start(
-            "two",
-            [STDOUT, "list"],
-            lambda fds: ["bash", "-c", f"echo out; echo row >&{fds['list']}; printf rest"],
-        )
+        descriptor = pipe_url("list").removeprefix("pipe:")
+        shell(running, f"echo out; echo row >&{descriptor}; printf rest", "list", name="two")
         shell(running, "echo other", name="one")
         events = list(running.events())
     lines = {(e.child, e.label, e.text) for e in events if isinstance(e, Line)}
@@ -63,7 +74,7 @@ def test_an_end_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     script = "import os, time; os.closerange(0, 100); time.sleep(0.2)"
     started_s = time.monotonic()
     with processes(tmp_path) as running:
-        running.start("late", [STDOUT], lambda _: [sys.executable, "-c", script])
+        shell(running, f"exec {shlex.join([sys.executable, '-c', script])}")
         assert [type(event) for event in running.events()] == [Ended]
     assert time.monotonic() - started_s < 20
 
@@ -145,8 +156,7 @@ def test_a_killed_child_is_named_with_its_signal_and_memory(tmp_path: Path) -> N
 
 
 def test_a_file_that_grows_without_end_kills_its_writer(tmp_path: Path) -> None:
-    budget = Budget(time_limit_s=60, clock=time.monotonic)
-    with Processes(budget=budget, folder=tmp_path, stall_timeout_s=30, file_bytes=65536) as running:
+    with Processes(workspace(tmp_path), file_bytes=65536) as running:
         shell(running, "exec cat /dev/zero > large")
         with pytest.raises(EncoderKilledError, match="SIGXFSZ"):
             list(running.events())

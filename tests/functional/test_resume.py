@@ -120,7 +120,8 @@ def test_what_was_given_up_is_added_by_the_same_job(
     give_up = (
         "import worker.plan.forecast as f\n"
         "def late(self, remaining_s):\n"
-        "    return f.Choice(preset='superfast', rungs=('360p',)), 'planted'\n"
+        "    choice = f.Choice(preset='superfast', rungs=('360p',))\n"
+        "    return choice, f.ReplanReason.TOO_LATE_AT_FASTEST\n"
         "f._MARGIN = 1e9; f.Forecast._lesser = late"
     )
     options = ("--source", clip, "--destination", out, *OPTIONS)

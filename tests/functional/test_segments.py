@@ -19,14 +19,18 @@ from worker.hls.segment import measure_segment
 from worker.plan.parallelism import Machine
 from worker.plan.plan import Plan, make_plan
 from worker.runtime.budget import Budget
-from worker.runtime.process import Tools
+from worker.runtime.workspace import Tools, Workspace
 from worker.source.probe import probe
 
 
 @pytest.fixture(scope="module")
 def plan(small_clip: Path) -> Plan:
-    budget = Budget(time_limit_s=600, clock=time.monotonic)
-    media = probe(small_clip, Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget))
+    workspace = Workspace(
+        folder=small_clip.parent,
+        tools=Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE),
+        budget=Budget(time_limit_s=600, clock=time.monotonic),
+    )
+    media = probe(small_clip, workspace)
     return make_plan(
         media, parse_job(["--source", "/in", "--destination", "/out"], {}), machine=Machine(cores=2)
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,20 +13,26 @@ import pytest
 from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, media
 from worker.config.cli import parse_job
 from worker.ffmpeg.encode import encode_video
+from worker.ffmpeg.run import run_ffmpeg
 from worker.hls.segment import is_whole, measure_segment
 from worker.media.streams import Media
 from worker.plan.parallelism import Machine
 from worker.plan.plan import Plan, Span, make_plan
 from worker.runtime.budget import Budget
-from worker.runtime.process import Tools
+from worker.runtime.workspace import Tools, Workspace
 from worker.source.probe import probe
 
 TICKS = 90_000
 
 
-def read(path: Path) -> Media:
+def workspace(folder: Path) -> Workspace:
+    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     budget = Budget(time_limit_s=600, clock=time.monotonic)
-    return probe(path, Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget))
+    return Workspace(folder=folder, tools=tools, budget=budget)
+
+
+def read(path: Path) -> Media:
+    return probe(path, workspace(path.parent))
 
 
 def make(path: Path, *arguments: str) -> Plan:
@@ -40,8 +45,8 @@ def make(path: Path, *arguments: str) -> Plan:
 
 def pictures(plan: Plan, span: Span, source: Path, folder: Path) -> list[tuple[int, str]]:
     """Frame from the span's start, and MD5, of each picture that its first rung's encoder gets."""
-    pipes = dict.fromkeys([*(rung.name for rung in plan.rungs), "progress"], 1)
-    argv = encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)
+    command = encode_video(plan, span, source)
+    argv = [FFMPEG, *command.fill_in(dict.fromkeys(command.pipes, 1))]
     graph = argv[: argv.index("-map") + 2]
     if len(span.rungs) > 1:
         return pictures(plan, replace(span, rungs=span.rungs[:1]), source, folder)
@@ -117,28 +122,8 @@ def test_segments_of_two_spans_and_presets_lie_on_one_grid(tmp_path: Path) -> No
     (tmp_path / "90p").mkdir()
     for first, end, preset in ((0, 2, "slower"), (2, 5, "superfast")):
         span = Span(first=first, end=end, rungs=("90p",), preset=preset)
-        encode(plan, span, source, tmp_path)
+        run_ffmpeg("ffmpeg", encode_video(plan, span, source), workspace(tmp_path))
     for index in range(plan.grid.segment_count):
         data = (tmp_path / "90p" / f"{index:05d}.ts").read_bytes()
         segment = measure_segment(plan, "90p", index, data)
         assert is_whole(plan, segment)
-
-
-def encode(plan: Plan, span: Span, source: Path, folder: Path) -> None:
-    reading, writing = os.pipe()
-
-    def build(pipes: Mapping[str, int]) -> list[str]:
-        return encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)
-
-    try:
-        subprocess.run(
-            build({"90p": writing}),
-            check=True,
-            capture_output=True,
-            timeout=120,
-            cwd=folder,
-            pass_fds=[writing],
-        )
-    finally:
-        os.close(reading)
-        os.close(writing)

@@ -21,14 +21,15 @@ from tests.functional.proxy import Proxy, between
 from tests.functional.test_resume import FAST_LEASE
 from tests.published import Watcher, shape
 from worker.config.location import S3Location
+from worker.layout import segment_file
 from worker.storage.local import LocalStore
 from worker.storage.s3 import S3Store
 
 BUCKET = "faulty"
 OPTIONS = ("--ladder", "180,120", "--segment", "2", "--preset", "veryfast")
 IMPATIENT = (
-    f"{FAST_LEASE}\nimport worker.storage.s3 as s3, worker.storage.retrying as steady\n"
-    "s3._READ_TIMEOUT_S = 1\nsteady.PATIENCE_S = {patience_s}"
+    f"{FAST_LEASE}\nimport worker.storage.s3 as s3, worker.storage.retrying as retrying\n"
+    "s3._READ_TIMEOUT_S = 1\nretrying.PATIENCE_S = {patience_s}"
 )
 # A stop has to be over by then, on any store.
 LONGEST_STOP_S = 20
@@ -63,7 +64,7 @@ Place = tuple[str, ...]
 def place(proxy: Proxy, small_clip: Path, request: pytest.FixtureRequest) -> Place:
     """Options of a job that works through the proxy, S3 to S3."""
     proxy_free = S3Store(_client(proxy), S3Location(bucket=BUCKET, key="in"))
-    proxy_free.put("clip.mp4", small_clip.read_bytes(), content_type="", cache_control="")
+    proxy_free.put(segment_file("clip.mp4", small_clip.read_bytes()))
     return (
         *("--source", f"s3://{BUCKET}/in/clip.mp4", *OPTIONS),
         *("--destination", f"s3://{BUCKET}/{request.node.name}"),

@@ -273,7 +273,7 @@ def test_a_track_of_too_many_cues_is_left_out_alone(run_worker: Run, tmp_path: P
     )
     assert ended.status == 0, ended.final
     (left_out,) = ended.named("subtitles_left_out")
-    assert left_out["reason"] == "text0 is no text to read: there are more than 2 cues"
+    assert left_out["reason"] == "text0 cannot be used: there are more than 2 cues"
     master = (out / "master.m3u8").read_text()
     assert "text1/index.m3u8" in master
     assert "text0/index.m3u8" not in master
