@@ -1,4 +1,4 @@
-"""Reads and judges one clip in a process of its own: a broken file may take its reader with it."""
+"""Reads and checks one clip in a child process: a broken file may crash the reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from tests.corpus.expected import Expected
 from tests.corpus.measure import Lag
-from tests.corpus.run import Ended, Verdict, judge
+from tests.corpus.run import Ended, Result, check_result
 from tests.corpus.source import read_source
 
 # An hour of 1080p is read in less.
@@ -21,7 +21,7 @@ _LONGEST_READING_S = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What is printed of one clip."""
+    """What is printed about one clip."""
 
     clip: str
     status: int | None
@@ -30,38 +30,38 @@ class Row:
     doubts: tuple[str, ...]
 
 
-def row(verdict: Verdict) -> Row:
-    """Put a verdict into words."""
-    source, figures, ended = verdict.source, verdict.figures, verdict.ended
+def make_row(result: Result) -> Row:
+    """Put a result into words."""
+    source, figures, ended = result.source, result.figures, result.ended
     parts = [ended.outcome or "no outcome"]
     if ended.status == 0:
         parts += [
             f"{source.duration_s:.3f} → {figures.duration_s:.3f} s",
-            f"sound {lags(figures.sound)}" if figures.has_sound else "no sound",
-            f"picture {lags(figures.picture)}",
-            f"{displayed(verdict)} → {figures.width}x{figures.height}",
-            f"turned {figures.orientation}",
+            f"audio {show_lags(figures.audio)}" if figures.has_audio else "no audio",
+            f"video {show_lags(figures.video)}",
+            f"{show_display(result)} → {figures.width}x{figures.height}",
+            f"orientation {figures.orientation}",
         ]
     elif ended.message:
         parts.append(ended.message.replace("\n", " ")[:200])
     parts.append(f"took {ended.seconds:.1f} s")
     return Row(
-        clip=verdict.clip,
+        clip=result.clip,
         status=ended.status,
         line=", ".join(parts),
-        faults=tuple(verdict.faults),
-        doubts=tuple(verdict.doubts),
+        faults=tuple(result.faults),
+        doubts=tuple(result.doubts),
     )
 
 
-def lags(found: Sequence[Lag | None]) -> str:
-    """Say how late it is at start, middle and end; `-`: static or silent there."""
-    told = ["-" if lag is None else f"{lag.lag_s * 1000:+.0f}" for lag in found]
-    return f"{'/'.join(told)} ms" if any(found) else "static"
+def show_lags(found: Sequence[Lag | None]) -> str:
+    """Write the lag at start, middle and end; `-` where it is static or silent."""
+    parts = ["-" if lag is None else f"{lag.lag_s * 1000:+.0f}" for lag in found]
+    return f"{'/'.join(parts)} ms" if any(found) else "static"
 
 
-def displayed(verdict: Verdict) -> str:
-    size = verdict.source.display
+def show_display(result: Result) -> str:
+    size = result.source.display
     return f"{float(size[0]):.0f}x{float(size[1]):.0f}" if size else "?"
 
 
@@ -71,24 +71,24 @@ def _examine(
     source = read_source(clip)
     pipe.send(source.duration_s)
     ended = pipe.recv()
-    pipe.send(row(judge(name, source, ended, out, expected)))
+    pipe.send(make_row(check_result(name, source, ended, out, expected)))
 
 
 class Reader:
-    """A child that reads the clip, tells its length, waits for the worker's end, and judges."""
+    """A child that reads a clip, sends its length, waits for the worker, and checks the result."""
 
     def __init__(self, name: str, clip: Path, out: Path, expected: Expected | None) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
+        self._pipe, child_end = context.Pipe()
         self._process = context.Process(
-            target=_examine, args=(theirs, name, clip, out, expected), daemon=True
+            target=_examine, args=(child_end, name, clip, out, expected), daemon=True
         )
         self._process.start()
-        theirs.close()
+        child_end.close()
         self.length_s: float | None = self._answer()
 
-    def judge(self, ended: Ended) -> Row | None:
-        """Return what the child makes of it; None where there is no child any more."""
+    def check(self, ended: Ended) -> Row | None:
+        """Return the child's row; None where the child has died or hangs."""
         try:
             self._pipe.send(ended)
         except OSError:
