@@ -1,4 +1,4 @@
-"""Colours come out as they went in: charts through the worker, measured as CIEDE2000."""
+"""The worker keeps colors: charts in, charts out, compared by CIEDE2000."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pathlib import Path
 import pytest
 
 from tests import colors
-from tests.functional.conftest import Run, ffmpeg, ffprobe
+from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import decode
+from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
 
 COLUMNS, ROWS, SIDE = 6, 5, 48
 WIDTH, HEIGHT = COLUMNS * SIDE, ROWS * SIDE
-# A difference of 1 is just seen side by side; x264 and 8 bits cost about that.
+# A difference of 1 is just visible side by side; x264 and 8 bits cost about that.
 MEAN, WORST = 1.0, 3.2
 KNEE = 88 / colors.REFERENCE_WHITE_NITS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
-    """How a chart is coded, and the tags that say so."""
+    """How a chart is coded, and the tags that state it."""
 
     weights: tuple[float, float]
     tags: tuple[str, ...]
@@ -96,7 +97,7 @@ def make_chart(path: Path, patches: Sequence[colors.Triple], coding: Coding) -> 
     pixels = "yuv420p" if coding.bits == 8 else "yuv420p10le"
     ffmpeg(
         *("-f", "rawvideo", "-pixel_format", pixels, "-video_size", f"{WIDTH}x{HEIGHT}"),
-        # Said of input and output alike: nothing is converted.
+        # The same tags on input and output: nothing is converted.
         *("-framerate", 25, *coding.tags, "-i", raw, "-c:v", "ffv1", *coding.tags, path),
     )
 
@@ -135,8 +136,8 @@ def differences(before: Sequence[colors.Triple], after: Sequence[colors.Triple])
     ]
 
 
-def through_worker(
-    patches: Sequence[colors.Triple], coding: Coding, run_worker: Run, folder: Path
+def publish_chart(
+    patches: Sequence[colors.Triple], coding: Coding, run_worker: RunWorker, folder: Path
 ) -> list[colors.Triple]:
     source, out = folder / "chart.mkv", folder / "out"
     make_chart(source, patches, coding)
@@ -146,11 +147,13 @@ def through_worker(
 
 
 @pytest.mark.parametrize("name", CODINGS)
-def test_a_chart_keeps_its_colors(name: str, run_worker: Run, tmp_path: Path) -> None:
-    """In HDR those that SDR can show as bright: below 88 cd/m² nothing is rolled off."""
+def test_a_published_chart_keeps_its_colors(
+    name: str, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """In HDR those up to 88 cd/m², below which nothing is rolled off."""
     coding = CODINGS[name]
     patches = [patch for patch in colors.PATCHES if is_kept(patch, coding)]
-    found = through_worker(patches, coding, run_worker, tmp_path)
+    found = publish_chart(patches, coding, run_worker, tmp_path)
     found_differences = differences(patches, found)
     mean = sum(found_differences) / len(found_differences)
     print(f"{name}: mean {mean:.2f}, worst {max(found_differences):.2f} of {len(patches)}")
@@ -159,18 +162,18 @@ def test_a_chart_keeps_its_colors(name: str, run_worker: Run, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["PQ", "HLG"])
-def test_what_is_brighter_keeps_its_hue_and_its_order(
-    name: str, run_worker: Run, tmp_path: Path
+def test_bright_hdr_colors_keep_their_hue_and_order(
+    name: str, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    found = through_worker(colors.PATCHES, CODINGS[name], run_worker, tmp_path)
+    found = publish_chart(colors.PATCHES, CODINGS[name], run_worker, tmp_path)
     for patch, after in zip(colors.PATCHES, found, strict=True):
         before_lab, after_lab = (colors.lab(colors.light(c)) for c in (patch, after))
         if colors.chroma(before_lab) > 20:
             turned = (colors.hue_deg(after_lab) - colors.hue_deg(before_lab) + 180) % 360 - 180
             assert abs(turned) < 8, f"{patch} turned by {turned:.1f}°"
-        assert after_lab[0] > 0.75 * before_lab[0], f"{patch} comes out dark"
-    # The grey row of the ColorChecker, from white to black.
-    greys = [colors.lab(colors.light(c))[0] for c in found[18:24]]
-    assert greys == sorted(greys, reverse=True)
+        assert after_lab[0] > 0.75 * before_lab[0], f"{patch} becomes dark"
+    # The gray row of the ColorChecker, from white to black.
+    grays = [colors.lab(colors.light(c))[0] for c in found[18:24]]
+    assert grays == sorted(grays, reverse=True)
     white = sum(found[18]) / 3
-    assert 0.86 < white < 0.93, "paper is white, and there is room for highlights"
+    assert 0.86 < white < 0.93, "white stays white, with headroom for highlights"

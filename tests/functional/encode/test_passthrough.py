@@ -1,41 +1,43 @@
-"""A fit H.264 upload is its own top rung: not one bit of its pictures changes."""
+"""A fit H.264 upload is copied as the top rung: its frames stay bit for bit the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
-from tests.functional.conftest import Ended, Run, ffmpeg, ffprobe
+from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import (
     Published,
     assert_strictly_valid,
-    clock_gap_s,
     decode,
+    longest_clock_gap_s,
     read_published,
 )
+from tests.functional.worker_process import Ended, RunWorker
 from worker.hls.mpegts import read_segment
 
 RATE, SECONDS = 25, 20
-# Neither even nor as the worker would set them; the first two closer than a segment may be.
-KEYS = (0, 7, 130, 255, 300, 441)
+# Keyframes at uneven distances, the first two closer than a segment may be short.
+KEY_FRAMES = (0, 7, 130, 255, 300, 441)
 CUTS_S = ["5.2", "5", "7.44", "2.36"]
-# Half of it moves, so that in the other half pictures repeat.
-PICTURE = f"testsrc2=size=640x360:rate={RATE}:duration={SECONDS / 2}"
+# The first half moves; the second half is all duplicate frames.
+MOVING = f"testsrc2=size=640x360:rate={RATE}:duration={SECONDS / 2}"
 
-Make = Callable[..., Path]
+MakeSource: TypeAlias = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def make_source(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """Encode the picture as an upload, with B-frames; more options come last."""
+def make_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
+    """Encode an upload with B-frames; more options of FFmpeg come last."""
 
     def make(name: str, *options: object) -> Path:
         path = tmp_path_factory.mktemp("source") / name
-        keys = ",".join(f"{key / RATE - 0.01:.3f}" for key in KEYS)
+        keys = ",".join(f"{key / RATE - 0.01:.3f}" for key in KEY_FRAMES)
         ffmpeg(
-            *("-f", "lavfi", "-i", f"{PICTURE},tpad=stop_mode=clone:stop_duration={SECONDS / 2}"),
+            *("-f", "lavfi", "-i", f"{MOVING},tpad=stop_mode=clone:stop_duration={SECONDS / 2}"),
             *("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={SECONDS}"),
             *("-vf", "format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "30"),
             *("-g", "999", "-sc_threshold", "0", "-force_key_frames", keys),
@@ -46,22 +48,22 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> Make:
     return make
 
 
-def publish(run_worker: Run, source: Path, out: Path, *options: object) -> Ended:
+def publish(run_worker: RunWorker, source: Path, out: Path, *options: object) -> Ended:
     return run_worker(
         *("--source", source, "--destination", out, "--ladder", "360,180"),
         *("--preset", "superfast", *options),
     )
 
 
-def copied(run_worker: Run, source: Path, out: Path) -> Published:
+def publish_copied(run_worker: RunWorker, source: Path, out: Path) -> Published:
     ended = publish(run_worker, source, out, "--copy-top", "always")
     assert ended.status == 0, ended.final
     assert ended.named("top_rung_copied"), ended.named("top_rung_encoded")
     return read_published(out)
 
 
-def pictures(path: Path) -> list[str]:
-    """Digest of each decoded picture, repeats and all."""
+def frame_digests(path: Path) -> list[str]:
+    """Digest of each decoded frame, duplicates included."""
     text = decode(path, *("-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5")).stdout
     return [line.split(b",")[-1].decode() for line in text.splitlines() if line[:1] != b"#"]
 
@@ -71,19 +73,23 @@ def pictures(path: Path) -> list[str]:
     ("name", "options"),
     [
         ("source.mp4", ()),
-        # The encoder's first samples would make the container begin before the picture.
+        # Without audio: its encoder's priming would make the container start before the video.
         ("source.ts", ("-an", "-output_ts_offset", "7")),
-        # Its clock has milliseconds only, which are no thirtieths.
+        # Its timestamps are in milliseconds, which are not thirtieths of a second.
         ("thirty.mkv", ("-an", "-r", "30", "-fps_mode", "cfr")),
     ],
 )
-def test_the_top_rung_is_the_source_and_the_other_is_cut_with_it(
-    run_worker: Run, make_source: Make, tmp_path: Path, name: str, options: tuple[object, ...]
+def test_the_top_rung_holds_the_source_frames_and_the_other_rung_is_cut_alike(
+    run_worker: RunWorker,
+    make_source: MakeSource,
+    tmp_path: Path,
+    name: str,
+    options: tuple[object, ...],
 ) -> None:
     source, out = make_source(name, *options), tmp_path / "out"
-    published = copied(run_worker, source, out)
+    published = publish_copied(run_worker, source, out)
     top, lower = published.rungs
-    assert pictures(top.playlist) == pictures(source)
+    assert frame_digests(top.playlist) == frame_digests(source)
     if name != "thirty.mkv":
         assert [f"{float(s):g}" for s in top.durations_s] == CUTS_S
     for rung in published.rungs:
@@ -92,15 +98,15 @@ def test_the_top_rung_is_the_source_and_the_other_is_cut_with_it(
         for segment, duration_s in zip(rung.segments, rung.durations_s, strict=True):
             reading = read_segment(segment.read_bytes())
             assert reading.starts_with_keyframe
-            assert clock_gap_s(segment) <= 1
+            assert longest_clock_gap_s(segment) <= 1
             assert reading.first_pts_ticks == pytest.approx(start_s * 90_000, abs=2)
             start_s += float(duration_s)
-    shown = len(pictures(top.playlist))
+    shown = len(frame_digests(top.playlist))
     assert shown >= RATE * SECONDS
-    assert len(pictures(lower.playlist)) < 0.6 * shown, "it leaves repeats out"
+    assert len(frame_digests(lower.playlist)) < 0.6 * shown, "duplicate frames are left out"
     assert_strictly_valid(published)
     decoded_s = [float(row) for row in decode_times(top.segments)]
-    assert decoded_s == sorted(decoded_s), "decoding times go on over the joints"
+    assert decoded_s == sorted(decoded_s), "decoding times rise across segments"
     assert decoded_s[0] >= 10
 
 
@@ -112,12 +118,12 @@ def decode_times(segments: tuple[Path, ...]) -> list[str]:
     return rows
 
 
-def test_a_copy_goes_on_where_it_was_left(
-    run_worker: Run, make_source: Make, tmp_path: Path
+def test_a_copy_is_resumed_and_the_result_is_that_of_one_job(
+    run_worker: RunWorker, make_source: MakeSource, tmp_path: Path
 ) -> None:
     source, whole, out = make_source("source.mp4"), tmp_path / "whole", tmp_path / "out"
-    copied(run_worker, source, whole)
-    published = copied(run_worker, source, out)
+    publish_copied(run_worker, source, whole)
+    published = publish_copied(run_worker, source, out)
     for name in ("master.m3u8", "manifest.json", "status.json"):
         (out / name).unlink()
     for rung in published.rungs:
@@ -128,35 +134,36 @@ def test_a_copy_goes_on_where_it_was_left(
     assert ended.status == 0
     assert ended.final["segments_resumed"] > 0
     assert kept.stat().st_mtime_ns == written, "what was stored is not stored again"
-    ours, theirs = published.rungs[0], read_published(whole).rungs[0]
-    assert [s.read_bytes() for s in ours.segments] == [s.read_bytes() for s in theirs.segments]
+    resumed, reference = published.rungs[0], read_published(whole).rungs[0]
+    expected = [segment.read_bytes() for segment in reference.segments]
+    assert [segment.read_bytes() for segment in resumed.segments] == expected
 
 
-def test_auto_copies_what_an_encode_would_not_make_lighter(
-    run_worker: Run, make_source: Make, tmp_path: Path
+def test_copy_top_auto_copies_a_source_of_a_low_bit_rate(
+    run_worker: RunWorker, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    light = publish(run_worker, make_source("source.mp4"), tmp_path / "light")
-    assert light.named("top_rung_copied")
+    automatic = publish(run_worker, make_source("source.mp4"), tmp_path / "auto")
+    assert automatic.named("top_rung_copied")
     never = publish(
         *(run_worker, make_source("source.mp4"), tmp_path / "never", "--copy-top", "never"),
     )
     assert not never.named("top_rung_copied")
-    assert never.final["run"] != light.final["run"]
-    assert never.status == light.status == 0
+    assert never.final["run"] != automatic.final["run"]
+    assert never.status == automatic.status == 0
 
 
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        # A container calls recovery points keyframes; no segment can start there.
+        # Keyframes of the container may be recovery points; no segment can start there.
         ("open.ts", ("-an", "-x264-params", "open-gop=1:keyint=50"), "too far"),
-        ("sound.ts", (), "not evenly spaced"),
+        ("audio.ts", (), "not evenly spaced"),
         ("high10.mp4", ("-vf", "format=yuv420p10le"), "profile is High 10"),
     ],
 )
-def test_what_is_not_fit_is_encoded(
-    run_worker: Run,
-    make_source: Make,
+def test_a_source_that_cannot_be_copied_is_encoded(
+    run_worker: RunWorker,
+    make_source: MakeSource,
     tmp_path: Path,
     name: str,
     options: tuple[object, ...],
@@ -164,21 +171,21 @@ def test_what_is_not_fit_is_encoded(
 ) -> None:
     source = make_source(name, *options)
     ended = publish(run_worker, source, tmp_path / "out", "--copy-top", "always")
-    (told,) = ended.named("top_rung_encoded")
-    assert reason in told["reason"]
+    (encoded,) = ended.named("top_rung_encoded")
+    assert reason in encoded["reason"]
     assert ended.status == 0
     assert_strictly_valid(read_published(tmp_path / "out"))
 
 
-def test_a_recording_that_was_joined_is_encoded(
-    run_worker: Run, make_source: Make, tmp_path: Path
+def test_a_joined_recording_is_encoded(
+    run_worker: RunWorker, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    """Its second half has parameters of its own: a codec string of its own, or a size."""
+    """Its second half has other parameters, so that one codec string cannot describe it."""
     halves = [make_source(f"{level}.mp4", "-an", "-level", level) for level in ("2.1", "4.0")]
     joined, source = tmp_path / "halves.txt", tmp_path / "joined.ts"
     joined.write_text("".join(f"file '{half}'\n" for half in halves))
     ffmpeg("-f", "concat", "-safe", "0", "-i", joined, "-c", "copy", source)
     ended = publish(run_worker, source, tmp_path / "out", "--copy-top", "always")
-    (told,) = ended.named("top_rung_encoded")
-    assert told["reason"] == "its size or other parameters change on the way"
+    (encoded,) = ended.named("top_rung_encoded")
+    assert encoded["reason"] == "its size or other parameters change on the way"
     assert ended.status == 0

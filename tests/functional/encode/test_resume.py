@@ -1,4 +1,4 @@
-"""What a job that ended early has done is not done again, and nobody sees where it went on."""
+"""A job continues where an earlier one ended, and the result is that of one job."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Run, Start, ffmpeg, wait_for
+from tests.functional.conftest import ffmpeg, wait_for
 from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.worker_process import FAST_LEASE, RunWorker, StartWorker
 
-# The proportions of the lease, faster; a killed job is taken over after two seconds.
-FAST_LEASE = (
-    "import worker.storage.lease as lease, worker.monitoring.status as status\n"
-    "lease.STALE_S, lease._WATCH_S = 2, 0.1\n"
-    "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.5, 0.2"
-)
 OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 s of 640x360 with sound and B-frames."""
+    """40 s of 640x360 with audio and B-frames."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=40"),
@@ -33,36 +28,40 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def stored(out: Path) -> list[Path]:
+def stored_segments(out: Path) -> list[Path]:
     return [path for path in out.rglob("*.ts") if path.parent.name != "audio"]
 
 
-def assert_same(made: Path, whole: Path) -> None:
-    """Frame for frame in count and time, what one uninterrupted job makes."""
-    ours, theirs = read_published(made), read_published(whole)
-    assert_strictly_valid(ours)
-    assert len(ours.rungs) == len(theirs.rungs)
-    for mine, reference in zip(ours.rungs, theirs.rungs, strict=True):
-        assert mine.durations_s == reference.durations_s
-        assert mine.times_s("v") == reference.times_s("v")
-    assert ours.audio
-    assert theirs.audio
-    assert ours.audio.times_s("a") == theirs.audio.times_s("a")
+def assert_same_times(out: Path, whole: Path) -> None:
+    """The frames of one uninterrupted job, in count and time."""
+    found, expected = read_published(out), read_published(whole)
+    assert_strictly_valid(found)
+    assert len(found.rungs) == len(expected.rungs)
+    for rung, reference in zip(found.rungs, expected.rungs, strict=True):
+        assert rung.durations_s == reference.durations_s
+        assert rung.times_s("v") == reference.times_s("v")
+    assert found.audio
+    assert expected.audio
+    assert found.audio.times_s("a") == expected.audio.times_s("a")
 
 
 @pytest.mark.ffmpeg
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_job_goes_on_where_it_was_ended(
-    number: signal.Signals, start_worker: Start, run_worker: Run, clip: Path, tmp_path: Path
+def test_a_job_resumes_after_a_kill_or_sigterm(
+    number: signal.Signals,
+    start_worker: StartWorker,
+    run_worker: RunWorker,
+    clip: Path,
+    tmp_path: Path,
 ) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     options = ("--source", clip, "--preset", "slower", *OPTIONS)
     running = start_worker(*options, "--destination", out, before=FAST_LEASE)
-    wait_for(lambda: len(stored(out)) >= 6, what="three segments of both rungs")
+    wait_for(lambda: len(stored_segments(out)) >= 6, what="third segment of both rungs")
     running.process.send_signal(number)
     first = running.wait(30)
     assert first.status == (143 if number is signal.SIGTERM else -9)
-    before = {path: path.stat().st_mtime_ns for path in stored(out)}
+    before = {path: path.stat().st_mtime_ns for path in stored_segments(out)}
     second = run_worker(*options, "--destination", out, before=FAST_LEASE)
     assert second.status == 0, second.stdout
     assert second.final["segments_resumed"] >= len(before)
@@ -70,16 +69,17 @@ def test_a_job_goes_on_where_it_was_ended(
     again = {(e["rendition"], e["index"]) for e in second.named("segment_encoded")}
     assert again.isdisjoint({(path.parent.name, int(path.stem)) for path in before})
     assert run_worker(*options, "--destination", whole).status == 0
-    assert_same(out, whole)
+    assert_same_times(out, whole)
 
 
 @pytest.mark.ffmpeg
-def test_a_job_that_would_be_late_changes_its_preset_and_is_in_time(
-    run_worker: Run, clip: Path, tmp_path: Path
+def test_a_job_that_would_be_late_changes_to_a_faster_preset(
+    run_worker: RunWorker, clip: Path, tmp_path: Path
 ) -> None:
-    """From `slower` to `superfast`, ten times as fast: a limit between the two is no matter of the
+    """From `slower` to `superfast`, which is ten times as fast.
 
-    machine's speed. What was measured of one is the measure of the other's limit.
+    The limit is twice the time that the default presets take, measured on the same machine, so that
+    it lies between the two on every machine.
     """
     out, whole = tmp_path / "out", tmp_path / "whole"
     started_s = time.monotonic()
@@ -91,17 +91,19 @@ def test_a_job_that_would_be_late_changes_its_preset_and_is_in_time(
         before=choices,
     )
     if ended.status == 0 and not ended.named("replanned"):
-        pytest.skip("the machine became much faster meanwhile")
+        pytest.skip("the machine became much faster during the test")
     assert ended.status == 0, ended.stdout
     status = json.loads((out / "status.json").read_text())
     assert status["forecast"]["decisions"]
     assert json.loads((out / "manifest.json").read_text())["presets"] == ["slower", "superfast"]
     if ended.final["rungs"] == ["360p", "180p"]:
-        assert_same(out, whole)
+        assert_same_times(out, whole)
 
 
 @pytest.mark.ffmpeg
-def test_lanes_side_by_side_make_the_same(run_worker: Run, clip: Path, tmp_path: Path) -> None:
+def test_three_spans_side_by_side_publish_the_same_frames(
+    run_worker: RunWorker, clip: Path, tmp_path: Path
+) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     options = ("--source", clip, *OPTIONS)
     ended = run_worker(*options, "--destination", out, "--parallel-spans", 3)
@@ -109,20 +111,20 @@ def test_lanes_side_by_side_make_the_same(run_worker: Run, clip: Path, tmp_path:
     spans = [(span["first"], span["end"]) for span in ended.named("span_started")]
     assert spans == [(0, 7), (7, 14), (14, 20)]
     assert run_worker(*options, "--destination", whole).status == 0
-    assert_same(out, whole)
+    assert_same_times(out, whole)
 
 
-def test_what_was_given_up_is_added_by_the_same_job(
-    run_worker: Run, clip: Path, tmp_path: Path
+def test_a_rung_that_was_given_up_is_added_by_the_next_job(
+    run_worker: RunWorker, clip: Path, tmp_path: Path
 ) -> None:
-    """A rung is given up at the first prediction; submitted again, only that one is made."""
+    """Given up at the first forecast; submitted again, only that rung is made."""
     out = tmp_path / "out"
     give_up = (
-        "import worker.plan.forecast as f\n"
+        "import worker.plan.forecast as forecast\n"
         "def late(self, remaining_s):\n"
-        "    choice = f.Choice(preset='superfast', rungs=('360p',))\n"
-        "    return choice, f.ReplanReason.TOO_LATE_AT_FASTEST\n"
-        "f._MARGIN = 1e9; f.Forecast._lesser = late"
+        "    choice = forecast.Choice(preset='superfast', rungs=('360p',))\n"
+        "    return choice, forecast.ReplanReason.TOO_LATE_AT_FASTEST\n"
+        "forecast._MARGIN = 1e9; forecast.Forecast._lesser = late"
     )
     options = ("--source", clip, "--destination", out, *OPTIONS)
     first = run_worker(*options, before=give_up)
@@ -136,19 +138,19 @@ def test_what_was_given_up_is_added_by_the_same_job(
     assert run_worker(*options).final["already_published"]
 
 
-def test_a_job_that_stood_still_publishes_nothing_over_its_successor(
-    start_worker: Start, run_worker: Run, clip: Path, tmp_path: Path
+def test_a_paused_job_does_not_overwrite_its_successor(
+    start_worker: StartWorker, run_worker: RunWorker, clip: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     options = ("--source", clip, "--destination", out, *OPTIONS)
-    zombie = start_worker(*options, "--preset", "slower", before=FAST_LEASE)
-    wait_for(lambda: stored(out), what="a first segment")
-    zombie.process.send_signal(signal.SIGSTOP)
+    paused = start_worker(*options, "--preset", "slower", before=FAST_LEASE)
+    wait_for(lambda: stored_segments(out), what="a first segment")
+    paused.process.send_signal(signal.SIGSTOP)
     successor = run_worker(*options, before=FAST_LEASE)
     assert successor.status == 0
     assert successor.named("lease_taken_over")
     master = (out / "master.m3u8").stat().st_mtime_ns
-    zombie.process.send_signal(signal.SIGCONT)
-    assert zombie.wait(60).status == 75
+    paused.process.send_signal(signal.SIGCONT)
+    assert paused.wait(60).status == 75
     assert (out / "master.m3u8").stat().st_mtime_ns == master
     assert json.loads((out / "status.json").read_text())["outcome"]["name"] == "published"

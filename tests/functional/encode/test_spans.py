@@ -1,4 +1,4 @@
-"""A span of the timeline is what the whole would have been there, picture for picture."""
+"""A span of the timeline holds the same frames as that part of the whole."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def make(path: Path, *arguments: str) -> Plan:
     )
 
 
-def pictures(plan: Plan, span: Span, source: Path, folder: Path) -> list[tuple[int, str]]:
-    """Frame from the span's start, and MD5, of each picture that its first rung's encoder gets."""
+def frames(plan: Plan, span: Span, source: Path, folder: Path) -> list[tuple[int, str]]:
+    """Number from the span's start, and MD5, of each frame that its first rung's encoder gets."""
     command = encode_video(plan, span, source)
     argv = [FFMPEG, *command.fill_in(dict.fromkeys(command.pipes, 1))]
     graph = argv[: argv.index("-map") + 2]
     if len(span.rungs) > 1:
-        return pictures(plan, replace(span, rungs=span.rungs[:1]), source, folder)
+        return frames(plan, replace(span, rungs=span.rungs[:1]), source, folder)
     options = ["-copyts", "-nostdin", "-loglevel", "error", "-fps_mode", "passthrough"]
     options += ["-enc_time_base", f"1/{TICKS}"]
     answer = subprocess.run(
@@ -65,7 +65,7 @@ def pictures(plan: Plan, span: Span, source: Path, folder: Path) -> list[tuple[i
 
 
 def open_gop_with_b_frames(folder: Path) -> Path:
-    """VFR, open GOP, B-pyramid, MPEG-TS from 1.4 s on: what seeking has most trouble with."""
+    """VFR, open GOP, B-pyramid, MPEG-TS that starts at 1.4 s: the hardest to seek in."""
     path = folder / "hard.ts"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30:duration=30"),
@@ -75,8 +75,8 @@ def open_gop_with_b_frames(folder: Path) -> Path:
     return path
 
 
-def sound_after_the_last_picture(folder: Path) -> Path:
-    """Pictures of five seconds and a half, the last of which is shown on for eleven."""
+def audio_after_the_last_frame(folder: Path) -> Path:
+    """Frames of five and a half seconds, the last of which stays on screen for eleven more."""
     path = folder / "tail.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30:duration=5.5"),
@@ -90,13 +90,13 @@ def sound_after_the_last_picture(folder: Path) -> Path:
     "make_source",
     [
         open_gop_with_b_frames,
-        sound_after_the_last_picture,
+        audio_after_the_last_frame,
         lambda _: media("normal/ExoPlayer__video_big_buck_bunny.mp4"),
         lambda _: media("lecture/opencast__av.mov"),
     ],
-    ids=["open GOP", "sound goes on", "big buck bunny", "opencast"],
+    ids=["open GOP", "audio continues", "big buck bunny", "opencast"],
 )
-def test_spans_are_bit_identical_to_the_whole(
+def test_each_span_decodes_to_the_frames_of_the_whole(
     make_source: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     source = make_source(tmp_path)
@@ -104,19 +104,19 @@ def test_spans_are_bit_identical_to_the_whole(
     grid = plan.grid
     rungs = tuple(rung.name for rung in plan.rungs)
     every = Span(first=0, end=grid.segment_count, rungs=rungs, preset="ultrafast")
-    whole = pictures(plan, every, source, tmp_path)
+    whole = frames(plan, every, source, tmp_path)
     assert whole[0][0] == 0
     assert whole[-1][0] == grid.total_frames - 1
     for first in range(1, grid.segment_count):
         span = replace(every, first=first, end=first + 1)
         start, end = grid.first_frame(first), grid.first_frame(first + 1)
         expected = [(frame - start, md5) for frame, md5 in whole if start <= frame < end]
-        assert pictures(plan, span, source, tmp_path) == expected, f"span {first}"
+        assert frames(plan, span, source, tmp_path) == expected, f"span {first}"
 
 
 @pytest.mark.ffmpeg
-def test_segments_of_two_spans_and_presets_lie_on_one_grid(tmp_path: Path) -> None:
-    """The worker's own reading of each segment agrees with the grid, across the joint."""
+def test_segments_of_two_spans_and_presets_are_on_one_grid(tmp_path: Path) -> None:
+    """The worker's TS reader finds each segment on the grid, also where the spans meet."""
     source = open_gop_with_b_frames(tmp_path)
     plan = make(source, "--ladder", "90")
     (tmp_path / "90p").mkdir()

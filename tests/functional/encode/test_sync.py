@@ -1,4 +1,4 @@
-"""Sound stays with the picture: flashes and beeps in, flashes and beeps out."""
+"""Audio stays in sync with video: flashes and beeps in, flashes and beeps out."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import FFMPEG, Run, ffmpeg
+from tests.functional.conftest import FFMPEG, ffmpeg
 from tests.functional.hls import read_published
+from tests.functional.worker_process import RunWorker
 
 RATE = 30
-SOUND_HZ = 8000
+AUDIO_HZ = 8000
 
 
 def make_flash_and_beep(path: Path, *, audio_late_s: float = 0.0) -> None:
     """Every second a white frame and, at the same moment, 1/30 s of 1 kHz; 14 seconds."""
-    picture = (
+    video = (
         f"color=black:size=320x180:rate={RATE}:duration=14,"
         f"geq=lum='if(eq(mod(N,{RATE}),15),235,16)':cb=128:cr=128"
     )
-    sound = (
+    audio = (
         "aevalsrc='if(between(mod(t,1),0.5,0.5+1/30),sin(2*PI*1000*t),0)':s=48000"
         f":d={14 - audio_late_s},asetpts=PTS"
     )
     late = ("-itsoffset", audio_late_s) if audio_late_s else ()
     if audio_late_s:
-        # The same sound, its first part cut away, its track starting that much later.
-        sound = sound.replace("mod(t,1)", f"mod(t+{audio_late_s},1)")
+        # The same audio without its beginning, on a track that starts that much later.
+        audio = audio.replace("mod(t,1)", f"mod(t+{audio_late_s},1)")
     ffmpeg(
-        *("-f", "lavfi", "-i", picture, *late, "-f", "lavfi", "-i", sound),
+        *("-f", "lavfi", "-i", video, *late, "-f", "lavfi", "-i", audio),
         *("-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-preset", "ultrafast"),
         *("-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "192k", path),
     )
 
 
 def flashes_s(playlist: Path) -> list[float]:
-    """Start of each white picture, decoded from the rendition."""
+    """Start of each white frame, decoded from the rendition."""
     raw = decode(
         playlist,
         *("-map", "0:v", "-f", "rawvideo", "-vf"),
-        # Pictures that repeat were left out: each stays until the next one.
+        # Duplicate frames were left out: each frame stays until the next one.
         f"setpts=PTS-STARTPTS,fps={RATE}:start_time=0,scale=2:2:flags=area,format=gray",
     )
     levels = [raw[i] for i in range(0, len(raw), 4)]
@@ -51,12 +52,12 @@ def flashes_s(playlist: Path) -> list[float]:
 
 
 def beeps_s(playlist: Path) -> list[float]:
-    """Start of each beep, decoded from the rendition; the encoder's priming lies before zero."""
-    raw = decode(playlist, "-map", "0:a", "-ac", "1", "-ar", SOUND_HZ, "-f", "s16le")
+    """Start of each beep, decoded from the rendition; the encoder's priming is before zero."""
+    raw = decode(playlist, "-map", "0:a", "-ac", "1", "-ar", AUDIO_HZ, "-f", "s16le")
     samples = array("h", raw)
     found: list[float] = []
     for i, sample in enumerate(samples):
-        at_s = i / SOUND_HZ - 1024 / 48000
+        at_s = i / AUDIO_HZ - 1024 / 48000
         if abs(sample) > 4000 and (not found or at_s - found[-1] > 0.5):
             found.append(at_s)
     return found
@@ -80,10 +81,10 @@ def decode(playlist: Path, *arguments: object) -> bytes:
     ("suffix", "late_s"),
     [("mp4", 0), ("mkv", 0), ("ts", 0), ("mp4", 2.5), ("mkv", 2.5), ("ts", 2.5)],
 )
-def test_beeps_stay_on_their_flashes(
-    suffix: str, late_s: float, run_worker: Run, tmp_path: Path
+def test_beeps_stay_with_their_flashes(
+    suffix: str, late_s: float, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    """Within one frame, in each container, and where the sound starts late."""
+    """Within one frame, in each container, and where the audio starts late."""
     source, out = tmp_path / f"source.{suffix}", tmp_path / "out"
     make_flash_and_beep(source, audio_late_s=late_s)
     assert run_worker("--source", source, "--destination", out).status == 0
@@ -92,8 +93,8 @@ def test_beeps_stay_on_their_flashes(
     flashes = flashes_s(published.rungs[0].playlist)
     beeps = beeps_s(published.audio.playlist)
     assert len(flashes) == 14
-    heard = [flash for flash in flashes if flash >= late_s]
-    assert len(beeps) == len(heard)
-    worst = max(abs(f - b) for f, b in zip(heard, beeps, strict=True))
-    print(f"worst offset in {suffix}, sound {late_s} s late: {worst * 1000:.1f} ms")
+    with_beep = [flash for flash in flashes if flash >= late_s]
+    assert len(beeps) == len(with_beep)
+    worst = max(abs(f - b) for f, b in zip(with_beep, beeps, strict=True))
+    print(f"worst offset in {suffix}, audio {late_s} s late: {worst * 1000:.1f} ms")
     assert worst <= 1 / RATE

@@ -1,4 +1,4 @@
-"""Storyboard, thumbnails and chapters: the right picture at each time, and never in the way."""
+"""Storyboard, thumbnails and chapters: the right frame at each time; no failure ends the job."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.functional.conftest import FFMPEG, FFPROBE, Run, ffmpeg, ffprobe
+from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.worker_process import RunWorker
 from worker.config.cli import parse_job
 from worker.ffmpeg.run import decoded_frames, run_ffmpeg
 from worker.hls.run import Run as PublishedRun
@@ -32,7 +33,7 @@ OPTIONS = ("--ladder", "288,180", "--segment", "2")
 
 @pytest.fixture(scope="module")
 def brightening(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """190 s whose upper half has luma 30 and a code more each second: a picture tells its time."""
+    """190 s whose upper half has luma 30, plus one each second, so that a frame shows its time."""
     path = tmp_path_factory.mktemp("clip") / "brightening.mp4"
     luma = "if(lt(Y,200),30+T,if(lt(X,256),16,235))"
     ffmpeg(
@@ -62,8 +63,8 @@ def cues(track: Path) -> list[tuple[float, float, str]]:
 
 def tile_luma(folder: Path, text: str) -> float:
     """Mean luma of the upper half of what a cue names, in the video's limited range."""
-    name, _, place = text.partition("#xywh=")
-    x, y, width, height = map(int, place.split(","))
+    name, _, area = text.partition("#xywh=")
+    x, y, width, height = map(int, area.split(","))
     height //= 2
     answer = subprocess.run(
         [
@@ -79,7 +80,7 @@ def tile_luma(folder: Path, text: str) -> float:
     return 16 + sum(answer.stdout) / len(answer.stdout) * 219 / 255
 
 
-def assert_right_pictures(out: Path) -> int:
+def assert_right_frames(out: Path) -> int:
     """Each cue shows what is on screen at its start; together they cover the video."""
     track = out / manifest_of(out)["storyboard"]
     found = cues(track)
@@ -88,30 +89,30 @@ def assert_right_pictures(out: Path) -> int:
     for (_, end, _), (start, _, _) in pairwise(found):
         assert end == start
     for start, _, text in found:
-        # Luma is a whole number; the next cue's picture is 6 brighter.
+        # Luma is a whole number; the frame of the next cue is brighter by 6.
         assert tile_luma(track.parent, text) == pytest.approx(30 + start, abs=1.5), text
     return len(found)
 
 
 @pytest.mark.ffmpeg
-def test_the_storyboard_shows_the_right_picture_at_a_time(
-    run_worker: Run, brightening: Path, tmp_path: Path
+def test_the_storyboard_shows_the_frame_of_each_cue(
+    run_worker: RunWorker, brightening: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     ended = run_worker("--source", brightening, "--destination", out, *OPTIONS)
     assert ended.status == 0, ended.stdout
     assert not ended.named("images_left_out")
     # One in 6 s: more than a sheet holds.
-    assert assert_right_pictures(out) == 32
+    assert assert_right_frames(out) == 32
     assert len(list((out / ended.final["run"] / "storyboard").glob("*.jpg"))) == 2
     assert_strictly_valid(read_published(out))
 
 
 @pytest.mark.ffmpeg
-def test_so_it_does_after_a_job_was_resumed(
-    run_worker: Run, brightening: Path, tmp_path: Path
+def test_the_storyboard_of_a_resumed_job_shows_the_frame_of_each_cue(
+    run_worker: RunWorker, brightening: Path, tmp_path: Path
 ) -> None:
-    """Of two presets, with joints in the middle; what was there is not encoded again."""
+    """Segments of two presets alternate; stored ones are not encoded again."""
     out = tmp_path / "out"
     options = ("--source", brightening, "--destination", out, *OPTIONS)
     first = run_worker(*options, "--preset", "superfast")
@@ -126,20 +127,22 @@ def test_so_it_does_after_a_job_was_resumed(
     assert second.final["segments_resumed"] > 100
     assert manifest_of(out)["presets"] == ["faster", "superfast"]
     assert not second.named("images_left_out")
-    assert assert_right_pictures(out) == 32
+    assert assert_right_frames(out) == 32
 
 
-def test_a_wrong_picture_is_never_shown(run_worker: Run, small_clip: Path, tmp_path: Path) -> None:
-    """A store that answers with another segment: published, with a thumbnail, without the rest."""
+def test_a_wrong_frame_is_never_published(
+    run_worker: RunWorker, small_clip: Path, tmp_path: Path
+) -> None:
+    """A store answers with another segment: the job publishes a thumbnail and no storyboard."""
     out = tmp_path / "out"
-    mix_up = (
+    planted = (
         "from worker.storage.local import LocalStore\n"
-        "true = LocalStore.get_start\n"
+        "get_start = LocalStore.get_start\n"
         "def wrong(self, key, length):\n"
-        "    return true(self, key.replace('00002', '00001'), length)\n"
+        "    return get_start(self, key.replace('00002', '00001'), length)\n"
         "LocalStore.get_start = wrong"
     )
-    ended = run_worker("--source", small_clip, "--destination", out, before=mix_up)
+    ended = run_worker("--source", small_clip, "--destination", out, before=planted)
     assert ended.status == 0, ended.stdout
     (left_out,) = ended.named("images_left_out")
     assert "00002.ts" in left_out["reason"]
@@ -150,10 +153,10 @@ def test_a_wrong_picture_is_never_shown(run_worker: Run, small_clip: Path, tmp_p
     assert (out / thumbnail).read_bytes() == (out / "thumbnail.jpg").read_bytes()
 
 
-def test_only_key_pictures_are_decoded(
-    run_worker: Run, brightening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_images_decode_only_key_frames(
+    run_worker: RunWorker, brightening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the pictures cost: under 3% of the video's are decoded once more, however it is cut."""
+    """Under 3% of the frames are decoded once more, however the video is cut."""
     out = tmp_path / "out"
     options = ["--source", str(brightening), "--destination", str(out), *OPTIONS]
     assert run_worker(*options).status == 0
@@ -167,11 +170,11 @@ def test_only_key_pictures_are_decoded(
     run = PublishedRun(name=name, plan=plan, renditions=checkpoint.renditions())
     tails: list[tuple[str, ...]] = []
 
-    def listen(*args: Any, **options: Any) -> tuple[str, ...]:
+    def recorded(*args: Any, **options: Any) -> tuple[str, ...]:
         tails.append(run_ffmpeg(*args, **options))
         return tails[-1]
 
-    monkeypatch.setattr(generate, "run_ffmpeg", listen)
+    monkeypatch.setattr(generate, "run_ffmpeg", recorded)
     context = generate.ImageContext(run=run, store=store, workspace=workspace, threads=2)
     images = generate.generate_images(context, brightening, with_chapters=True)
     assert images.storyboard.count("-->") == 32
@@ -181,8 +184,8 @@ def test_only_key_pictures_are_decoded(
 
 
 @pytest.mark.ffmpeg
-def test_thumbnails_are_there_to_choose_from(run_worker: Run, tmp_path: Path) -> None:
-    """Of slides, a black part and a blurred one: the slides, each once, as JPEGs of its size."""
+def test_each_good_slide_becomes_one_thumbnail(run_worker: RunWorker, tmp_path: Path) -> None:
+    """Of two slides, a black part and a blurred one, as JPEGs of the right size."""
     source, out = tmp_path / "slides.mp4", tmp_path / "out"
     slide = "testsrc2=size=1600x900:rate=5:duration=12,trim=end_frame=1,loop=59:1,setpts=N/5/TB"
     ffmpeg(
@@ -202,8 +205,8 @@ def test_thumbnails_are_there_to_choose_from(run_worker: Run, tmp_path: Path) ->
 
 
 @pytest.mark.ffmpeg
-def test_stills_have_the_colours_of_the_video(run_worker: Run, tmp_path: Path) -> None:
-    """A JPEG's matrix and range are not the video's: red stays red, on thumbnail and sheet."""
+def test_images_have_the_colors_of_the_video(run_worker: RunWorker, tmp_path: Path) -> None:
+    """A JPEG has another matrix and range than the video: red stays red on thumbnail and sheet."""
     source, out = tmp_path / "red.mp4", tmp_path / "out"
     to_bt709 = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
     ffmpeg(
@@ -222,7 +225,7 @@ def test_stills_have_the_colours_of_the_video(run_worker: Run, tmp_path: Path) -
 
 
 def rgb(path: Path, crop: str, coded: str) -> tuple[float, ...]:
-    """Mean colour of a part of the first picture, which is coded so."""
+    """Mean color of a part of the first frame; `coded` states its matrix and range."""
     graph = f"{crop},scale={coded}:flags=accurate_rnd,format=rgb24"
     words = [FFMPEG, "-loglevel", "error", "-i", str(path), "-frames:v", "1", "-vf", graph]
     answer = subprocess.run(
@@ -248,7 +251,9 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.ffmpeg
-def test_chapters_start_where_slides_change(run_worker: Run, slides: Path, tmp_path: Path) -> None:
+def test_chapters_start_where_slides_change(
+    run_worker: RunWorker, slides: Path, tmp_path: Path
+) -> None:
     """A published video gets them without being encoded again."""
     out = tmp_path / "out"
     options = ("--source", slides, "--destination", out)

@@ -1,4 +1,4 @@
-"""What is made of the segments' first pictures: playlists for seeking at speed, and more."""
+"""I-frame playlists: byte ranges of the segments' first frames, for seeking at speed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Run, ffmpeg, ffprobe
+from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.worker_process import RunWorker
 
 
 @pytest.mark.ffmpeg
-def test_each_range_of_an_iframe_playlist_decodes_alone_to_its_picture(
-    run_worker: Run, small_clip: Path, tmp_path: Path
+def test_each_range_of_an_iframe_playlist_decodes_alone_to_its_frame(
+    run_worker: RunWorker, small_clip: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     assert run_worker("--source", small_clip, "--destination", out).status == 0
@@ -23,8 +24,8 @@ def test_each_range_of_an_iframe_playlist_decodes_alone_to_its_picture(
     ranges = [line.partition(":")[2] for line in lines if line.startswith("#EXT-X-BYTERANGE")]
     names = [line for line in lines if line[0] != "#"]
     assert names == [segment.name for segment in rung.segments]
-    for k, (name, told) in enumerate(zip(names, ranges, strict=True)):
-        length, _, offset = told.partition("@")
+    for k, (name, byte_range) in enumerate(zip(names, ranges, strict=True)):
+        length, _, offset = byte_range.partition("@")
         assert offset == "0"
         piece = tmp_path / "piece.ts"
         piece.write_bytes((rung.folder / name).read_bytes()[: int(length)])
@@ -33,7 +34,7 @@ def test_each_range_of_an_iframe_playlist_decodes_alone_to_its_picture(
             *("-print_format", "csv=print_section=0", piece),
         )
         assert [row.rstrip(",") for row in rows.split()] == [f"1,{900_000 + k * 540_000},I"]
-        # A packet less, and the picture is not whole: the range holds nothing else.
+        # Without its last packet the frame is not whole: the range holds nothing beyond it.
         whole, cut = tmp_path / "whole.gray", tmp_path / "cut.gray"
         decode_gray(piece, whole)
         piece.write_bytes(piece.read_bytes()[:-188])

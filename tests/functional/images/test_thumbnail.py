@@ -1,4 +1,4 @@
-"""The thumbnail: never black where any picture is not, and never missing."""
+"""The thumbnail: never black where any frame is not, and never missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import FFMPEG, Run, ffmpeg, media
+from tests.functional.conftest import FFMPEG, ffmpeg, media
+from tests.functional.worker_process import RunWorker
 
 
 def luma(jpeg: Path) -> tuple[int, int, float]:
@@ -21,15 +22,15 @@ def luma(jpeg: Path) -> tuple[int, int, float]:
     return min(answer.stdout), max(answer.stdout), sum(answer.stdout) / len(answer.stdout)
 
 
-def publish(source: Path, run_worker: Run, tmp_path: Path) -> Path:
+def publish(source: Path, run_worker: RunWorker, tmp_path: Path) -> Path:
     ended = run_worker("--source", source, "--destination", tmp_path / "out")
     assert ended.status == 0, ended.stdout
     return tmp_path / "out" / "thumbnail.jpg"
 
 
 @pytest.mark.ffmpeg
-def test_a_long_black_opening_is_passed_over(run_worker: Run, tmp_path: Path) -> None:
-    """Four fifths black, then a picture: that is the one."""
+def test_a_long_black_opening_is_skipped(run_worker: RunWorker, tmp_path: Path) -> None:
+    """Four fifths of the video are black."""
     source = tmp_path / "late.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "color=black:size=320x180:rate=10:duration=40"),
@@ -41,7 +42,9 @@ def test_a_long_black_opening_is_passed_over(run_worker: Run, tmp_path: Path) ->
     assert brightest - darkest > 150
 
 
-def test_words_on_a_white_slide_are_a_good_picture(run_worker: Run, tmp_path: Path) -> None:
+def test_a_white_slide_with_words_becomes_the_thumbnail(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
     source = tmp_path / "slide.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "color=white:size=320x180:rate=10:duration=8"),
@@ -51,19 +54,19 @@ def test_words_on_a_white_slide_are_a_good_picture(run_worker: Run, tmp_path: Pa
     assert mean > 200
 
 
-def test_a_wholly_black_video_still_has_one(run_worker: Run, tmp_path: Path) -> None:
+def test_a_video_that_is_all_black_has_a_thumbnail(run_worker: RunWorker, tmp_path: Path) -> None:
     source = tmp_path / "black.mp4"
     ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=10:duration=3", source)
     assert luma(publish(source, run_worker, tmp_path))[1] < 40
 
 
-def test_a_clip_of_five_frames_has_one(run_worker: Run, tmp_path: Path) -> None:
+def test_a_clip_of_five_frames_has_a_thumbnail(run_worker: RunWorker, tmp_path: Path) -> None:
     source = media("normal/siti-tools__lights-hlg.mov")
     assert publish(source, run_worker, tmp_path).stat().st_size > 1000
 
 
 def small_gray(path: Path) -> bytes:
-    """First picture as 9x16 of gray, turned as FFmpeg itself turns it."""
+    """First frame as 9x16 of gray, rotated as FFmpeg rotates it by itself."""
     small = "scale=9:16:flags=area,format=gray"
     answer = subprocess.run(
         [
@@ -89,8 +92,8 @@ def distance(a: bytes, b: bytes) -> float:
 
 
 @pytest.mark.ffmpeg
-def test_it_is_upright(run_worker: Run, tmp_path: Path) -> None:
-    """A phone's clip that is shown turned: portrait, and not upside down."""
+def test_the_thumbnail_of_a_rotated_video_is_upright(run_worker: RunWorker, tmp_path: Path) -> None:
+    """A clip of a phone whose display matrix rotates it to portrait."""
     source = media("oddities/media__internal_emulator_transformer_output_270_rotated.mp4")
     thumbnail = small_gray(publish(source, run_worker, tmp_path))
     upright = small_gray(source)

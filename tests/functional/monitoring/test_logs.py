@@ -1,4 +1,4 @@
-"""Logs: CloudWatch gets each line once, stdout what it should, and neither decides the outcome."""
+"""CloudWatch gets each log line once, stdout its own, and neither changes the exit status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Run, Server, free_port
+from tests.functional.conftest import Server, free_port
+from tests.functional.worker_process import RunWorker
 
 GROUP = "/aws/batch/academy-video-worker"
 
@@ -32,8 +33,8 @@ def delivered(moto: Server, stream: str) -> list[dict[str, object]]:
     return [json.loads(event["message"]) for event in events]
 
 
-def test_in_batch_each_line_goes_one_way(
-    moto: Server, group: str, run_worker: Run, small_clip: Path, tmp_path: Path
+def test_in_batch_each_line_is_delivered_once(
+    moto: Server, group: str, run_worker: RunWorker, small_clip: Path, tmp_path: Path
 ) -> None:
     """stdout: the first line and the last; CloudWatch: everything between, in order."""
     ended = run_worker(
@@ -45,18 +46,18 @@ def test_in_batch_each_line_goes_one_way(
     )
     assert ended.status == 0
     assert [e["event"] for e in ended.events] == ["worker_started", "job_finished"]
-    there = delivered(moto, "job-1/7")
-    told = [
+    lines = delivered(moto, "job-1/7")
+    steps = [
         event.get("step", event["event"])
-        for event in there
+        for event in lines
         if event["event"] in {"step_started", "planned", "job_finished"}
     ]
-    assert told == ["probe", "planned", "encode", "verify", "publish", "end"]
-    assert {event["job_id"] for event in there + ended.events} == {"job-1:7"}
+    assert steps == ["probe", "planned", "encode", "verify", "publish", "end"]
+    assert {event["job_id"] for event in lines + ended.events} == {"job-1:7"}
 
 
-def test_a_failure_is_on_stdout_too(
-    moto: Server, group: str, run_worker: Run, tmp_path: Path
+def test_a_failure_is_also_on_stdout(
+    moto: Server, group: str, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     ended = run_worker(
         *("--source", tmp_path / "missing.mp4", "--destination", tmp_path / "out"),
@@ -67,8 +68,8 @@ def test_a_failure_is_on_stdout_too(
     assert ended.final["level"] == "error"
 
 
-def test_no_log_group_is_a_warning_and_all_goes_to_stdout(
-    moto: Server, run_worker: Run, small_clip: Path, tmp_path: Path
+def test_without_a_log_group_all_lines_go_to_stdout_with_a_warning(
+    moto: Server, run_worker: RunWorker, small_clip: Path, tmp_path: Path
 ) -> None:
     ended = run_worker(
         *("--source", small_clip, "--destination", tmp_path / "out", "--cloudwatch", "on"),
@@ -82,7 +83,7 @@ def test_no_log_group_is_a_warning_and_all_goes_to_stdout(
 
 
 class Gate:
-    """A way to moto that can be shut: then it takes connections and never answers."""
+    """Forwards to moto until it is shut; then it accepts connections and never answers."""
 
     def __init__(self, port: int) -> None:
         self.is_shut = False
@@ -95,18 +96,18 @@ class Gate:
     def _accept(self) -> None:
         while True:
             try:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
-            self._open += [near, far]
-            for a, b in ((near, far), (far, near)):
+            self._open += [client, server]
+            for a, b in ((client, server), (server, client)):
                 threading.Thread(target=self._copy, args=(a, b), daemon=True).start()
 
     def _copy(self, a: socket.socket, b: socket.socket) -> None:
         try:
             while data := a.recv(65_536):
-                # The stream is made, then the gate shuts on the first lines.
+                # After the stream is made, the gate shuts at the first log lines.
                 self.is_shut = self.is_shut or b"PutLogEvents" in data
                 if not self.is_shut:
                     b.sendall(data)
@@ -126,10 +127,10 @@ def gate(moto: Server) -> Iterator[Gate]:
     gate.close()
 
 
-def test_a_blocked_cloudwatch_costs_seconds_and_no_line(
-    gate: Gate, group: str, run_worker: Run, small_clip: Path, tmp_path: Path
+def test_a_blocked_cloudwatch_delays_the_end_by_seconds_and_loses_no_line(
+    gate: Gate, group: str, run_worker: RunWorker, small_clip: Path, tmp_path: Path
 ) -> None:
-    """What cannot be delivered is on stdout in the end, and the exit status is the job's."""
+    """What cannot be delivered is on stdout at the end, and the exit status is the job's."""
     started_s = time.monotonic()
     ended = run_worker(
         *("--source", small_clip, "--destination", tmp_path / "out", "--cloudwatch", "on"),
@@ -141,12 +142,12 @@ def test_a_blocked_cloudwatch_costs_seconds_and_no_line(
     assert ended.named("planned")
     assert len(ended.named("step_started")) == 5
     elapsed_s = ended.final["elapsed_s"]
-    print(f"left {time.monotonic() - started_s - elapsed_s:.1f} s after the job's end")
+    print(f"exited {time.monotonic() - started_s - elapsed_s:.1f} s after the end of the job")
     assert time.monotonic() - started_s - elapsed_s < 8
 
 
-def test_an_unreachable_cloudwatch_does_not_hold_the_job(
-    run_worker: Run, small_clip: Path, tmp_path: Path
+def test_an_unreachable_cloudwatch_does_not_delay_the_job(
+    run_worker: RunWorker, small_clip: Path, tmp_path: Path
 ) -> None:
     ended = run_worker(
         *("--source", small_clip, "--destination", tmp_path / "out", "--cloudwatch", "on"),

@@ -1,4 +1,4 @@
-"""What a person sees who runs the worker on a terminal."""
+"""What the worker shows on a terminal."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, WORKER_TIMEOUT_S
+from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
+from tests.functional.worker_process import WORKER_TIMEOUT_S
 
-# A line is written over by moving up and erasing; colours are of no interest here.
+# A line is replaced by moving up and erasing; colors do not matter here.
 _OVER, _STYLE = "\x1b[2K", re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 def run_on_a_terminal(*arguments: object) -> tuple[int, str]:
-    """Run the worker on a terminal of 140 columns; return its exit status and all it wrote."""
-    ours, its = pty.openpty()
+    """Run the worker on a terminal of 140 columns; return its exit status and all that it wrote."""
+    controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "worker", *map(str, arguments)],
         cwd=ROOT,
@@ -29,22 +30,22 @@ def run_on_a_terminal(*arguments: object) -> tuple[int, str]:
             "WORKER_FFMPEG": FFMPEG,
             "WORKER_FFPROBE": FFPROBE,
         },
-        stdin=its,
-        stdout=its,
-        stderr=its,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
         start_new_session=True,
     )
-    os.close(its)
+    os.close(terminal)
     written = b""
     # When the last process has closed the terminal, reading it is an error.
     with suppress(OSError):
-        while chunk := os.read(ours, 65536):
+        while chunk := os.read(controller, 65536):
             written += chunk
-    os.close(ours)
+    os.close(controller)
     return process.wait(WORKER_TIMEOUT_S), written.decode()
 
 
-def test_each_step_has_a_bar_that_stays(small_clip: Path, tmp_path: Path) -> None:
+def test_each_step_leaves_a_full_progress_bar(small_clip: Path, tmp_path: Path) -> None:
     status, written = run_on_a_terminal("--source", small_clip, "--destination", tmp_path / "out")
     assert status == 0
     lines = _STYLE.sub("", written.rpartition(_OVER)[2]).splitlines()
@@ -54,7 +55,7 @@ def test_each_step_has_a_bar_that_stays(small_clip: Path, tmp_path: Path) -> Non
     assert "job_finished" in lines[-1]
 
 
-def test_a_failure_is_told_below_the_bars(tmp_path: Path) -> None:
+def test_a_failure_is_reported_below_the_bars(tmp_path: Path) -> None:
     source = tmp_path / "note.mp4"
     source.write_text("not a video")
     status, written = run_on_a_terminal("--source", source, "--destination", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A published sample for previews: a resumed joint with another preset, storyboard and chapters."""
+"""A published sample for previews: two presets, as of a resumed job, storyboard and chapters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, ffmpeg
 
 DURATION_S = 26
 SEGMENT_S = 2
-JOINT = 6
+# The first segment of the second preset.
+SECOND_FIRST = 6
 HEIGHTS = (360, 240, 160)
 TILE = (160, 90)
 TILE_S = 2
@@ -40,9 +41,9 @@ class Sample:
 
 
 def publish_sample(folder: Path) -> Sample:
-    """Publish once; lose half of it, as a job that was killed would; publish again."""
+    """Publish, delete half of it as if the job had been killed, and publish again."""
     source, out = folder / "sample.mp4", folder / "out"
-    # A corner whose colour tells the time, so that a picture in the wrong place is seen.
+    # A corner whose color shows the time, so that a frame at the wrong time is noticed.
     corner = ",".join(
         f"drawbox=w=160:h=90:t=fill:color=0x{bytes(color).hex()}"
         f":enable='between(t,{i * TILE_S},{(i + 1) * TILE_S - 0.01})'"
@@ -58,10 +59,10 @@ def publish_sample(folder: Path) -> Sample:
     _publish(source, out, "superfast")
     run = json.loads((out / "manifest.json").read_text())["run"]
     for path in [*out.rglob("*.ts"), out / "master.m3u8", out / "manifest.json"]:
-        if path.suffix != ".ts" or (path.parent.name != "audio" and int(path.stem) >= JOINT):
+        if path.suffix != ".ts" or (path.parent.name != "audio" and int(path.stem) >= SECOND_FIRST):
             path.unlink()
     _publish(source, out, "veryfast", "--report")
-    assert "superfast" in (out / run / "report.html").read_text(), "the job's own report"
+    assert "superfast" in (out / run / "report.html").read_text(), "--report writes the presets"
     _add_storyboard(out, run)
     return Sample(out, run)
 
@@ -81,7 +82,7 @@ def _publish(source: Path, out: Path, preset: str, *options: str) -> None:
 
 
 def _add_storyboard(out: Path, run: str) -> None:
-    """A sheet whose tiles are of one colour each, its track, and what the manifest says of them."""
+    """Add a sheet whose tiles are of one color each, its track, and their paths in the manifest."""
     count = DURATION_S // TILE_S
     rows = -(-count // COLUMNS)
     (width, height), black = TILE, (0, 0, 0)
@@ -92,7 +93,7 @@ def _add_storyboard(out: Path, run: str) -> None:
         for row in range(rows)
     )
     board = out / run / "storyboard"
-    # In the place of the worker's own, whose tiles are pictures.
+    # They replace the worker's own, whose tiles are frames of the video.
     for made in (board, out / run / "thumbnails"):
         shutil.rmtree(made)
         made.mkdir()
@@ -112,8 +113,8 @@ def _add_storyboard(out: Path, run: str) -> None:
         for i in range(count)
     ]
     (board / "index.vtt").write_text("WEBVTT\n\n" + "\n".join(cues))
-    face = (out / "thumbnail.jpg").read_bytes()
-    (out / run / "thumbnails" / "0.jpg").write_bytes(face)
+    thumbnail = (out / "thumbnail.jpg").read_bytes()
+    (out / run / "thumbnails" / "0.jpg").write_bytes(thumbnail)
     manifest = json.loads((out / "manifest.json").read_text())
     manifest |= {
         "storyboard": f"{run}/storyboard/index.vtt",

@@ -1,4 +1,4 @@
-"""Supervision, on real processes: nothing is waited for without end, nothing is left behind."""
+"""Supervision of real processes: every wait has an end, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.runtime.command import STDOUT, Command, pipe_url
 from worker.runtime.process import Ended, FailedError, Processes
 from worker.runtime.workspace import Tools, Workspace
 
-# A shell in place of FFmpeg: Dash, which may be `sh`, knows no descriptor above 9.
+# It stands for FFmpeg. Not `sh`, which may be Dash and knows no descriptor above 9.
 SHELL = "bash"
 
 
@@ -58,8 +58,8 @@ def test_lines_of_several_pipes_and_children_arrive_whole(tmp_path: Path) -> Non
     assert {e.child for e in events if isinstance(e, Ended)} == {"one", "two"}
 
 
-def test_a_flood_on_stderr_neither_blocks_nor_grows(tmp_path: Path) -> None:
-    """ffmpeg-python's own run deadlocks here; a hundred thousand lines are kept as two hundred."""
+def test_of_a_hundred_thousand_lines_on_stderr_the_last_are_kept(tmp_path: Path) -> None:
+    """Two hundred of them; ffmpeg-python's own `run` deadlocks here."""
     with processes(tmp_path) as running:
         shell(running, "yes 'x 0123456789 0123456789' | head -n 100000 >&2; echo end >&2")
         (ended,) = list(running.events())
@@ -68,8 +68,10 @@ def test_a_flood_on_stderr_neither_blocks_nor_grows(tmp_path: Path) -> None:
     assert ended.tail[-1] == "end"
 
 
-def test_an_end_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child's pipes close before it ends; a job starts ten, and each would wait for a tick."""
+def test_the_end_of_a_child_is_noticed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child's pipes close before it ends. A job starts ten, and each would wait for a tick."""
     monkeypatch.setattr("worker.runtime.process._TICK_S", 30.0)
     script = "import os, time; os.closerange(0, 100); time.sleep(0.2)"
     started_s = time.monotonic()
@@ -79,7 +81,7 @@ def test_an_end_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert time.monotonic() - started_s < 20
 
 
-def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
+def test_an_endless_line_is_cut(tmp_path: Path) -> None:
     with processes(tmp_path) as running:
         shell(running, "head -c 5000000 /dev/zero | tr '\\0' x")
         lines = [e.text for e in running.events() if isinstance(e, Line)]
@@ -87,7 +89,7 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
     assert max(map(len, lines)) < 200_000
 
 
-def test_a_positive_status_comes_with_the_last_words(tmp_path: Path) -> None:
+def test_a_positive_status_is_reported_with_the_last_lines_of_stderr(tmp_path: Path) -> None:
     with processes(tmp_path) as running:
         shell(running, "echo why >&2; exit 3")
         with pytest.raises(FailedError, match="status 3: why") as raised:
@@ -95,8 +97,8 @@ def test_a_positive_status_comes_with_the_last_words(tmp_path: Path) -> None:
     assert (raised.value.status, raised.value.tail) == (3, ("why",))
 
 
-def test_standing_still_is_noticed_and_talking_about_time_is_not_work(tmp_path: Path) -> None:
-    """FFmpeg goes on reporting its speed while it makes nothing."""
+def test_a_child_without_progress_is_killed_although_it_reports_its_speed(tmp_path: Path) -> None:
+    """FFmpeg continues to report its speed while it makes nothing."""
     with processes(tmp_path, stall_s=1.5) as running:
         shell(running, "while :; do echo frame=7; echo speed=$(date +%N)x; sleep 0.1; done")
         started_s = time.monotonic()
@@ -105,13 +107,13 @@ def test_standing_still_is_noticed_and_talking_about_time_is_not_work(tmp_path: 
     assert time.monotonic() - started_s < 20
 
 
-def test_work_that_goes_on_is_no_stall(tmp_path: Path) -> None:
+def test_slow_progress_is_not_a_stall(tmp_path: Path) -> None:
     with processes(tmp_path, stall_s=1.5) as running:
         shell(running, "for i in 1 2 3 4 5 6; do echo frame=$i; sleep 0.5; done")
         assert [e for e in running.events() if isinstance(e, Ended)]
 
 
-def test_a_pause_is_no_stall(tmp_path: Path) -> None:
+def test_a_paused_child_is_not_stalled(tmp_path: Path) -> None:
     with processes(tmp_path, stall_s=1) as running:
         shell(running, "for i in 1 2 3; do echo frame=$i; sleep 0.2; done")
         events = running.events()
@@ -122,8 +124,7 @@ def test_a_pause_is_no_stall(tmp_path: Path) -> None:
         assert [e for e in events if isinstance(e, Ended)]
 
 
-def test_the_wall_ends_everything_below_it(tmp_path: Path) -> None:
-    """Grandchildren too: the whole group goes."""
+def test_the_deadline_kills_a_child_and_its_own_children(tmp_path: Path) -> None:
     with processes(tmp_path, limit_s=2) as running:
         shell(running, "sleep 1000 & echo $!; wait")
         events = running.events()
@@ -148,14 +149,14 @@ def test_a_child_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not [name for name in names if name.startswith("AWS")]
 
 
-def test_a_killed_child_is_named_with_its_signal_and_memory(tmp_path: Path) -> None:
+def test_a_killed_child_is_reported_with_its_signal_and_memory(tmp_path: Path) -> None:
     with processes(tmp_path) as running:
         shell(running, "sleep 1; kill -9 $$")
         with pytest.raises(EncoderKilledError, match=r"SIGKILL at a peak of \d+ MiB"):
             list(running.events())
 
 
-def test_a_file_that_grows_without_end_kills_its_writer(tmp_path: Path) -> None:
+def test_a_child_whose_file_grows_beyond_the_limit_is_killed(tmp_path: Path) -> None:
     with Processes(workspace(tmp_path), file_bytes=65536) as running:
         shell(running, "exec cat /dev/zero > large")
         with pytest.raises(EncoderKilledError, match="SIGXFSZ"):
@@ -163,18 +164,18 @@ def test_a_file_that_grows_without_end_kills_its_writer(tmp_path: Path) -> None:
     assert (tmp_path / "large").stat().st_size == 65536
 
 
-def test_a_child_has_bounds_and_no_credentials(
+def test_a_child_has_limits_and_no_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with processes(tmp_path) as running:
-        # That it goes first where memory runs out is written once it runs.
-        meanwhile = "for i in 1 2 3 4 5; do grep -q 1000 /proc/self/oom_score_adj || sleep 1; done"
-        shell(running, f"{meanwhile}; env; cat /proc/self/limits /proc/self/oom_score_adj")
-        said = "\n".join(e.text for e in running.events() if isinstance(e, Line))
-    assert "secret" not in said
-    limits = dict(re.findall(r"^Max (.*?)  +(\S+)", said, re.MULTILINE))
+        # That it is killed first where memory runs out (oom_score_adj) is set once it runs.
+        wait = "for i in 1 2 3 4 5; do grep -q 1000 /proc/self/oom_score_adj || sleep 1; done"
+        shell(running, f"{wait}; env; cat /proc/self/limits /proc/self/oom_score_adj")
+        printed = "\n".join(e.text for e in running.events() if isinstance(e, Line))
+    assert "secret" not in printed
+    limits = dict(re.findall(r"^Max (.*?)  +(\S+)", printed, re.MULTILINE))
     assert limits["core file size"] == "0"
     assert limits["open files"] == "256"
     assert limits["data size"].isdigit()
-    assert said.endswith("1000")
+    assert printed.endswith("1000")

@@ -1,4 +1,4 @@
-"""Fetching over HTTP from a server that misbehaves: cut connections, no ranges, secrets in URLs."""
+"""Downloads from an HTTP server with faults: cut connections, no ranges, secrets in URLs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Run, Server
-from tests.functional.hls import files
-from tests.functional.test_s3 import neutral
+from tests.functional.conftest import Server
+from tests.functional.hls import files, without_run_name
+from tests.functional.worker_process import RunWorker
 from worker.config.location import S3Location
 from worker.errors import NoSourceError
 from worker.storage.s3 import S3Source
@@ -21,7 +21,7 @@ SECRET = "X-Amz-Signature=0123456789abcdef"
 
 
 class FaultyServer(ThreadingHTTPServer):
-    """Serves one body. `cuts` answers are broken off half way; `ranges` False ignores Range."""
+    """Serves one body. The first `cuts` answers break off; `ranges` False ignores Range."""
 
     daemon_threads = True
 
@@ -33,7 +33,7 @@ class FaultyServer(ThreadingHTTPServer):
         self.status = 0
         self.failures = 0
         self.replaced_after: int | None = None
-        self.asked: list[str | None] = []
+        self.requested: list[str | None] = []
 
     @property
     def source(self) -> tuple[str, ...]:
@@ -48,14 +48,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: FaultyServer
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.asked.append(asked)
+        wanted = self.headers.get("Range")
+        self.server.requested.append(wanted)
         if self.server.failures > 0:
             self.server.failures -= 1
             self.send_error(503)
             return
         after = self.server.replaced_after
-        etag = '"v1"' if after is None or len(self.server.asked) <= after else '"v2"'
+        etag = '"v1"' if after is None or len(self.server.requested) <= after else '"v2"'
         if self.headers.get("If-Match", etag) != etag:
             self.send_error(412)
             return
@@ -63,14 +63,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(self.server.status)
             return
         first, last = 0, len(self.server.body) - 1
-        if asked and self.server.ranges and last < 0:
+        if wanted and self.server.ranges and last < 0:
             self.send_response(416)
             self.send_header("Content-Range", "bytes */0")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        if asked and self.server.ranges:
-            a, _, b = asked.removeprefix("bytes=").partition("-")
+        if wanted and self.server.ranges:
+            a, _, b = wanted.removeprefix("bytes=").partition("-")
             first, last = int(a), min(int(b), last)
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(self.server.body)}")
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Write no access log."""
 
 
 @pytest.fixture
@@ -103,39 +103,39 @@ def faulty(calm_clip: Path) -> Iterator[FaultyServer]:
     thread.join()
 
 
-def test_a_cut_connection_is_gone_on_with(
-    faulty: FaultyServer, run_worker: Run, calm_clip: Path, tmp_path: Path
+def test_a_download_continues_where_its_connection_was_cut(
+    faulty: FaultyServer, run_worker: RunWorker, calm_clip: Path, tmp_path: Path
 ) -> None:
-    """From where it broke off, not from the start; the result is that of the local file."""
+    """Not from the start; what is published is the same as of the local file."""
     faulty.cuts = 3
     out, local = tmp_path / "out", tmp_path / "local"
     assert run_worker(*faulty.source, "--destination", out).status == 0
-    starts = [int(r.removeprefix("bytes=").partition("-")[0]) for r in faulty.asked if r]
+    starts = [int(r.removeprefix("bytes=").partition("-")[0]) for r in faulty.requested if r]
     assert len(starts) == 5
     assert starts[2:] == sorted(set(starts[2:]))
     assert run_worker("--source", calm_clip, "--destination", local).status == 0
-    assert neutral(files(out)) == neutral(files(local))
+    assert without_run_name(files(out)) == without_run_name(files(local))
 
 
-def test_a_server_without_ranges_is_read_again(
-    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+def test_a_server_without_ranges_is_read_from_the_start_again(
+    faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     faulty.ranges, faulty.cuts = False, 2
     ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
     assert ended.status == 0, ended.stdout
 
 
-def test_a_server_that_is_away_for_a_moment_is_asked_again(
-    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+def test_a_server_that_fails_for_a_moment_is_requested_again(
+    faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     faulty.failures = 3
     assert run_worker(*faulty.source, "--destination", tmp_path / "out").status == 0
 
 
-def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
-    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+def test_a_source_that_is_replaced_during_its_download_ends_the_job_with_66(
+    faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    """The second version may not be glued to the first."""
+    """Bytes of two versions are never mixed."""
     faulty.replaced_after = 1
     ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
     assert ended.status == 66
@@ -143,11 +143,9 @@ def test_a_source_that_is_replaced_meanwhile_is_not_mixed(
     assert "submit the job again" in ended.final["message"]
 
 
-def test_a_source_that_is_replaced_in_s3_is_told_so(moto: Server) -> None:
+def test_an_s3_source_that_is_replaced_is_reported_as_replaced(moto: Server) -> None:
     client = moto.client()
-    client.create_bucket(
-        Bucket="replaced", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
-    )
+    moto.make_bucket("replaced")
     client.put_object(Bucket="replaced", Key="in.mp4", Body=b"one")
     source = S3Source(client, S3Location(bucket="replaced", key="in.mp4"))
     client.put_object(Bucket="replaced", Key="in.mp4", Body=b"another")
@@ -159,10 +157,10 @@ def test_a_source_that_is_replaced_in_s3_is_told_so(moto: Server) -> None:
 def test_an_empty_upload_is_a_bad_source(
     ranges: bool,  # noqa: FBT001 (named by parametrize)
     faulty: FaultyServer,
-    run_worker: Run,
+    run_worker: RunWorker,
     tmp_path: Path,
 ) -> None:
-    """It has no first byte to be asked for; what is told is what is told of an empty file."""
+    """It has no first byte to request; the message is that of an empty local file."""
     faulty.body, faulty.ranges = b"", ranges
     empty = tmp_path / "empty.mp4"
     empty.touch()
@@ -173,8 +171,8 @@ def test_an_empty_upload_is_a_bad_source(
     assert ended.final["message"] == local.final["message"]
 
 
-def test_a_fetched_sources_plan_is_alone_on_stdout(
-    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+def test_plan_only_of_a_remote_source_prints_nothing_but_the_plan(
+    faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     ended = run_worker(*faulty.source, "--destination", tmp_path / "out", "--plan-only")
     assert ended.status == 0
@@ -183,8 +181,8 @@ def test_a_fetched_sources_plan_is_alone_on_stdout(
 
 
 @pytest.mark.parametrize(("status", "exit_status"), [(403, 66), (404, 66), (503, 69)])
-def test_a_refusal_is_told_without_the_secret(
-    status: int, exit_status: int, faulty: FaultyServer, run_worker: Run, tmp_path: Path
+def test_a_refusal_is_reported_without_the_secret_of_the_url(
+    status: int, exit_status: int, faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     faulty.status = status
     out = tmp_path / "out"
@@ -195,10 +193,10 @@ def test_a_refusal_is_told_without_the_secret(
     assert "0123456789abcdef" not in ended.stdout + ended.stderr
 
 
-def test_no_log_or_file_holds_the_query(
-    faulty: FaultyServer, run_worker: Run, tmp_path: Path
+def test_no_log_line_and_no_published_file_holds_the_query_of_the_url(
+    faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    """A job that goes well has many places to leak it."""
+    """In a job that publishes."""
     out = tmp_path / "out"
     ended = run_worker(*faulty.source, "--destination", out, "--log-level", "debug")
     assert ended.status == 0

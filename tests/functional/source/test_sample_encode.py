@@ -1,4 +1,4 @@
-"""A sample tells which rungs are worth making; the same on every machine."""
+"""A sample encode selects the rungs that are worth making, the same on every machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import ROOT, Run
+from tests.functional.conftest import ROOT
 from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.worker_process import RunWorker
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +20,8 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.ffmpeg
-def test_hard_edged_slides_get_no_rung_that_weighs_more(
-    run_worker: Run, slides: Path, tmp_path: Path
+def test_slides_get_no_lower_rung_of_about_the_same_bit_rate(
+    run_worker: RunWorker, slides: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     options = ("--source", slides, "--destination", out, "--copy-top", "never")
@@ -35,16 +36,18 @@ def test_hard_edged_slides_get_no_rung_that_weighs_more(
     assert "already published" in run_worker(*options).final["message"]
 
 
-def test_the_choice_is_the_same_on_one_core(run_worker: Run, slides: Path, tmp_path: Path) -> None:
-    """x264 divides pictures among threads, and their sizes with it."""
+def test_the_selected_ladder_is_the_same_on_one_core(
+    run_worker: RunWorker, slides: Path, tmp_path: Path
+) -> None:
+    """x264 divides frames among threads, which changes their sizes."""
     options = ("--source", slides, "--destination", tmp_path / "out", "--plan-only", "true")
-    everywhere = run_worker(*options)
-    here = run_worker(*options, before="import os; os.sched_setaffinity(0, {0})")
-    assert '"name": "1080p"' in everywhere.stdout
-    assert here.stdout == everywhere.stdout
+    all_cores = run_worker(*options)
+    one_core = run_worker(*options, before="import os; os.sched_setaffinity(0, {0})")
+    assert '"name": "1080p"' in all_cores.stdout
+    assert one_core.stdout == all_cores.stdout
 
 
-def test_heights_that_are_asked_for_are_kept(run_worker: Run, slides: Path, tmp_path: Path) -> None:
+def test_requested_heights_are_kept(run_worker: RunWorker, slides: Path, tmp_path: Path) -> None:
     options = ("--source", slides, "--destination", tmp_path / "out", "--plan-only", "true")
     ended = run_worker(*options, "--ladder", "1080,480")
     assert '"name": "480p"' in ended.stdout

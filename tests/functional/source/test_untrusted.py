@@ -1,4 +1,4 @@
-"""Uploads that would make FFmpeg open another file or a socket: nothing is opened."""
+"""Uploads that would make FFmpeg open another file or a socket: it opens neither."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Run, Running, ffmpeg
+from tests.functional.conftest import ffmpeg
 from tests.functional.hls import files
+from tests.functional.worker_process import Running, RunWorker
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -19,11 +20,11 @@ CANARY = "canary-3f9c2a"
 
 
 class Listener:
-    """A server on loopback that counts who calls."""
+    """A server on loopback that counts connections."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self.calls = 0
+        self.connections = 0
         threading.Thread(target=self._listen, daemon=True).start()
 
     @property
@@ -33,11 +34,11 @@ class Listener:
     def _listen(self) -> None:
         while True:
             try:
-                caller, _ = self._socket.accept()
+                connection, _ = self._socket.accept()
             except OSError:
                 return
-            self.calls += 1
-            caller.close()
+            self.connections += 1
+            connection.close()
 
     def close(self) -> None:
         self._socket.close()
@@ -52,7 +53,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture
 def canary(tmp_path: Path) -> Path:
-    """A picture that is red all over, beside a text: what was read would show."""
+    """A video that is all red, and a text file beside it: if either were read, it would show."""
     path = tmp_path / "secret.ts"
     red = "color=red:size=320x180:rate=25:duration=4"
     ffmpeg("-f", "lavfi", "-i", red, "-c:v", "libx264", "-metadata", f"title={CANARY}", path)
@@ -96,7 +97,7 @@ TEXTS: dict[str, str] = {
 }
 
 
-def refuse(running: Running, out: Path) -> None:
+def assert_refused(running: Running, out: Path) -> None:
     ended = running.wait(120)
     assert ended.status == 65, ended.stdout
     assert CANARY not in ended.stdout + ended.stderr
@@ -106,7 +107,7 @@ def refuse(running: Running, out: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_that_names_others_is_no_video(
+def test_a_text_that_names_other_files_is_refused(
     name: str,
     listener: Listener,
     canary: Path,
@@ -117,12 +118,12 @@ def test_a_text_that_names_others_is_no_video(
     for i, (uri, suffix) in enumerate(zip(uris, (".m3u8", ".mp4", ".m3u8"), strict=True)):
         source, out = tmp_path / f"{i}{suffix}", tmp_path / f"out{i}"
         source.write_text(TEXTS[name].replace("{uri}", uri))
-        refuse(start_worker("--source", source, "--destination", out), out)
-    assert listener.calls == 0
+        assert_refused(start_worker("--source", source, "--destination", out), out)
+    assert listener.connections == 0
 
 
 def with_external_data(clip: bytes, url: bytes) -> bytes:
-    """Make a MOV's samples lie in another file: its data references name `url`."""
+    """Move the samples of a MOV into another file: its data reference names `url`."""
     at = clip.index(b"dref") - 4
     (size,) = struct.unpack(">I", clip[at : at + 4])
     # Flag 0: not in this file.
@@ -131,24 +132,24 @@ def with_external_data(clip: bytes, url: bytes) -> bytes:
     grown = len(dref) - size
     changed = bytearray(clip[:at] + dref + clip[at + size :])
     for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):
-        place = changed.rindex(box, 0, at + 8) - 4
-        (old,) = struct.unpack(">I", changed[place : place + 4])
-        changed[place : place + 4] = struct.pack(">I", old + grown)
+        start = changed.rindex(box, 0, at + 8) - 4
+        (old,) = struct.unpack(">I", changed[start : start + 4])
+        changed[start : start + 4] = struct.pack(">I", old + grown)
     return bytes(changed)
 
 
-def test_a_movie_whose_samples_are_elsewhere_opens_nothing(
-    listener: Listener, canary: Path, small_clip: Path, run_worker: Run, tmp_path: Path
+def test_a_movie_whose_samples_are_in_another_file_opens_no_other_file(
+    listener: Listener, canary: Path, small_clip: Path, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     clip = small_clip.read_bytes()
     for i, url in enumerate((f"file://{canary}", f"{listener.url}/x.mp4")):
         source, out = tmp_path / f"{i}.mov", tmp_path / f"out{i}"
         source.write_bytes(with_external_data(clip, url.encode()))
         ended = run_worker("--source", source, "--destination", out, "--ladder", "180")
-        # FFmpeg takes the samples from the file itself, where they still are, or none.
+        # FFmpeg reads the samples from the file itself, where they still are, or none.
         assert ended.status in {0, 65}
         assert CANARY not in ended.stdout + ended.stderr
-    assert listener.calls == 0
+    assert listener.connections == 0
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,9 @@ def test_a_movie_whose_samples_are_elsewhere_opens_nothing(
         ),
     ],
 )
-def test_a_name_is_data(name: str, small_clip: Path, run_worker: Run, tmp_path: Path) -> None:
+def test_a_file_name_is_never_read_as_an_option_or_url(
+    name: str, small_clip: Path, run_worker: RunWorker, tmp_path: Path
+) -> None:
     folder = tmp_path / "uploads"
     folder.mkdir()
     (folder / name).write_bytes(small_clip.read_bytes())
@@ -181,8 +184,8 @@ def test_a_name_is_data(name: str, small_clip: Path, run_worker: Run, tmp_path: 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0"])
-def test_an_address_that_is_not_on_the_internet_is_not_asked(
-    host: str, listener: Listener, run_worker: Run, tmp_path: Path
+def test_a_url_of_a_private_address_is_refused_without_a_request(
+    host: str, listener: Listener, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     port = listener.url.rpartition(":")[2]
     url = f"https://{host}:{port}/in.mp4?X-Amz-Signature=secret"
@@ -190,10 +193,12 @@ def test_an_address_that_is_not_on_the_internet_is_not_asked(
     assert ended.status == 66
     assert "not on the internet" in ended.final["message"]
     assert "secret" not in ended.stdout + ended.stderr
-    assert listener.calls == 0
+    assert listener.connections == 0
 
 
-def test_a_metadata_service_is_not_asked(run_worker: Run, tmp_path: Path) -> None:
+def test_a_url_of_a_metadata_service_is_refused_without_a_request(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
     for host in ("169.254.169.254", "[fd00:ec2::254]", "2852039166", "0xa9fea9fe"):
         url = f"http://{host}/latest/meta-data/"
         ended = run_worker("--source", url, "--destination", tmp_path / "out")

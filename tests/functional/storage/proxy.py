@@ -18,26 +18,26 @@ from urllib.parse import urlsplit
 from tests.functional.conftest import Server
 
 ERROR = '<?xml version="1.0"?><Error><Code>{}</Code><Message>planted</Message></Error>'
-PASSING = {
+TEMPORARY = {
     "500": (500, "InternalError"),
     "503": (503, "SlowDown"),
 }
-KINDS = (*PASSING, "reset", "lost", "truncated", "silent")
+KINDS = (*TEMPORARY, "reset", "lost", "truncated", "silent")
 # Longer than the worker waits for an answer where a test has lowered that to a second.
 SILENT_S = 3.0
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards to `server`. What goes wrong is drawn for each request.
+    """Forwards to `server`. A fault is drawn at random for each request.
 
-    - `reset`: the connection is reset before the store hears of the request
-    - `lost`: the store has done it, and its answer is lost
+    - `reset`: the connection is reset before the store gets the request
+    - `lost`: the store has done what was requested, and its answer is lost
     - `truncated`: half of the answer's body, then the end
     - `silent`: no answer for longer than the worker waits
-    - `500`, `503`: as S3 says them
+    - `500`, `503`: the answers of S3
 
-    Always where it is told to: `knows_conditions` False answers conditional writes with 501, and
-    `keeps_objects` says of each object to be deleted that this is denied, in an answer of 200.
+    Two faults are not drawn: with `knows_conditions` False every conditional write is answered with
+    501; with `keeps_objects` the answer to a deletion is 200 and denies it for each object.
     """
 
     daemon_threads = True
@@ -56,7 +56,7 @@ class Proxy(ThreadingHTTPServer):
         self.delay_s = 0.0
         self.knows_conditions = True
         self.keeps_objects = False
-        # Which requests ("PUT /bucket/key") what is set above is for; and which are never answered.
+        # Which requests ("PUT /bucket/key") may get a fault, and which are never answered.
         self.concerns: Callable[[str], bool] = lambda _: True
         self.holds: Callable[[str], bool] = lambda _: False
         self.held = threading.Event()
@@ -68,7 +68,7 @@ class Proxy(ThreadingHTTPServer):
         self.rate = rate
 
     def draw(self, request: str) -> str | None:
-        """The fault for this request."""
+        """Return the fault for this request, if it gets one."""
         with self._lock:
             self.seen.append(request)
             if not self.concerns(request):
@@ -85,13 +85,13 @@ class Proxy(ThreadingHTTPServer):
             return fault
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of connections that break off; they are meant to."""
+        """Write nothing about connections that break off: that is intended."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Proxy
     protocol_version = "HTTP/1.1"
-    # No answer of ours waits for the client's acknowledgement.
+    # No answer waits for the client's acknowledgement.
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
@@ -109,8 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "silent":
             time.sleep(SILENT_S)
             return self._reset()
-        if fault in PASSING:
-            return self._refuse(*PASSING[fault])
+        if fault in TEMPORARY:
+            return self._refuse(*TEMPORARY[fault])
         if fault == "refused":
             return self._refuse(403, str(self.server.refusal))
         return self._forward(body, fault)
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Write no access log."""
 
 
 @contextlib.contextmanager
