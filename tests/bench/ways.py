@@ -1,4 +1,4 @@
-"""The three ways that are compared: the hand-written command, plain FFmpeg with our plan, ours."""
+"""The variants that are compared: the former command, the worker's FFmpegs alone, the worker."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.bench.cost import Cost, size_of, spend
-from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, entry
+from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
 from tests.functional.hls import read_published
+from tests.functional.worker_process import python_arguments
 from worker.config.cli import parse_job
 from worker.ffmpeg.audio import encode_audio
 from worker.ffmpeg.encode import encode_video
@@ -33,7 +34,7 @@ WAYS = (BASELINE, PLAIN, WORKER)
 
 @dataclass(frozen=True, kw_only=True)
 class Rendition:
-    """One rung that a way made."""
+    """One rung that a variant made."""
 
     size: tuple[int, int]
     playlist: Path
@@ -41,7 +42,7 @@ class Rendition:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What a way cost and what it made, largest rung first; `bytes` are those of all segments."""
+    """What a variant cost and made, largest rung first; `bytes` are those of all segments."""
 
     cost: Cost
     bytes: int
@@ -57,7 +58,7 @@ def plan_for(source: Path, folder: Path, *options: str) -> Plan:
 
 
 def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
-    """Go one way, in a folder of its own."""
+    """Make one variant, in a folder of its own."""
     folder.mkdir()
     if way == BASELINE:
         return _baseline(source, plan, folder)
@@ -65,7 +66,7 @@ def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
 
 
 def _baseline(source: Path, plan: Plan, folder: Path) -> Made:
-    """Two rungs at preset slow, keyframes each 48 frames, 4 s segments, sound in each."""
+    """Two rungs at preset slow, a keyframe every 48 frames, 4 s segments, audio in each rung."""
     width, height = display_size(plan.media.video)
     sizes = [_fit(width, height, 1080), _fit(width, height, 720)]
     graph = "[0:v:0]split=2[a][b]" + "".join(
@@ -98,13 +99,13 @@ def _fit(width: Fraction, height: Fraction, bound: int) -> tuple[int, int]:
 
 
 def _plain(source: Path, plan: Plan, folder: Path) -> Made:
-    """The worker's own commands, started by hand one after the other."""
+    """The worker's own commands, started without it, one after the other."""
     with _commands(source, plan, folder) as (commands, descriptor):
         costs = [spend(c, folder=folder, pass_fds=[descriptor]) for c in commands]
     return Made(
         cost=Cost(
             cpu_s=sum(cost.cpu_s for cost in costs),
-            wall_s=sum(cost.wall_s for cost in costs),
+            elapsed_s=sum(cost.elapsed_s for cost in costs),
             memory_bytes=max(cost.memory_bytes for cost in costs),
             disk_bytes=max(cost.disk_bytes for cost in costs),
         ),
@@ -134,7 +135,7 @@ def start_plain(source: Path, plan: Plan, folder: Path) -> float:
 
 @contextmanager
 def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[list[str]], int]]:
-    """Build the worker's own FFmpegs, which report to nobody: one for all pictures, as by hand."""
+    """Build the worker's own commands, whose reports are discarded: one for all of the video."""
     plan = replace(plan, threads=0)
     rungs = tuple(rung.name for rung in plan.rungs)
     for rendition in (*rungs, AUDIO):
@@ -166,7 +167,14 @@ def run_worker(
     before: str = "",
 ) -> Cost:
     """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
-    argv = [sys.executable, *entry(before), "--source", source, "--destination", destination]
+    argv = [
+        sys.executable,
+        *python_arguments(before),
+        "--source",
+        source,
+        "--destination",
+        destination,
+    ]
     argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE, *options]
     return spend(
         [*map(str, argv)],
@@ -181,8 +189,8 @@ def _worker(source: Path, folder: Path) -> Made:
     cost = run_worker(source, out, work=work, watched=work)
     published = read_published(out)
     rungs = []
-    for uri, told in published.variants.items():
-        if "RESOLUTION" in told:
-            width, _, height = told["RESOLUTION"].partition("x")
+    for uri, attributes in published.variants.items():
+        if "RESOLUTION" in attributes:
+            width, _, height = attributes["RESOLUTION"].partition("x")
             rungs.append(Rendition(size=(int(width), int(height)), playlist=out / uri))
     return Made(cost=cost, bytes=size_of(out, "*.ts"), rungs=tuple(rungs))
