@@ -11,6 +11,7 @@ from worker.storage.base import Store
 
 # Of one rendition: its durations, then each segment's name, frames and times.
 Rows: TypeAlias = list[tuple[Any, ...]]
+Shape: TypeAlias = dict[str, Rows]
 
 
 class Watcher:
@@ -52,11 +53,11 @@ def names(playlist: bytes) -> list[str]:
     return [line for line in playlist.decode().splitlines() if line and line[0] != "#"]
 
 
-def shape(store: Store) -> dict[str, Rows]:
+def shape(store: Store) -> Shape:
     """Every rendition's durations, and each segment's frames and times, read from the store."""
     master = store.get("master.m3u8")
     assert master is not None
-    found: dict[str, Rows] = {}
+    found: Shape = {}
     for playlist in names(master.data):
         content = store.get(playlist)
         assert content is not None
