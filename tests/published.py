@@ -15,7 +15,7 @@ Shape: TypeAlias = dict[str, Rows]
 
 
 class Watcher:
-    """Reads the master playlist all the time, and checks that all that it names is stored."""
+    """Reads the master playlist ten times a second, and checks that all that it names is stored."""
 
     def __init__(self, store: Store) -> None:
         self.faults: list[str] = []
@@ -30,7 +30,7 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(0.02):
+        while not self._stopped.wait(0.1):
             master = self._store.get("master.m3u8")
             self.reads += 1
             if master is None:
