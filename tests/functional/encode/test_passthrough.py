@@ -189,5 +189,5 @@ def test_a_joined_recording_is_encoded(
     ffmpeg("-f", "concat", "-safe", "0", "-i", joined, "-c", "copy", source)
     ended = publish(run_worker, source, tmp_path / "out", "--copy-top", "always")
     (encoded,) = ended.named("top_rung_encoded")
-    assert encoded["reason"] == "its size or other parameters change on the way"
+    assert encoded["reason"] == "its size or other parameters change within the video"
     assert ended.status == 0

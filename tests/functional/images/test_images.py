@@ -211,7 +211,8 @@ def test_each_good_slide_becomes_one_thumbnail(run_worker: RunWorker, tmp_path: 
         *("-f", "lavfi", "-i", f"{slide},boxblur=60"),
         *("-filter_complex", "[0][1][2][3]concat=n=4", "-pix_fmt", "yuv420p", source),
     )
-    assert run_worker("--source", source, "--destination", out, *FAST).status == 0
+    # Not at a faster preset, which leaves edges in the blurred part.
+    assert run_worker("--source", source, "--destination", out).status == 0
     names = manifest_of(out)["thumbnails"]
     assert [Path(name).name for name in names] == ["0.jpg", "1.jpg"]
     assert (out / "thumbnail.jpg").read_bytes() == (out / names[0]).read_bytes()
