@@ -14,6 +14,7 @@ from worker.hls.run import Run
 from worker.layout import AUDIO
 from worker.monitoring.progress import Reporter, Step
 from worker.plan.plan import Plan, describe
+from worker.runtime.budget import Budget
 from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
 from worker.upload.checkpoint import Checkpoint, recall
@@ -74,6 +75,27 @@ def encode_run(
         uploader=uploader,
         hooks=_hooks(plan, checkpoint, reporter),
     )
+    report = _encode(encoder, uploader, checkpoint, store=store, budget=budget)
+    checkpoint.save(store)
+    _warn_of_audio_gaps(plan, report)
+    return Encoded(
+        run=_collect_run(plan, name, checkpoint, report),
+        segments=checkpoint.count,
+        segments_resumed=resumed,
+        encode_s=round(max(budget.elapsed_s - started_s, 1e-3), 2),
+        speed=round(reporter.speed, 3),
+        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
+    )
+
+
+def _encode(
+    encoder: Encoder,
+    uploader: Uploader,
+    checkpoint: Checkpoint,
+    *,
+    store: RetryingStore,
+    budget: Budget,
+) -> EncodeReport:
     try:
         encoder.report_progress()
         report = encoder.run()
@@ -85,16 +107,7 @@ def encode_run(
         raise
     finally:
         uploader.close()
-    checkpoint.save(store)
-    _warn_of_audio_gaps(plan, report)
-    return Encoded(
-        run=_collect_run(plan, name, checkpoint, report),
-        segments=checkpoint.count,
-        segments_resumed=resumed,
-        encode_s=round(max(budget.elapsed_s - started_s, 1e-3), 2),
-        speed=round(reporter.speed, 3),
-        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
-    )
+    return report
 
 
 def _done(checkpoint: Checkpoint) -> dict[str, set[int]]:

@@ -1,4 +1,5 @@
 """Publishes a verified run: playlists, images, manifest, and the one PUT that viewers see.
 
-May import: images, report, upload, hls, storage, plan, records, layout, errors.
+May import: images, report, upload, hls, storage, plan, media, records, layout,
+errors.
 """

@@ -55,7 +55,7 @@ def test_a_cue_over_a_boundary_is_in_both_segments() -> None:
 
 
 @given(st.integers(1, 4 * 3600 * 30))
-def test_the_segments_last_as_long_as_the_picture(frames: int) -> None:
+def test_the_segments_last_as_long_as_the_video(frames: int) -> None:
     a_plan = plan()
     grid = type(a_plan.grid)(rate=Fraction(30), segment_frames=180, total_frames=frames)
     lengths = segment_lengths_s(grid)
@@ -96,8 +96,8 @@ def test_each_segment_has_the_cues_that_show_in_it(
     some: tuple[Cue, ...], lengths_s: list[Fraction]
 ) -> None:
     rendered = render_segments(some, lengths_s)
-    told = [[c.text for c in read_cues(text, origin_s=Fraction(0))] for text in rendered]
-    assert told == shown_in(some, lengths_s)
+    found = [[c.text for c in read_cues(text, origin_s=Fraction(0))] for text in rendered]
+    assert found == shown_in(some, lengths_s)
 
 
 @given(st.text("\n\n\r 0ab", max_size=60))
@@ -117,7 +117,7 @@ def test_more_cues_than_anybody_reads_are_refused_and_not_read_on() -> None:
 
 
 def test_cues_that_fill_every_segment_are_refused() -> None:
-    """As many as are taken, each shown all day: 80 million places."""
+    """As many as are accepted, each shown all day: 80 million copies."""
     some = [Cue(start_ms=0, end_ms=90_000_000, text="x" * 500)] * webvtt.MAX_CUES
     with pytest.raises(TooManyCuesError):
         render_segments(some, [Fraction(60)] * 1500)
