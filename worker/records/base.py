@@ -19,7 +19,8 @@ class Record(BaseModel):
 
     _indent: ClassVar[int | None] = 1
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    # Deferred: a job that is refused at once needs no manifest.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
