@@ -10,8 +10,8 @@ from typing import Any
 from ops.aws import Aws
 from ops.errors import NotThereError
 from ops.names import DEFAULT_LOG_GROUP, LOG_GROUP
-from worker.config.job import variable_name
 from worker.config.location import S3Location, parse_location
+from worker.config.option import variable_name
 from worker.monitoring.logs import stream_name
 
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.aws import Aws, code_of, explain
 from ops.batch.job import BatchJob
 from ops.console import duration
-from worker.config.job import variable_name
+from worker.config.option import variable_name
 from worker.layout import STATUS
 
 _NOT_THERE = frozenset({"NoSuchKey", "NoSuchBucket", "404"})

@@ -14,8 +14,9 @@ from ops.console import say
 from ops.errors import OK, UsageError
 from ops.names import JOB_DEFINITION, PARAMETERS, QUEUE, VARIABLES, parameter_name
 from worker.config.cli import parse_job
-from worker.config.job import Job, option_name, variable_name
+from worker.config.job import Job
 from worker.config.location import LocalLocation
+from worker.config.option import option_name, variable_name
 from worker.errors import BadParametersError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from ops import names
 from ops.aws import Aws, code_of
 from ops.stack.expected import architecture
-from worker.config.job import variable_name
+from worker.config.option import variable_name
 
 _TOPIC = ":sns:"
 _MISSING = frozenset({"ResourceNotFoundException", "RepositoryNotFoundException"})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ops import names
-from worker.config.job import option_name
+from worker.config.option import option_name
 
 # Graviton: a letter or two, the generation, `g` (c6g, m7gd, x2gd); a1 was the first.
 _ARM64 = re.compile(r"^([a-z]+\d+g[a-z]*|a1)(\..+)?$")

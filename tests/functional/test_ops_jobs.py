@@ -63,7 +63,7 @@ def test_the_log_tells_the_exit_status_where_status_json_is_of_another_job(
 ) -> None:
     job_id = ops(failing, "submit", *PLACES, "--detach").stdout.strip()
     last = {"event": "job_finished", "level": "error", "outcome": "no_source", "exit_status": 66}
-    write_log(failing, job_id, [{**last, "message": "gone", "resubmit": "after mending"}])
+    write_log(failing, job_id, [{**last, "message": "gone", "resubmit": "after_fix"}])
     done = ops(failing, "jobs", job_id, "--follow", "--poll", "0.1")
     assert done.returncode == 66
     assert "no_source, exit status 66 (by the log" in done.stdout

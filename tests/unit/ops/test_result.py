@@ -30,7 +30,7 @@ def finished(exit_status: int = 66) -> dict[str, Any]:
         "exit_status": exit_status,
         "outcome": "no_source",
         "message": "gone",
-        "resubmit": "after mending",
+        "resubmit": "after_fix",
     }
 
 
