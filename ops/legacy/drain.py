@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
-from ops.commands.submit import build_request, parameters_of
+from ops.batch.request import build_request, parameters_of
 from ops.console import redact, say
 from ops.errors import OK, UNREADABLE
 from ops.legacy.message import Request, read_message

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.commands.submit import check
+from ops.batch.request import check
 from ops.errors import UsageError
 from ops.names import PARAMETERS, VARIABLES, parameter_name
 

@@ -17,6 +17,15 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "ops"
 # What scripts/setup installs without --dev, and the tree's own.
 AT_RUN_TIME = {"boto3", "botocore", "ops", "worker"}
+# From the top down; ops/__init__.py says the same.
+LAYERS = (
+    {"__main__"},
+    {"commands"},
+    {"batch", "stack", "legacy"},
+    {"aws", "console", "names", "errors"},
+)
+# What describes a job; nothing that runs one.
+OF_THE_WORKER = {"config", "errors", "layout", "messages", "monitoring.logs", "records"}
 
 
 def modules() -> dict[str, Path]:
@@ -58,6 +67,20 @@ def assert_no_circle(graph: Mapping[str, set[str]]) -> None:
         done |= free
 
 
+def package(name: str) -> str:
+    """The part of ops that a module belongs to: its folder, or itself."""
+    return name.partition(".")[0]
+
+
+def functions(path: Path) -> dict[str, int]:
+    """The length of each function, in lines."""
+    return {
+        f"{path.stem}.{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
 def commands() -> dict[str, argparse.ArgumentParser]:
     (action,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return dict(action.choices)
@@ -70,6 +93,70 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 def test_no_file_is_longer_than_300_lines() -> None:
     lengths = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
     assert {name: n for name, n in lengths.items() if n > 300} == {}
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    lengths = {name: n for path in MODULES.values() for name, n in functions(path).items()}
+    assert {name: n for name, n in lengths.items() if n > 50} == {}
+
+
+def test_no_folder_has_more_than_14_modules() -> None:
+    folders = [PACKAGE, *(p for p in PACKAGE.iterdir() if p.is_dir())]
+    assert {f.name: n for f in folders if (n := len(list(f.glob("*.py")))) > 14} == {}
+
+
+def test_every_part_belongs_to_a_layer() -> None:
+    assert {package(name) for name in MODULES if name != "__init__"} == set().union(*LAYERS)
+
+
+def test_imports_go_down() -> None:
+    depth = {part: i for i, layer in enumerate(LAYERS) for part in layer}
+    upward = [
+        f"{name} imports {other}"
+        for name, path in MODULES.items()
+        for other in inner(path)
+        if depth[package(other)] < depth[package(name)]
+    ]
+    assert upward == []
+
+
+def test_no_package_imports_itself_through_others() -> None:
+    graph: dict[str, set[str]] = {}
+    for name, path in MODULES.items():
+        others = {package(other) for other in inner(path)} - {package(name)}
+        graph.setdefault(package(name), set()).update(others)
+    assert_no_circle(graph)
+
+
+def test_no_command_imports_another() -> None:
+    found = {
+        name: others
+        for name, path in MODULES.items()
+        if package(name) == "commands" and (others := _commands_in(inner(path)))
+    }
+    assert found == {}
+
+
+def _commands_in(names: set[str]) -> set[str]:
+    return {name for name in names if package(name) == "commands"}
+
+
+def test_every_package_says_what_it_is_for_and_may_import() -> None:
+    for part in ("commands", "batch", "stack", "legacy"):
+        docstring = ast.get_docstring(ast.parse(MODULES[part].read_text())) or ""
+        imported = {package(o) for n, p in MODULES.items() if package(n) == part for o in inner(p)}
+        allowed = set(re.findall(r"\w+", docstring.partition("May import: ")[2].partition(".")[0]))
+        assert imported - {part} <= allowed, part
+
+
+def test_of_the_worker_only_what_describes_a_job_is_imported() -> None:
+    found = {
+        other.removeprefix("worker.")
+        for path in MODULES.values()
+        for other in imports(path)
+        if package(other) == "worker"
+    }
+    assert {n for n in found if not {n, package(n)} & OF_THE_WORKER} == set()
 
 
 def test_only_the_entry_point_exits() -> None:

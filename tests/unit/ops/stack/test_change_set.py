@@ -1,4 +1,4 @@
-"""Deployments: what is asked of CloudFormation, and what its answers mean."""
+"""Change sets: what is asked of CloudFormation, and what its answers mean."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from ops.aws import Aws
-from ops.commands.deploy import check_parameters, check_pinned, previous_image, read_parameters
-from ops.errors import DeploymentError, LaterError, UsageError
+from ops.errors import DeploymentError, LaterError
 from ops.stack.change_set import (
     ChangeSet,
     check_state,
@@ -21,7 +20,6 @@ from ops.stack.change_set import (
     propose,
 )
 
-IMAGES = {letter: f"repository@sha256:{letter * 64}" for letter in "abc"}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHANGE_SET = ChangeSet(stack="s", id="arn:change", creates=False, changes=())
 
@@ -61,41 +59,11 @@ def events(*told: tuple[str, str, str]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    "image", ["repository:latest", "repository", "repository@sha256:abc", f"x y@sha256:{'a' * 64}"]
-)
-def test_an_image_that_is_not_pinned_is_refused(image: str) -> None:
-    with pytest.raises(UsageError, match="not pinned by digest"):
-        check_pinned(image)
-    with pytest.raises(UsageError, match="not pinned by digest"):
-        read_parameters([f"ImageUri={image}"])
-
-
-def test_the_image_that_ran_before_is_found_among_the_revisions() -> None:
-    def revision(number: int, image: str) -> dict[str, Any]:
-        return {"revision": number, "containerProperties": {"image": image}}
-
-    history = [revision(n, IMAGES[x]) for n, x in enumerate("abbc", start=1)]
-    assert previous_image(history, IMAGES["c"]) == IMAGES["b"]
-    assert previous_image(history, IMAGES["b"]) == IMAGES["a"]
-    assert previous_image(history, IMAGES["a"]) is None
-    assert previous_image([revision(1, "repository:latest")], IMAGES["a"]) is None
-    # The first of this system's images: what came before it was not pinned.
-    assert previous_image([revision(1, "x:1"), revision(2, IMAGES["a"])], IMAGES["a"]) is None
-
-
 def test_what_is_not_given_keeps_its_value_and_what_is_new_its_default() -> None:
     assert merge_parameters({"A": "1"}, known=["A", "B", "C"], current=["A", "B", "Old"]) == [
         {"ParameterKey": "A", "ParameterValue": "1"},
         {"ParameterKey": "B", "UsePreviousValue": True},
     ]
-
-
-def test_unknown_and_missing_parameters_are_told_together() -> None:
-    known = {"ImageUri": None, "SourceBucket": None, "MaxVcpus": "64", "SourcePrefix": ""}
-    with pytest.raises(UsageError, match=r"Sauce.*--image.*SourceBucket="):
-        check_parameters({"Sauce": "1"}, known, {})
-    check_parameters({}, known, {"ImageUri": "x", "SourceBucket": "y"})
 
 
 @pytest.mark.parametrize(

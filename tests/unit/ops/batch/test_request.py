@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.commands.submit import build_request, check, name_for
+from ops.batch.request import build_request, check, name_for
 from ops.errors import UsageError
 from ops.names import PARAMETERS, VARIABLES
 from worker.config.job import Job

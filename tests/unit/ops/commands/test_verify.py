@@ -1,0 +1,33 @@
+"""Drift: values that were found, compared with the expected ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ops.commands.verify import compare
+from ops.stack.actual import read_environment
+from tests.unit.batch_shapes import environment_detail
+from tests.unit.ops.stack.parameters import under
+
+
+@pytest.mark.parametrize(
+    ("change", "drift"),
+    [
+        ({"maxvCpus": 16}, "vCPUs: expected 0 to 64, found 0 to 16"),
+        ({"instanceTypes": ["c5"]}, "architecture: expected arm64, found not arm64: c5"),
+        ({"ec2Configuration": []}, "image type: expected ECS_AL2023, found "),
+        ({"type": "SPOT"}, "type: expected MANAGED EC2, found MANAGED SPOT"),
+    ],
+)
+def test_each_changed_value_is_named(change: dict[str, Any], drift: str) -> None:
+    expected = under("compute environment academy-video-batch-ce-v3 ")
+    lines = compare(expected, read_environment(environment_detail(**change)))
+    assert f"DRIFT {drift}" in lines
+
+
+def test_what_is_not_there_at_all_is_drift() -> None:
+    assert compare({"queue state": "ENABLED"}, {}) == [
+        "DRIFT queue state: expected ENABLED, found nothing"
+    ]
