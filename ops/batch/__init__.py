@@ -1,4 +1,4 @@
 """Batch jobs: build a request, read a job, its log and its status.json, follow it, explain its end.
 
-May import: aws, console, names, errors.
+May import: aws, console, options, names, errors.
 """

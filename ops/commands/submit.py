@@ -5,30 +5,34 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from ops.aws import Aws
 from ops.batch.follow import POLL_S, Watch
-from ops.batch.request import build_request, check, name_for, parameters_of
+from ops.batch.request import Submission, build_request, check, name_for, parameters_of
 from ops.console import say
 from ops.errors import OK, UsageError
-from ops.names import JOB_DEFINITION, PARAMETERS, QUEUE, VARIABLES
+from ops.names import JOB_DEFINITION, QUEUE
+from ops.options import submitted_options
 from worker.config.job import Job
-from worker.config.option import option_name
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
-_OPTIONS = tuple(f for f in PARAMETERS if f not in {"source", "destination"}) + VARIABLES
+_BOOLEAN = TypeAdapter(bool)
+_NO_DEFAULT_SHOWN = frozenset({"", "false"})
 
 EPILOG = """\
 The exit status is the job's (docs/operations.md); 130 after Ctrl-C, which does not end the job;
-70 where nobody knows it. Examples:
+70 where the job failed without an exit status. Examples:
 
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --ladder 720,480 --detach
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the worker's own options beside those of this command."""
+def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None:
+    """Add this command's arguments, and the worker's options that a submission may give."""
     parser.add_argument("source", metavar="SOURCE", help="s3://bucket/key or a presigned https URL")
     parser.add_argument("destination", metavar="DESTINATION", help="s3://bucket/prefix")
     parser.add_argument("--name", help="job name in Batch; default: from the destination")
@@ -45,22 +49,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
-    group = parser.add_argument_group("the worker's options (docs/job-parameters.md)")
-    for field in _OPTIONS:
-        text = (Job.model_fields[field].description or "").replace("%", "%%")
-        name = option_name(field)
-        group.add_argument(name, dest=f"job_{field}", metavar="VALUE", help=text)
+    group = parser.add_argument_group(
+        "the worker's options (docs/job-parameters.md)",
+        "one that is not given is as the job definition has it, or else the worker's default",
+    )
+    for option in submitted_options(job):
+        text = option.help.replace("%", "%%")
+        if option.default not in _NO_DEFAULT_SHOWN:
+            text += f" (default: {option.default})"
+        flag: dict[str, Any] = (
+            {"nargs": "?", "const": "true", "type": _boolean} if option.is_flag else {}
+        )
+        group.add_argument(
+            option.name, dest=_dest(option.field), metavar=option.metavar, help=text, **flag
+        )
+
+
+def given_options(arguments: argparse.Namespace, job: type[Job] = Job) -> dict[str, str]:
+    """Return the worker's options that were given, by the names of `job`'s fields."""
+    return {
+        option.field: value
+        for option in submitted_options(job)
+        if (value := getattr(arguments, _dest(option.field))) is not None
+    }
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
     """Submit, and follow unless detached."""
-    options = {f: v for f in _OPTIONS if (v := getattr(arguments, f"job_{f}")) is not None}
-    job = check(arguments.source, arguments.destination, options)
-    known = parameters_of(aws, arguments.job_definition) if options else frozenset()
-    request = build_request(
+    submission = Submission(
         source=arguments.source,
         destination=arguments.destination,
-        options=options,
+        options=given_options(arguments),
+    )
+    job = check(submission)
+    known = parameters_of(aws, arguments.job_definition) if submission.options else frozenset()
+    request = build_request(
+        submission,
         known=known,
         environment=_environment(arguments.environment),
         name=arguments.name or name_for(arguments.destination),
@@ -75,6 +99,21 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         return OK
     say(f"job {job_id} ({request['jobName']}): {job.source} -> {job.destination}")
     return Watch(aws=aws, job_id=job_id, poll_s=arguments.poll).follow()
+
+
+def _dest(field: str) -> str:
+    return f"job_{field}"
+
+
+def _boolean(value: str) -> str:
+    """Refuse what is no boolean: the SOURCE behind a bare `--report` would be taken for one."""
+    try:
+        _BOOLEAN.validate_python(value)
+    except ValidationError:
+        raise argparse.ArgumentTypeError(
+            "takes true or false; put it behind DESTINATION, or write =true"
+        ) from None
+    return value
 
 
 def _environment(words: Sequence[str]) -> dict[str, str]:

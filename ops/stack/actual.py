@@ -67,8 +67,8 @@ def read_definition(definition: Mapping[str, Any]) -> dict[str, str]:
         "image": container.get("image", ""),
         "attempts": str((definition.get("retryStrategy") or {}).get("attempts", 1)),
         "time limit": f"{timeout.get('attemptDurationSeconds', 'no')} s",
-        "time limit told to the worker": f"{_default(definition, 'time_limit_s')} s",
         "command": " ".join(container.get("command") or ()),
+        **{f"parameter {n}": v for n, v in (definition.get("parameters") or {}).items()},
         "vCPUs": str(needs.get("VCPU", container.get("vcpus"))),
         "memory": f"{needs.get('MEMORY', container.get('memory'))} MiB",
         "log driver": log.get("logDriver", "the default"),
@@ -183,10 +183,6 @@ def _or_none(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 (of whatever is ask
         if code_of(error) in _MISSING:
             return None
         raise
-
-
-def _default(definition: Mapping[str, Any], field: str) -> str:
-    return str((definition.get("parameters") or {}).get(names.parameter_name(field), "no"))
 
 
 def _flag(value: object) -> str:

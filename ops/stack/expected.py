@@ -6,20 +6,15 @@ import re
 from collections.abc import Mapping
 
 from ops import names
-from worker.config.option import option_name
+from ops.options import container_command, definition_parameters
+from worker.config.job import Job
 
 # Graviton: a letter or two, the generation, `g` (c6g, m7gd, x2gd); a1 was the first.
 _ARM64 = re.compile(r"^([a-z]+\d+g[a-z]*|a1)(\..+)?$")
 _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
-COMMAND = " ".join(
-    word
-    for field in names.PARAMETERS
-    for word in (option_name(field), f"Ref::{names.parameter_name(field)}")
-)
 
-
-def expect(parameters: Mapping[str, str]) -> dict[str, str]:
+def expect(parameters: Mapping[str, str], job: type[Job] = Job) -> dict[str, str]:
     """Return the expected value of everything that scripts/verify looks at, by its name."""
     environment = f"compute environment {parameters['ComputeEnvironmentName']}"
     queue = f"queue {parameters['JobQueueName']}"
@@ -34,7 +29,7 @@ def expect(parameters: Mapping[str, str]) -> dict[str, str]:
                 "compute environments": parameters["ComputeEnvironmentName"],
             },
         ),
-        **_under(definition, _job_definition(parameters)),
+        **_under(definition, _job_definition(parameters, job)),
         f"log group {names.LOG_GROUP} retention": f"{parameters['RetentionDays']} days",
         f"repository {names.REPOSITORY} tags": "IMMUTABLE",
         f"repository {names.REPOSITORY} scan on push": "true",
@@ -82,13 +77,15 @@ def _machines(parameters: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _job_definition(parameters: Mapping[str, str]) -> dict[str, str]:
+def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, str]:
+    # The worker plans for the deadline at which Batch kills it.
+    defaults = {**definition_parameters(job), "time_limit": parameters["TimeLimitSeconds"]}
     return {
         "image": parameters["ImageUri"],
         "attempts": str(names.ATTEMPTS),
         "time limit": f"{parameters['TimeLimitSeconds']} s",
-        "time limit told to the worker": f"{parameters['TimeLimitSeconds']} s",
-        "command": COMMAND,
+        "command": " ".join(container_command(job)),
+        **{f"parameter {name}": value for name, value in defaults.items()},
         "vCPUs": parameters["JobVcpus"],
         "memory": f"{parameters['JobMemoryMiB']} MiB",
         "log driver": "awslogs",

@@ -16,13 +16,13 @@ from ops.__main__ import COMMANDS, build_parser, main
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "ops"
 # What scripts/setup installs without --dev, and the tree's own.
-AT_RUN_TIME = {"boto3", "botocore", "ops", "worker"}
+AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "worker"}
 # From the top down; ops/__init__.py says the same.
 LAYERS = (
     {"__main__"},
     {"commands"},
     {"batch", "stack", "legacy"},
-    {"aws", "console", "names", "errors"},
+    {"aws", "console", "options", "names", "errors"},
 )
 # What describes a job; nothing that runs one.
 OF_THE_WORKER = {"config", "errors", "layout", "messages", "monitoring.logs", "records"}

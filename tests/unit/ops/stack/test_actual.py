@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
+from ops.options import container_command, definition_parameters
 from ops.stack.actual import read_alarm, read_definition, read_environment, read_pattern
-from ops.stack.expected import COMMAND, expect
+from ops.stack.expected import expect
 from tests.unit.batch_shapes import environment_detail
 from tests.unit.ops.stack.parameters import PARAMETERS, under
 
 DEFINITION: dict[str, Any] = {
-    "parameters": {"time_limit": "14400"},
+    "parameters": definition_parameters(),
     "retryStrategy": {"attempts": 1, "evaluateOnExit": []},
     "timeout": {"attemptDurationSeconds": 14400},
     "containerProperties": {
         "image": PARAMETERS["ImageUri"],
-        "command": COMMAND.split(),
+        "command": container_command(),
         "environment": [
             {"name": "WORKER_LOG_GROUP", "value": "/aws/batch/academy-video-worker"},
         ],
@@ -49,7 +50,7 @@ def test_a_job_definition_as_it_should_be_is_no_drift() -> None:
     [
         ({"timeout": {}}, "time limit"),
         ({"retryStrategy": {"attempts": 2}}, "attempts"),
-        ({"parameters": {}}, "time limit told to the worker"),
+        ({"parameters": {"ladder": "720"}}, "parameter ladder"),
         ({"containerProperties": {}}, "read-only root"),
     ],
 )
