@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ops.aws import Aws
-from ops.batch.follow import POLL_S, Watch
+from ops.batch.follow import POLL_S, JobFollower
 from ops.batch.request import Submission, build_request, check, name_for, parameters_of
 from ops.console import say
 from ops.errors import OK, UsageError
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         say(job_id)
         return OK
     say(f"job {job_id} ({request['jobName']}): {job.source} -> {job.destination}")
-    return Watch(aws=aws, job_id=job_id, poll_s=arguments.poll).follow()
+    return JobFollower(aws=aws, job_id=job_id, poll_s=arguments.poll).follow()
 
 
 def _dest(field: str) -> str:

@@ -1,10 +1,11 @@
-"""What is left of the scaling by SQS and an Auto Scaling group, and what to do about each part."""
+"""What is left of scaling by SQS and an Auto Scaling group, and what to do about each part."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,34 +14,42 @@ from ops import names
 from ops.aws import Aws, code_of, explain
 from ops.legacy.queues import Queue, find_queues
 
-GONE, IDLE, LIVE, UNKNOWN = "gone", "idle", "LIVE", "unknown"
 _METRIC_AGE = timedelta(hours=3)
+
+
+class State(StrEnum):
+    """Whether a part of the former system still acts."""
+
+    GONE = "gone"
+    IDLE = "idle"
+    LIVE = "LIVE"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One resource: whether it is there and works, and what to do about it."""
+    """One resource: whether it exists and still acts, and what to do about it."""
 
     name: str
-    state: str
+    state: State
     detail: str
     advice: str = ""
 
 
 def report(aws: Aws) -> list[Finding]:
-    """Look at each resource; one that may not be seen does not hide the others."""
-    looks: tuple[tuple[str, Callable[[Aws], list[Finding]]], ...] = (
+    """Check each resource; one that cannot be read does not hide the others."""
+    checks: tuple[tuple[str, Callable[[Aws], list[Finding]]], ...] = (
         (f"SQS {names.LEGACY_QUEUE}", _queues),
         (f"Lambda {names.LEGACY_LAMBDA}", _lambda),
         (f"ASG {names.LEGACY_GROUP}", _group),
         (f"metric {names.LEGACY_NAMESPACE} {names.LEGACY_METRIC}", _metric),
     )
     findings = []
-    for name, look in looks:
+    for name, check in checks:
         try:
-            findings += look(aws)
+            findings += check(aws)
         except (BotoCoreError, ClientError) as error:
-            findings.append(Finding(name=name, state=UNKNOWN, detail=str(explain(error))))
+            findings.append(Finding(name=name, state=State.UNKNOWN, detail=str(explain(error))))
     return findings
 
 
@@ -51,13 +60,13 @@ def _queues(aws: Aws) -> list[Finding]:
 def _queue(queue: Queue) -> Finding:
     name = f"SQS {queue.name}"
     if queue.url is None:
-        return Finding(name=name, state=GONE, detail="there is no such queue")
+        return Finding(name=name, state=State.GONE, detail="there is no such queue")
     detail = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
     if queue.messages:
         advice = "make them Batch jobs: scripts/legacy drain (first with --dry-run)"
-        return Finding(name=name, state=LIVE, detail=detail, advice=advice)
-    advice = "make sure that nobody sends to it any more, then delete it"
-    return Finding(name=name, state=IDLE, detail=detail, advice=advice)
+        return Finding(name=name, state=State.LIVE, detail=detail, advice=advice)
+    advice = "make sure that no sender uses it, then delete it"
+    return Finding(name=name, state=State.IDLE, detail=detail, advice=advice)
 
 
 def _lambda(aws: Aws) -> list[Finding]:
@@ -67,15 +76,15 @@ def _lambda(aws: Aws) -> list[Finding]:
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
-        return [Finding(name=name, state=GONE, detail="there is no such function")]
+        return [Finding(name=name, state=State.GONE, detail="there is no such function")]
     variables = (function.get("Environment") or {}).get("Variables", {})
     shown = ", ".join(f"{s}={variables.get(s, '(not set)')}" for s in names.LEGACY_SWITCHES)
     live = [s for s in names.LEGACY_SWITCHES if not _is_off(variables.get(s))]
     if live:
         advice = f"set {' and '.join(f'{s}=false' for s in live)}, or delete the function"
-        return [Finding(name=name, state=LIVE, detail=shown, advice=advice)]
+        return [Finding(name=name, state=State.LIVE, detail=shown, advice=advice)]
     advice = "delete the function and the rule that calls it"
-    return [Finding(name=name, state=IDLE, detail=shown, advice=advice)]
+    return [Finding(name=name, state=State.IDLE, detail=shown, advice=advice)]
 
 
 def _group(aws: Aws) -> list[Finding]:
@@ -85,8 +94,8 @@ def _group(aws: Aws) -> list[Finding]:
     )["AutoScalingGroups"]
     if not groups:
         return [
-            Finding(name=name, state=GONE, detail="there is no such group"),
-            Finding(name=_POLICY, state=GONE, detail="it went with its group"),
+            Finding(name=name, state=State.GONE, detail="there is no such group"),
+            Finding(name=_POLICY, state=State.GONE, detail="it was deleted with its group"),
         ]
     group = groups[0]
     least, desired, most = group["MinSize"], group["DesiredCapacity"], group["MaxSize"]
@@ -100,7 +109,9 @@ def _group(aws: Aws) -> list[Finding]:
         else "delete the group and its launch template"
     )
     return [
-        Finding(name=name, state=LIVE if is_live else IDLE, detail=detail, advice=advice),
+        Finding(
+            name=name, state=State.LIVE if is_live else State.IDLE, detail=detail, advice=advice
+        ),
         _policy(aws, most),
     ]
 
@@ -113,14 +124,14 @@ def _policy(aws: Aws, most: int) -> Finding:
         AutoScalingGroupName=names.LEGACY_GROUP, PolicyNames=[names.LEGACY_POLICY]
     )["ScalingPolicies"]
     if not policies:
-        return Finding(name=_POLICY, state=GONE, detail="there is no such policy")
-    # It may start machines again, whatever the capacity is now.
+        return Finding(name=_POLICY, state=State.GONE, detail="there is no such policy")
+    # It may start instances again, whatever the capacity is now.
     can_act = policies[0].get("Enabled", True) and most > 0
     return Finding(
         name=_POLICY,
-        state=LIVE if can_act else IDLE,
+        state=State.LIVE if can_act else State.IDLE,
         detail=f"{policies[0]['PolicyType']}, {'may scale up' if can_act else 'cannot act'}",
-        advice="delete the policy: it would start machines for the metric",
+        advice="delete the policy: it would start instances for the metric",
     )
 
 
@@ -133,11 +144,12 @@ def _metric(aws: Aws) -> list[Finding]:
     if last is not None:
         detail = f"published, last at {last:%Y-%m-%d %H:%M} UTC"
         advice = f"set {names.LEGACY_SWITCHES[0]}=false in the Lambda {names.LEGACY_LAMBDA}"
-        return [Finding(name=name, state=LIVE, detail=detail, advice=advice)]
+        return [Finding(name=name, state=State.LIVE, detail=detail, advice=advice)]
     if metrics:
-        detail = f"nothing in the last {_METRIC_AGE.seconds // 3600} h; CloudWatch still knows it"
-        return [Finding(name=name, state=IDLE, detail=detail, advice="nothing; it fades by itself")]
-    return [Finding(name=name, state=GONE, detail="CloudWatch does not know it")]
+        advice = "nothing: CloudWatch lists it for two weeks after its last value"
+        detail = f"nothing in the last {_METRIC_AGE.seconds // 3600} h; CloudWatch still lists it"
+        return [Finding(name=name, state=State.IDLE, detail=detail, advice=advice)]
+    return [Finding(name=name, state=State.GONE, detail="CloudWatch does not list it")]
 
 
 def _last_point(aws: Aws, metric: Any) -> datetime | None:  # noqa: ANN401 (as ListMetrics gives it)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from ops.batch.log import FinishedLine
+from worker.errors import Resubmit, SourceFault
+from worker.messages import TEACHER_MESSAGES
+from worker.records.job import MessageRecord, Outcome
+from worker.records.status import StatusRecord
 
 JOB_ID = "4c7599ae-0a82-49aa-ba5a-4727fcce14a8"
 ARN = "arn:aws:batch:ap-northeast-2:123456789012:"
@@ -106,3 +113,34 @@ def environment_detail(**resources: Any) -> dict[str, Any]:
             **resources,
         },
     }
+
+
+def status_record(exit_status: int = 65) -> StatusRecord:
+    """status.json of the job, ended because of its source."""
+    sentence = TEACHER_MESSAGES[SourceFault.NO_VIDEO]
+    return StatusRecord(
+        job_id=JOB_ID,
+        state="ended",
+        started_at="2023-11-14T22:17:20+00:00",
+        updated_at="2023-11-14T22:23:20+00:00",
+        outcome=Outcome(
+            exit_status=exit_status,
+            name="bad_source",
+            code=SourceFault.NO_VIDEO,
+            message="no video stream",
+            resubmit=Resubmit.NO,
+            teacher_message=MessageRecord(en=sentence.en, ko=sentence.ko),
+        ),
+    )
+
+
+def finished_line(exit_status: int = 66) -> FinishedLine:
+    """The worker's last log line, of a job whose source is missing."""
+    fields = {
+        "event": "job_finished",
+        "exit_status": exit_status,
+        "outcome": "no_source",
+        "message": "gone",
+        "resubmit": "after_fix",
+    }
+    return FinishedLine.from_json(json.dumps(fields).encode())

@@ -23,11 +23,17 @@ from tests.unit.ops.stack.parameters import under
 )
 def test_each_changed_value_is_named(change: dict[str, Any], drift: str) -> None:
     expected = under("compute environment academy-video-batch-ce-v3 ")
-    lines = compare(expected, read_environment(environment_detail(**change)))
-    assert f"DRIFT {drift}" in lines
+    compared = compare(expected, read_environment(environment_detail(**change)))
+    assert f"DRIFT {drift}" in [str(c) for c in compared if c.is_drift]
 
 
 def test_what_is_not_there_at_all_is_drift() -> None:
-    assert compare({"queue state": "ENABLED"}, {}) == [
-        "DRIFT queue state: expected ENABLED, found nothing"
-    ]
+    (comparison,) = compare({"queue state": "ENABLED"}, {})
+    assert comparison.is_drift
+    assert str(comparison) == "DRIFT queue state: expected ENABLED, found nothing"
+
+
+def test_a_value_as_expected_is_no_drift() -> None:
+    (comparison,) = compare({"template": "DRIFT"}, {"template": "DRIFT"})
+    assert not comparison.is_drift
+    assert str(comparison) == "ok    template: DRIFT"
