@@ -17,9 +17,9 @@ BATCH_SERVICE = "batch.amazonaws.com"
 FAILED_RULE = "academy-video-job-failed"
 BLOCKED_RULE = "academy-video-queue-blocked"
 FAILED_ALARM = "academy-video-jobs-failing"
-NEAR_WALL_ALARM = "academy-video-job-near-wall"
+NEAR_DEADLINE_ALARM = "academy-video-job-near-deadline"
 BLOCKED_ALARM = "academy-video-queue-blocked"
-NEAR_WALL_FILTER = "near-wall"
+NEAR_DEADLINE_FILTER = "near-deadline"
 
 # A job is tried once: a failed one has a reason, and a person or the API decides.
 ATTEMPTS = 1

@@ -13,7 +13,6 @@ from pydantic import Field
 
 from ops.aws import Aws, code_of
 from ops.batch.job import LogStream
-from ops.console import redact
 from worker.records.base import UnreadableRecordError
 from worker.records.job import Outcome
 
@@ -51,10 +50,10 @@ class Line:
         clock = datetime.fromtimestamp(self.timestamp_ms / 1000, UTC).strftime("%H:%M:%S")
         event = self._event()
         if event is None:
-            return f"{clock} {redact(self.text)}"
+            return f"{clock} {self.text}"
         fields = [f"{k}={_value(v)}" for k, v in event.items() if k not in _NOT_SHOWN]
         level = str(event.get("level", "info")).ljust(7)
-        return redact(" ".join([clock, level, str(event["event"]), *fields]))
+        return " ".join([clock, level, str(event["event"]), *fields])
 
     def _event(self) -> Mapping[str, Any] | None:
         """Return the fields of the worker's event, whichever it is; None where it is no event."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ops.batch.job import SUCCEEDED, BatchJob
-from ops.console import duration, redact
+from ops.console import duration
 from ops.errors import UnexpectedError
 from worker.errors import PUBLISHED, Resubmit, SourceFault, WorkerError
 from worker.records.job import MessageRecord, Outcome
@@ -140,7 +140,7 @@ def describe_result(job: BatchJob, result: Result) -> list[str]:
     lines = [f"outcome    {result.outcome}, exit status {result.exit_status} ({origin}{ran})"]
     if result.code:
         lines.append(f"code       {result.code}")
-    lines.append(f"message    {redact(result.message)}")
+    lines.append(f"message    {result.message}")
     if sentence := result.teacher_message:
         lines += [f"teacher en {sentence.en}", f"teacher ko {sentence.ko}"]
     return lines if result.exit_status == PUBLISHED else [*lines, f"what to do {result.advice}"]

@@ -16,14 +16,13 @@ from ops.batch.log import Line, find_finished, tail
 from ops.batch.pending import why_waiting
 from ops.batch.result import describe_result, find_result
 from ops.batch.status import StatusFile, describe_progress, read_status
-from ops.console import duration, redact, say, table
+from ops.console import duration, say, show_table
 from ops.errors import OK, UsageError
 from ops.names import QUEUE
 
 _TAIL = 20
 _LIMIT = 30
 _HEADING = ("created (UTC)", "status", "exit", "ran", "name", "id", "reason")
-_REASON_CHARS = 60
 
 EPILOG = """\
 Examples:
@@ -93,8 +92,7 @@ def _list(arguments: argparse.Namespace, aws: Aws) -> int:
     if not newest:
         say(f"There are no jobs in {arguments.queue}; Batch forgets ended ones after a week or so.")
         return OK
-    for line in table([_HEADING, *map(_row, newest)]):
-        say(line)
+    show_table(_HEADING, map(_row, newest))
     if len(found) > len(newest):
         say(f"{len(found) - len(newest)} older ones are not shown (--limit).")
     return OK
@@ -104,7 +102,6 @@ def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
     started, stopped = moment(summary.get("startedAt")), moment(summary.get("stoppedAt"))
     ran = duration((stopped - started).total_seconds()) if started and stopped else ""
     exit_code = (summary.get("container") or {}).get("exitCode")
-    reason = redact(summary.get("statusReason") or "")
     return (
         _clock(moment(summary.get("createdAt"))),
         summary["status"],
@@ -112,7 +109,7 @@ def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
         ran,
         summary["jobName"],
         summary["jobId"],
-        reason if len(reason) <= _REASON_CHARS else reason[: _REASON_CHARS - 1] + "…",
+        summary.get("statusReason", ""),
     )
 
 
@@ -147,7 +144,7 @@ def _status_lines(job: BatchJob, status: StatusFile) -> list[str]:
     other = status.record is not None and status.record.job_id != job.id
     whose = f" (of another job: {status.record.job_id})" if status.record and other else ""
     problem = f": {status.problem}" if status.problem else ""
-    rows = redact(status.text).splitlines()
+    rows = status.text.splitlines()
     return [f"status.json{whose}{problem}", *(f"  {row}" for row in rows)]
 
 
@@ -157,7 +154,7 @@ def _facts(job: BatchJob) -> list[str]:
     ran = f", ran {duration(job.ran_s)}" if job.ran_s is not None else ""
     facts = [
         f"job        {job.id} ({job.name})",
-        f"status     {job.status}" + (f": {redact(job.reason)}" if job.reason else ""),
+        f"status     {job.status}" + (f": {job.reason}" if job.reason else ""),
         (
             f"times      created {_clock(job.created)}, started {_clock(job.started)},"
             f" stopped {_clock(job.stopped)}{ran} (UTC)"
@@ -169,8 +166,8 @@ def _facts(job: BatchJob) -> list[str]:
     if job.exit_code is not None:
         facts.append(f"exit code  {job.exit_code} (the container's)")
     if job.container_reason:
-        facts.append(f"container  {redact(job.container_reason)}")
-    facts += [f"parameter  {name} = {redact(v)}" for name, v in sorted(job.parameters.items())]
+        facts.append(f"container  {job.container_reason}")
+    facts += [f"parameter  {name} = {v}" for name, v in sorted(job.parameters.items())]
     return facts
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
 from ops.batch.request import Submission, build_request, parameters_of
-from ops.console import redact, say
+from ops.console import say
 from ops.errors import OK, UNREADABLE
 from ops.legacy.message import read_message
 from ops.legacy.queues import Queue, find_queues
@@ -68,13 +68,13 @@ def _drain_queue(aws: Aws, source: Queue, *, queue: str, definition: str, dry_ru
             try:
                 submission = read_message(message["Body"])
             except ValueError as error:
-                done.kept.append(f"{source.name} {message_id}: {redact(str(error))}")
+                done.kept.append(f"{source.name} {message_id}: {error}")
                 continue
             name = job_name(message_id)
             exists = _has_job(aws, queue, name)
             done.there_already += exists
             done.submitted += not exists
-            arrow = f"{redact(submission.source)} -> {submission.destination} as {name}"
+            arrow = f"{submission.source} -> {submission.destination} as {name}"
             if dry_run:
                 say(f"{'a job already: ' if exists else 'would submit: '}{arrow}")
                 continue

@@ -63,6 +63,8 @@ def ops(
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Narrower than a row of a table, which must be complete in a pipe.
+            "COLUMNS": "80",
         },
         capture_output=True,
         text=True,

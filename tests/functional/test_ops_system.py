@@ -203,11 +203,11 @@ def test_what_someone_changed_by_hand_is_drift(
 
 
 def test_an_alarm_that_is_gone_is_drift(deployed: Server) -> None:
-    deployed.client("cloudwatch").delete_alarms(AlarmNames=[names.NEAR_WALL_ALARM])
+    deployed.client("cloudwatch").delete_alarms(AlarmNames=[names.NEAR_DEADLINE_ALARM])
     done = ops(deployed, "verify")
     make_what_moto_left_out(deployed)
     assert [line.partition(":")[0] for line in drifts(done.stdout)] == [
-        "DRIFT alarm academy-video-job-near-wall"
+        "DRIFT alarm academy-video-job-near-deadline"
     ]
 
 

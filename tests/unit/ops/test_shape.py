@@ -16,7 +16,7 @@ from ops.__main__ import COMMANDS, build_parser, main
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "ops"
 # What scripts/setup installs without --dev, and the tree's own.
-AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "worker"}
+AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker"}
 # From the top down; ops/__init__.py says the same.
 LAYERS = (
     {"__main__"},
@@ -157,6 +157,13 @@ def test_of_the_worker_only_what_describes_a_job_is_imported() -> None:
         if package(other) == "worker"
     }
     assert {n for n in found if not {n, package(n)} & OF_THE_WORKER} == set()
+
+
+def test_only_the_console_writes_what_is_shown() -> None:
+    """It leaves out secrets and control characters."""
+    pattern = r"sys\.std(out|err)|(?<![.\w])print\("
+    writers = {n for n, p in MODULES.items() if re.search(pattern, p.read_text())}
+    assert writers == {"console"}
 
 
 def test_only_the_entry_point_exits() -> None:

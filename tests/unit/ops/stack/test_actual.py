@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,6 +11,10 @@ from ops.stack.actual import read_alarm, read_definition, read_environment, read
 from ops.stack.expected import expect
 from tests.unit.batch_shapes import environment_detail
 from tests.unit.ops.stack.parameters import PARAMETERS, under
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDefinitionTypeDef
+    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
 DEFINITION: dict[str, Any] = {
     "parameters": definition_parameters(),
@@ -42,7 +46,9 @@ def test_a_compute_environment_as_it_should_be_is_no_drift() -> None:
 
 
 def test_a_job_definition_as_it_should_be_is_no_drift() -> None:
-    assert read_definition(DEFINITION) == under("job definition academy-video-batch-jobdef ")
+    assert read_definition(cast("JobDefinitionTypeDef", DEFINITION)) == under(
+        "job definition academy-video-batch-jobdef "
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,17 +61,17 @@ def test_a_job_definition_as_it_should_be_is_no_drift() -> None:
     ],
 )
 def test_a_job_definition_that_lacks_something_is_drift(change: dict[str, Any], name: str) -> None:
-    found = read_definition({**DEFINITION, **change})
+    found = read_definition(cast("JobDefinitionTypeDef", {**DEFINITION, **change}))
     assert found[name] != under("job definition academy-video-batch-jobdef ")[name]
 
 
-def test_a_rule_of_any_queue_is_not_taken_for_ours() -> None:
+def test_a_rule_of_any_queue_is_drift() -> None:
     assert read_pattern('{"detail-type": ["Batch Job State Change"]}').endswith("of any queue")
     assert read_pattern("") == "any event of any queue"
 
 
-def test_an_alarm_that_tells_nobody_is_seen() -> None:
-    alarm = {
+def test_an_alarm_that_is_sent_nowhere_is_drift() -> None:
+    alarm: MetricAlarmTypeDef = {
         "Namespace": "AWS/Events",
         "MetricName": "MatchedEvents",
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.stack.expected import architecture, near_wall_pattern, words
+from ops.stack.expected import architecture, near_deadline_pattern, words
 from tests.unit.ops.stack.parameters import PARAMETERS
 
 
@@ -23,4 +23,4 @@ def test_lists_are_compared_in_one_order() -> None:
 
 
 def test_the_warning_follows_its_parameter() -> None:
-    assert "$.elapsed_s > 12960 " in near_wall_pattern(PARAMETERS)
+    assert "$.elapsed_s > 12960 " in near_deadline_pattern(PARAMETERS)
