@@ -18,7 +18,6 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from ops.console import redact
 from ops.errors import (
     DeniedError,
     LaterError,
@@ -150,7 +149,7 @@ def explain(error: BotoCoreError | ClientError) -> OpsError:
 
 def _explain_answer(error: ClientError) -> OpsError:
     code, call = code_of(error), error.operation_name
-    said = redact(str(error.response.get("Error", {}).get("Message", "")))
+    said = str(error.response.get("Error", {}).get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if _EXPIRED.search(code):
         return DeniedError(f"the credentials are not valid (any more): {code}; sign in again")

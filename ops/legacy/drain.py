@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
-from ops.commands.submit import build_request, parameters_of
-from ops.console import redact, say
+from ops.batch.request import Submission, build_request, parameters_of
+from ops.console import say
 from ops.errors import OK, UNREADABLE
-from ops.legacy.message import Request, read_message
+from ops.legacy.message import read_message
 from ops.legacy.queues import Queue, find_queues
 
 if TYPE_CHECKING:
@@ -66,20 +66,20 @@ def _drain_queue(aws: Aws, source: Queue, *, queue: str, definition: str, dry_ru
         for message in _receive(aws, source, held):
             message_id = message["MessageId"]
             try:
-                request = read_message(message["Body"])
+                submission = read_message(message["Body"])
             except ValueError as error:
-                done.kept.append(f"{source.name} {message_id}: {redact(str(error))}")
+                done.kept.append(f"{source.name} {message_id}: {error}")
                 continue
             name = job_name(message_id)
             exists = _has_job(aws, queue, name)
             done.there_already += exists
             done.submitted += not exists
-            arrow = f"{redact(request.source)} -> {request.destination} as {name}"
+            arrow = f"{submission.source} -> {submission.destination} as {name}"
             if dry_run:
                 say(f"{'a job already: ' if exists else 'would submit: '}{arrow}")
                 continue
             if not exists:
-                job_id = _submit(aws, request, name=name, queue=queue, definition=definition)
+                job_id = _submit(aws, submission, name=name, queue=queue, definition=definition)
                 say(f"submitted {job_id}: {arrow}")
             # Only now: SubmitJob has answered, in this run or in one before it.
             aws.sqs.delete_message(QueueUrl=str(source.url), ReceiptHandle=held[message_id])
@@ -116,21 +116,10 @@ def _has_job(aws: Aws, queue: str, name: str) -> bool:
     return any(j["jobName"] == name for page in pages for j in page["jobSummaryList"])
 
 
-def _submit(aws: Aws, request: Request, *, name: str, queue: str, definition: str) -> str:
-    known = parameters_of(aws, definition) if request.options else frozenset()
-    answer = aws.batch.submit_job(
-        **build_request(
-            source=request.source,
-            destination=request.destination,
-            options=request.options,
-            known=known,
-            environment={},
-            name=name,
-            queue=queue,
-            definition=definition,
-        )
-    )
-    return answer["jobId"]
+def _submit(aws: Aws, submission: Submission, *, name: str, queue: str, definition: str) -> str:
+    known = parameters_of(aws, definition) if submission.options else frozenset()
+    request = build_request(submission, known=known, name=name, queue=queue, definition=definition)
+    return aws.batch.submit_job(**request)["jobId"]
 
 
 def _release(aws: Aws, source: Queue, held: dict[str, str]) -> None:

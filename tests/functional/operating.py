@@ -10,12 +10,12 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ops import names
 from tests.functional.conftest import ACCESS_KEY, ROOT, SECRET_KEY, Server, free_port, serving
+from tests.unit.ops.template import read_template
 
 IMAGE = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:"
 FIRST, SECOND = IMAGE + "a" * 64, IMAGE + "b" * 64
@@ -63,6 +63,8 @@ def ops(
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Narrower than a row of a table, which must be complete in a pipe.
+            "COLUMNS": "80",
         },
         capture_output=True,
         text=True,
@@ -111,14 +113,6 @@ def prepare_account(server: Server) -> Place:
             Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
         )
     return Place(subnet=subnet, security_group=group["GroupId"])
-
-
-def read_template() -> Mapping[str, Any]:
-    """The template, intrinsic functions in their long form."""
-    # Neither cfn-lint nor PyYAML says its types.
-    template, faults = import_module("cfnlint.decode").decode(str(names.TEMPLATE))
-    assert faults == []
-    return dict(template)
 
 
 def make_what_moto_left_out(server: Server) -> None:

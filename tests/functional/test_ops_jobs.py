@@ -12,13 +12,20 @@ import pytest
 from ops import names
 from tests.functional.conftest import Server
 from tests.functional.operating import FIRST, HASTY, PLACES, batch_server, ops, prepare_account
+from worker.errors import Resubmit, SourceFault
+from worker.messages import TEACHER_MESSAGES
+from worker.records.job import MessageRecord, Outcome
+from worker.records.status import StatusRecord
 
-OUTCOME = {
-    "exit_status": 65,
-    "name": "bad_source",
-    "message": "talk.mp4 holds no video stream",
-    "resubmit": "no",
-}
+SENTENCE = TEACHER_MESSAGES[SourceFault.NO_VIDEO]
+OUTCOME = Outcome(
+    exit_status=65,
+    name="bad_source",
+    code=SourceFault.NO_VIDEO,
+    message="talk.mp4 holds no video stream",
+    resubmit=Resubmit.NO,
+    teacher_message=MessageRecord(en=SENTENCE.en, ko=SENTENCE.ko),
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +41,18 @@ def failing() -> Iterator[Server]:
 def test_a_failed_job_that_nobody_explains_ends_with_70(failing: Server) -> None:
     done = ops(failing, "submit", *PLACES, before=HASTY)
     assert done.returncode == 70
-    assert "nobody tells the exit status" in done.stdout
+    assert "exit status 70 (not reported by the job" in done.stdout
 
 
 def test_a_failed_job_is_explained_by_its_status_and_log(failing: Server) -> None:
     signed = "https://uploads.example/talk.mp4?X-Amz-Signature=secret"
     job_id = ops(failing, "submit", signed, PLACES[1], "--detach").stdout.strip()
-    status = {"job_id": job_id, "state": "ended", "step": "end", "outcome": OUTCOME}
+    now = "2026-01-01T00:00:00+00:00"
+    status = StatusRecord(
+        job_id=job_id, state="ended", outcome=OUTCOME, started_at=now, updated_at=now
+    )
     failing.client("s3").put_object(
-        Bucket="videos", Key="hls/talk/status.json", Body=json.dumps(status)
+        Bucket="videos", Key="hls/talk/status.json", Body=status.to_json()
     )
     write_log(failing, job_id, [{"event": "step_started", "level": "info", "step": "probe"}])
     followed = ops(failing, "jobs", job_id, "--follow", before=HASTY)
@@ -50,9 +60,11 @@ def test_a_failed_job_is_explained_by_its_status_and_log(failing: Server) -> Non
     told = ops(failing, "jobs", job_id)
     assert told.returncode == 0, told.stderr
     for answer in (followed.stdout, told.stdout):
-        assert "bad_source, exit status 65 (by status.json" in answer
+        assert "bad_source, exit status 65 (from status.json" in answer
         assert "talk.mp4 holds no video stream" in answer
-        assert "what to do resubmit: no" in answer
+        assert "what to do do not resubmit" in answer
+        assert "code       no_video" in answer
+        assert f"teacher ko {SENTENCE.ko}" in answer
         assert "step_started step=probe" in answer
     assert "parameter  source = https://uploads.example/talk.mp4?…" in told.stdout
     assert "secret" not in told.stdout + followed.stdout
@@ -63,10 +75,10 @@ def test_the_log_tells_the_exit_status_where_status_json_is_of_another_job(
 ) -> None:
     job_id = ops(failing, "submit", *PLACES, "--detach").stdout.strip()
     last = {"event": "job_finished", "level": "error", "outcome": "no_source", "exit_status": 66}
-    write_log(failing, job_id, [{**last, "message": "gone", "resubmit": "after mending"}])
+    write_log(failing, job_id, [{**last, "message": "gone", "resubmit": "after_fix"}])
     done = ops(failing, "jobs", job_id, "--follow", "--poll", "0.1")
     assert done.returncode == 66
-    assert "no_source, exit status 66 (by the log" in done.stdout
+    assert "no_source, exit status 66 (from the log" in done.stdout
 
 
 def test_jobs_are_listed_newest_first(failing: Server) -> None:

@@ -141,7 +141,7 @@ def test_messages_of_both_queues_become_jobs_and_unreadable_ones_stay(
 CRASH = """
 import os
 import ops.legacy.drain
-from ops.session import Aws
+from ops.aws import Aws
 ops.legacy.drain.VISIBILITY_S = {visibility_s}
 class Crashing:
     def __init__(self, client): self._client = client

@@ -21,10 +21,8 @@ from tests.functional.operating import (
     make_what_moto_left_out,
     ops,
     prepare_account,
-    read_template,
     revise_definition,
 )
-from worker.config.cli import parse_job
 
 Change = Callable[[Server], None]
 
@@ -58,15 +56,6 @@ def test_the_template_is_clean() -> None:
     command = [linter, str(names.TEMPLATE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout
-
-
-def test_the_job_definition_has_the_workers_defaults() -> None:
-    """No other default: what a job is not given must not depend on how it is started."""
-    definition = read_template()["Resources"]["JobDefinition"]["Properties"]
-    defaults = {**definition["Parameters"], "time_limit": "14400"}
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in defaults.items()]
-    places = ["--source", PLACES[0], "--destination", PLACES[1], "--job-id", "1"]
-    assert parse_job([*places, *words], {}) == parse_job(places, {})
 
 
 def test_a_dry_run_shows_the_changes_and_leaves_nothing(aws: Server, place: Place) -> None:
@@ -214,11 +203,11 @@ def test_what_someone_changed_by_hand_is_drift(
 
 
 def test_an_alarm_that_is_gone_is_drift(deployed: Server) -> None:
-    deployed.client("cloudwatch").delete_alarms(AlarmNames=[names.NEAR_WALL_ALARM])
+    deployed.client("cloudwatch").delete_alarms(AlarmNames=[names.NEAR_DEADLINE_ALARM])
     done = ops(deployed, "verify")
     make_what_moto_left_out(deployed)
     assert [line.partition(":")[0] for line in drifts(done.stdout)] == [
-        "DRIFT alarm academy-video-job-near-wall"
+        "DRIFT alarm academy-video-job-near-deadline"
     ]
 
 
