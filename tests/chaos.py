@@ -1,7 +1,7 @@
 """Kills the worker at random moments and submits the job again until it is published.
 
-Each result is held against that of an uninterrupted job; a watcher looks all the time whether the
-master playlist names anything that is not there; and what was encoded more than once is counted.
+Each result is compared with that of an uninterrupted job. A watcher checks all the time that what
+the master playlist names is stored. Segments that are encoded more than once are counted.
 """
 
 from __future__ import annotations
@@ -22,25 +22,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, entry, ffmpeg, free_port
+from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, ffmpeg, free_port
 from tests.functional.conftest import serving as serve
+from tests.functional.worker_process import python_arguments
 from tests.published import Watcher, compare, shape
 from worker.config.location import S3Location
 from worker.storage.base import Store
 from worker.storage.local import LocalStore
 from worker.storage.s3 import S3Store
 
-# The lease's proportions, faster: a killed job is taken over after a second.
+# The proportions of the lease, faster: a killed job is taken over after a second.
 FAST_LEASE = (
     "import worker.storage.lease as lease, worker.monitoring.status as status\n"
     "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )
 OPTIONS = ("--ladder", "360,180", "--segment", "2", "--preset", "medium", "--log-level", "debug")
+Target: TypeAlias = tuple[Store, str, Server | None]
+
 BUCKET = "chaos"
 MOST_KILLS = 6
 LONGEST_STOP_S = 20
@@ -48,15 +51,15 @@ LONGEST_STOP_S = 20
 
 @dataclass
 class Tally:
-    """What one lecture came to, or many. Seconds are of encoding, unless said otherwise."""
+    """The figures of one lecture, or of many. Seconds are of encoding, unless stated otherwise."""
 
     kills: int = 0
     encoded: int = 0
     again: int = 0
-    looks: int = 0
+    reads: int = 0
     encode_s: float = 0.0
     lost_s: float = 0.0
-    # Of each job that went on: from its start to FFmpeg's, and to its first new segment.
+    # Of each job that resumed: from its start to FFmpeg's, and to its first new segment.
     to_ffmpeg_s: list[float] = field(default_factory=list)
     to_segment_s: list[float] = field(default_factory=list)
     stops_s: list[float] = field(default_factory=list)
@@ -69,15 +72,15 @@ class Tally:
 
 @dataclass
 class Attempt:
-    """One worker's life, by its own log: when each thing happened, in seconds from its start."""
+    """One worker by its own log: when each event was, in seconds from its start."""
 
     status: int
-    life_s: float
+    lasted_s: float
     was_killed: bool
     events: list[dict[str, Any]]
 
     def when(self, name: str, **fields: object) -> list[float]:
-        """Every time of an event with these fields."""
+        """Return the times of all events with these fields."""
         return [
             event["at_s"]
             for event in self.events
@@ -95,24 +98,24 @@ class Attempt:
 
     @property
     def encoding(self) -> tuple[float, float] | None:
-        """From when to when it encoded pictures."""
+        """From when to when it encoded video."""
         started = self.when("span_started")
         ended = self.when("step_started", step="verify")
-        return (started[0], (ended or [self.life_s])[0]) if started else None
+        return (started[0], (ended or [self.lasted_s])[0]) if started else None
 
     def lost_s(self, lost: set[tuple[str, int]]) -> float:
-        """Seconds of encoding since the last segment that every rung kept."""
+        """Return the seconds of encoding since the last segment that every rung kept."""
         if self.encoding is None or not self.was_killed or self.when("step_started", step="verify"):
             return 0.0
         kept: dict[str, float] = {}
         for (rung, index), at_s in self.encoded.items():
             if (rung, index) not in lost:
                 kept[rung] = max(at_s, kept.get(rung, 0.0))
-        return self.life_s - max(self.when("span_started")[-1], min(kept.values(), default=0.0))
+        return self.lasted_s - max(self.when("span_started")[-1], min(kept.values(), default=0.0))
 
 
-class Arena:
-    """A source, the shape of its uninterrupted result, and a store to work on."""
+class Trial:
+    """A source, the shape of its uninterrupted result, and stores to publish to."""
 
     def __init__(self, folder: Path, server: Server) -> None:
         self.source, self.work = folder / "in.mp4", folder / "work"
@@ -131,8 +134,8 @@ class Arena:
         self.longest_s = time.monotonic() - started_s
         self.reference = shape(LocalStore(Path(whole)))
 
-    def place(self, kind: str, name: str) -> tuple[Store, str, Server | None]:
-        """A store, and the destination and the server that the worker is told of."""
+    def open(self, kind: str, name: str) -> Target:
+        """Return a store, and the destination and the server that the worker gets."""
         if kind == "local":
             return LocalStore(self._folder / name), str(self._folder / name), None
         store = S3Store(self._server.client(), S3Location(bucket=BUCKET, key=name))
@@ -151,7 +154,7 @@ class Arena:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         return subprocess.Popen(
-            [sys.executable, *entry(FAST_LEASE), *arguments],
+            [sys.executable, *python_arguments(FAST_LEASE), *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -161,7 +164,7 @@ class Arena:
 
 
 def attempt(process: subprocess.Popen[str], after_s: float, number: int) -> Attempt:
-    """Let the worker live that long; then a signal."""
+    """Let the worker run that long; then send the signal."""
     started, started_s, was_killed = time.time(), time.monotonic(), False
     try:
         stdout, _ = process.communicate(timeout=after_s)
@@ -169,39 +172,37 @@ def attempt(process: subprocess.Popen[str], after_s: float, number: int) -> Atte
         was_killed = True
         os.killpg(process.pid, number)
         stdout, _ = process.communicate(timeout=60)
-    life_s = time.monotonic() - started_s
+    lasted_s = time.monotonic() - started_s
     events = []
     for line in stdout.splitlines():
-        # The last line of one that was killed may be a part of one.
+        # The last line of a killed worker may be cut.
         with contextlib.suppress(ValueError):
             event = json.loads(line)
             event["at_s"] = datetime.fromisoformat(event["timestamp"]).timestamp() - started
             events.append(event)
-    return Attempt(process.returncode, life_s, was_killed, events)
+    return Attempt(process.returncode, lasted_s, was_killed, events)
 
 
-def until_published(
-    arena: Arena, place: tuple[Store, str, Server | None], number: int, rng: random.Random
-) -> Tally:
-    """One lecture, killed up to ``MOST_KILLS`` times, then left alone."""
-    store, destination, server = place
+def until_published(trial: Trial, target: Target, number: int, rng: random.Random) -> Tally:
+    """Publish one lecture whose worker is killed up to ``MOST_KILLS`` times."""
+    store, destination, server = target
     tally, attempts = Tally(), list[Attempt]()
     watcher = Watcher(store)
     while not attempts or attempts[-1].status != 0:
-        process = arena.submit(destination, server)
+        process = trial.submit(destination, server)
         left_alone = tally.kills == MOST_KILLS
-        after_s = 300 if left_alone else rng.uniform(0.2, arena.longest_s)
+        after_s = 300 if left_alone else rng.uniform(0.2, trial.longest_s)
         made = attempt(process, after_s, number)
         attempts.append(made)
         tally.kills += made.was_killed
         if made.was_killed and number == signal.SIGTERM:
-            tally.stops_s.append(made.life_s - after_s)
+            tally.stops_s.append(made.lasted_s - after_s)
         # While Python is starting, it dies of SIGTERM as anything does.
         if made.status and not (made.was_killed and made.status in {143, -number}):
             tally.wrong.append(f"status {made.status}: {made.events[-5:]}")
             break
     watcher.close()
-    tally.looks = watcher.looks
+    tally.reads = watcher.reads
     tally.wrong += watcher.faults
     count_losses(attempts, tally)
     tally.wrong += [f"stopped after {s:.1f} s" for s in tally.stops_s if s > LONGEST_STOP_S]
@@ -209,8 +210,8 @@ def until_published(
         found = shape(store)
         tally.wrong += [
             f"{destination}: {rendition} differs from the uninterrupted one: {difference}"
-            for rendition in arena.reference.keys() | found.keys()
-            if (difference := compare(arena.reference.get(rendition), found.get(rendition)))
+            for rendition in trial.reference.keys() | found.keys()
+            if (difference := compare(trial.reference.get(rendition), found.get(rendition)))
         ]
     except (AssertionError, ClientError) as error:
         tally.wrong.append(f"{destination} is not published whole: {error!r}")
@@ -220,7 +221,7 @@ def until_published(
 
 
 def count_losses(attempts: Sequence[Attempt], tally: Tally) -> None:
-    """Add what had to be encoded again after each kill, and how soon each job went on."""
+    """Add what had to be encoded again after each kill, and how soon each job continued."""
     for number, made in enumerate(attempts):
         later = {segment for other in attempts[number + 1 :] for segment in other.encoded}
         lost = made.encoded.keys() & later
@@ -237,11 +238,11 @@ def count_losses(attempts: Sequence[Attempt], tally: Tally) -> None:
             tally.to_segment_s += list(made.encoded.values())[:1]
 
 
-def chaos(arena: Arena, kind: str, runs: int, seed: int, number: signal.Signals) -> bool:
-    """Print what came of all runs on one kind of store; whether all was well."""
+def chaos(trial: Trial, kind: str, runs: int, seed: int, number: signal.Signals) -> bool:
+    """Print the figures of all runs on one kind of store; return whether nothing was wrong."""
     rng, total = random.Random(seed), Tally()  # noqa: S311
     for run in range(runs):
-        tally = until_published(arena, arena.place(kind, f"out-{run}"), number, rng)
+        tally = until_published(trial, trial.open(kind, f"out-{run}"), number, rng)
         total.add(tally)
         for wrong in tally.wrong:
             print(f"run {run}: {wrong}", file=sys.stderr)
@@ -249,11 +250,11 @@ def chaos(arena: Arena, kind: str, runs: int, seed: int, number: signal.Signals)
             print(f"{run + 1} runs, {total.kills} kills, {len(total.wrong)} wrong", file=sys.stderr)
     print(
         f"{kind}, {number.name}, seed {seed}: {runs} runs, {total.kills} kills,"
-        f" {len(total.wrong)} wrong; master.m3u8 looked at {total.looks} times",
+        f" {len(total.wrong)} wrong; master.m3u8 read {total.reads} times",
         f"{total.encoded} segments finished, {total.again} of them again"
         f" ({total.again / max(1, total.kills):.3f} a kill); of {total.encode_s:.0f} s of encoding"
         f" {100 * total.lost_s / max(1.0, total.encode_s):.1f} % lost to kills",
-        *spread("from the start of a job that goes on to FFmpeg's", total.to_ffmpeg_s),
+        *spread("from the start of a job that resumes to FFmpeg's", total.to_ffmpeg_s),
         *spread("and to its first new segment", total.to_segment_s),
         *spread("from SIGTERM to the end", total.stops_s),
         *total.wrong[:5],
@@ -272,7 +273,7 @@ def spread(what: str, seconds: Sequence[float]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="runs on each store (200)")
-    parser.add_argument("--seed", type=int, default=1, help="of the moments (1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the times of the kills (1)")
     parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
     parser.add_argument("--store", choices=["local", "s3", "both"], default="both")
     options = parser.parse_args()
@@ -284,11 +285,9 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="chaos-") as folder,
         serve("moto", moto, port) as server,
     ):
-        server.client().create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
-        )
-        arena = Arena(Path(folder), server)
-        well = [chaos(arena, kind, options.runs, options.seed, number) for kind in kinds]
+        server.make_bucket(BUCKET)
+        trial = Trial(Path(folder), server)
+        well = [chaos(trial, kind, options.runs, options.seed, number) for kind in kinds]
     return int(not all(well))
 
 

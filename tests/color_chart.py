@@ -1,4 +1,4 @@
-"""Draws what became of the colour charts: docs/color.png and its figures."""
+"""Draws the color charts before and after the worker: docs/color.png and its figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests import colors
 from tests.functional.conftest import ROOT
-from tests.functional.test_color import (
+from tests.functional.encode.test_color import (
     CODINGS,
     COLUMNS,
     HEIGHT,
@@ -20,7 +20,7 @@ from tests.functional.test_color import (
     read_chart,
 )
 
-PICTURE = ROOT / "docs" / "color.png"
+IMAGE = ROOT / "docs" / "color.png"
 _SIDE, _GAP, _ACROSS = 24, 12, 3
 
 
@@ -35,15 +35,16 @@ def publish(name: str, folder: Path) -> list[colors.Triple]:
     return read_chart(out, len(colors.PATCHES))
 
 
-def tell(name: str, found: list[colors.Triple]) -> None:
+def print_row(name: str, found: list[colors.Triple]) -> None:
     pairs = zip(colors.PATCHES, found, strict=True)
     kept = [pair for pair in pairs if is_kept(pair[0], CODINGS[name])]
-    told = differences(*zip(*kept, strict=True))
-    print(f"| {name} | {sum(told) / len(told):.2f} | {max(told):.2f} | {len(told)} |")
+    found_differences = differences(*zip(*kept, strict=True))
+    mean = sum(found_differences) / len(found_differences)
+    print(f"| {name} | {mean:.2f} | {max(found_differences):.2f} | {len(found_differences)} |")
 
 
 def draw(panels: list[list[colors.Triple]]) -> None:
-    """Each patch: what went in above, what came out below."""
+    """Draw each patch: the source above, what was published below."""
     wide = COLUMNS * _SIDE + _GAP
     rows = -(-len(colors.PATCHES) // COLUMNS)
     high = rows * _SIDE + _GAP
@@ -60,7 +61,7 @@ def draw(panels: list[list[colors.Triple]]) -> None:
                 at = 3 * ((y + line) * width + x)
                 image[at : at + 3 * _SIDE] = pixel * _SIDE
     raw = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}"]
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *raw, "-i", "-", str(PICTURE)]
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *raw, "-i", "-", str(IMAGE)]
     subprocess.run(command, input=bytes(image), check=True)
 
 
@@ -70,9 +71,9 @@ def main() -> int:
     for name in CODINGS:
         with tempfile.TemporaryDirectory() as folder:
             panels.append(publish(name, Path(folder)))
-        tell(name, panels[-1])
+        print_row(name, panels[-1])
     draw(panels)
-    print(f"{os.path.relpath(PICTURE, ROOT)}: {PICTURE.stat().st_size} bytes")
+    print(f"{os.path.relpath(IMAGE, ROOT)}: {IMAGE.stat().st_size} bytes")
     return 0
 
 

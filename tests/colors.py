@@ -1,4 +1,4 @@
-"""Colour science for the tests, from the standards' own formulas and not from the worker's."""
+"""Color science for the tests, from the formulas of the standards, with no code of the worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHITE = (0.95047, 1.0, 1.08883)
 DISPLAY_GAMMA = 2.4
 REFERENCE_WHITE_NITS = 203.0
 
-# The 24 patches of a ColorChecker (published sRGB values), and pure colours at three quarters.
+# The 24 patches of a ColorChecker (published sRGB values), and pure colors at three quarters.
 COLOR_CHECKER = (
     (115, 82, 68), (194, 150, 130), (98, 122, 157), (87, 108, 67), (133, 128, 177), (103, 189, 170),
     (214, 126, 44), (80, 91, 166), (193, 90, 99), (94, 60, 108), (157, 188, 64), (224, 163, 46),

@@ -1,4 +1,4 @@
-"""Spoils small clips in a repeatable way and runs the worker over what is left of them."""
+"""Damages small clips in a repeatable way and runs the worker on what is left of them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def flip_bits(data: bytearray, rng: random.Random) -> None:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
 
 
-def spoil_the_head(data: bytearray, rng: random.Random) -> None:
-    """Where containers keep their structure."""
+def damage_the_header(data: bytearray, rng: random.Random) -> None:
+    """Change bytes where containers keep their structure."""
     for _ in range(rng.choice((1, 4, 16))):
         data[rng.randrange(min(len(data), 2048))] = rng.randrange(256)
 
@@ -82,7 +82,7 @@ def zeros(data: bytearray, rng: random.Random) -> None:
 
 MUTATIONS: tuple[Mutation, ...] = (
     flip_bits,
-    spoil_the_head,
+    damage_the_header,
     truncate,
     cut_out,
     swap_parts,
@@ -94,7 +94,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What became of one spoiled clip; `fault` says what should not have been."""
+    """The result of one damaged clip; `fault` is what was wrong with it."""
 
     name: str
     status: int | None
@@ -107,8 +107,8 @@ def small_clips() -> list[Path]:
     return [path for path in found if path.stat().st_size <= _LARGEST_BYTES]
 
 
-def spoil(clip: Path, number: int, seed: int) -> tuple[str, bytes]:
-    """Return a name that tells how the clip was spoiled, and what is left of it."""
+def damage(clip: Path, number: int, seed: int) -> tuple[str, bytes]:
+    """Return a name that lists the mutations of the clip, and what is left of it."""
     rng = random.Random(f"{seed}/{number}")  # noqa: S311 (to be repeated, not to be secret)
     data = bytearray(clip.read_bytes())
     chosen = rng.choices(MUTATIONS, k=rng.choice((1, 1, 2)))
@@ -120,22 +120,22 @@ def spoil(clip: Path, number: int, seed: int) -> tuple[str, bytes]:
 
 
 def try_one(clip: Path, number: int, *, seed: int, folder: Path) -> Tried:
-    name, data = spoil(clip, number, seed)
+    name, data = damage(clip, number, seed)
     source, out = folder / name, folder / f"out{number}"
     source.write_bytes(data)
     ended = run_worker(source, out, bound_s=_BOUND_S, options=_QUICKLY)
-    fault = judge(ended, out)
+    fault = find_fault(ended, out)
     shutil.rmtree(out, ignore_errors=True)
     if fault is None:
         source.unlink()
     return Tried(name=name, status=ended.status, seconds=ended.seconds, fault=fault)
 
 
-def judge(ended: Ended, out: Path) -> str | None:
+def find_fault(ended: Ended, out: Path) -> str | None:
     status = ended.status
     if status is None:
         return "it hangs"
-    if "Traceback" in ended.said or status == INTERNAL_ERROR:
+    if "Traceback" in ended.output or status == INTERNAL_ERROR:
         return "a traceback"
     if status not in {PUBLISHED, BAD_SOURCE}:
         return f"status {status}"
@@ -144,7 +144,7 @@ def judge(ended: Ended, out: Path) -> str | None:
         return "refused and published" if master.exists() else None
     if not master.exists():
         return "published nothing"
-    # Decoded by FFmpeg to its end: what is promised is there, though what repeats is left out.
+    # Decoded to its end by FFmpeg: the last frame is there, although duplicates are left out.
     command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json"]
     shown = subprocess.run(
         [*command, "-show_entries", "frame=pts_time", str(master)],
@@ -157,16 +157,18 @@ def judge(ended: Ended, out: Path) -> str | None:
     times = [float(frame["pts_time"]) for frame in frames if "pts_time" in frame] or [0.0]
     rate = float(re.findall(r"FRAME-RATE=([\d.]+)", master.read_text())[0])
     found = round((max(times) - min(times)) * rate) + 1
-    told = round(last_event(ended.said)["duration_s"] * rate)
-    return None if abs(found - told) <= 1 else f"its pictures last {found} frames and not {told}"
+    expected = round(last_event(ended.output)["duration_s"] * rate)
+    return None if abs(found - expected) <= 1 else f"it shows {found} frames and not {expected}"
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
-    parser.add_argument("--runs", type=int, default=50, help="clips to spoil (%(default)s)")
+    parser.add_argument("--runs", type=int, default=50, help="clips to damage (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same clips")
-    parser.add_argument("--only", type=int, metavar="N", help="the clip of this number alone")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="where clips with faults stay")
+    parser.add_argument("--only", type=int, metavar="N", help="only the clip of this number")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep clips with faults in this folder"
+    )
     options = parser.parse_args(arguments)
     sources = small_clips()
     if not sources:
@@ -186,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     statuses = Counter("hang" if t.status is None else str(t.status) for t in tried)
     print(
-        f"fuzz, seed {options.seed}: {len(tried)} spoiled clips of {len(sources)}; status "
+        f"fuzz, seed {options.seed}: {len(tried)} damaged clips of {len(sources)}; status "
         + ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
         + f"; longest {max(t.seconds for t in tried):.1f} s;"
         f" {sum(t.fault is not None for t in tried)} faults"

@@ -1,4 +1,4 @@
-"""What a viewer would find at a destination at any moment, and what a run came to."""
+"""Reads a destination as a viewer does: while a job writes to it, and when the job has ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class Watcher:
-    """Reads the master playlist without pause, and all that it names."""
+    """Reads the master playlist all the time, and checks that all that it names is stored."""
 
     def __init__(self, store: Store) -> None:
         self.faults: list[str] = []
-        self.looks = 0
+        self.reads = 0
         self._store = store
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -31,7 +31,7 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stopped.wait(0.02):
             master = self._store.get("master.m3u8")
-            self.looks += 1
+            self.reads += 1
             if master is None:
                 continue
             listing = self._store.list("")
@@ -74,7 +74,7 @@ def shape(store: Store) -> dict[str, Rows]:
 
 
 def compare(expected: Rows | None, found: Rows | None) -> str:
-    """Tell the first difference; nothing where there is none."""
+    """Return the first difference; empty where there is none."""
     for pair in zip_longest(expected or [("no rendition",)], found or [("no rendition",)]):
         if pair[0] != pair[1]:
             return f"{pair[1]}, not {pair[0]}"

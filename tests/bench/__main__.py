@@ -1,4 +1,4 @@
-"""Measures the worker against the hand-written command that it replaces; see --help."""
+"""Measures the worker against the FFmpeg command that it replaces; see --help."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for
 from tests.functional.conftest import MEDIA, ROOT
 from worker.media.color import is_plain, matrix_of
 
-_PAGE, _PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
+_PAGE, _PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
 
-# A screen recording of ten seconds, most of which stands still.
+# A screen recording of ten seconds, mostly still.
 _GUARD = {"kind": LECTURE, "only": ("Kap",), "seconds": 10, "runs": 1, "write": False}
-# A lecture is long: what a job costs besides its encode would be much of a short one.
+# Lectures are long: of a short clip, too much of the cost would be outside the encode.
 _SECONDS = {LECTURE: 60.0, NORMAL: 12.0}
-# Far from what is measured (docs/performance.md), as ratios waver on a machine that others use.
+# With a margin to what is measured (docs/performance.md): ratios vary on a shared machine.
 _MOST_CPU, _MOST_BYTES, _LEAST_VMAF = 0.35, 0.7, -0.5
 
 
 def losses(results: Sequence[Result]) -> list[str]:
-    """Say what is clearly worse than it was."""
+    """Return what is clearly worse than it was."""
     if not results:
         return ["there is no clip to measure"]
     faults = []
@@ -43,7 +43,7 @@ def losses(results: Sequence[Result]) -> list[str]:
 
 
 def measure(clip: Clip, folder: Path, *, runs: int) -> Result:
-    """Go each way so often, in turn, so that what else the machine does meets all alike."""
+    """Make each variant so often, in turn, so that other load on the machine affects all alike."""
     plan = plan_for(clip.path, folder)
     result = Result(
         name=clip.name,
@@ -53,10 +53,10 @@ def measure(clip: Clip, folder: Path, *, runs: int) -> Result:
     )
     for number in range(runs):
         for way in WAYS:
-            place = folder / f"{way}-{number}"
-            result.runs[way].append(make(way, clip.path, plan, place))
+            own = folder / f"{way}-{number}"
+            result.runs[way].append(make(way, clip.path, plan, own))
             if number or way not in {BASELINE, WORKER}:
-                shutil.rmtree(place)
+                shutil.rmtree(own)
     video = plan.media.video
     matrix = None if is_plain(video) else matrix_of(video)
     for way in (BASELINE, WORKER):
@@ -75,11 +75,11 @@ def measure(clip: Clip, folder: Path, *, runs: int) -> Result:
 
 
 def measure_jobs(names: Sequence[str], *, write: bool) -> None:
-    """Measure whole jobs, and print as it goes."""
+    """Measure whole jobs, and print each result at once."""
     lines = ["| whole jobs | |", "|---|---|"]
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="bench-") as place:
-            folder = Path(place) / name
+        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+            folder = Path(temporary) / name
             folder.mkdir()
             for what, found in MEASURES[name](folder):
                 lines.append(f"| {what} | {found} |")
@@ -89,31 +89,33 @@ def measure_jobs(names: Sequence[str], *, write: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print as it goes, and write the page where asked."""
+    """Measure, print each result at once, and write the page with --write."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--kind", choices=(LECTURE, NORMAL), help="only clips of this kind")
     parser.add_argument("--only", nargs="*", default=(), help="only clips with this in their name")
     parser.add_argument(
         "--seconds", type=float, help="length (default: 60 of lectures, 12 of ordinary footage)"
     )
-    parser.add_argument("--runs", type=int, default=2, help="of each way, in turn (default: 2)")
+    parser.add_argument(
+        "--runs", type=int, default=2, help="runs of each variant, in turn (default: 2)"
+    )
     parser.add_argument(
         "--guard",
         action="store_true",
-        help="one short lecture only, and status 1 where the cost or the quality is clearly lost",
+        help="one short lecture only; exit status 1 where cost or quality is clearly worse",
     )
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     parser.add_argument(
         "--jobs",
         nargs="*",
         choices=tuple(MEASURES),
-        help="whole jobs instead of clips: all of these, or those that are named",
+        help="measure whole jobs instead of clips: all of these, or those that are named",
     )
     options = parser.parse_args(arguments)
     if options.guard:
         options = argparse.Namespace(**{**vars(options), **_GUARD})
     if not MEDIA.is_dir():
-        print(f"bench: no clips at {MEDIA}; nothing is measured")
+        print(f"bench: no clips in {MEDIA}; nothing is measured")
         return
     if options.jobs is not None:
         measure_jobs(options.jobs or tuple(MEASURES), write=options.write)
@@ -121,16 +123,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kinds = (options.kind,) if options.kind else (LECTURE, NORMAL)
     results = []
     for name, kind, path in find_clips(kinds, tuple(options.only)):
-        with tempfile.TemporaryDirectory(prefix="bench-") as place:
-            folder = Path(place)
+        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+            folder = Path(temporary)
             seconds = options.seconds or _SECONDS[kind]
             clip = make_clip(name, kind, path, folder=folder, seconds=seconds)
             results.append(measure(clip, folder, runs=options.runs))
             print(row(results[-1]), flush=True)
         if options.write:
-            # After each clip: a run of all of them takes long, and may be stopped.
+            # After each clip: all of them take long, and the run may be stopped.
             put_into(_PAGE, "measured", table(results))
-            draw(results, _PICTURE)
+            draw(results, _PLOT)
     print(table(results))
     if options.guard and (faults := losses(results)):
         sys.exit("bench: " + "; ".join(faults))

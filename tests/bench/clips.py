@@ -1,4 +1,4 @@
-"""What is measured: real lectures and ordinary footage, looped to a length that tells something."""
+"""The clips that are measured: real lectures and ordinary footage, looped to a useful length."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.corpus.decoded import UNTIMED_RATE
 from tests.functional.conftest import FFMPEG, MEDIA, ROOT, ffprobe
 
 LECTURE, NORMAL = "lecture", "normal"
-# Of footage whose whole is one still picture, or a handful of frames, nothing can be learned.
+# A clip of one still frame, or of a few frames, shows nothing.
 _LEFT_OUT = {
     "siti-tools__lights-hlg.mov",
     "media__long_1080p_lowbitrate.mp4",
     "media__long_1080p_videoonly_lowbitrate.mp4",
 }
 _RAW_SUFFIX = ".264"
-# Before a loop meets itself, where sound and picture end apart.
+# Not compared before the seam of a loop, where audio and video end at different times.
 _SEAM_S = 0.5
 WHITEBOARD = "whiteboard.mp4"
 
@@ -29,12 +29,12 @@ class Clip:
     name: str
     kind: str
     path: Path
-    # Of the first round: where a loop meets itself, each way may be a frame off.
+    # Within the first repetition: at the seam of a loop, each variant may be a frame off.
     compared_s: float
 
 
 def find_clips(kinds: tuple[str, ...], only: tuple[str, ...]) -> list[tuple[str, str, Path | None]]:
-    """Name the clips of these kinds, or those that are asked for; the generated one has no path."""
+    """List the clips of these kinds, or those that are named; the generated one has no path."""
     found: list[tuple[str, str, Path | None]] = [
         (path.name, kind, path)
         for kind in kinds
@@ -67,7 +67,7 @@ def loop(path: Path, made: Path, *, seconds: float) -> Path:
     if times == 1:
         return path
     if path.suffix == _RAW_SUFFIX:
-        # It has no times that could go on: one after the other is a longer one.
+        # It has no timestamps: concatenated copies are a longer one.
         raw = made.with_suffix(_RAW_SUFFIX)
         raw.write_bytes(times * path.read_bytes())
         return raw
@@ -85,6 +85,6 @@ def loop(path: Path, made: Path, *, seconds: float) -> Path:
 def _length(path: Path) -> float:
     entries = ("-show_entries", "stream=nb_read_packets:format=duration")
     wanted = ("-select_streams", "v:0", "-count_packets", *entries)
-    count, told = ffprobe(*wanted, "-print_format", "csv=p=0", path).split()
-    # A raw stream tells no length: one packet a picture, at the rate that such a one is given.
-    return int(count) / UNTIMED_RATE if told == "N/A" else float(told)
+    count, duration = ffprobe(*wanted, "-print_format", "csv=p=0", path).split()
+    # A raw stream states no duration: it has one packet for each frame, and gets this frame rate.
+    return int(count) / UNTIMED_RATE if duration == "N/A" else float(duration)

@@ -1,4 +1,4 @@
-"""What a command costs: CPU and wall seconds, memory, disk."""
+"""What a command costs: CPU seconds, elapsed seconds, memory, disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_LOOK_EVERY_S = 0.1
+OUTPUT_NAME = "output.txt"
+_MEASURE_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Cost:
     """CPU seconds of the command and all that it started; memory of the largest process."""
 
     cpu_s: float
-    wall_s: float
+    elapsed_s: float
     memory_bytes: int
     disk_bytes: int
 
@@ -32,14 +33,14 @@ def spend(
     pass_fds: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Cost:
-    """Run a command in a folder to its end; what it says is kept, and told if it fails.
+    """Run a command in a folder to its end; its output is in `OUTPUT_NAME` there.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: it failed; with the end of its output.
 
     """
-    said = folder / "said.txt"
-    with said.open("wb") as output, _Disk(folder) as disk:
+    path = folder / OUTPUT_NAME
+    with path.open("wb") as output, _Disk(folder) as disk:
         started_s = time.monotonic()
         process = subprocess.Popen(
             argv,
@@ -50,23 +51,23 @@ def spend(
             pass_fds=pass_fds,
             env={**os.environ, **(environment or {})},
         )
-        # Not Popen.wait: only wait4 tells what this child and its own have used.
+        # Not Popen.wait: only wait4 returns what this child and its own children have used.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        wall_s = time.monotonic() - started_s
+        elapsed_s = time.monotonic() - started_s
     if process.returncode:
-        tail = said.read_text(errors="replace")[-2000:]
+        tail = path.read_text(errors="replace")[-2000:]
         raise RuntimeError(f"{argv[0]} ended with {process.returncode}: {tail}")
     return Cost(
         cpu_s=usage.ru_utime + usage.ru_stime,
-        wall_s=wall_s,
+        elapsed_s=elapsed_s,
         memory_bytes=usage.ru_maxrss * 1024,
         disk_bytes=disk.peak_bytes,
     )
 
 
 class _Disk:
-    """Watches how much lies in a folder."""
+    """Measures the size of a folder while a command runs."""
 
     def __init__(self, folder: Path) -> None:
         self.peak_bytes = 0
@@ -83,12 +84,12 @@ class _Disk:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(_LOOK_EVERY_S):
+        while not self._stopped.wait(_MEASURE_EVERY_S):
             self.peak_bytes = max(self.peak_bytes, size_of(self._folder))
 
 
 def size_of(folder: Path, pattern: str = "*") -> int:
-    """Bytes of all files below a folder that have such a name."""
+    """Return the bytes of all files below a folder whose names match."""
     total = 0
     for path in folder.rglob(pattern):
         # Segments are deleted as they are uploaded.

@@ -1,4 +1,4 @@
-"""What a whole job costs beyond its encode: from store to store, at any length, on two cores."""
+"""What a whole job costs beyond its encode: from S3 to S3, at any length, on two cores."""
 
 from __future__ import annotations
 
@@ -16,17 +16,10 @@ from typing import Any
 from moto.server import ThreadedMotoServer
 
 from tests.bench.clips import loop
-from tests.bench.cost import Cost
+from tests.bench.cost import OUTPUT_NAME, Cost
 from tests.bench.ways import plan_for, run_worker, start_plain
-from tests.functional.conftest import (
-    ACCESS_KEY,
-    FFMPEG,
-    MEDIA,
-    SECRET_KEY,
-    Server,
-    free_port,
-)
-from tests.functional.proxy import Proxy, between
+from tests.functional.conftest import ACCESS_KEY, FFMPEG, MEDIA, SECRET_KEY, Server, free_port
+from tests.functional.storage.proxy import Proxy, between
 from worker.runtime.resources import count_cores
 
 Row = tuple[str, str]
@@ -35,7 +28,7 @@ _UPLOAD = "s3://academy/source.mp4"
 _LATENCY_S = 0.02
 _HEAD, _SCREEN = "lecture/LivePortrait__s18.mp4", "lecture/gradio__art-critic.mp4"
 _STILL = "lecture/Kap__incomplete.mp4"
-# Ten pictures a second: three hours of it are encoded in minutes.
+# Ten frames a second: three hours of it are encoded in minutes.
 _SLOW = "normal/sample-videos__one-by-one-person-detection.mp4"
 _RUNS = 2
 
@@ -63,7 +56,7 @@ def _run(
 
 
 def measure_copy(folder: Path) -> Iterator[Row]:
-    """Take the source's own H.264, against encoding the same two minutes."""
+    """Copy the source's H.264, against encoding the same two minutes."""
     source = folder / "upload.mp4"
     subprocess.run(
         [
@@ -78,42 +71,46 @@ def measure_copy(folder: Path) -> Iterator[Row]:
     for number in range(2):
         for way, found in costs.items():
             found.append(_run(folder, source, folder / f"{way}-{number}", "--copy-top", way))
-    wall = {way: median(cost.wall_s for cost in found) for way, found in costs.items()}
+    elapsed = {way: median(cost.elapsed_s for cost in found) for way, found in costs.items()}
     cpu = {way: median(cost.cpu_s for cost in found) for way, found in costs.items()}
-    yield "copied top rung, wall to that of encoding it", f"{wall['always'] / wall['never']:.2f}"
+    ratio = elapsed["always"] / elapsed["never"]
+    yield "copied top rung, elapsed time against that of encoding it", f"{ratio:.2f}"
     yield "the same, CPU", f"{cpu['always'] / cpu['never']:.2f}"
 
 
 def measure_overhead(folder: Path) -> Iterator[Row]:
     """Ten minutes from S3 to S3, each answer 20 ms late, against FFmpeg alone on a local disk.
 
-    The S3 server and what delays it work on the same cores, as no real one does: their CPU seconds
-    are told, and what the wall is without them.
+    Unlike a real one, the S3 server and the proxy that delays it use the same cores. The ratio is
+    also given without the CPU seconds that they take.
     """
     source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=600)
     options = ("--copy-top", "never")
     plan = plan_for(source, folder, *options)
-    as_it_is, alone = [], []
+    ratios, without_store = [], []
     with _storing(source) as proxy:
-        place = ("--s3-endpoint", proxy.endpoint, "--s3-region", "ap-northeast-2")
+        s3 = ("--s3-endpoint", proxy.endpoint, "--s3-region", "ap-northeast-2")
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
         for number in range(_RUNS):
             used_s = time.process_time()
             out = f"s3://academy/out-{number}"
-            cost = _run(folder, _UPLOAD, out, *options, *place, **keys)
+            cost = _run(folder, _UPLOAD, out, *options, *s3, **keys)
             store_s = (time.process_time() - used_s) / count_cores()
             here = folder / f"plain-{number}"
             here.mkdir()
             plain_s = start_plain(source, plan, here)
-            as_it_is.append(cost.wall_s / plain_s)
-            alone.append((cost.wall_s - store_s) / plain_s)
-    yield "ten minutes from S3 to S3 with 20 ms, wall to that of FFmpeg alone", _spread(as_it_is)
-    yield "the same, without what the S3 server took of these cores", _spread(alone)
+            ratios.append(cost.elapsed_s / plain_s)
+            without_store.append((cost.elapsed_s - store_s) / plain_s)
+    yield (
+        "ten minutes from S3 to S3 with 20 ms, elapsed time against FFmpeg alone",
+        _spread(ratios),
+    )
+    yield "the same, without the CPU time of the S3 server", _spread(without_store)
 
 
 @contextmanager
 def _storing(source: Path) -> Iterator[Proxy]:
-    """Hold a source in an S3 server in this process, whose answers are late."""
+    """Serve a source from an S3 server in this process, whose answers are late."""
     port = free_port()
     server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
@@ -135,8 +132,8 @@ def _spread(ratios: Sequence[float]) -> str:
     return f"{median(ratios):.3f} ({', '.join(f'{ratio:.3f}' for ratio in ratios)})"
 
 
-# Written on stderr: CPU seconds that the pictures take, the worker's own and its FFmpegs'.
-_COUNT_PICTURES = """
+# Planted in the worker: CPU seconds of it and its FFmpegs for the images, written on stderr.
+_MEASURE_IMAGES = """
 import os, sys
 import worker.pipeline as pipeline
 generate_images = pipeline.generate_images
@@ -145,20 +142,20 @@ def counted(*arguments, **named):
     try:
         return generate_images(*arguments, **named)
     finally:
-        print("pictures", sum(os.times()[:4]) - before, file=sys.stderr)
+        print("images", sum(os.times()[:4]) - before, file=sys.stderr)
 pipeline.generate_images = counted
 """
 
 
-def measure_pictures(folder: Path) -> Iterator[Row]:
-    """Storyboard, thumbnails and chapters of a recording that stands still: a cheap encode."""
+def measure_images(folder: Path) -> Iterator[Row]:
+    """Storyboard, thumbnails and chapters of a still recording, whose encode is cheap."""
     source = loop(MEDIA / _STILL, folder / "source.mp4", seconds=240)
-    cost = _run(folder, source, folder / "out", "--chapters", before=_COUNT_PICTURES)
-    said = (folder / "said.txt").read_text().splitlines()
-    (pictures_s,) = [float(line.split()[1]) for line in said if line.startswith("pictures ")]
+    cost = _run(folder, source, folder / "out", "--chapters", before=_MEASURE_IMAGES)
+    lines = (folder / OUTPUT_NAME).read_text().splitlines()
+    (images_s,) = [float(line.split()[1]) for line in lines if line.startswith("images ")]
     yield (
         "storyboard, thumbnails, chapters of four minutes of still screen, share of the job's CPU",
-        f"{pictures_s / cost.cpu_s:.1%} ({pictures_s:.2f} of {cost.cpu_s:.1f} s)",
+        f"{images_s / cost.cpu_s:.1%} ({images_s:.2f} of {cost.cpu_s:.1f} s)",
     )
 
 
@@ -167,7 +164,7 @@ def measure_scale(folder: Path) -> Iterator[Row]:
     for minutes in (10, 60, 180):
         source = loop(MEDIA / _SLOW, folder / f"{minutes}.mp4", seconds=60 * minutes)
         options = ("--ladder", "432", "--preset", "superfast", "--copy-top", "never")
-        # What lies in the store is not the work folder's.
+        # Not below the work folder, whose size is measured.
         destination = folder.parent / f"{folder.name}-out-{minutes}"
         source_bytes = sum(path.stat().st_size for path in folder.glob("*.mp4"))
         cost = _run(folder, source, destination, *options)
@@ -187,10 +184,10 @@ def measure_lanes(folder: Path) -> Iterator[Row]:
             options = ("--parallel-spans", str(lanes), "--copy-top", "never")
             found.append(_run(folder, source, folder / f"{lanes}-{number}", *options))
     for lanes, found in costs.items():
-        busy = median(cost.cpu_s / cost.wall_s for cost in found)
+        busy = median(cost.cpu_s / cost.elapsed_s for cost in found)
         yield f"cores kept busy of {count_cores()} by {lanes} spans at a time", f"{busy:.2f}"
-    wall = {lanes: median(cost.wall_s for cost in found) for lanes, found in costs.items()}
-    yield "wall of two spans at a time to one", f"{wall[2] / wall[1]:.2f}"
+    elapsed = {lanes: median(cost.elapsed_s for cost in found) for lanes, found in costs.items()}
+    yield "elapsed time of two spans at a time against one", f"{elapsed[2] / elapsed[1]:.2f}"
 
 
 def measure_start(folder: Path) -> Iterator[Row]:
@@ -198,10 +195,9 @@ def measure_start(folder: Path) -> Iterator[Row]:
     source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=10)
     starts: dict[str, list[float]] = {"worker_started": [], "span_started": []}
     for number in range(5):
-        said = folder / "said.txt"
         started = datetime.now().astimezone()
         _run(folder, source, folder / f"out-{number}")
-        for line in said.read_text().splitlines():
+        for line in (folder / OUTPUT_NAME).read_text().splitlines():
             if '"event"' in line and (event := _event(line))["event"] in starts:
                 at = datetime.fromisoformat(event["timestamp"])
                 starts[event["event"]].append((at - started).total_seconds())
@@ -217,7 +213,7 @@ def _event(line: str) -> dict[str, Any]:
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "copy": measure_copy,
     "overhead": measure_overhead,
-    "pictures": measure_pictures,
+    "images": measure_images,
     "scale": measure_scale,
     "lanes": measure_lanes,
     "start": measure_start,

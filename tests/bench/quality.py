@@ -1,4 +1,4 @@
-"""How like the source an output looks: VMAF, frame by frame on the output's own grid."""
+"""How similar an output is to its source: VMAF, frame by frame on the output's own grid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TAGGED = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=b
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """VMAF (0 to 100) over all frames: the mean, and what the worst frame in a hundred has."""
+    """VMAF (0 to 100) over all frames: the mean, and the first percentile (`worst`)."""
 
     mean: float
     worst: float
@@ -36,14 +36,14 @@ def compare(
 ) -> Quality:
     """Compare the start of an output (a playlist) with its source at so many frames a second.
 
-    Both are shown at `size`, as a player would that fills the same window. Where pictures repeat or
-    a rate is higher, each is compared at the moments of the grid: what a viewer sees then.
+    Both are scaled to `size`, as players do that fill the same window. With duplicate frames, or a
+    higher frame rate, the frames that are on screen at the times of the grid are compared.
 
-    `matrix` is the source's, where the output was converted to BT.709. Both count as tagged alike,
-    or FFmpeg would convert one of them by its own guess.
+    `matrix` is the source's, where the output was converted to BT.709. Both get the same tags, or
+    FFmpeg would convert one of them by a guess.
     """
     width, height = size
-    # The source from its container's start, as the outputs are: its picture may begin later.
+    # The source from its container's start, as the outputs: its video may start later.
     laid = f"fps={rate}:start_time=0,trim=end={seconds}"
     shown = f"scale={width}:{height}:flags=bicubic,format=yuv420p,{_TAGGED}"
     alike = _TAGGED

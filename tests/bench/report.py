@@ -1,4 +1,4 @@
-"""Tells what was measured: rows of a table, and pictures of them."""
+"""Reports what was measured: rows of a table, and a plot."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.bench.ways import BASELINE, PLAIN, WORKER, Made
 
 _END = "<!-- to here -->"
 _HEAD = (
-    "| clip | CPU | wall | bytes | VMAF mean | worst 1% | lower rungs | CPU s a minute"
+    "| clip | CPU | elapsed | bytes | VMAF mean | worst 1% | lower rungs | CPU s a minute"
     " | worker/plain CPU | memory MB | disk MB | noise |"
 )
 
 
 @dataclass(kw_only=True)
 class Result:
-    """One clip, measured in every way; each way's runs in the order they were made.
+    """One clip, measured in each variant; the runs of a variant are in their order.
 
     `quality` is that of each rung, at its own size, largest first.
     """
@@ -41,12 +41,12 @@ class Result:
         return self.cpu_s(WORKER) / self.cpu_s(BASELINE)
 
     @property
-    def wall_ratio(self) -> float:
-        """Wall time of the worker to that of the baseline, which uploads nothing."""
-        ours, theirs = (
-            median(made.cost.wall_s for made in self.runs[way]) for way in (WORKER, BASELINE)
+    def elapsed_ratio(self) -> float:
+        """Elapsed time of the worker to that of the baseline, which uploads nothing."""
+        worker_s, baseline_s = (
+            median(made.cost.elapsed_s for made in self.runs[way]) for way in (WORKER, BASELINE)
         )
-        return ours / theirs
+        return worker_s / baseline_s
 
     @property
     def overhead(self) -> float:
@@ -60,7 +60,7 @@ class Result:
 
     @property
     def noise(self) -> float | None:
-        """How far the runs of one way lie apart, at most: share of their CPU; None of one run."""
+        """How far the runs of one variant differ at most: share of their CPU; None of one run."""
         if any(len(runs) == 1 for runs in self.runs.values()):
             return None
         spreads = []
@@ -72,26 +72,26 @@ class Result:
     @property
     def gain(self) -> Quality:
         """VMAF of the top rung, less the baseline's."""
-        ours, theirs = self.top(WORKER), self.top(BASELINE)
-        return Quality(mean=ours.mean - theirs.mean, worst=ours.worst - theirs.worst)
+        worker, baseline = self.top(WORKER), self.top(BASELINE)
+        return Quality(mean=worker.mean - baseline.mean, worst=worker.worst - baseline.worst)
 
     def top(self, way: str) -> Quality:
-        """Quality of a way's top rung."""
+        """Return the quality of a variant's top rung."""
         return next(iter(self.quality[way].values()))
 
     @property
     def lower(self) -> str:
         """VMAF of the other rungs, with the difference to the baseline's of the same size."""
-        told = []
-        for size, ours in list(self.quality[WORKER].items())[1:]:
-            theirs = self.quality[BASELINE].get(size)
-            gain = f" ({ours.mean - theirs.mean:+.1f})" if theirs else ""
-            told.append(f"{min(size)}p {ours.mean:.1f}{gain}")
-        return ", ".join(told) or "none"
+        parts = []
+        for size, found in list(self.quality[WORKER].items())[1:]:
+            baseline = self.quality[BASELINE].get(size)
+            gain = f" ({found.mean - baseline.mean:+.1f})" if baseline else ""
+            parts.append(f"{min(size)}p {found.mean:.1f}{gain}")
+        return ", ".join(parts) or "none"
 
 
 def row(result: Result) -> str:
-    """Tell one clip."""
+    """Render the row of one clip."""
     gain, minutes = result.gain, result.seconds / 60
     costs = [f"{result.cpu_s(way) / minutes:.0f}" for way in (BASELINE, WORKER)]
     memory = max(made.cost.memory_bytes for made in result.runs[WORKER]) / 1e6
@@ -99,7 +99,7 @@ def row(result: Result) -> str:
     top = result.top(WORKER)
     noise = "not known" if result.noise is None else f"{100 * result.noise:.0f} %"
     return (
-        f"| {result.name} | {result.cpu_ratio:.2f} | {result.wall_ratio:.2f}"
+        f"| {result.name} | {result.cpu_ratio:.2f} | {result.elapsed_ratio:.2f}"
         f" | {result.bytes_ratio:.2f}"
         f" | {top.mean:.1f} ({gain.mean:+.2f}) | {top.worst:.1f} ({gain.worst:+.2f})"
         f" | {result.lower} | {costs[1]} of {costs[0]} | {result.overhead:.2f}"
@@ -108,11 +108,11 @@ def row(result: Result) -> str:
 
 
 def summary(results: Sequence[Result], kind: str) -> str:
-    """Tell the whole of one kind: geometric means of ratios, means of differences."""
+    """Render the row of one kind: geometric means of ratios, means of differences."""
     count = len(results)
     return (
         f"| **{kind}, {count} clips** | **{geometric_mean(r.cpu_ratio for r in results):.2f}**"
-        f" | **{geometric_mean(r.wall_ratio for r in results):.2f}**"
+        f" | **{geometric_mean(r.elapsed_ratio for r in results):.2f}**"
         f" | **{geometric_mean(r.bytes_ratio for r in results):.2f}**"
         f" | **{sum(r.gain.mean for r in results) / count:+.2f}**"
         f" | **{sum(r.gain.worst for r in results) / count:+.2f}** | |"
@@ -121,7 +121,7 @@ def summary(results: Sequence[Result], kind: str) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Tell everything."""
+    """Render all clips, each kind below its own summary."""
     lines = [_HEAD, "|---" * (_HEAD.count("|") - 1) + "|"]
     for kind in dict.fromkeys(result.kind for result in results):
         of_kind = [result for result in results if result.kind == kind]
@@ -153,7 +153,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
             axes.scatter(ratios, [r.gain.mean for r in of_kind], color=color, label=kind)
             for result, ratio in zip(of_kind, ratios, strict=True):
                 axes.annotate(result.name[:22], (ratio, result.gain.mean), fontsize=6)
-        axes.axhline(-0.5, color="grey", linewidth=0.8, linestyle="--")
+        axes.axhline(-0.5, color="gray", linewidth=0.8, linestyle="--")
         axes.set_xlim(0, 1.2)
         axes.set_xlabel({"cpu_ratio": "CPU", "bytes_ratio": "bytes"}[what] + " (baseline is 1)")
     left.set_ylabel("VMAF of the top rung, less the baseline's")

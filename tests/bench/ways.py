@@ -1,4 +1,4 @@
-"""The three ways that are compared: the hand-written command, plain FFmpeg with our plan, ours."""
+"""The variants that are compared: the former command, the worker's FFmpegs alone, the worker."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.bench.cost import Cost, size_of, spend
-from tests.functional.conftest import FFMPEG, FFPROBE, ROOT, entry
+from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
 from tests.functional.hls import read_published
+from tests.functional.worker_process import python_arguments
 from worker.config.cli import parse_job
 from worker.ffmpeg.audio import encode_audio
-from worker.ffmpeg.command import PROGRESS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
 from worker.plan.ladder import display_size
 from worker.plan.plan import Plan, Span
 from worker.runtime.budget import Budget
-from worker.runtime.process import Tools
+from worker.runtime.command import Command
+from worker.runtime.workspace import Tools, Workspace
 from worker.source.prepare import plan_source, write_color_table
 
 BASELINE, PLAIN, WORKER = "baseline", "plain", "worker"
@@ -33,7 +34,7 @@ WAYS = (BASELINE, PLAIN, WORKER)
 
 @dataclass(frozen=True, kw_only=True)
 class Rendition:
-    """One rung that a way made."""
+    """One rung that a variant made."""
 
     size: tuple[int, int]
     playlist: Path
@@ -41,7 +42,7 @@ class Rendition:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What a way cost and what it made, largest rung first; `bytes` are those of all segments."""
+    """What a variant cost and made, largest rung first; `bytes` are those of all segments."""
 
     cost: Cost
     bytes: int
@@ -51,14 +52,13 @@ class Made:
 def plan_for(source: Path, folder: Path, *options: str) -> Plan:
     """Plan as the worker would."""
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
-    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE, budget=budget)
+    tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     job = parse_job(["--source", str(source), "--destination", "/out", *options], {})
-    _, plan = plan_source(source, job, folder=folder, tools=tools)
-    return plan
+    return plan_source(source, job, Workspace(folder=folder, tools=tools, budget=budget)).plan
 
 
 def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
-    """Go one way, in a folder of its own."""
+    """Make one variant, in a folder of its own."""
     folder.mkdir()
     if way == BASELINE:
         return _baseline(source, plan, folder)
@@ -66,7 +66,7 @@ def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
 
 
 def _baseline(source: Path, plan: Plan, folder: Path) -> Made:
-    """Two rungs at preset slow, keyframes each 48 frames, 4 s segments, sound in each."""
+    """Two rungs at preset slow, a keyframe every 48 frames, 4 s segments, audio in each rung."""
     width, height = display_size(plan.media.video)
     sizes = [_fit(width, height, 1080), _fit(width, height, 720)]
     graph = "[0:v:0]split=2[a][b]" + "".join(
@@ -99,13 +99,13 @@ def _fit(width: Fraction, height: Fraction, bound: int) -> tuple[int, int]:
 
 
 def _plain(source: Path, plan: Plan, folder: Path) -> Made:
-    """The worker's own commands, started by hand one after the other."""
+    """The worker's own commands, started without it, one after the other."""
     with _commands(source, plan, folder) as (commands, descriptor):
         costs = [spend(c, folder=folder, pass_fds=[descriptor]) for c in commands]
     return Made(
         cost=Cost(
             cpu_s=sum(cost.cpu_s for cost in costs),
-            wall_s=sum(cost.wall_s for cost in costs),
+            elapsed_s=sum(cost.elapsed_s for cost in costs),
             memory_bytes=max(cost.memory_bytes for cost in costs),
             disk_bytes=max(cost.disk_bytes for cost in costs),
         ),
@@ -135,7 +135,7 @@ def start_plain(source: Path, plan: Plan, folder: Path) -> float:
 
 @contextmanager
 def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[list[str]], int]]:
-    """Build the worker's own FFmpegs, which report to nobody: one for all pictures, as by hand."""
+    """Build the worker's own commands, whose reports are discarded: one for all of the video."""
     plan = replace(plan, threads=0)
     rungs = tuple(rung.name for rung in plan.rungs)
     for rendition in (*rungs, AUDIO):
@@ -144,13 +144,17 @@ def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[lis
     encoded = tuple(rung.name for rung in plan.rungs if not rung.is_copied)
     span = Span(first=0, end=plan.grid.segment_count, rungs=encoded, preset=plan.presets[0])
     with Path(os.devnull).open("wb") as nowhere:
-        pipes = dict.fromkeys((*rungs, AUDIO, PROGRESS), nowhere.fileno())
-        commands = [encode_video(plan, span, source, ffmpeg_path=FFMPEG, pipes=pipes)]
+        commands = [encode_video(plan, span, source)]
         if encoded != rungs:
-            commands.append(copy_video(plan, source, ffmpeg_path=FFMPEG, pipes=pipes))
+            commands.append(copy_video(plan, source))
         if plan.audio:
-            commands.append(encode_audio(plan, plan.audio, source, ffmpeg_path=FFMPEG, pipes=pipes))
-        yield commands, nowhere.fileno()
+            commands.append(encode_audio(plan, plan.audio, source))
+        descriptor = nowhere.fileno()
+        yield [_argv(command, descriptor) for command in commands], descriptor
+
+
+def _argv(command: Command, descriptor: int) -> list[str]:
+    return [FFMPEG, *command.fill_in(dict.fromkeys(command.pipes, descriptor))]
 
 
 def run_worker(
@@ -163,7 +167,14 @@ def run_worker(
     before: str = "",
 ) -> Cost:
     """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
-    argv = [sys.executable, *entry(before), "--source", source, "--destination", destination]
+    argv = [
+        sys.executable,
+        *python_arguments(before),
+        "--source",
+        source,
+        "--destination",
+        destination,
+    ]
     argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE, *options]
     return spend(
         [*map(str, argv)],
@@ -178,8 +189,8 @@ def _worker(source: Path, folder: Path) -> Made:
     cost = run_worker(source, out, work=work, watched=work)
     published = read_published(out)
     rungs = []
-    for uri, told in published.variants.items():
-        if "RESOLUTION" in told:
-            width, _, height = told["RESOLUTION"].partition("x")
+    for uri, attributes in published.variants.items():
+        if "RESOLUTION" in attributes:
+            width, _, height = attributes["RESOLUTION"].partition("x")
             rungs.append(Rendition(size=(int(width), int(height)), playlist=out / uri))
     return Made(cost=cost, bytes=size_of(out, "*.ts"), rungs=tuple(rungs))

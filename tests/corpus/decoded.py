@@ -1,4 +1,4 @@
-"""What a decoder finds in a file: small grey pictures with their times, and how loud it is when.
+"""What a decoder finds in a file: small gray frames with their times, and loudness over time.
 
 By PyAV, whose FFmpeg is another build than the worker's.
 """
@@ -21,19 +21,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Piece = tuple[int, Floats]
-# A square, so that a turned picture keeps its size.
+# A square, so that a rotated frame keeps its size.
 SIDE = 32
 # Loudness is kept in bins of a millisecond.
 BINS_A_SECOND = 1000
-# Packets' times are rounded by some recorders so that they leave holes, or overlap.
+# Some recorders round the times of packets, so that these leave gaps or overlap.
 _JITTER_BINS = 30
-# FFmpeg's own guess for a raw stream, whose packets carry no times.
+# What FFmpeg assumes of a raw stream, whose packets have no timestamps.
 UNTIMED_RATE = 25
 
 
 @dataclass(kw_only=True)
-class Pictures:
-    """Decoded pictures in the order they are shown; times in seconds."""
+class Frames:
+    """Decoded frames in the order they are shown; times in seconds."""
 
     times_s: Floats
     end_s: float
@@ -41,12 +41,12 @@ class Pictures:
     first: VideoFrame
 
     def shown_at(self, times_s: Floats) -> NDArray[np.intp]:
-        """Index of the picture on screen at each time; the first one's, before it."""
+        """Return the index of the frame on screen at each time; before the first frame, its own."""
         found = np.searchsorted(self.times_s, times_s + 1e-6, side="right") - 1
         return np.clip(found, 0, len(self.times_s) - 1)
 
-    def shifted(self, by_s: float) -> Pictures:
-        return Pictures(
+    def shifted(self, by_s: float) -> Frames:
+        return Frames(
             times_s=self.times_s + by_s,
             end_s=self.end_s + by_s,
             small=self.small,
@@ -55,8 +55,8 @@ class Pictures:
 
 
 @dataclass(kw_only=True)
-class Sound:
-    """How loud it is, in pieces; times in seconds.
+class Audio:
+    """Loudness of decoded audio, in pieces; times in seconds.
 
     A piece is the number of its first bin, and for each bin a sum of powers and a count of samples.
     """
@@ -67,7 +67,7 @@ class Sound:
     channels: int
 
     def envelope(self, start_s: float, end_s: float) -> Floats:
-        """Loudness a bin; what is not there is silent."""
+        """Return the loudness of each bin; where there is no audio it is zero."""
         first, count = round(start_s * BINS_A_SECOND), round((end_s - start_s) * BINS_A_SECOND)
         sums = np.zeros((2, max(0, count)))
         for at, piece in self.pieces:
@@ -76,9 +76,9 @@ class Sound:
                 sums[:, begin - first : stop - first] += piece[:, begin - at : stop - at]
         return bridge(np.sqrt(sums[0] / np.maximum(sums[1], 1)), sums[1] > 0)
 
-    def shifted(self, by_s: float) -> Sound:
+    def shifted(self, by_s: float) -> Audio:
         bins = round(by_s * BINS_A_SECOND)
-        return Sound(
+        return Audio(
             start_s=self.start_s + by_s,
             end_s=self.end_s + by_s,
             pieces=[(at + bins, piece) for at, piece in self.pieces],
@@ -88,29 +88,29 @@ class Sound:
 
 @dataclass
 class Decoded:
-    """One pass over a file's picture and sound."""
+    """One pass over the video and the audio of a file."""
 
-    pictures: Pictures | None
-    sound: Sound | None
+    frames: Frames | None
+    audio: Audio | None
     errors: int
 
 
 @dataclass
 class _Tally:
-    """Collects while decoding."""
+    """Collects frames and samples while decoding."""
 
     times_s: list[float] = field(default_factory=list)
     ends_s: list[float] = field(default_factory=list)
     small: list[NDArray[np.uint8]] = field(default_factory=list)
     first: VideoFrame | None = None
     reformatter: VideoReformatter = field(default_factory=VideoReformatter)
-    heard_s: float | None = None
+    audio_until_s: float | None = None
     channels: int = 0
-    sound_start_s: float | None = None
-    sound_end_s: float = -math.inf
+    audio_start_s: float | None = None
+    audio_end_s: float = -math.inf
     pieces: list[Piece] = field(default_factory=list)
 
-    def see(self, frame: VideoFrame) -> None:
+    def add_video(self, frame: VideoFrame) -> None:
         at = frame.pts if frame.pts is not None else frame.dts
         base = frame.time_base
         timed = at is not None and base is not None
@@ -118,51 +118,51 @@ class _Tally:
         lasts_s = float(frame.duration * base) if base and frame.duration else 0.0
         self.times_s.append(at_s)
         self.ends_s.append(at_s + (lasts_s if timed else 1 / UNTIMED_RATE))
-        grey = self.reformatter.reformat(frame, SIDE, SIDE, "gray", interpolation="AREA")
-        self.small.append(grey.to_ndarray().astype(np.uint8))
+        gray = self.reformatter.reformat(frame, SIDE, SIDE, "gray", interpolation="AREA")
+        self.small.append(gray.to_ndarray().astype(np.uint8))
         if self.first is None:
             self.first = frame
 
-    def hear(self, frame: Any) -> None:  # noqa: ANN401 (av.AudioFrame, whose parts have no types)
-        at_s = self.heard_s if frame.time is None else frame.time
+    def add_audio(self, frame: Any) -> None:  # noqa: ANN401 (av.AudioFrame, whose parts have no types)
+        at_s = self.audio_until_s if frame.time is None else frame.time
         if at_s is None:
             return
         samples = mono_power(frame)
-        self.heard_s = at_s + len(samples) / frame.sample_rate
+        self.audio_until_s = at_s + len(samples) / frame.sample_rate
         self.channels = max(self.channels, frame.layout.nb_channels)
-        self.sound_start_s = at_s if self.sound_start_s is None else min(self.sound_start_s, at_s)
-        self.sound_end_s = max(self.sound_end_s, self.heard_s)
+        self.audio_start_s = at_s if self.audio_start_s is None else min(self.audio_start_s, at_s)
+        self.audio_end_s = max(self.audio_end_s, self.audio_until_s)
         self.pieces.append(energy_bins(samples, at_s, frame.sample_rate))
 
     def decoded(self, errors: int) -> Decoded:
-        return Decoded(self._pictures(), self._sound(), errors)
+        return Decoded(self._frames(), self._audio(), errors)
 
-    def _pictures(self) -> Pictures | None:
+    def _frames(self) -> Frames | None:
         if self.first is None:
             return None
         order = np.argsort(self.times_s, kind="stable")
         times_s = np.array(self.times_s)[order]
         end_s = max(self.ends_s)
         if end_s <= times_s[-1] and len(times_s) > 1:
-            # The container does not say how long a picture lasts.
+            # The container does not state how long a frame lasts.
             end_s = float(times_s[-1] + np.median(np.diff(times_s)))
-        return Pictures(
+        return Frames(
             times_s=times_s, end_s=end_s, small=np.stack(self.small)[order], first=self.first
         )
 
-    def _sound(self) -> Sound | None:
-        if self.sound_start_s is None:
+    def _audio(self) -> Audio | None:
+        if self.audio_start_s is None:
             return None
-        return Sound(
-            start_s=self.sound_start_s,
-            end_s=self.sound_end_s,
+        return Audio(
+            start_s=self.audio_start_s,
+            end_s=self.audio_end_s,
             pieces=self.pieces,
             channels=self.channels,
         )
 
 
 def mono_power(frame: Any) -> Floats:  # noqa: ANN401
-    """Mean square over the channels of each sample, full scale being 1."""
+    """Return the mean square over the channels of each sample, full scale being 1."""
     raw = frame.to_ndarray()
     if not frame.format.is_planar:
         raw = raw.reshape(-1, frame.layout.nb_channels).T
@@ -176,24 +176,24 @@ def mono_power(frame: Any) -> Floats:  # noqa: ANN401
 
 
 def energy_bins(power: Floats, at_s: float, rate_hz: int) -> Piece:
-    """Sort samples that begin at that time into bins."""
+    """Sort samples that start at that time into bins."""
     numbers = np.floor((at_s + np.arange(len(power)) / rate_hz) * BINS_A_SECOND + 1e-6)
     first = int(numbers[0]) if len(numbers) else 0
     bins = (numbers - first).astype(np.intp)
     return first, np.stack([np.bincount(bins, weights=power), np.bincount(bins).astype(np.float64)])
 
 
-def bridge(levels: Floats, is_heard: NDArray[np.bool_]) -> Floats:
-    """Close holes that are shorter than a recorder's jitter."""
-    heard = np.flatnonzero(is_heard)
-    for hole in np.flatnonzero((np.diff(heard) > 1) & (np.diff(heard) <= _JITTER_BINS)):
-        begin, end = heard[hole], heard[hole + 1]
+def bridge(levels: Floats, is_covered: NDArray[np.bool_]) -> Floats:
+    """Interpolate over gaps that are shorter than a recorder's jitter."""
+    covered = np.flatnonzero(is_covered)
+    for gap in np.flatnonzero((np.diff(covered) > 1) & (np.diff(covered) <= _JITTER_BINS)):
+        begin, end = covered[gap], covered[gap + 1]
         levels[begin : end + 1] = np.linspace(levels[begin], levels[end], end - begin + 1)
     return levels
 
 
 def decode(container: InputContainer, video: Stream | None, audio: Stream | None) -> Decoded:
-    """Decode a picture and a sound stream in one pass; damaged packets are counted and passed."""
+    """Decode a video and an audio stream in one pass; damaged packets are counted and skipped."""
     tally, errors = _Tally(), 0
     streams = [stream for stream in (video, audio) if stream is not None]
     if not streams:
@@ -209,9 +209,9 @@ def decode(container: InputContainer, video: Stream | None, audio: Stream | None
             continue
         for frame in frames:
             if isinstance(frame, VideoFrame):
-                tally.see(frame)
+                tally.add_video(frame)
             else:
-                tally.hear(frame)
+                tally.add_audio(frame)
     return tally.decoded(errors)
 
 

@@ -1,4 +1,4 @@
-"""The eight ways in which a picture can lie, and which one a display matrix asks for."""
+"""The eight orientations of a frame, and the one that a display matrix requests."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Orientation:
     mirrors_x: bool
     mirrors_y: bool
 
-    def apply(self, pictures: NDArray[Any]) -> NDArray[Any]:
-        """Lay square pictures (n, side, side) that way."""
+    def apply(self, frames: NDArray[Any]) -> NDArray[Any]:
+        """Rotate and mirror square frames (n, side, side)."""
         if self.swaps:
-            pictures = np.swapaxes(pictures, 1, 2)
-        return pictures[:, :: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1]
+            frames = np.swapaxes(frames, 1, 2)
+        return frames[:, :: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1]
 
     def __str__(self) -> str:
         return _NAMES[self.swaps, self.mirrors_x, self.mirrors_y]
@@ -41,6 +41,12 @@ _NAMES = {
     (True, True, True): "mirrored 90",
 }
 UPRIGHT = Orientation(swaps=False, mirrors_x=False, mirrors_y=False)
+_TURNS = {
+    0: UPRIGHT,
+    90: Orientation(swaps=True, mirrors_x=True, mirrors_y=False),
+    180: Orientation(swaps=False, mirrors_x=True, mirrors_y=True),
+    270: Orientation(swaps=True, mirrors_x=False, mirrors_y=True),
+}
 ALL = tuple(Orientation(*each) for each in product((False, True), repeat=3))
 
 
@@ -55,3 +61,8 @@ def from_matrix(matrix: Sequence[int]) -> Orientation | None:
     if b and c and not (a or d):
         return Orientation(swaps=True, mirrors_x=c < 0, mirrors_y=b < 0)
     return None
+
+
+def from_rotation(clockwise_deg: int) -> Orientation | None:
+    """Return a quarter turn; None for other angles."""
+    return _TURNS.get(clockwise_deg % 360)

@@ -1,4 +1,4 @@
-"""A published folder as a player finds it: from the playlists to decoded pictures and sound."""
+"""A published folder as a player reads it: from the playlists to decoded video and audio."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
-from tests.corpus.decoded import Decoded, Pictures, Sound, decode
+from tests.corpus.decoded import Audio, Decoded, Frames, decode
 from tests.functional.hls import Published, Rendition, read_published
 
 # The clock of MPEG-TS.
@@ -28,7 +28,7 @@ class Track:
 
     name: str
     rendition: Rendition
-    told: dict[str, str]
+    attributes: dict[str, str]
     packets: tuple[tuple[int, ...], ...]
     starts_with_key: bool
     form: dict[str, Any]
@@ -44,21 +44,21 @@ class Track:
 
     @property
     def frame_s(self) -> Fraction:
-        """Length of a frame of the grid; FRAME-RATE itself is rounded to thousandths."""
+        """Duration of a frame of the grid; FRAME-RATE itself is rounded to thousandths."""
         length_s = sum(self.rendition.durations_s, Fraction(0))
-        return length_s / max(1, round(length_s * Fraction(self.told["FRAME-RATE"])))
+        return length_s / max(1, round(length_s * Fraction(self.attributes["FRAME-RATE"])))
 
 
 @dataclass(kw_only=True)
 class Output:
-    """`pictures` are those of the smallest rung; times are in seconds from the first picture."""
+    """`decoded_video` is of the smallest rung; times are in seconds from the first frame."""
 
     folder: Path
     published: Published
     rungs: tuple[Track, ...]
     audio: Track | None
-    pictures: Pictures
-    sound: Sound | None
+    decoded_video: Frames
+    decoded_audio: Audio | None
     errors: int
 
     @property
@@ -67,13 +67,13 @@ class Output:
 
     @property
     def copies_top(self) -> bool:
-        """Whether the top rung is the source's own: then it shows also the pictures that repeat."""
+        """Whether the top rung is copied from the source: then it also has the duplicate frames."""
         (record,) = self.folder.glob("*/checkpoint.json")
         return bool(json.loads(record.read_text())["plan"]["rungs"][0]["is_copied"])
 
 
 class _Joined(io.RawIOBase):
-    """Segments one after the other, as a player feeds them to its decoder."""
+    """Segments one after the other, as a player passes them to its decoder."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = list(paths)
@@ -94,24 +94,26 @@ class _Joined(io.RawIOBase):
 
 
 def read_output(folder: Path) -> Output:
-    """Read everything that master.m3u8 names, and decode the smallest rung and the sound."""
+    """Read everything that master.m3u8 names, and decode the smallest rung and the audio."""
     published = read_published(folder)
     rungs = tuple(_track(each, published) for each in published.rungs)
     audio = _track(published.audio, published) if published.audio else None
     smallest = min(rungs, key=lambda track: track.form["width"])
-    seen = _decode(smallest.rendition.segments)
-    heard = _decode(audio.rendition.segments) if audio else None
-    if seen.pictures is None:
-        raise ValueError(f"{smallest.name} holds no picture that can be decoded")
-    zero_s = float(seen.pictures.times_s[0])
+    video = _decode(smallest.rendition.segments)
+    decoded_audio = _decode(audio.rendition.segments) if audio else None
+    if video.frames is None:
+        raise ValueError(f"{smallest.name} holds no frame that can be decoded")
+    zero_s = float(video.frames.times_s[0])
     return Output(
         folder=folder,
         published=published,
         rungs=rungs,
         audio=audio,
-        pictures=seen.pictures.shifted(-zero_s),
-        sound=heard.sound.shifted(-zero_s) if heard and heard.sound else None,
-        errors=seen.errors + (heard.errors if heard else 0),
+        decoded_video=video.frames.shifted(-zero_s),
+        decoded_audio=(
+            decoded_audio.audio.shifted(-zero_s) if decoded_audio and decoded_audio.audio else None
+        ),
+        errors=video.errors + (decoded_audio.errors if decoded_audio else 0),
     )
 
 
@@ -140,7 +142,7 @@ def _track(rendition: Rendition, published: Published) -> Track:
     return Track(
         name=rendition.folder.name,
         rendition=rendition,
-        told=published.variants.get(uri, {}),
+        attributes=published.variants.get(uri, {}),
         packets=tuple(packets),
         starts_with_key=all(keys),
         form=_form(rendition.segments[0]),
@@ -149,7 +151,7 @@ def _track(rendition: Rendition, published: Published) -> Track:
 
 
 def _form(segment: Path) -> dict[str, Any]:
-    """What the first frame says that it is."""
+    """Return the coding of a segment, from its first frame."""
     with av.open(str(segment), format="mpegts") as container:
         codec: Any = next(s.codec_context for s in container.streams if s.codec_context)
         frame: Any = next(iter(container.decode()), None)
@@ -168,7 +170,7 @@ def _form(segment: Path) -> dict[str, Any]:
             "height": frame.height,
             "format": frame.format.name,
             "shape": codec.sample_aspect_ratio,
-            "colours": tuple(
+            "color": tuple(
                 int(each)
                 for each in (
                     *(frame.color_range, frame.color_primaries),

@@ -1,4 +1,4 @@
-"""Runs the worker over one clip, inside a bound, and judges what came of it."""
+"""Runs the worker on one clip within a time limit, and checks the result."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.corpus.checks import Figures, check_published
+from tests.corpus.checks import check_published
 from tests.corpus.expected import Expected, check_expected
+from tests.corpus.figures import Figures
 from tests.corpus.output import read_output
 from tests.corpus.source import Source
 
@@ -27,18 +28,18 @@ _LONGEST_MESSAGE = 300
 
 @dataclass
 class Ended:
-    """How the worker ended; `status` is None where it ran into the bound."""
+    """How the worker ended; `status` is None where it exceeded the limit."""
 
     status: int | None
     seconds: float
     outcome: str = ""
     message: str = ""
-    said: str = ""
+    output: str = ""
 
 
 @dataclass
-class Verdict:
-    """What came of one clip: `faults` fail it, `doubts` are worth a look."""
+class Result:
+    """The result of one clip: `faults` fail it, `doubts` are for a person to check."""
 
     clip: str
     source: Source
@@ -49,7 +50,7 @@ class Verdict:
 
 
 def run_worker(clip: Path, out: Path, *, bound_s: float, options: Sequence[str] = ()) -> Ended:
-    """Run `python -m worker`; a run over the bound is killed with all that it started."""
+    """Run `python -m worker`; after `bound_s` it is killed with all that it started."""
     command = [sys.executable, "-m", "worker", "--source", str(clip), "--destination", str(out)]
     started_s = time.monotonic()
     process = subprocess.Popen(
@@ -69,14 +70,13 @@ def run_worker(clip: Path, out: Path, *, bound_s: float, options: Sequence[str] 
             os.killpg(process.pid, signal.SIGKILL)
         stdout, stderr = process.communicate()
         status = None
-    said = (stdout + stderr).decode(errors="replace")
     final = last_event(stdout.decode(errors="replace"))
     return Ended(
         status=status,
         seconds=time.monotonic() - started_s,
         outcome=str(final.get("outcome", "")),
         message=str(final.get("message", "")),
-        said=said,
+        output=(stdout + stderr).decode(errors="replace"),
     )
 
 
@@ -90,53 +90,54 @@ def last_event(stdout: str) -> dict[str, Any]:
     return {}
 
 
-def judge(
+def check_result(
     name: str, source: Source, ended: Ended, out: Path, expected: Expected | None = None
-) -> Verdict:
-    """Hold the end of a job against the upload, and against what is known to be right."""
-    verdict = Verdict(clip=name, source=source, ended=ended)
+) -> Result:
+    """Compare how a job ended with the upload, and with the expected result."""
+    result = Result(clip=name, source=source, ended=ended)
     if ended.status == PUBLISHED:
-        _judge_published(verdict, out)
+        _check_published(result, out)
     elif ended.status == BAD_SOURCE:
-        verdict.faults += refusal_faults(ended, out)
-        if expected is None and source.pictures is not None and not source.errors:
-            verdict.doubts.append(
-                f"refused, though {len(source.pictures.times_s)} pictures and"
+        result.faults += refusal_faults(ended, out)
+        if expected is None and source.frames is not None and not source.errors:
+            result.doubts.append(
+                f"refused, though {len(source.frames.times_s)} frames and"
                 f" {source.duration_s:.2f} s of it can be decoded"
             )
     else:
-        verdict.faults.append(
+        result.faults.append(
             f"hang: killed after {ended.seconds:.0f} s"
             if ended.status is None
-            else f"status {ended.status}: {ended.message or ended.said[-_LONGEST_MESSAGE:]}"
+            else f"status {ended.status}: {ended.message or ended.output[-_LONGEST_MESSAGE:]}"
         )
-        verdict.faults += _master_faults(out)
+        result.faults += _master_faults(out)
     if expected is not None:
-        verdict.faults += check_expected(expected, ended.outcome, source, verdict.figures)
-    return verdict
+        result.faults += check_expected(expected, ended.outcome, source, result.figures)
+    return result
 
 
-def _judge_published(verdict: Verdict, out: Path) -> None:
+def _check_published(result: Result, out: Path) -> None:
     try:
         output = read_output(out)
-    except Exception as error:  # noqa: BLE001 (whatever is wrong with it, the next clip comes)
-        verdict.faults.append(f"what was published cannot be read: {error!r}")
+    except Exception as error:  # noqa: BLE001 (whatever the fault, the next clip is checked)
+        result.faults.append(f"what was published cannot be read: {error!r}")
         return
-    faults, verdict.figures = check_published(verdict.source, output)
-    verdict.faults += faults
+    result.doubts += result.source.doubts
+    faults, result.figures = check_published(result.source, output)
+    result.faults += faults
 
 
 def refusal_faults(ended: Ended, out: Path) -> list[str]:
-    """A teacher gets the message: a sentence, and no word of the worker's own affairs."""
+    """Return what is wrong with a refusal, whose message is one sentence without internals."""
     message = ended.message
     faults = _master_faults(out)
     if not message:
         faults.append("refusal: no message")
-    if "Traceback" in ended.said:
+    if "Traceback" in ended.output:
         faults.append("refusal: a traceback")
     if "\n" in message or len(message) > _LONGEST_MESSAGE:
-        faults.append(f"refusal: the message is no one sentence: {message[:_LONGEST_MESSAGE]!r}")
-    # Addresses and bracketed levels are FFmpeg's own log lines.
+        faults.append(f"refusal: the message is not one sentence: {message[:_LONGEST_MESSAGE]!r}")
+    # Addresses and levels in brackets are from log lines of FFmpeg.
     if found := re.search(r"0x[0-9a-f]{6,}|\[(?:error|fatal|warning)\]|\(found: None", message):
         faults.append(f"refusal: the message holds log lines ({found[0]})")
     if re.search(r"(?:^|[\s'\"(:])/\w+/", message):
@@ -145,4 +146,4 @@ def refusal_faults(ended: Ended, out: Path) -> list[str]:
 
 
 def _master_faults(out: Path) -> list[str]:
-    return ["master.m3u8 is there"] if (out / "master.m3u8").exists() else []
+    return ["master.m3u8 is present"] if (out / "master.m3u8").exists() else []

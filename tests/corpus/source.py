@@ -1,4 +1,4 @@
-"""An upload as a viewer should see it, read without any of the worker's code."""
+"""An upload as a viewer should see it, read with no code of the worker."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from tests.corpus.decoded import Decoded, Pictures, Sound, decode
-from tests.corpus.orientation import UPRIGHT, Orientation, from_matrix
+from tests.corpus.decoded import Audio, Decoded, Frames, decode
+from tests.corpus.orientation import UPRIGHT, Orientation, from_matrix, from_rotation
 
-# What software writes of itself is nobody's secret, and another file may say the same.
+# Tags that software writes about itself are no secrets, and other files may have the same.
 _HARMLESS_TAGS = frozenset(
     {
         *("encoder", "handler_name", "vendor_id", "major_brand", "minor_version", "language"),
@@ -33,25 +33,27 @@ _SHORTEST_SECRET = 6
 class Source:
     """Times are in seconds from the container's start.
 
-    `display` is the size in square pixels, turned; `orientation` None where the matrix is no
-    quarter turn. `why_not` says what keeps a file from being read.
+    `display` is the size in square pixels, rotated; `orientation` is None where the matrix is not a
+    quarter turn. `why_not` is the reason why a file cannot be read; `doubts` are about what this
+    reader cannot see in it.
     """
 
-    pictures: Pictures | None = None
-    sound: Sound | None = None
+    frames: Frames | None = None
+    audio: Audio | None = None
     display: tuple[Fraction, Fraction] | None = None
     orientation: Orientation | None = UPRIGHT
     secrets: tuple[str, ...] = ()
     errors: int = 0
     why_not: str = ""
+    doubts: tuple[str, ...] = ()
     declared_s: float | None = None
     streams: tuple[str, ...] = field(default=())
 
     @property
     def duration_s(self) -> float:
-        """Where the last decodable picture or sound ends."""
+        """Where the last decodable frame or audio ends."""
         return max(
-            (part.end_s for part in (self.pictures, self.sound) if part is not None), default=0.0
+            (part.end_s for part in (self.frames, self.audio) if part is not None), default=0.0
         )
 
 
@@ -72,16 +74,17 @@ def _read(path: Path, container: InputContainer) -> Source:
         sorted(_secrets([container.metadata, *(s.metadata for s in container.streams)]))
     )
     decoded, video = _decode_first_that_works(path, container)
-    pictures = decoded.pictures.shifted(-origin_s) if decoded.pictures else None
-    orientation = _orientation(pictures.first) if pictures else UPRIGHT
+    frames = decoded.frames.shifted(-origin_s) if decoded.frames else None
+    orientation, doubts = read_orientation(frames.first) if frames else (UPRIGHT, ())
     return Source(
-        pictures=pictures,
-        sound=decoded.sound.shifted(-origin_s) if decoded.sound else None,
-        display=_display(video, pictures.first, orientation) if video and pictures else None,
+        frames=frames,
+        audio=decoded.audio.shifted(-origin_s) if decoded.audio else None,
+        display=_display(video, frames.first, orientation) if video and frames else None,
         orientation=orientation,
         secrets=secrets,
         errors=decoded.errors,
-        why_not="" if pictures else "no picture can be decoded",
+        why_not="" if frames else "no frame can be decoded",
+        doubts=doubts,
         declared_s=declared_s,
         streams=streams,
     )
@@ -90,15 +93,15 @@ def _read(path: Path, container: InputContainer) -> Source:
 def _decode_first_that_works(
     path: Path, container: InputContainer
 ) -> tuple[Decoded, VideoStream | None]:
-    """Take the default picture and sound, or the next one where that one holds nothing."""
-    pictures, sounds = _candidates(container, "video"), _candidates(container, "audio")
+    """Take the default video and audio stream, or the next one where that one holds nothing."""
+    videos, audios = _candidates(container, "video"), _candidates(container, "audio")
     while True:
-        video, audio = next(iter(pictures), None), next(iter(sounds), None)
+        video, audio = next(iter(videos), None), next(iter(audios), None)
         with av.open(str(path)) as again:
             chosen = [again.streams[s.index] if s is not None else None for s in (video, audio)]
             decoded = decode(again, *chosen)
         has_more = False
-        for found, candidates in ((decoded.pictures, pictures), (decoded.sound, sounds)):
+        for found, candidates in ((decoded.frames, videos), (decoded.audio, audios)):
             if found is None and len(candidates) > 1:
                 del candidates[0]
                 has_more = True
@@ -121,16 +124,27 @@ def _codec(stream: Stream) -> str:
     return stream.codec_context.name if stream.codec_context is not None else "?"
 
 
-def _orientation(frame: VideoFrame) -> Orientation | None:
-    side_data: Any = frame.side_data
+def read_orientation(frame: VideoFrame) -> tuple[Orientation | None, tuple[str, ...]]:
+    """Return a frame's orientation, and a doubt where only its rotation can be read.
+
+    PyAV refuses all side data of a frame when it does not know the type of one of them. FFmpeg adds
+    such types: MV-HEVC has view IDs, frames with EXIF have that.
+    """
+    try:
+        side_data: Any = frame.side_data
+    except ValueError as error:
+        doubt = f"the reader does not know side data of the frames (MV-HEVC, EXIF): {error};"
+        return from_rotation(-frame.rotation), (f"{doubt} mirrored frames go unnoticed",)
     matrix = side_data.get(SideData.DISPLAYMATRIX)
-    return from_matrix(memoryview(bytes(matrix)).cast("i").tolist()) if matrix else UPRIGHT
+    if not matrix:
+        return UPRIGHT, ()
+    return from_matrix(memoryview(bytes(matrix)).cast("i").tolist()), ()
 
 
 def _display(
     video: VideoStream, frame: VideoFrame, orientation: Orientation | None
 ) -> tuple[Fraction, Fraction]:
-    """Square pixels: an anamorphic picture grows along one axis."""
+    """Return the size in square pixels: an anamorphic frame grows along one axis."""
     width, height = Fraction(frame.width), Fraction(frame.height)
     aspect = video.sample_aspect_ratio or Fraction(1)
     if aspect > 1:
@@ -147,6 +161,6 @@ def _secrets(tags: Sequence[Mapping[str, str]]) -> set[str]:
         for name, value in each.items()
         if name.lower() not in _HARMLESS_TAGS
         and len(value) >= _SHORTEST_SECRET
-        # A number of its own says nothing, and may stand anywhere.
+        # A bare number is no secret, and may occur anywhere.
         and re.search(r"[^0-9.]", value)
     }

@@ -26,7 +26,7 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A container that has ended: its exit status, and what it said."""
+    """A container that has ended: its exit status and its output."""
 
     status: int
     stdout: str
@@ -49,7 +49,7 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A container at work."""
+    """A container that runs."""
 
     name: str
     process: subprocess.Popen[str]
@@ -65,7 +65,7 @@ class Running:
 
 
 def container(*arguments: str) -> str:
-    """Have the engine do something, and return what it printed."""
+    """Run a command of the container engine, and return what it printed."""
     argv = [str(ROOT / "scripts" / "container"), *arguments]
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
 
@@ -86,7 +86,7 @@ def pull(reference: str) -> None:
 
 @pytest.fixture(scope="session")
 def registry(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An image registry of the test's own on loopback."""
+    """An image registry on loopback, for the tests alone."""
     if not image.rpartition("/")[2].startswith("academy-video-worker:"):
         pytest.skip("TESTED_IMAGE is not build-image's, so that push-image does not know it")
     program = shutil.which("docker-registry")
@@ -184,8 +184,8 @@ def make_video() -> Callable[[Path, int], None]:
     """Make a small video with this machine's FFmpeg."""
 
     def make(path: Path, seconds: int) -> None:
-        pictures = f"testsrc2=size=320x180:rate=30:duration={seconds}"
-        argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", pictures]
+        video = f"testsrc2=size=320x180:rate=30:duration={seconds}"
+        argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", video]
         argv += ["-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds}"]
         argv += ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", str(path)]
         subprocess.run(argv, check=True)
@@ -196,14 +196,14 @@ def make_video() -> Callable[[Path, int], None]:
 
 @pytest.fixture(scope="session")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """16 s of 720p with sound: long enough for a sample, large enough for two rungs.
+    """16 s of 720p with audio: long enough for a sample encode, large enough for two rungs.
 
-    It is fit to be the top rung as it stands. At 15 frames a second, half of them still, since the
-    job is emulated.
+    It can be copied as the top rung. It has 15 frames a second, half of them duplicates, because
+    the job is emulated.
     """
     path = tmp_path_factory.mktemp("lecture") / "lecture.mp4"
-    pictures = "testsrc2=size=1280x720:rate=15:duration=8,tpad=stop_mode=clone:stop_duration=8"
-    argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", pictures]
+    video = "testsrc2=size=1280x720:rate=15:duration=8,tpad=stop_mode=clone:stop_duration=8"
+    argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", video]
     argv += ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=16", "-pix_fmt", "yuv420p"]
     argv += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "30", "-g", "60"]
     argv += ["-colorspace", "bt709", "-color_range", "tv", "-c:a", "aac", str(path)]

@@ -1,7 +1,7 @@
-"""The whole way: image pushed, system deployed by its digest, jobs submitted, run and explained.
+"""End to end: image pushed, system deployed by its digest, jobs submitted, run and shown.
 
-moto stands for AWS: its Batch starts the image with the machine's container engine. It tells no
-exit status of a container, so the operator's commands learn it from status.json and the log.
+moto stands for AWS: its Batch starts the image with the machine's container engine. It reports no
+exit status of a container, so the operator's commands read it from status.json and the log.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def reference(registry: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def aws(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An AWS whose Batch runs containers, with the system deployed in it."""
+    """A moto server whose Batch runs containers, with the system deployed in it."""
     with (
         docker_api(tmp_path_factory.mktemp("engine")) as host,
         moto_server(DOCKER_HOST=host, MOTO_DOCKER_NETWORK_MODE="host") as server,
     ):
-        place = prepare_account(server)
-        done = ops(server, "deploy", "--image", reference, *place.parameters())
+        account = prepare_account(server)
+        done = ops(server, "deploy", "--image", reference, *account.parameters())
         assert done.returncode == 0, done.stderr
         make_what_moto_left_out(server)
         yield server
@@ -50,7 +50,7 @@ def aws(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 def submit(aws: Server, source: str, destination: str) -> tuple[int, str, str]:
     """Submit a job and follow it: its exit status, what was shown, and its id."""
     # An instance has a role instead of keys; and AWS merges these with the job definition's
-    # environment, where moto puts them in its place.
+    # environment, which moto replaces by them.
     settings = {
         "AWS_REGION": "ap-northeast-2",
         "AWS_ENDPOINT_URL": aws.endpoint,
@@ -70,14 +70,14 @@ def read(aws: Server, key: str) -> bytes:
     return body
 
 
-def test_a_lecture_is_published_and_the_system_is_as_the_template_says(
+def test_a_submitted_lecture_is_published_and_verify_finds_the_system_as_deployed(
     aws: Server, make_video: Callable[[Path, int], None], tmp_path: Path
 ) -> None:
     make_video(tmp_path / "talk.mp4", SECONDS)
     aws.client("s3").upload_file(str(tmp_path / "talk.mp4"), "uploads", "talk.mp4")
     status, shown, job_id = submit(aws, "s3://uploads/talk.mp4", "s3://videos/hls/talk")
     assert status == 0, shown
-    # Batch passes through more than a poll sees; these two last.
+    # Batch has more states than a poll sees; these two last longest.
     assert "RUNNING" in shown
     assert "SUCCEEDED" in shown
     assert "step_started step=encode" in shown
@@ -92,9 +92,9 @@ def test_a_lecture_is_published_and_the_system_is_as_the_template_says(
             assert read(aws, f"hls/talk/{folder}/{segment}")[:1] == b"\x47"
     assert json.loads(read(aws, "hls/talk/status.json"))["job_id"] == job_id
 
-    told = ops(aws, "jobs", job_id).stdout
-    assert "status     SUCCEEDED" in told
-    assert "published, exit status 0 (by Batch" in told
+    listed = ops(aws, "jobs", job_id).stdout
+    assert "status     SUCCEEDED" in listed
+    assert "published, exit status 0 (by Batch" in listed
     # What the worker itself sent to CloudWatch Logs.
     streams = aws.client("logs").describe_log_streams(logGroupName=names.LOG_GROUP)["logStreams"]
     assert any(job_id in stream["logStreamName"] for stream in streams)
@@ -103,15 +103,15 @@ def test_a_lecture_is_published_and_the_system_is_as_the_template_says(
     assert verified.returncode == 0, verified.stdout
 
 
-def test_a_source_that_is_no_video_fails_with_65_and_the_reason(aws: Server) -> None:
+def test_a_source_that_is_not_a_video_fails_with_65_and_the_reason(aws: Server) -> None:
     text = b"This is a lecture about containers. " * 100
     aws.client("s3").put_object(Bucket="uploads", Key="notes.mp4", Body=text)
     status, shown, job_id = submit(aws, "s3://uploads/notes.mp4", "s3://videos/hls/notes")
     assert status == 65, shown
-    told = ops(aws, "jobs", job_id).stdout
+    job = ops(aws, "jobs", job_id).stdout
     outcome: dict[str, Any] = json.loads(read(aws, "hls/notes/status.json"))["outcome"]
     assert outcome["exit_status"] == 65
-    for answer in (shown, told):
+    for answer in (shown, job):
         assert "FAILED" in answer
         assert "bad_source, exit status 65 (by status.json" in answer
         assert outcome["message"] in answer

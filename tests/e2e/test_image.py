@@ -1,4 +1,4 @@
-"""The image holds what it should, and nothing else."""
+"""The image holds what the worker needs, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def self_check(run: Callable[..., Ended]) -> Ended:
     return run(["--self-check"], ["--read-only"])
 
 
-def test_it_is_of_the_architecture_that_was_asked_for(
+def test_the_image_is_of_the_requested_architecture(
     description: dict[str, Any], shell: Callable[[str], str]
 ) -> None:
     assert f"{description['Os']}/{description['Architecture']}" == PLATFORM
     assert shell("uname -m").strip() == MACHINES[PLATFORM]
-    # ELF's e_machine, which emulation cannot feign.
+    # ELF's e_machine, which emulation does not change.
     machine = shell("od -An -tx2 -j18 -N2 /opt/ffmpeg/bin/ffmpeg").strip()
     assert machine == {"linux/arm64": "00b7", "linux/amd64": "003e"}[PLATFORM]
 
 
-def test_its_self_check_finds_nothing_missing(self_check: Ended) -> None:
+def test_self_check_finds_nothing_missing(self_check: Ended) -> None:
     assert self_check.status == 0, self_check.stdout + self_check.stderr
     inventory = json.loads(self_check.stdout)
     assert inventory["missing"] == []
@@ -45,50 +45,56 @@ def test_its_self_check_finds_nothing_missing(self_check: Ended) -> None:
     assert inventory["ffmpeg"].startswith("ffmpeg version 7.1")
 
 
-def test_its_self_check_fails_where_a_part_is_missing(run: Callable[..., Ended]) -> None:
+def test_self_check_fails_where_ffmpeg_does_not_work(run: Callable[..., Ended]) -> None:
     assert run(["--self-check"], ["--env", "WORKER_FFMPEG=/bin/false"]).status == 78
 
 
 @pytest.mark.parametrize("program", ["ffmpeg", "ffprobe"])
-def test_its_ffmpeg_speaks_no_network_protocol(shell: Callable[[str], str], program: str) -> None:
+def test_ffmpeg_is_built_without_network_protocols(
+    shell: Callable[[str], str], program: str
+) -> None:
     lines = shell(f"{program} -hide_banner -protocols").splitlines()
     assert {line.strip() for line in lines if line.startswith("  ")} == {"file", "pipe"}
 
 
-def test_its_ffmpeg_opens_no_url(run: Callable[..., Ended]) -> None:
+def test_ffmpeg_refuses_a_url(run: Callable[..., Ended]) -> None:
     ended = run(["-i", "http://127.0.0.1/in.mp4"], ["--entrypoint", "ffprobe"])
     assert "Protocol not found" in ended.stderr
 
 
-def test_it_runs_as_nobody_in_particular(
+def test_the_image_runs_as_an_unprivileged_user(
     description: dict[str, Any], shell: Callable[[str], str]
 ) -> None:
     assert description["Config"]["User"] == "10001:10001"
     assert shell("id -u").strip() == "10001"
 
 
-def test_nothing_but_the_work_folder_and_tmp_can_be_written(shell: Callable[[str], str]) -> None:
-    places = "find / -xdev -writable ! -type l ! -path '/proc/*' ! -path '/dev/*' 2>/dev/null || :"
-    assert set(shell(places).split()) <= {"/scratch", "/tmp", "/var/tmp", "/run/lock"}  # noqa: S108
+def test_only_the_work_folder_and_tmp_are_writable(shell: Callable[[str], str]) -> None:
+    writable = (
+        "find / -xdev -writable ! -type l ! -path '/proc/*' ! -path '/dev/*' 2>/dev/null || :"
+    )
+    assert set(shell(writable).split()) <= {"/scratch", "/tmp", "/var/tmp", "/run/lock"}  # noqa: S108
     assert shell("stat -c %a /scratch").strip() == "1777"
 
 
-def test_it_holds_no_build_tools(shell: Callable[[str], str]) -> None:
+def test_the_image_holds_no_build_tools(shell: Callable[[str], str]) -> None:
     tools = "gcc cc g++ ld as make nasm pkg-config pip pip3 git curl wget ffplay"
     found = shell(f"for tool in {tools}; do command -v $tool || :; done")
     assert found == ""
 
 
-def test_it_holds_no_leftovers(shell: Callable[[str], str]) -> None:
-    places = "/var/lib/apt/lists /var/cache/apt /var/log /dev/lent /etc/pip.conf /root/.cache"
-    assert shell(f"find {places} -type f -size +0 2>/dev/null || :") == ""
-    # The builder's own bytecode, of another Python, is none of the image's.
+def test_the_image_holds_no_leftovers_of_its_build(shell: Callable[[str], str]) -> None:
+    folders = "/var/lib/apt/lists /var/cache/apt /var/log /dev/lent /etc/pip.conf /root/.cache"
+    assert shell(f"find {folders} -type f -size +0 2>/dev/null || :") == ""
+    # Bytecode of the builder's Python would be useless here.
     bytecode = shell("find /app -name '*.pyc' | sed 's/.*[.]cpython/cpython/' | sort -u").split()
     assert bytecode == ["cpython-313.pyc"]
     assert shell("ls /app").split() == ["entrypoint.sh", "packages", "worker"]
 
 
-def test_its_labels_say_where_it_is_from(description: dict[str, Any], self_check: Ended) -> None:
+def test_labels_name_revision_versions_and_licenses(
+    description: dict[str, Any], self_check: Ended
+) -> None:
     labels = description["Config"]["Labels"]
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
@@ -100,7 +106,7 @@ def test_its_labels_say_where_it_is_from(description: dict[str, Any], self_check
     assert labels["org.opencontainers.image.licenses"] == "MIT AND GPL-2.0-or-later"
 
 
-def test_it_is_small(image: str) -> None:
+def test_the_image_is_small(image: str) -> None:
     argv = [str(ROOT / "scripts" / "image-layers"), "--json", image]
     text = subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout
     size = sum(layer["bytes"] for layer in json.loads(text))

@@ -1,4 +1,4 @@
-"""The image transcodes, and its exit status says how it ended, as whatever user it runs."""
+"""The image transcodes and reports its exit status, whatever the user that it runs as."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mount(data: Path) -> list[str]:
 @pytest.mark.parametrize(
     "options",
     [[], ["--user", "1234:1234", *LOCKED_DOWN]],
-    ids=["as it is", "any user, nothing writable but the work folder"],
+    ids=["default", "another user, only the work folder writable"],
 )
 def test_a_job_publishes_a_playable_lecture(
     run: Callable[..., Ended],
@@ -64,10 +64,10 @@ def publish(run: Callable[..., Ended], lecture: Path, data: Path, *options: str)
     return ended
 
 
-def test_a_sample_decides_which_rungs_are_made(
+def test_a_sample_encode_selects_the_ladder(
     run: Callable[..., Ended], lecture: Path, data: Path
 ) -> None:
-    """The pilot needs parts of FFmpeg that nothing else does."""
+    """It needs parts of FFmpeg that no other step needs."""
     ended = publish(run, lecture, data, "--copy-top", "never")
     assert ended.named("sample_encode_failed") == []
     (chosen,) = ended.named("ladder_chosen")
@@ -79,18 +79,18 @@ def test_a_sample_decides_which_rungs_are_made(
 
 
 def test_a_fit_top_rung_is_copied(run: Callable[..., Ended], lecture: Path, data: Path) -> None:
-    """Finding its keyframes needs parts of FFmpeg that nothing else does."""
+    """Listing its keyframes needs parts of FFmpeg that no other step needs."""
     ended = publish(run, lecture, data, "--copy-top", "always", "--ladder", "720,480")
     assert ended.named("top_rung_encoded") == []
     (copied,) = ended.named("top_rung_copied")
     assert copied["bit_rate_bps"] > 0
     (top,) = data.glob("out/*/720p/index.m3u8")
     assert list(data.glob("out/*/480p/index.m3u8"))
-    assert pictures(top) == pictures(lecture)
+    assert frame_digests(top) == frame_digests(lecture)
 
 
-def pictures(path: Path) -> list[str]:
-    """Digest of each decoded picture."""
+def frame_digests(path: Path) -> list[str]:
+    """Digest of each decoded frame."""
     argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(path), "-map", "0:v"]
     argv += ["-fps_mode", "passthrough", "-f", "framemd5", "-"]
     text = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -111,7 +111,7 @@ def test_a_bad_source_ends_with_65_and_publishes_nothing(
     assert not (data / "out" / "master.m3u8").exists()
 
 
-def test_sigterm_in_mid_encode_ends_with_143_checkpointed(
+def test_sigterm_during_the_encode_ends_with_143_and_a_checkpoint(
     start: Callable[..., Running], make_video: Callable[[Path, int], None], data: Path
 ) -> None:
     make_video(data / "in.mp4", 300)

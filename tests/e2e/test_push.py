@@ -1,4 +1,4 @@
-"""scripts/push-image: to a registry of this machine, and what it makes of ECR's answers."""
+"""scripts/push-image: to a registry on this machine, and how it handles the answers of ECR."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIGEST = "sha256:" + "5" * 64
 IMAGE = {"imageDigest": DIGEST}
 
 
-def test_what_it_prints_can_be_pulled_and_the_materials_are_listed(
+def test_the_printed_reference_can_be_pulled_and_the_sbom_lists_packages(
     image: str, registry: str, tmp_path: Path
 ) -> None:
     sbom = tmp_path / "image.spdx.json"
@@ -35,7 +35,7 @@ def test_what_it_prints_can_be_pulled_and_the_materials_are_listed(
     ids = [container("image", "inspect", "--format", "{{.Id}}", i) for i in (image, reference)]
     container("rmi", reference)
     assert ids[0] == ids[1]
-    assert container("image", "inspect", image), "only the name that was pulled is to go"
+    assert container("image", "inspect", image), "only the pulled reference is removed"
     listed = sbom.read_text()
     for name in ("boto3", "libx264-164", "python3.13-minimal"):
         assert f'"name":"{name}"' in listed.replace('": "', '":"')
@@ -47,7 +47,7 @@ def test_a_refused_push_is_a_failure(registry: str, image: str) -> None:  # noqa
 
 
 @pytest.mark.parametrize("uri", ["worker", f"{URI}:tag", f"{URI}@{DIGEST}", "a b/c"])
-def test_what_names_no_repository_is_refused(uri: str) -> None:
+def test_an_argument_that_names_no_repository_is_refused(uri: str) -> None:
     assert push_image(uri).returncode == 64
 
 
@@ -81,13 +81,13 @@ def answer(status: str, **counts: int) -> dict[str, Any]:
     }
 
 
-def test_the_password_is_the_tokens_second_half(ecr: ModuleType) -> None:
+def test_the_password_is_the_second_half_of_the_token(ecr: ModuleType) -> None:
     with mock_aws():
         client = boto3.client("ecr", region_name="ap-northeast-2")
         assert ecr.password(client) == "123456789012-auth-token"
 
 
-def test_a_tag_that_is_not_there_has_no_digest(ecr: ModuleType) -> None:
+def test_a_missing_tag_has_no_digest(ecr: ModuleType) -> None:
     with mock_aws():
         client = boto3.client("ecr", region_name="ap-northeast-2")
         client.create_repository(repositoryName=REPOSITORY["repositoryName"])
@@ -110,15 +110,15 @@ def test_a_critical_finding_fails_unless_it_is_allowed(
     options: dict[str, bool],
     status: int,
 ) -> None:
-    asked = {**REPOSITORY, "imageId": IMAGE}
+    request = {**REPOSITORY, "imageId": IMAGE}
     with Stubber(client) as stub:
-        stub.add_response("describe_image_scan_findings", answer("IN_PROGRESS"), asked)
-        stub.add_response("describe_image_scan_findings", answer("COMPLETE", **counts), asked)
+        stub.add_response("describe_image_scan_findings", answer("IN_PROGRESS"), request)
+        stub.add_response("describe_image_scan_findings", answer("COMPLETE", **counts), request)
         assert scan(ecr, client, **options) == status
         stub.assert_no_pending_responses()
 
 
-def test_a_scan_that_has_not_begun_is_asked_for_once(ecr: ModuleType, client: ECRClient) -> None:
+def test_a_scan_that_has_not_started_is_started_once(ecr: ModuleType, client: ECRClient) -> None:
     with Stubber(client) as stub:
         stub.add_client_error("describe_image_scan_findings", "ScanNotFoundException")
         stub.add_response("start_image_scan", {}, {**REPOSITORY, "imageId": IMAGE})
@@ -128,7 +128,7 @@ def test_a_scan_that_has_not_begun_is_asked_for_once(ecr: ModuleType, client: EC
         stub.assert_no_pending_responses()
 
 
-def test_a_scan_without_end_is_a_failure(
+def test_a_scan_that_never_ends_is_a_failure(
     ecr: ModuleType, client: ECRClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Stubber(client) as stub:

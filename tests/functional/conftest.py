@@ -1,9 +1,8 @@
-"""Real parts for the functional ring: FFmpeg, S3 servers, and the worker as a process."""
+"""Fixtures of the functional tests: the worker as a process, clips, S3 servers on loopback."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,70 +19,26 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.functional.worker_process import (
+    Ended,
+    Running,
+    RunWorker,
+    StartWorker,
+    python_arguments,
+)
+
 ROOT = Path(__file__).resolve().parents[2]
 MEDIA = Path(os.environ.get("WORKER_TEST_MEDIA", ROOT.parent / "shared" / "media"))
 FFMPEG = os.environ.get("WORKER_FFMPEG") or "ffmpeg"
 FFPROBE = os.environ.get("WORKER_FFPROBE") or "ffprobe"
-WORKER_TIMEOUT_S = 900
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 
 
-@dataclass
-class Ended:
-    """A worker that has ended: its exit status, what it said, and its log events."""
-
-    status: int
-    stdout: str
-    stderr: str
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def final(self) -> dict[str, Any]:
-        return next(e for e in reversed(self.events) if e.get("event") == "job_finished")
-
-    def named(self, event: str) -> list[dict[str, Any]]:
-        return [e for e in self.events if e.get("event") == event]
-
-
-@dataclass
-class Running:
-    """A worker at work."""
-
-    process: subprocess.Popen[str]
-
-    def wait(self, timeout_s: float = WORKER_TIMEOUT_S) -> Ended:
-        try:
-            stdout, stderr = self.process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            stdout, stderr = self.process.communicate()
-            raise AssertionError(f"the worker hung; it said: {stdout[-2000:]} {stderr}") from None
-        events = []
-        for line in stdout.splitlines():
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict):
-                    events.append(event)
-        return Ended(self.process.returncode, stdout, stderr, events)
-
-    def children(self) -> list[int]:
-        found: list[int] = []
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            # A thread may end meanwhile.
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                found += map(int, (task / "children").read_text().split())
-        return found
-
-
-Start = Callable[..., Running]
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
-def start_worker(tmp_path: Path) -> Iterator[Start]:
+def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
     """Start `python -m worker`, with credentials for the test's own S3 servers only.
 
-    `before` is code to run in its process first: to plant a fault, or to lower a limit.
+    The code `before` runs in its process first: to plant a fault, or to lower a limit.
     """
     started: list[Running] = []
 
@@ -105,7 +60,7 @@ def start_worker(tmp_path: Path) -> Iterator[Start]:
         }
         running = Running(
             subprocess.Popen(
-                [sys.executable, *entry(before), *map(str, arguments)],
+                [sys.executable, *python_arguments(before), *map(str, arguments)],
                 cwd=ROOT,
                 env=env,
                 stdout=subprocess.PIPE,
@@ -123,17 +78,8 @@ def start_worker(tmp_path: Path) -> Iterator[Start]:
             running.process.communicate()
 
 
-def entry(before: str) -> list[str]:
-    if not before:
-        return ["-m", "worker"]
-    door = (
-        "import os, sys\nfrom worker.__main__ import main\nsys.exit(main(sys.argv[1:], os.environ))"
-    )
-    return ["-c", f"{before}\n{door}"]
-
-
 @pytest.fixture
-def run_worker(start_worker: Start) -> Run:
+def run_worker(start_worker: StartWorker) -> RunWorker:
     """Run `python -m worker` to its end."""
 
     def run(
@@ -160,7 +106,7 @@ def ffprobe(*arguments: object) -> str:
 
 @pytest.fixture(scope="session")
 def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """13 seconds of moving 320x180 at 25 frames a second, with sound."""
+    """13 seconds of moving 320x180 at 25 frames a second, with audio."""
     path = tmp_path_factory.mktemp("clip") / "small.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=13"),
@@ -174,8 +120,8 @@ def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calm_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """13 s that stay far below the cap on the bit rate.
 
-    At the cap x264 counts on what its other threads have in hand, and the time that they take
-    decides: of thirty encodes of busier pictures on a loaded machine three differed.
+    At the cap x264 depends on how far its other threads are, so that output varies with their
+    speed: of thirty encodes of busier frames on a loaded machine three differed.
     """
     path = tmp_path_factory.mktemp("clip") / "calm.mp4"
     ffmpeg(
@@ -188,7 +134,7 @@ def calm_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten minutes of 640x360, cheap to make and slow enough to encode that a test can interfere."""
+    """Ten minutes of 640x360: cheap to make, and slow enough to encode for a test to interfere."""
     folder = tmp_path_factory.mktemp("clip")
     piece, path = folder / "piece.mp4", folder / "long.mp4"
     ffmpeg(
@@ -203,14 +149,16 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def media(name: str) -> Path:
     path = MEDIA / name
     if not path.is_file():
-        pytest.skip(f"the clip {name} is not here; set WORKER_TEST_MEDIA to the folder of clips")
+        pytest.skip(f"there is no clip {name}; set WORKER_TEST_MEDIA to the folder of clips")
     return path
 
 
-def wait_for(condition: Callable[[], object], *, timeout_s: float = 60, what: str = "it") -> None:
+def wait_for(
+    condition: Callable[[], object], *, timeout_s: float = 60, what: str = "result"
+) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what} in vain"
+        assert time.monotonic() < deadline, f"no {what} within {timeout_s} s"
         time.sleep(0.05)
 
 
@@ -222,14 +170,14 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of the test's own on loopback."""
+    """A server on loopback that a test started."""
 
     name: str
     endpoint: str
 
     def client(self, service: str = "s3") -> Any:  # noqa: ANN401 (of any service)
         return boto3.client(
-            service,  # type: ignore[call-overload] # the name is the caller's
+            service,  # type: ignore[call-overload] # the caller names it
             endpoint_url=self.endpoint,
             region_name="ap-northeast-2",
             aws_access_key_id=ACCESS_KEY,
@@ -240,6 +188,15 @@ class Server:
                 response_checksum_validation="when_required",
             ),
         )
+
+    def make_bucket(self, name: str) -> None:
+        """Create a bucket, unless another test has done so."""
+        client = self.client()
+        if name not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+            client.create_bucket(
+                Bucket=name,
+                CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"},
+            )
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Reads a published folder the way a stranger would: from the playlists, not from the worker."""
+"""Reads a published folder from its playlists, as a player does, with no code of the worker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rendition:
         times: list[float] = []
         for segment in self.segments:
             rows = ffprobe(
-                # Told, not probed: a last segment of four packets is too short to be recognized.
+                # Not probed: a last segment of four packets is too short to be recognized.
                 *("-f", "mpegts"),
                 *("-select_streams", kind, "-show_entries", "packet=pts_time"),
                 *("-print_format", "csv=print_section=0", segment),
@@ -88,23 +88,23 @@ def read_published(folder: Path) -> Published:
 
 
 def decode(playlist: Path, *options: object) -> subprocess.CompletedProcess[bytes]:
-    """Let FFmpeg decode a published playlist onto stdout, with options of its output."""
+    """Decode a published playlist to stdout with FFmpeg; the options are those of its output."""
     words = [FFMPEG, "-hide_banner", "-nostdin", "-i", playlist, *options]
     return subprocess.run([*map(str, words), "-"], check=True, capture_output=True)
 
 
 def assert_strictly_valid(published: Published) -> None:
-    """Let hls-parser judge every playlist in strict mode."""
+    """Parse every playlist with hls-parser in strict mode."""
     checker = ROOT / "tests" / "node" / "check-playlist.mjs"
     if not shutil.which("node") or not (checker.parent / "node_modules").is_dir():
-        pytest.skip("hls-parser is not installed; run scripts/setup --dev where npm is at hand")
+        pytest.skip("hls-parser is not installed; run scripts/setup --dev where there is npm")
     playlists = sorted(published.folder.rglob("*.m3u8"))
     answer = subprocess.run(
         ["node", checker, *playlists], capture_output=True, text=True, timeout=120, check=False
     )
-    verdicts = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert [v for v in verdicts if not v["ok"]] == []
-    assert len(verdicts) == len(playlists)
+    results = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [r for r in results if not r["ok"]] == []
+    assert len(results) == len(playlists)
     assert answer.returncode == 0
 
 
@@ -116,16 +116,30 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def clock_gap_s(segment: Path) -> float:
-    """Return the longest time between clock references in a segment without a fault to tsreport.
+def without_run_name(tree: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out what may differ between two jobs: records, and the name of the run.
 
-    A fault is a break of a continuity counter, or a decoding time that is before the clock's.
+    That name is made from the source's identity; the records state who published it and when.
+    """
+    run = next(name.partition("/")[0] for name in tree if name.endswith("checkpoint.json"))
+    return {
+        name.replace(run, "RUN"): data.replace(run.encode(), b"RUN")
+        for name, data in tree.items()
+        if name not in {"status.json", "manifest.json"}
+    }
+
+
+def longest_clock_gap_s(segment: Path) -> float:
+    """Return the longest time between clock references (PCR) in a segment, by tsreport.
+
+    Fails where tsreport finds a fault: a break of a continuity counter, or a decoding time that is
+    before the clock's.
     """
     if not shutil.which("tsreport"):
         pytest.skip("there is no tsreport (Debian: tstools); run scripts/setup --dev")
     command = ["tsreport", "-buffering", str(segment)]
-    said = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
-    assert [line for line in said.splitlines() if "###" in line] == [], segment
-    found = re.search(r"PCRs found: \d+, .* Max gap: (\d+)t", said)
-    assert found, said
+    report = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
+    assert [line for line in report.splitlines() if "###" in line] == [], segment
+    found = re.search(r"PCRs found: \d+, .* Max gap: (\d+)t", report)
+    assert found, report
     return int(found[1]) / 90_000

@@ -1,5 +1,5 @@
-// Drives headless Chromium over a preview: does the tasks that stdin names, as JSON, and prints
-// what it saw, as JSON. It judges nothing: tests/functional/test_browser.py does.
+// Drives headless Chromium over a preview: runs the task named in the JSON on stdin, and prints
+// what it found as JSON. The assertions are in tests/functional/preview/test_browser.py.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -13,10 +13,10 @@ const FLAGS = [
   "--autoplay-policy=no-user-gesture-required", "--mute-audio",
 ];
 const DESKTOP = { width: 1280, height: 900 };
-// Against a hang: no measure of speed.
-const PATIENCE_MS = 240_000;
+// Against a hang; not a measure of speed.
+const TIMEOUT_MS = 240_000;
 
-const say = async (page) => ({
+const report = async (page) => ({
   faults: await page.evaluate(() => preview.faults),
   duration: await page.evaluate(() => preview.video.duration),
 });
@@ -25,15 +25,15 @@ const say = async (page) => ({
 const open = async (browser, url, options = {}) => {
   const context = await browser.newContext({ viewport: DESKTOP, locale: "en-US", ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.said = [];
-  page.strangers = [];
-  page.on("console", (message) => message.type() === "error" && page.said.push(message.text()));
-  page.on("pageerror", (error) => page.said.push(String(error)));
+  page.setDefaultTimeout(TIMEOUT_MS);
+  page.errors = [];
+  page.foreignRequests = [];
+  page.on("console", (message) => message.type() === "error" && page.errors.push(message.text()));
+  page.on("pageerror", (error) => page.errors.push(String(error)));
   page.on("request", (request) => {
-    const asked = new URL(request.url());
-    if (!["data:", "blob:"].includes(asked.protocol) && asked.origin !== new URL(url).origin) {
-      page.strangers.push(request.url());
+    const requested = new URL(request.url());
+    if (!["data:", "blob:"].includes(requested.protocol) && requested.origin !== new URL(url).origin) {
+      page.foreignRequests.push(request.url());
     }
   });
   await page.goto(url);
@@ -42,7 +42,7 @@ const open = async (browser, url, options = {}) => {
   return page;
 };
 
-// Plays to the end; what was shown of the video's time is told by the played ranges.
+// Plays to the end, and returns the ranges of time that were played.
 const playOn = (page, rate) =>
   page.evaluate(async (rate) => {
     const { video } = preview;
@@ -57,7 +57,7 @@ const playOn = (page, rate) =>
     };
   }, rate);
 
-// The colour of the picture's corner at each time.
+// The color of the frame's corner at each time.
 const corners = (page, times) =>
   page.evaluate(async (times) => {
     const { video } = preview;
@@ -107,45 +107,45 @@ const tasks = {
       const played = await playOn(own, rate);
       const shown = await own.evaluate(() => preview.video.videoHeight);
       const colors = await corners(own, times);
-      found[value] = { height, shown, colors, levels: await levels(own), ...played, ...(await say(own)) };
+      found[value] = { height, shown, colors, levels: await levels(own), ...played, ...(await report(own)) };
       await own.context().close();
     }
     return found;
   },
 
-  // The page as it stands, to the end: over the joint, hls.js choosing the rung.
+  // The page as it is, to the end, across the change of preset; hls.js selects the rung.
   async whole(browser, { url, rate }) {
     const page = await open(browser, url);
     const played = await playOn(page, rate);
-    return { ...played, ...(await say(page)), said: page.said, strangers: page.strangers };
+    return { ...played, ...(await report(page)), errors: page.errors, foreignRequests: page.foreignRequests };
   },
 
-  async seeks(browser, { url, places }) {
+  async seeks(browser, { url, times }) {
     const page = await open(browser, url);
     await page.evaluate(() => preview.video.play());
     const reached = [];
-    for (const place of places) {
+    for (const time of times) {
       reached.push(
-        await page.evaluate(async (place) => {
+        await page.evaluate(async (time) => {
           const { video } = preview;
           const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
-          video.currentTime = place;
+          video.currentTime = time;
           await seeked;
           const landed = video.currentTime;
-          // It plays on from there, and is not only there.
+          // It continues to play from there.
           await new Promise((resolve) => {
-            const look = () => (video.currentTime > landed + 0.2 || video.ended ? resolve() : setTimeout(look, 20));
-            look();
+            const check = () => (video.currentTime > landed + 0.2 || video.ended ? resolve() : setTimeout(check, 20));
+            check();
           });
           if (video.ended) await video.play();
           return landed;
-        }, place),
+        }, time),
       );
     }
-    return { reached, ...(await say(page)) };
+    return { reached, ...(await report(page)) };
   },
 
-  // Through the rungs, up and down, by hand, while it plays.
+  // Selects rungs, up and down, while it plays.
   async switches(browser, { url, values }) {
     const page = await open(browser, url);
     await page.evaluate(() => preview.video.play());
@@ -158,17 +158,17 @@ const tasks = {
       await page.waitForFunction((before) => preview.video.currentTime > before + 0.1, before);
       shown.push(height);
     }
-    return { shown, ...(await say(page)) };
+    return { shown, ...(await report(page)) };
   },
 
-  // The variant without a picture, from the page's own list, and back.
-  async sound(browser, { url, rate }) {
+  // The audio alone, from the page's own list, and back.
+  async audio(browser, { url, rate }) {
     const page = await open(browser, url);
-    await select(page, "sound");
+    await select(page, "audio");
     await page.waitForFunction(() => preview.hls.url.endsWith("/audio/index.m3u8") && preview.video.readyState >= 3);
     await page.evaluate(() => { preview.video.currentTime = 0; });
     const played = await playOn(page, rate);
-    const { faults, duration } = await say(page);
+    const { faults, duration } = await report(page);
     const height = await page.evaluate(() => preview.video.videoHeight);
     await select(page, "auto");
     await page.waitForFunction(() => preview.hls.url.endsWith("/master.m3u8") && preview.video.videoHeight > 0);
@@ -192,10 +192,10 @@ const tasks = {
         const { backgroundPosition, backgroundImage, width, height } = getComputedStyle(element);
         return { position: backgroundPosition, image: backgroundImage, width, height };
       });
-      const picture = (await tile.screenshot()).toString("base64");
-      seen.push({ time, ...style, color: await middle(page, picture) });
+      const image = (await tile.screenshot()).toString("base64");
+      seen.push({ time, ...style, color: await middle(page, image) });
     }
-    return { seen, ...(await say(page)) };
+    return { seen, ...(await report(page)) };
   },
 
   async chapters(browser, { url }) {
@@ -209,21 +209,21 @@ const tasks = {
     return { found, thumbnails: await page.locator(".thumbnails img").count() };
   },
 
-  // What the page says in each language, and whether a phone must scroll sideways.
+  // The page's texts in each language, and whether a phone must scroll sideways.
   async languages(browser, { url }) {
     const found = {};
     for (const locale of ["en-US", "ko-KR"]) {
       const page = await open(browser, url, { locale, viewport: { width: 360, height: 740 } });
-      const look = async () => ({
+      const read = async () => ({
         headings: (await page.locator("h2").allInnerTexts()).map((text) => text.trim()),
         auto: await page.locator("#rung option").first().innerText(),
       });
-      const first = await look();
+      const first = await read();
       await page.click("#language");
       const overflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
-      found[locale] = { first, toggled: await look(), overflow, said: page.said };
+      found[locale] = { first, toggled: await read(), overflow, errors: page.errors };
     }
     return found;
   },
@@ -232,19 +232,19 @@ const tasks = {
   async report(browser, { file }) {
     const context = await browser.newContext({ viewport: DESKTOP, locale: "en-US" });
     const page = await context.newPage();
-    const said = [];
-    page.on("console", (message) => message.type() === "error" && said.push(message.text()));
-    page.on("pageerror", (error) => said.push(String(error)));
+    const errors = [];
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("pageerror", (error) => errors.push(String(error)));
     await page.goto(`file://${file}`);
     const before = await page.locator("h2").first().innerText();
     await page.click("#language");
     const after = await page.locator("h2").first().innerText();
     const line = page.locator(".plot .line").first();
     return {
-      said, before, after,
+      errors, before, after,
       plots: await page.locator(".plot").count(),
       stroke: await line.evaluate((element) => getComputedStyle(element).stroke),
-      face: await page.locator(".face").evaluate((image) => image.naturalWidth),
+      thumbnail: await page.locator("img.thumbnail").evaluate((image) => image.naturalWidth),
     };
   },
 
@@ -252,7 +252,7 @@ const tasks = {
   async shaka(browser, { url, rate }) {
     const context = await browser.newContext({ bypassCSP: true });
     const page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE_MS);
+    page.setDefaultTimeout(TIMEOUT_MS);
     await page.route("**/shaka", (route) =>
       route.fulfill({ contentType: "text/html", body: "<!doctype html><video></video>" }),
     );
@@ -294,8 +294,8 @@ const tasks = {
   },
 };
 
-// The colour in the middle of a PNG, read by the browser itself on a page without a policy.
-const middle = async (page, picture) => {
+// The color in the middle of a PNG, read by the browser itself on a page without a policy.
+const middle = async (page, png) => {
   const context = await page.context().browser().newContext();
   const blank = await context.newPage();
   const color = await blank.evaluate(async (source) => {
@@ -307,14 +307,14 @@ const middle = async (page, picture) => {
     const drawing = canvas.getContext("2d");
     drawing.drawImage(image, 0, 0);
     return [...drawing.getImageData(image.width >> 1, image.height >> 1, 1, 1).data].slice(0, 3);
-  }, `data:image/png;base64,${picture}`);
+  }, `data:image/png;base64,${png}`);
   await context.close();
   return color;
 };
 
-let asked = "";
-for await (const piece of process.stdin) asked += piece;
-const { executable, task, ...options } = JSON.parse(asked);
+let input = "";
+for await (const piece of process.stdin) input += piece;
+const { executable, task, ...options } = JSON.parse(input);
 if (!existsSync(executable)) {
   console.error(`no browser at ${executable}`);
   process.exit(78);

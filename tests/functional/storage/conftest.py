@@ -1,0 +1,48 @@
+"""A destination in S3 behind a proxy that plants faults, and a job that works through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.conftest import Server
+from tests.functional.storage.faulty_job import BUCKET, OPTIONS, JobOptions
+from tests.functional.storage.proxy import Proxy, between
+from tests.published import Watcher
+from worker.config.location import S3Location
+from worker.layout import segment_file
+from worker.storage.s3 import S3Store
+
+
+@pytest.fixture
+def proxy(moto: Server) -> Iterator[Proxy]:
+    moto.make_bucket(BUCKET)
+    with between(moto) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def destination(moto: Server, request: pytest.FixtureRequest) -> Iterator[S3Store]:
+    """The destination behind the proxy. A watcher fails the test if it was ever incomplete."""
+    store = S3Store(moto.client(), S3Location(bucket=BUCKET, key=request.node.name))
+    watcher = Watcher(store)
+    yield store
+    watcher.close()
+    assert watcher.reads
+    assert watcher.faults == []
+
+
+@pytest.fixture
+def job_options(
+    moto: Server, proxy: Proxy, small_clip: Path, request: pytest.FixtureRequest
+) -> JobOptions:
+    """Options of a job that works through the proxy, from S3 to S3."""
+    store = S3Store(moto.client(), S3Location(bucket=BUCKET, key="in"))
+    store.put(segment_file("clip.mp4", small_clip.read_bytes()))
+    return (
+        *("--source", f"s3://{BUCKET}/in/clip.mp4", *OPTIONS),
+        *("--destination", f"s3://{BUCKET}/{request.node.name}"),
+        *("--s3-endpoint", proxy.endpoint),
+    )

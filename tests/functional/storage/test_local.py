@@ -1,0 +1,80 @@
+"""A folder as a store: what a killed job left in it is removed, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.functional.worker_process import RunWorker
+from worker.layout import segment_file
+from worker.storage.local import LocalStore
+
+
+def put(store: LocalStore, key: str) -> None:
+    store.put(segment_file(key, b"x"))
+
+
+def leave_unfinished_file(folder: Path) -> Path:
+    """Leave what a job leaves that is killed in the middle of a write."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".incomplete-abcd1234"
+    path.write_bytes(b"half")
+    return path
+
+
+def test_deleting_a_run_deletes_what_a_killed_job_left_in_it(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for key in ("old/720p/00000.ts", "old/checkpoint.json", "new/720p/00000.ts"):
+        put(store, key)
+    for folder in ("old", "old/720p", "old/480p", "new/720p"):
+        leave_unfinished_file(tmp_path / folder)
+    store.delete(store.list("old/"))
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert len(list((tmp_path / "new" / "720p").iterdir())) == 2
+
+
+def test_a_file_that_is_being_written_is_not_deleted(tmp_path: Path) -> None:
+    """Nor is a folder that still holds an object."""
+    store = LocalStore(tmp_path)
+    for key in ("run/a/0", "run/b/0", "run/b/1"):
+        put(store, key)
+    under_way = tmp_path / "run" / "a" / f"{store._temporary}xyz"
+    under_way.write_bytes(b"half")
+    kept = leave_unfinished_file(tmp_path / "run" / "b")
+    store.delete(["run/a/0", "run/b/0"])
+    assert under_way.exists()
+    assert kept.exists()
+    assert set(store.list("run/")) == {"run/b/1"}
+
+
+def test_the_lease_owner_removes_unfinished_files_of_its_run(tmp_path: Path) -> None:
+    """Nothing in the destination itself, where another job may request the lease."""
+    stale = leave_unfinished_file(tmp_path / "run" / "720p")
+    foreign = leave_unfinished_file(tmp_path)
+    store = LocalStore(tmp_path, is_leased=True)
+    put(store, "run/720p/00000.ts")
+    put(store, "thumbnail.jpg")
+    assert not stale.exists()
+    assert foreign.exists()
+    late = leave_unfinished_file(tmp_path / "run" / "720p")
+    put(store, "run/720p/00001.ts")
+    assert late.exists()
+
+
+def test_without_a_lease_no_unfinished_file_is_removed(tmp_path: Path) -> None:
+    """The preview writes a report while a job may be writing to the same run."""
+    under_way = leave_unfinished_file(tmp_path / "run")
+    put(LocalStore(tmp_path), "run/report.html")
+    assert under_way.exists()
+
+
+def test_a_job_removes_unfinished_files_of_the_run_that_it_resumes(
+    run_worker: RunWorker, small_clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--source", small_clip, "--destination", out)
+    run = run_worker(*options).final["run"]
+    stale = leave_unfinished_file(out / run / "180p")
+    (out / "master.m3u8").unlink()
+    again = run_worker(*options)
+    assert (again.status, again.final["run"]) == (0, run)
+    assert not stale.exists()
