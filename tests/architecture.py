@@ -25,8 +25,9 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("batch", "stack", "legacy"),
-        ("aws",),
+        ("legacy",),
+        ("batch", "stack"),
+        ("aws", "options"),
         ("console", "names", "errors", "__init__"),
     ),
 }
