@@ -244,7 +244,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: set[
 
 
 def _key(kind: str, names: Iterable[str]) -> str:
-    # The six colours of the plot, again from the first.
+    # The six colors of the plot, again from the first.
     items = "".join(
         f'<li class="{kind}{i % 6}"><span>{name}</span></li>' for i, name in enumerate(names)
     )

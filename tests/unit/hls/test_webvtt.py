@@ -110,10 +110,10 @@ def test_blocks_are_what_empty_lines_part(text: str) -> None:
 def test_more_cues_than_anybody_reads_are_refused_and_not_read_on() -> None:
     """A million of them in 33 MB, which is about what is read of a file."""
     text = "WEBVTT\n\n" + "00:00.000 --> 99:59.000\nx\n\n" * 1_200_000
-    started_s = time.monotonic()
+    started_s = time.process_time()
     with pytest.raises(TooManyCuesError, match="more than 50000 cues"):
         read_cues(text, origin_s=Fraction(0))
-    assert time.monotonic() - started_s < 5
+    assert time.process_time() - started_s < 10
 
 
 def test_cues_that_fill_every_segment_are_refused() -> None:
