@@ -20,7 +20,7 @@ from ops.errors import INTERRUPTED, LaterError, OpsError, UnreachableError
 POLL_S = 5.0
 # An instance takes two to five minutes to come up; before that, waiting needs no explanation.
 _PATIENCE_S = 180.0
-# Batch may say FAILED before the log driver has delivered the last line.
+# Batch may report FAILED before the log driver has delivered the last line.
 _LAST_LINES_S = 10.0
 _PERCENT_STEP = 5
 # Of calls in a row that AWS does not answer; each was made six times by then.
@@ -29,7 +29,7 @@ _MAX_MISSED = 20
 
 @dataclass(kw_only=True, slots=True)
 class JobFollower:
-    """One job being followed. The clock counts seconds; it and sleep are a test's to give."""
+    """One job being followed. The clock counts seconds; a test gives its own, and its own sleep."""
 
     aws: Aws
     job_id: str

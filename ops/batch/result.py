@@ -132,7 +132,7 @@ def find_result(job: BatchJob, status: StatusRecord | None, finished: Outcome | 
 
 
 def describe_result(job: BatchJob, result: Result) -> list[str]:
-    """Say how a job ended and what to do."""
+    """Describe how a job ended and what to do, as lines."""
     ran = "" if job.ran_s is None else f", ran {duration(job.ran_s)}"
     origin = (
         "not reported by the job" if result.origin is Origin.NOTHING else f"from {result.origin}"
@@ -176,12 +176,12 @@ def _explain(job: BatchJob, exit_status: int, origin: Origin) -> Result:
         )
     reason = "; ".join(filter(None, (job.reason, job.container_reason))) or "none"
     outcome, meaning, advice = _meaning(exit_status, origin, reason)
-    said = f"reason in Batch: {reason}"
+    given = f"reason in Batch: {reason}"
     return Result(
         exit_status=exit_status,
         origin=origin,
         outcome=outcome,
-        message=f"{meaning}; {said}" if meaning else said,
+        message=f"{meaning}; {given}" if meaning else given,
         advice=advice,
     )
 

@@ -59,7 +59,7 @@ def read_status(aws: Aws, job: BatchJob) -> StatusFile:
 
 
 def describe_progress(record: StatusRecord) -> str:
-    """Say in a line how far a job is."""
+    """Return the progress of a job as one line."""
     text = f"{record.step} {record.percent:.0f} %"
     left = record.seconds_left
     return text if left is None else f"{text}, about {duration(left)} left"

@@ -1,4 +1,4 @@
-"""Lists jobs, tells one job's story, ends a job."""
+"""Lists jobs, shows one job in detail, follows or terminates it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Examples:
 
   scripts/jobs                          the newest jobs of each status
   scripts/jobs --status FAILED          failed ones only
-  scripts/jobs 4c7599ae-...             how it stands or ended, and what to do
+  scripts/jobs 4c7599ae-...             its progress or result, and what to do
   scripts/jobs 4c7599ae-... --follow    follow it to its end; its exit status is this command's
   scripts/jobs 4c7599ae-... --terminate --reason "wrong upload"
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take a job's id, or what to list."""
-    parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="tell this job's story")
+    """Add a job's id, what to list, and what to do."""
+    parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="show this job in detail")
     parser.add_argument("--status", choices=STATUSES, help="list only these")
     parser.add_argument(
         "--limit", type=int, default=_LIMIT, metavar="N", help="jobs listed (default: %(default)s)"
@@ -51,20 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="log lines shown (default: %(default)s)",
     )
     parser.add_argument("--follow", action="store_true", help="follow the job to its end")
-    parser.add_argument("--terminate", action="store_true", help="end the job (SIGTERM)")
+    parser.add_argument("--terminate", action="store_true", help="terminate the job (SIGTERM)")
     parser.add_argument(
         "--reason",
         default="terminated with scripts/jobs",
-        help="why, for whoever looks at the job later",
+        help="why; Batch keeps it as the job's status reason",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what --terminate would do")
+    parser.add_argument("--dry-run", action="store_true", help="show what --terminate would do")
     parser.add_argument(
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
-    """List, tell, follow or terminate."""
+    """List jobs, or show, follow or terminate one."""
     if arguments.job_id is None:
         if arguments.terminate or arguments.follow:
             raise UsageError("--terminate and --follow need a JOB_ID")
@@ -90,11 +90,11 @@ def _list(arguments: argparse.Namespace, aws: Aws) -> int:
             found += page["jobSummaryList"]
     newest = sorted(found, key=lambda j: j.get("createdAt", 0), reverse=True)[: arguments.limit]
     if not newest:
-        say(f"There are no jobs in {arguments.queue}; Batch forgets ended ones after a week or so.")
+        say(f"There are no jobs in {arguments.queue}; Batch deletes ended jobs after about a week.")
         return OK
     show_table(_HEADING, map(_row, newest))
     if len(found) > len(newest):
-        say(f"{len(found) - len(newest)} older ones are not shown (--limit).")
+        say(f"{len(found) - len(newest)} older jobs are not shown (--limit).")
     return OK
 
 
@@ -121,7 +121,7 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
         say(f"would terminate {job.id} ({job.name}), now {job.status}")
     else:
         aws.batch.terminate_job(jobId=job.id, reason=arguments.reason)
-        say(f"{job.id} is told to end; a running worker saves its checkpoint within 30 s.")
+        say(f"{job.id} is being terminated; a running worker saves its checkpoint within 30 s.")
     return OK
 
 

@@ -1,4 +1,4 @@
-"""Reports what is left of the scaling by SQS and an Auto Scaling group; `drain` is its way out."""
+"""Reports what is left of scaling by SQS and an Auto Scaling group; `drain` empties its queues."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ops.legacy.drain import drain
 from ops.legacy.findings import report
 
 EPILOG = """\
-Without a word after it, nothing is changed. Examples:
+Without `drain`, nothing is changed. Examples:
 
-  scripts/legacy                   what is left, what still works, and what to do
+  scripts/legacy                   what is left, what still acts, and what to do
   scripts/legacy drain --dry-run   which waiting messages would become which jobs
-  scripts/legacy drain             make them jobs; 65 where unreadable ones are left
+  scripts/legacy drain             submit them as jobs; 65 where unreadable ones are left
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to do."""
+    """Add the action and its options."""
     parser.add_argument(
         "action", nargs="?", choices=("report", "drain"), default="report", help="(default: report)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what drain would do")
+    parser.add_argument("--dry-run", action="store_true", help="show what drain would do")
     parser.add_argument("--queue", default=names.QUEUE, help="Batch queue (default: %(default)s)")
     parser.add_argument(
         "--job-definition", default=names.JOB_DEFINITION, help="(default: %(default)s)"

@@ -20,7 +20,7 @@ def read_message(body: str) -> Submission:
     ignored: the former worker had its own. An S3 event names no destination, so it is no job.
 
     Raises:
-        ValueError: no job can be made of it; the message says why and shows no secret.
+        ValueError: no job can be made of it; the error gives the reason.
 
     """
     fields = _object(body)

@@ -68,7 +68,7 @@ def parameters_of(stack: StackTypeDef) -> dict[str, str]:
 
 
 def check_state(name: str, status: str) -> None:
-    """Refuse a stack that takes no change set, and say how it gets out of its state.
+    """Refuse a stack that takes no change set, and report how it leaves its state.
 
     Raises:
         LaterError: something else is under way.
@@ -79,21 +79,21 @@ def check_state(name: str, status: str) -> None:
         return
     if status == "ROLLBACK_COMPLETE":
         raise DeploymentError(
-            f"the stack {name} failed to be created and was undone ({status}): it can only be"
+            f"the stack {name} could not be created and was rolled back ({status}): it can only be"
             f" deleted. `aws cloudformation delete-stack --stack-name {name}`, then deploy again."
-            " Its log group and repository stay, and are taken over"
+            " Its log group and repository are kept, and taken over"
         )
     if status == "UPDATE_ROLLBACK_FAILED":
         raise DeploymentError(
-            f"the stack {name} failed to be updated, and could not be set back ({status}): mend"
+            f"the stack {name} could not be updated, and not be rolled back ({status}): fix"
             " what its events name, then `aws cloudformation continue-update-rollback"
             f" --stack-name {name}`, then deploy again"
         )
     if status.endswith("_IN_PROGRESS"):
         raise LaterError(f"the stack {name} is being changed ({status}); try again when it is done")
     raise DeploymentError(
-        f"the stack {name} is {status}: it takes no change. See its events in the console; most"
-        f" often it must be deleted (`aws cloudformation delete-stack --stack-name {name}`)"
+        f"the stack {name} is {status}: it accepts no change. See its events in the console;"
+        f" in most cases it must be deleted (`aws cloudformation delete-stack --stack-name {name}`)"
     )
 
 
@@ -181,7 +181,7 @@ def withdraw(aws: Aws, change_set: ChangeSet) -> None:
 
 
 def describe_changes(changes: Iterable[ResourceChangeTypeDef]) -> list[str]:
-    """Say what a change set does, a line for each resource."""
+    """Describe what a change set does, a line for each resource."""
     lines = []
     for change in changes:
         # A replaced environment or queue loses its jobs: that must be seen.
@@ -244,7 +244,7 @@ def _events(aws: Aws, stack: str) -> Iterator[StackEventTypeDef]:
 
 
 def _show(event: StackEventTypeDef) -> list[str]:
-    """Show an event; return what it says of a failure that is a cause."""
+    """Show an event; return its reason where it is the cause of a failure."""
     status, name = event.get("ResourceStatus", ""), event.get("LogicalResourceId", "")
     reason = event.get("ResourceStatusReason", "")
     say(f"  {status:30} {name}" + (f"  {reason}" if reason else ""))

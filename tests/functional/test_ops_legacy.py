@@ -23,8 +23,8 @@ SECRET = "https://uploads.example/b.mp4?X-Amz-Signature=secret"
 def aws() -> Iterator[Server]:
     """An account with the new system."""
     with batch_server() as server:
-        place = prepare_account(server)
-        done = ops(server, "deploy", "--image", FIRST, *place.parameters())
+        account = prepare_account(server)
+        done = ops(server, "deploy", "--image", FIRST, *account.parameters())
         assert done.returncode == 0, done.stderr
         yield server
 

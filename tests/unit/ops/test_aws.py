@@ -39,16 +39,16 @@ def refused(code: str, message: str = "", status: int = 400) -> ClientError:
         ),
         (refused("AccessDenied"), 77, "permission the one for SubmitJob is missing"),
         (refused("ThrottlingException"), 75, "try again"),
-        (refused("InternalFailure", status=500), 69, "on AWS's side"),
+        (refused("InternalFailure", status=500), 69, "failed in AWS"),
         (refused("ClientException", "no such queue"), 70, "ClientException: no such queue"),
     ],
 )
 def test_an_error_says_what_it_means_and_what_to_do(
     error: ClientError, status: int, words: str
 ) -> None:
-    told = explain(error)
-    assert told.exit_status == status
-    assert words in str(told)
+    explained = explain(error)
+    assert explained.exit_status == status
+    assert words in str(explained)
 
 
 def test_statuses_are_unique_and_none_is_success() -> None:

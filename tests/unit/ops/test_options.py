@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ops import names
 from ops.batch.request import Submission, build_request
 from ops.commands.submit import add_arguments, given_options
 from ops.legacy.message import read_options
@@ -95,6 +96,10 @@ def test_a_job_of_the_job_definitions_defaults_is_a_job_of_the_workers_defaults(
     words = [f"--{n.replace('_', '-')}={value}" for n, value in definition_parameters().items()]
     locations = ["--source", SOURCE, "--destination", DESTINATION, "--job-id", "1"]
     assert parse_job([*locations, *words], {}) == parse_job(locations, {})
+
+
+def test_the_log_group_is_the_workers() -> None:
+    assert Job.model_fields["log_group"].default == names.LOG_GROUP
 
 
 def test_no_parameter_of_the_job_definition_is_empty() -> None:

@@ -46,7 +46,7 @@ def stack(status: str) -> dict[str, Any]:
     return {"Stacks": [{"StackName": "s", "CreationTime": NOW, "StackStatus": status}]}
 
 
-def events(*told: tuple[str, str, str]) -> dict[str, Any]:
+def events(*reported: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "StackEvents": [
             {
@@ -58,7 +58,7 @@ def events(*told: tuple[str, str, str]) -> dict[str, Any]:
                 "ResourceStatus": status,
                 "ResourceStatusReason": reason,
             }
-            for name, status, reason in told
+            for name, status, reason in reported
         ]
     }
 
@@ -76,7 +76,7 @@ def test_what_is_not_given_keeps_its_value_and_what_is_new_its_default() -> None
         ("ROLLBACK_COMPLETE", DeploymentError, "delete-stack --stack-name s"),
         ("UPDATE_ROLLBACK_FAILED", DeploymentError, "continue-update-rollback"),
         ("UPDATE_IN_PROGRESS", LaterError, "being changed"),
-        ("DELETE_FAILED", DeploymentError, "takes no change"),
+        ("DELETE_FAILED", DeploymentError, "accepts no change"),
     ],
 )
 def test_a_stack_that_takes_no_change_says_what_to_do(
