@@ -13,26 +13,13 @@ from tests.functional.conftest import ROOT
 from tests.functional.encode.test_color import (
     CODINGS,
     COLUMNS,
-    HEIGHT,
     differences,
     is_kept,
-    make_chart,
-    read_chart,
+    publish_chart,
 )
 
 IMAGE = ROOT / "docs" / "color.png"
 _SIDE, _GAP, _ACROSS = 24, 12, 3
-
-
-def publish(name: str, folder: Path) -> list[colors.Triple]:
-    """Run a chart through the worker and read it back."""
-    source, out = folder / "chart.mkv", folder / "out"
-    make_chart(source, colors.PATCHES, CODINGS[name])
-    command = [sys.executable, "-m", "worker", "--source", str(source), "--destination", str(out)]
-    subprocess.run(
-        [*command, "--ladder", str(HEIGHT)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
-    return read_chart(out, len(colors.PATCHES))
 
 
 def print_row(name: str, found: list[colors.Triple]) -> None:
@@ -70,7 +57,7 @@ def main() -> int:
     print("| coding | mean | worst | patches |\n|---|---|---|---|")
     for name in CODINGS:
         with tempfile.TemporaryDirectory() as folder:
-            panels.append(publish(name, Path(folder)))
+            panels.append(publish_chart(name, Path(folder)))
         print_row(name, panels[-1])
     draw(panels)
     print(f"{os.path.relpath(IMAGE, ROOT)}: {IMAGE.stat().st_size} bytes")

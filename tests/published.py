@@ -11,10 +11,11 @@ from worker.storage.base import Store
 
 # Of one rendition: its durations, then each segment's name, frames and times.
 Rows: TypeAlias = list[tuple[Any, ...]]
+Shape: TypeAlias = dict[str, Rows]
 
 
 class Watcher:
-    """Reads the master playlist all the time, and checks that all that it names is stored."""
+    """Reads the master playlist ten times a second, and checks that all that it names is stored."""
 
     def __init__(self, store: Store) -> None:
         self.faults: list[str] = []
@@ -29,7 +30,7 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(0.02):
+        while not self._stopped.wait(0.1):
             master = self._store.get("master.m3u8")
             self.reads += 1
             if master is None:
@@ -52,11 +53,11 @@ def names(playlist: bytes) -> list[str]:
     return [line for line in playlist.decode().splitlines() if line and line[0] != "#"]
 
 
-def shape(store: Store) -> dict[str, Rows]:
+def shape(store: Store) -> Shape:
     """Every rendition's durations, and each segment's frames and times, read from the store."""
     master = store.get("master.m3u8")
     assert master is not None
-    found: dict[str, Rows] = {}
+    found: Shape = {}
     for playlist in names(master.data):
         content = store.get(playlist)
         assert content is not None

@@ -34,40 +34,59 @@ FFPROBE = os.environ.get("WORKER_FFPROBE") or "ffprobe"
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 
 
-@pytest.fixture
-def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
+def start_job(
+    folder: Path,
+    *arguments: object,
+    environment: Mapping[str, str] | None = None,
+    before: str = "",
+) -> Running:
     """Start `python -m worker`, with credentials for the test's own S3 servers only.
 
-    The code `before` runs in its process first: to plant a fault, or to lower a limit.
+    Its work folder is below `folder`. The code `before` runs in its process first: to plant a
+    fault, or to lower a limit.
     """
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    env = {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": str(work),
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_REGION": "ap-northeast-2",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "WORKER_FFMPEG": FFMPEG,
+        "WORKER_FFPROBE": FFPROBE,
+        **(environment or {}),
+    }
+    return Running(
+        subprocess.Popen(
+            [sys.executable, *python_arguments(before), *map(str, arguments)],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    )
+
+
+def publish(folder: Path, source: Path, *options: object) -> Path:
+    """Run a job that publishes; return its destination, a folder below `folder`."""
+    out = folder / "out"
+    ended = start_job(folder, "--source", source, "--destination", out, *options).wait()
+    assert ended.status == 0, ended.stdout
+    return out
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
+    """Start a job below the test's own folder; it is killed if the test leaves it running."""
     started: list[Running] = []
 
     def start(
         *arguments: object, environment: Mapping[str, str] | None = None, before: str = ""
     ) -> Running:
-        work = tmp_path / "work"
-        work.mkdir(exist_ok=True)
-        env = {
-            "PATH": os.environ["PATH"],
-            "TMPDIR": str(work),
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_REGION": "ap-northeast-2",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "WORKER_FFMPEG": FFMPEG,
-            "WORKER_FFPROBE": FFPROBE,
-            **(environment or {}),
-        }
-        running = Running(
-            subprocess.Popen(
-                [sys.executable, *python_arguments(before), *map(str, arguments)],
-                cwd=ROOT,
-                env=env,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
+        running = start_job(tmp_path, *arguments, environment=environment, before=before)
         started.append(running)
         return running
 
@@ -80,7 +99,7 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
 
 @pytest.fixture
 def run_worker(start_worker: StartWorker) -> RunWorker:
-    """Run `python -m worker` to its end."""
+    """Run a job to its end."""
 
     def run(
         *arguments: object, environment: Mapping[str, str] | None = None, before: str = ""
@@ -117,6 +136,24 @@ def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 seconds of the same, for tests to which the length does not matter."""
+    path = tmp_path_factory.mktemp("clip") / "short.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=3"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", path),
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def published_clip(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a job with default options publishes of the small clip, for tests that only read it."""
+    return publish(tmp_path_factory.mktemp("published"), small_clip)
+
+
+@pytest.fixture(scope="session")
 def calm_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """13 s that stay far below the cap on the bit rate.
 
@@ -135,14 +172,24 @@ def calm_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten minutes of 640x360: cheap to make, and slow enough to encode for a test to interfere."""
-    folder = tmp_path_factory.mktemp("clip")
-    piece, path = folder / "piece.mp4", folder / "long.mp4"
+    return loop_clip(tmp_path_factory.mktemp("clip"), times=60)
+
+
+@pytest.fixture(scope="session")
+def two_minutes_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the long clip, for a test that interferes early and waits for the end."""
+    return loop_clip(tmp_path_factory.mktemp("clip"), times=12)
+
+
+def loop_clip(folder: Path, *, times: int) -> Path:
+    """Repeat ten seconds of 640x360 so often."""
+    piece, path = folder / "piece.mp4", folder / "clip.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=10"),
         *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=10"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", piece),
     )
-    ffmpeg("-stream_loop", "59", "-i", piece, "-c", "copy", path)
+    ffmpeg("-stream_loop", times - 1, "-i", piece, "-c", "copy", path)
     return path
 
 

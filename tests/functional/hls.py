@@ -34,17 +34,19 @@ class Rendition:
         return float(sum(self.durations_s))
 
     def times_s(self, kind: str) -> list[float]:
-        """Presentation times of the packets of all segments, in order."""
-        times: list[float] = []
-        for segment in self.segments:
-            rows = ffprobe(
-                # Not probed: a last segment of four packets is too short to be recognized.
-                *("-f", "mpegts"),
-                *("-select_streams", kind, "-show_entries", "packet=pts_time"),
-                *("-print_format", "csv=print_section=0", segment),
-            )
-            times += sorted(float(row.strip(",")) for row in rows.split() if row.strip(","))
-        return times
+        """Presentation times of the packets of all segments, in order.
+
+        The segments are read as one stream, as a player reads them.
+        """
+        rows = ffprobe(
+            *("-f", "mpegts", "-select_streams", kind, "-show_entries", "packet=pts_time"),
+            *(
+                "-print_format",
+                "csv=print_section=0",
+                f"concat:{'|'.join(map(str, self.segments))}",
+            ),
+        )
+        return sorted(float(row.strip(",")) for row in rows.split() if row.strip(","))
 
 
 @dataclass(frozen=True)

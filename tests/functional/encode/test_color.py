@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from tests import colors
-from tests.functional.conftest import ffmpeg, ffprobe
+from tests.functional.conftest import ffmpeg, ffprobe, publish
 from tests.functional.hls import decode
-from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
+
+ReadChart: TypeAlias = Callable[[str], list[colors.Triple]]
 
 COLUMNS, ROWS, SIDE = 6, 5, 48
 WIDTH, HEIGHT = COLUMNS * SIDE, ROWS * SIDE
@@ -125,7 +128,7 @@ def read_chart(out: Path, count: int) -> list[colors.Triple]:
 
 
 def is_kept(patch: colors.Triple, coding: Coding) -> bool:
-    """Whether a patch should come out as it is: in HDR nothing is rolled off below the knee."""
+    """Whether a patch should be published unchanged: HDR is rolled off above the knee."""
     return coding.transfer not in {"pq", "hlg"} or max(colors.light(patch)) < KNEE
 
 
@@ -136,36 +139,39 @@ def differences(before: Sequence[colors.Triple], after: Sequence[colors.Triple])
     ]
 
 
-def publish_chart(
-    patches: Sequence[colors.Triple], coding: Coding, run_worker: RunWorker, folder: Path
-) -> list[colors.Triple]:
-    source, out = folder / "chart.mkv", folder / "out"
-    make_chart(source, patches, coding)
-    ended = run_worker("--source", source, "--destination", out, "--ladder", HEIGHT)
-    assert ended.status == 0, ended.final
-    return read_chart(out, len(patches))
+def publish_chart(name: str, folder: Path) -> list[colors.Triple]:
+    """Publish a chart of all patches in one of the codings, and read it."""
+    source = folder / "chart.mkv"
+    make_chart(source, colors.PATCHES, CODINGS[name])
+    return read_chart(publish(folder, source, "--ladder", HEIGHT), len(colors.PATCHES))
+
+
+@pytest.fixture(scope="module")
+def published_colors(tmp_path_factory: pytest.TempPathFactory) -> ReadChart:
+    """The colors of a published chart, by the name of its coding."""
+
+    @cache
+    def read(name: str) -> list[colors.Triple]:
+        return publish_chart(name, tmp_path_factory.mktemp("chart"))
+
+    return read
 
 
 @pytest.mark.parametrize("name", CODINGS)
-def test_a_published_chart_keeps_its_colors(
-    name: str, run_worker: RunWorker, tmp_path: Path
-) -> None:
+def test_a_published_chart_keeps_its_colors(name: str, published_colors: ReadChart) -> None:
     """In HDR those up to 88 cd/m², below which nothing is rolled off."""
-    coding = CODINGS[name]
-    patches = [patch for patch in colors.PATCHES if is_kept(patch, coding)]
-    found = publish_chart(patches, coding, run_worker, tmp_path)
-    found_differences = differences(patches, found)
+    pairs = zip(colors.PATCHES, published_colors(name), strict=True)
+    kept = [pair for pair in pairs if is_kept(pair[0], CODINGS[name])]
+    found_differences = differences(*zip(*kept, strict=True))
     mean = sum(found_differences) / len(found_differences)
-    print(f"{name}: mean {mean:.2f}, worst {max(found_differences):.2f} of {len(patches)}")
+    print(f"{name}: mean {mean:.2f}, worst {max(found_differences):.2f} of {len(kept)}")
     assert mean < MEAN
     assert max(found_differences) < WORST
 
 
 @pytest.mark.parametrize("name", ["PQ", "HLG"])
-def test_bright_hdr_colors_keep_their_hue_and_order(
-    name: str, run_worker: RunWorker, tmp_path: Path
-) -> None:
-    found = publish_chart(colors.PATCHES, CODINGS[name], run_worker, tmp_path)
+def test_bright_hdr_colors_keep_their_hue_and_order(name: str, published_colors: ReadChart) -> None:
+    found = published_colors(name)
     for patch, after in zip(colors.PATCHES, found, strict=True):
         before_lab, after_lab = (colors.lab(colors.light(c)) for c in (patch, after))
         if colors.chroma(before_lab) > 20:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,6 +34,7 @@ MakeSource: TypeAlias = Callable[..., Path]
 def make_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
     """Encode an upload with B-frames; more options of FFmpeg come last."""
 
+    @cache
     def make(name: str, *options: object) -> Path:
         path = tmp_path_factory.mktemp("source") / name
         keys = ",".join(f"{key / RATE - 0.01:.3f}" for key in KEY_FRAMES)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tests.functional.conftest import FFMPEG, FFPROBE, ffprobe
 from tests.functional.hls import longest_clock_gap_s
-from tests.functional.worker_process import RunWorker
 from worker.config.cli import parse_job
 from worker.errors import VerificationError
 from worker.hls.mpegts import MalformedSegmentError, read_segment
@@ -37,11 +36,11 @@ def plan(small_clip: Path) -> Plan:
     )
 
 
-@pytest.fixture
-def published(run_worker: RunWorker, small_clip: Path, tmp_path: Path) -> Path:
-    ended = run_worker("--source", small_clip, "--destination", tmp_path / "out")
-    assert ended.status == 0
-    return tmp_path / "out" / str(ended.final["run"])
+@pytest.fixture(scope="module")
+def published(published_clip: Path) -> Path:
+    """The folder of the run."""
+    (run,) = (path for path in published_clip.iterdir() if path.is_dir())
+    return run
 
 
 @pytest.mark.ffmpeg

@@ -8,16 +8,13 @@ import pytest
 
 from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
-from tests.functional.worker_process import RunWorker
 
 
 @pytest.mark.ffmpeg
 def test_each_range_of_an_iframe_playlist_decodes_alone_to_its_frame(
-    run_worker: RunWorker, small_clip: Path, tmp_path: Path
+    published_clip: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    assert run_worker("--source", small_clip, "--destination", out).status == 0
-    published = read_published(out)
+    published = read_published(published_clip)
     assert_strictly_valid(published)
     (rung,) = published.rungs
     lines = (rung.folder / "iframes.m3u8").read_text().splitlines()

@@ -12,8 +12,8 @@ import pytest
 
 from tests.functional.worker_process import Ended
 
-# Slow enough for a test to interfere.
-SLOW = ("--preset", "slower", "--ladder", "360")
+# Of the long clip: minutes of encoding for a test to interfere with, in short segments.
+SLOW = ("--preset", "medium", "--ladder", "360", "--segment", "2")
 
 
 def assert_failed(ended: Ended, out: Path | None, status: int, *words: str) -> None:

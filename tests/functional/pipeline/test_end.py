@@ -67,8 +67,9 @@ def test_124_a_job_ends_before_its_time_limit_with_a_checkpoint(
     run_worker: RunWorker, long_clip: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
+    slow = ("--preset", "slower", "--ladder", "360", "--segment", "2")
     started_s = time.monotonic()
-    ended = run_worker("--source", long_clip, "--destination", out, *SLOW, "--time-limit", 15)
+    ended = run_worker("--source", long_clip, "--destination", out, *slow, "--time-limit", 15)
     assert_failed(ended, out, 124, "15 s", "submit")
     assert time.monotonic() - started_s < 60
     (checkpoint,) = out.rglob("checkpoint.json")

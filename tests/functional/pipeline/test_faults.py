@@ -123,7 +123,7 @@ def test_73_a_work_folder_that_fills_up_keeps_what_was_stored(
         *("-f", "lavfi", "-i", f"smptebars=size=640x360:rate=30:duration=36,{noise}"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", source),
     )
-    options = ("--source", source, "--destination", out, "--ladder", "360", "--preset", "medium")
+    options = ("--source", source, "--destination", out, "--ladder", "360", "--preset", "superfast")
     with small_disk(tmp_path / "tiny", "400k") as work:
         full = run_worker(*options, "--work-dir", work)
         assert_failed(full, out, 73, "full", "--work-dir")
@@ -140,12 +140,12 @@ def test_76_a_stored_segment_that_is_lost_or_cut_prevents_publishing(
     kept_bytes: int | None,
     word: str,
     start_worker: StartWorker,
-    long_clip: Path,
+    two_minutes_clip: Path,
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "out"
     fast = ("--ladder", "144", "--preset", "ultrafast")
-    running = start_worker("--source", long_clip, "--destination", out, *fast)
+    running = start_worker("--source", two_minutes_clip, "--destination", out, *fast)
     wait_for(lambda: video_segments(out), what="first segment")
     victim = video_segments(out)[0]
     if kept_bytes is None:

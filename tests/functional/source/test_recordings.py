@@ -8,7 +8,7 @@ import pytest
 
 from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import decode, files, read_published
-from tests.functional.source.generated import SMALL, X264, tone, video
+from tests.functional.source.generated import FAST, SMALL, X264, tone, video
 from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
@@ -44,7 +44,7 @@ def test_interlaced_video_is_deinterlaced(run_worker: RunWorker, tmp_path: Path)
     argv = ("-filter_complex", f"{graph},interlace=scan=tff:lowpass=off[v]", "-map", "[v]")
     ffmpeg(*argv, *fields, "-c:v", "mpeg2video", "-b:v", "8M", source)
     assert "field_order=tt" in ffprobe("-show_entries", "stream=field_order", source)
-    ended = run_worker("--source", source, "--destination", out, "--ladder", "576")
+    ended = run_worker("--source", source, "--destination", out, *FAST, "--ladder", "576")
     assert ended.status == 0, ended.final
     top = read_published(out).rungs[0].playlist
     middle = "format=gray,trim=start_frame=20:end_frame=40"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.functional.conftest import ffmpeg
 from tests.functional.hls import files
-from tests.functional.worker_process import Running, RunWorker
+from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -97,13 +98,26 @@ TEXTS: dict[str, str] = {
 }
 
 
-def assert_refused(running: Running, out: Path) -> None:
-    ended = running.wait(120)
-    assert ended.status == 65, ended.stdout
+def run_jobs(run_worker: RunWorker, sources: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+    """Run a job for each source, all in one process; return their outcomes.
+
+    None may print the canary, or write it below its destination.
+    """
+    jobs = [
+        ["--source", source, "--destination", str(folder / f"out{i}")]
+        for i, source in enumerate(sources)
+    ]
+    run_others = (
+        f"import os\nfrom worker.__main__ import main\nfor job in {jobs[:-1]!r}:\n"
+        "    main(job, os.environ)"
+    )
+    ended = run_worker(*jobs[-1], before=run_others)
     assert CANARY not in ended.stdout + ended.stderr
-    for name, content in files(out).items():
-        assert CANARY.encode() not in content, name
-    assert not (out / "master.m3u8").exists()
+    for name, content in files(folder).items():
+        assert not name.startswith("out") or CANARY.encode() not in content, name
+    outcomes = ended.named("job_finished")
+    assert len(outcomes) == len(jobs), ended.stdout + ended.stderr
+    return outcomes
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -111,14 +125,16 @@ def test_a_text_that_names_other_files_is_refused(
     name: str,
     listener: Listener,
     canary: Path,
-    start_worker: Callable[..., Running],
+    run_worker: RunWorker,
     tmp_path: Path,
 ) -> None:
     uris = (f"file://{canary}", canary.name, f"{listener.url}/x.ts")
-    for i, (uri, suffix) in enumerate(zip(uris, (".m3u8", ".mp4", ".m3u8"), strict=True)):
-        source, out = tmp_path / f"{i}{suffix}", tmp_path / f"out{i}"
+    sources = [tmp_path / name for name in ("0.m3u8", "1.mp4", "2.m3u8")]
+    for source, uri in zip(sources, uris, strict=True):
         source.write_text(TEXTS[name].replace("{uri}", uri))
-        assert_refused(start_worker("--source", source, "--destination", out), out)
+    outcomes = run_jobs(run_worker, [*map(str, sources)], tmp_path)
+    assert [outcome["exit_status"] for outcome in outcomes] == [65, 65, 65]
+    assert not list(tmp_path.rglob("master.m3u8"))
     assert listener.connections == 0
 
 
@@ -139,16 +155,15 @@ def with_external_data(clip: bytes, url: bytes) -> bytes:
 
 
 def test_a_movie_whose_samples_are_in_another_file_opens_no_other_file(
-    listener: Listener, canary: Path, small_clip: Path, run_worker: RunWorker, tmp_path: Path
+    listener: Listener, canary: Path, short_clip: Path, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    clip = small_clip.read_bytes()
-    for i, url in enumerate((f"file://{canary}", f"{listener.url}/x.mp4")):
-        source, out = tmp_path / f"{i}.mov", tmp_path / f"out{i}"
-        source.write_bytes(with_external_data(clip, url.encode()))
-        ended = run_worker("--source", source, "--destination", out, "--ladder", "180")
-        # FFmpeg reads the samples from the file itself, where they still are, or none.
-        assert ended.status in {0, 65}
-        assert CANARY not in ended.stdout + ended.stderr
+    sources = [tmp_path / name for name in ("0.mov", "1.mov")]
+    urls = (f"file://{canary}", f"{listener.url}/x.mp4")
+    for source, url in zip(sources, urls, strict=True):
+        source.write_bytes(with_external_data(short_clip.read_bytes(), url.encode()))
+    outcomes = run_jobs(run_worker, [*map(str, sources)], tmp_path)
+    # FFmpeg reads the samples from the file itself, where they still are, or none.
+    assert {outcome["exit_status"] for outcome in outcomes} <= {0, 65}
     assert listener.connections == 0
 
 
@@ -172,35 +187,36 @@ def test_a_movie_whose_samples_are_in_another_file_opens_no_other_file(
     ],
 )
 def test_a_file_name_is_never_read_as_an_option_or_url(
-    name: str, small_clip: Path, run_worker: RunWorker, tmp_path: Path
+    name: str, short_clip: Path, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     folder = tmp_path / "uploads"
     folder.mkdir()
-    (folder / name).write_bytes(small_clip.read_bytes())
+    (folder / name).write_bytes(short_clip.read_bytes())
     # The worker runs in the project's folder: a leading dash is given as a path.
     ended = run_worker(f"--source={folder / name}", "--destination", tmp_path / "out")
     assert ended.status == 0, ended.final
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0"])
 def test_a_url_of_a_private_address_is_refused_without_a_request(
-    host: str, listener: Listener, run_worker: RunWorker, tmp_path: Path
+    listener: Listener, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     port = listener.url.rpartition(":")[2]
-    url = f"https://{host}:{port}/in.mp4?X-Amz-Signature=secret"
-    ended = run_worker("--source", url, "--destination", tmp_path / "out")
-    assert ended.status == 66
-    assert "not on the internet" in ended.final["message"]
-    assert "secret" not in ended.stdout + ended.stderr
+    hosts = ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0")
+    urls = [f"https://{host}:{port}/in.mp4?X-Amz-Signature={CANARY}" for host in hosts]
+    assert_private(run_jobs(run_worker, urls, tmp_path), hosts)
     assert listener.connections == 0
 
 
 def test_a_url_of_a_metadata_service_is_refused_without_a_request(
     run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    for host in ("169.254.169.254", "[fd00:ec2::254]", "2852039166", "0xa9fea9fe"):
-        url = f"http://{host}/latest/meta-data/"
-        ended = run_worker("--source", url, "--destination", tmp_path / "out")
-        assert ended.status == 66, ended.final
-        assert "not on the internet" in ended.final["message"]
+    hosts = ("169.254.169.254", "[fd00:ec2::254]", "2852039166", "0xa9fea9fe")
+    urls = [f"http://{host}/latest/meta-data/" for host in hosts]
+    assert_private(run_jobs(run_worker, urls, tmp_path), hosts)
+
+
+def assert_private(outcomes: Sequence[dict[str, Any]], hosts: Sequence[str]) -> None:
+    for outcome, host in zip(outcomes, hosts, strict=True):
+        assert outcome["exit_status"] == 66, host
+        assert "not on the internet" in outcome["message"], host

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Server
+from tests.functional.conftest import Server, publish
 from tests.functional.storage.faulty_job import BUCKET, OPTIONS, JobOptions
 from tests.functional.storage.proxy import Proxy, between
-from tests.published import Watcher
+from tests.published import Shape, Watcher, shape
 from worker.config.location import S3Location
 from worker.layout import segment_file
+from worker.storage.local import LocalStore
 from worker.storage.s3 import S3Store
+
+
+@pytest.fixture(scope="session")
+def reference(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Shape:
+    """What a job without faults publishes."""
+    return shape(LocalStore(publish(tmp_path_factory.mktemp("reference"), small_clip, *OPTIONS)))
 
 
 @pytest.fixture

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TypeAlias
 
-from tests.functional.worker_process import FAST_LEASE, Ended, RunWorker
-from tests.published import shape
-from worker.storage.local import LocalStore
+from tests.functional.worker_process import FAST_LEASE, Ended
+from tests.published import Shape, shape
 from worker.storage.s3 import S3Store
 
 JobOptions: TypeAlias = tuple[str, ...]
@@ -25,14 +22,10 @@ def with_patience(seconds: float) -> str:
     )
 
 
-def assert_published_whole(
-    ended: Ended, destination: S3Store, run_worker: RunWorker, clip: Path
-) -> None:
+def assert_published_whole(ended: Ended, destination: S3Store, reference: Shape) -> None:
     """What was published is what a job without faults publishes."""
     assert ended.status == 0, ended.stdout
-    with tempfile.TemporaryDirectory() as out:
-        assert run_worker("--source", clip, *OPTIONS, "--destination", out).status == 0
-        assert shape(destination) == shape(LocalStore(Path(out)))
+    assert shape(destination) == reference
 
 
 def assert_ended(ended: Ended, status: int, *words: str) -> None:

@@ -21,6 +21,7 @@ from tests.functional.storage.faulty_job import (
 )
 from tests.functional.storage.proxy import Proxy
 from tests.functional.worker_process import FAST_LEASE, RunWorker, StartWorker
+from tests.published import Shape
 from worker.config.location import S3Location
 from worker.storage.s3 import S3Store
 
@@ -32,7 +33,7 @@ def test_occasional_faults_do_not_change_the_output(
     job_options: JobOptions,
     destination: S3Store,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """A fifth of all requests fails, in every way that the proxy knows, lost answers included."""
     proxy.seed(seed, 0.2)
@@ -40,7 +41,7 @@ def test_occasional_faults_do_not_change_the_output(
     print(f"seed {seed}: {sum(proxy.faults.values())} of {len(proxy.seen)}: {dict(proxy.faults)}")
     assert sum(proxy.faults.values()) > 5
     assert ended.named("storage_retried")
-    assert_published_whole(ended, destination, run_worker, small_clip)
+    assert_published_whole(ended, destination, reference)
 
 
 @pytest.mark.parametrize("seed", range(1, 7))
@@ -50,7 +51,7 @@ def test_a_store_that_mostly_fails_ends_the_job_with_69_or_it_publishes(
     job_options: JobOptions,
     destination: S3Store,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """More requests fail than succeed, and the worker retries for four seconds."""
     proxy.seed(seed, 0.6)
@@ -60,25 +61,25 @@ def test_a_store_that_mostly_fails_ends_the_job_with_69_or_it_publishes(
         assert_ended(ended, 69, "submit the job again")
     proxy.rate = 0.0
     again = run_worker(*job_options, before=FAST_LEASE)
-    assert_published_whole(again, destination, run_worker, small_clip)
+    assert_published_whole(again, destination, reference)
 
 
-def test_a_store_that_is_down_for_a_minute_only_delays_the_job(
+def test_a_store_that_is_down_for_half_the_patience_only_delays_the_job(
     proxy: Proxy,
     job_options: JobOptions,
     destination: S3Store,
     start_worker: StartWorker,
-    run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
-    running = start_worker(*job_options)
+    """A minute, by default."""
+    running = start_worker(*job_options, before=with_patience(30))
     wait_for(lambda: any("PUT" in r and ".ts" in r for r in proxy.seen), what="upload")
     proxy.is_down = True
-    time.sleep(60)
+    time.sleep(15)
     proxy.is_down = False
     ended = running.wait(120)
     assert proxy.faults["reset"] > 5
-    assert_published_whole(ended, destination, run_worker, small_clip)
+    assert_published_whole(ended, destination, reference)
 
 
 def test_a_store_that_stays_down_ends_the_job_with_69_and_the_next_one_continues(
@@ -87,7 +88,7 @@ def test_a_store_that_stays_down_ends_the_job_with_69_and_the_next_one_continues
     destination: S3Store,
     start_worker: StartWorker,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """Stored segments are found by listing: no checkpoint could be written."""
     running = start_worker(*job_options, before=with_patience(3))
@@ -98,7 +99,7 @@ def test_a_store_that_stays_down_ends_the_job_with_69_and_the_next_one_continues
     proxy.is_down = False
     again = run_worker(*job_options, before=FAST_LEASE)
     assert again.final["segments_resumed"]
-    assert_published_whole(again, destination, run_worker, small_clip)
+    assert_published_whole(again, destination, reference)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_expired_credentials_end_the_job_and_the_next_one_continues(
     job_options: JobOptions,
     destination: S3Store,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """A refusal is not retried, and the message says what to fix."""
     proxy.refusal = "ExpiredToken"
@@ -129,7 +130,7 @@ def test_expired_credentials_end_the_job_and_the_next_one_continues(
     assert "ExpiredToken" in ended.final["message"] or "403" in ended.final["message"]
     assert destination.get("master.m3u8") is None
     proxy.refusal = None
-    assert_published_whole(run_worker(*job_options), destination, run_worker, small_clip)
+    assert_published_whole(run_worker(*job_options), destination, reference)
 
 
 def test_lost_answers_to_conditional_writes_do_not_end_the_job(
@@ -137,7 +138,7 @@ def test_lost_answers_to_conditional_writes_do_not_end_the_job(
     job_options: JobOptions,
     destination: S3Store,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """The next attempt finds master.m3u8, or the lease, changed by the attempt before."""
     proxy.kinds = ("lost",)
@@ -145,7 +146,7 @@ def test_lost_answers_to_conditional_writes_do_not_end_the_job(
     proxy.concerns = lambda request: "PUT" in request and ".ts" not in request
     ended = run_worker(*job_options, before=with_patience(60))
     assert proxy.faults["lost"] >= 3
-    assert_published_whole(ended, destination, run_worker, small_clip)
+    assert_published_whole(ended, destination, reference)
 
 
 @pytest.mark.parametrize("name", ["moto", "rclone"])
@@ -153,8 +154,8 @@ def test_of_two_jobs_that_start_at_once_one_publishes(
     name: str,
     request: pytest.FixtureRequest,
     start_worker: StartWorker,
-    run_worker: RunWorker,
     small_clip: Path,
+    reference: Shape,
 ) -> None:
     server: Server = request.getfixturevalue(name)
     server.make_bucket(BUCKET)
@@ -168,7 +169,7 @@ def test_of_two_jobs_that_start_at_once_one_publishes(
     assert bool(warned[0]) == (name == "rclone")
     store = S3Store(server.client(), S3Location(bucket=BUCKET, key="twins"))
     published = next(e for e in ended if e.status == 0)
-    assert_published_whole(published, store, run_worker, small_clip)
+    assert_published_whole(published, store, reference)
 
 
 def test_a_store_without_conditional_writes_can_be_published_to(
@@ -176,14 +177,14 @@ def test_a_store_without_conditional_writes_can_be_published_to(
     job_options: JobOptions,
     destination: S3Store,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """It answers 501 to them: that is not retried, and the heartbeat alone decides."""
     proxy.knows_conditions = False
     ended = run_worker(*job_options, before=FAST_LEASE)
     assert ended.named("lease_without_conditional_writes")
     assert not ended.named("storage_retried")
-    assert_published_whole(ended, destination, run_worker, small_clip)
+    assert_published_whole(ended, destination, reference)
 
 
 def test_an_outdated_run_that_may_not_be_deleted_is_a_warning(

@@ -14,6 +14,7 @@ from tests.functional.conftest import wait_for
 from tests.functional.storage.faulty_job import JobOptions, assert_ended, assert_published_whole
 from tests.functional.storage.proxy import Proxy
 from tests.functional.worker_process import FAST_LEASE, Ended, Running, RunWorker, StartWorker
+from tests.published import Shape
 from worker.storage.s3 import S3Store
 
 # A stop must be complete by then, on any store.
@@ -52,7 +53,7 @@ def test_sigterm_ends_a_job_with_143_while_the_store_does_not_answer(
     destination: S3Store,
     start_worker: StartWorker,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     after_upload = step == "verify"
     proxy.holds = lambda request: (
@@ -66,7 +67,7 @@ def test_sigterm_ends_a_job_with_143_while_the_store_does_not_answer(
     assert destination.get("master.m3u8") is None
     proxy.holds = lambda _: False
     again = run_worker(*job_options, before=FAST_LEASE)
-    assert_published_whole(again, destination, run_worker, small_clip)
+    assert_published_whole(again, destination, reference)
 
 
 def test_sigterm_ends_ffprobe_and_its_children(
@@ -99,7 +100,7 @@ def test_a_stop_on_a_slow_store_saves_the_records_and_a_second_signal_is_faster(
     destination: S3Store,
     start_worker: StartWorker,
     run_worker: RunWorker,
-    small_clip: Path,
+    reference: Shape,
 ) -> None:
     """Each answer takes three seconds: checkpoint.json and status.json are written nevertheless."""
     took: list[float] = []
@@ -123,4 +124,4 @@ def test_a_stop_on_a_slow_store_saves_the_records_and_a_second_signal_is_faster(
     time.sleep(proxy.delay_s + 1)
     proxy.delay_s = 0.0
     ended = run_worker(*job_options, "--preset", "slower", before=FAST_LEASE)
-    assert_published_whole(ended, destination, run_worker, small_clip)
+    assert_published_whole(ended, destination, reference)
