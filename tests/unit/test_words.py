@@ -28,8 +28,9 @@ BANNED = {
     r"pilots?": "sample encode",
     r"clock_mended": "timestamps_repaired",
 }
+# SO_LINGER is the name of a socket's option.
 PATTERN = re.compile(
-    r"(?<![a-z])(" + "|".join(BANNED) + r")(?![a-z])",
+    r"(?<![a-z])(?<!SO_)(" + "|".join(BANNED) + r")(?![a-z])",
     re.IGNORECASE,
 )
 FOLDERS = {"node_modules", "__pycache__", "out"}
