@@ -119,6 +119,7 @@ def cases(count: int) -> list[tuple[Plan, Machine, float]]:
     return found
 
 
+@pytest.mark.no_cover  # coverage's tracer makes it six times slower
 def test_thousands_of_jobs_end_before_their_deadline() -> None:
     """None is late; and none gives up what it had time enough for, slow as the machine became."""
     published = given_up = hopeless = at_deadline = 0
