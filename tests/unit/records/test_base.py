@@ -9,11 +9,11 @@ from worker.records.manifest import ManifestRecord
 
 
 def test_another_version_is_named_before_the_fields_that_it_lacks() -> None:
-    with pytest.raises(UnreadableRecordError, match="^schema_version: "):
+    with pytest.raises(UnreadableRecordError, match=r"^schema_version: "):
         ManifestRecord.from_json(b'{"run": 7, "schema_version": 99}')
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff"])
 def test_what_is_no_json_is_no_record(data: bytes) -> None:
-    with pytest.raises(UnreadableRecordError, match="^record: "):
+    with pytest.raises(UnreadableRecordError, match=r"^record: "):
         ManifestRecord.from_json(data)
