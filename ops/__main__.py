@@ -61,7 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    arguments = build_parser().parse_args(words)
+    arguments, unknown = build_parser().parse_known_args(words)
+    if unknown:
+        return _fail(arguments.command, UsageError(f"unknown arguments: {' '.join(unknown)}"))
     try:
         aws = Aws(
             region=arguments.region,

@@ -110,8 +110,8 @@ def main() -> int:
     for top, layers in LAYERS.items():
         graph = package_graph(top)
         for layer in layers:
-            for package in (name for name in layer if graph.get(name)):
-                print(f"{top}.{package:10} -> {', '.join(sorted(graph[package]))}")
+            for package in (name for name in layer if name in graph and name != "__init__"):
+                print(f"{top}.{package:10} -> {', '.join(sorted(graph[package])) or '–'}")
         faults += [f"{top}: {fault}" for fault in upward(top)]
         faults += [
             f"{top}: a circle among {', '.join(found)}" for found in [circle(graph)] if found

@@ -1,4 +1,4 @@
-"""The job, step by step: fetch, probe, plan, recall, encode and upload, verify, publish."""
+"""The job, step by step: fetch, probe, plan, recall, encode and upload, verify, images, publish."""
 
 from __future__ import annotations
 

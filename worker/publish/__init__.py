@@ -1,5 +1,4 @@
 """Publishes a verified run: playlists, images, manifest, and the one PUT that viewers see.
 
-May import: images, report, upload, hls, storage, plan, media, records, layout,
-errors.
+May import: images, report, upload, hls, storage, media, records, layout, errors.
 """

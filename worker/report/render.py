@@ -1,4 +1,4 @@
-"""The report as HTML: a section of the preview's page, or a page of its own. Pure."""
+"""The report as HTML: a section of the preview's page, or a page of its own."""
 
 from __future__ import annotations
 
