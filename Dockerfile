@@ -101,9 +101,9 @@ ENV PATH=/opt/ffmpeg/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
     WORKER_WORK_DIR=/scratch \
     TINI_VERBOSITY=0
 WORKDIR /scratch
-# A job definition with a read-only root and no volume of its own still has a place to work.
+# A job definition with a read-only root and no volume of its own still has a folder to work in.
 VOLUME /scratch
-# By number, so that a runtime that demands a user other than root can tell.
+# By number, so that a runtime that demands a user other than root can check it.
 USER 10001:10001
 
 # Those that change with each build (revision, versions) come from scripts/build-image: podman 4

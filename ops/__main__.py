@@ -1,4 +1,4 @@
-"""The door of the operator commands: a command line in, an exit status out."""
+"""Entry point of the operator commands: a command line in, an exit status out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS: dict[str, ModuleType] = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Ends with 64 on a faulty command line: argparse's own 2 means nothing to an operator."""
+    """Ends with 64 on a faulty command line: argparse's own 2 is not documented here."""
 
     def error(self, message: str) -> NoReturn:
         warn(f"{self.prog}: {message} (see --help)")
@@ -39,7 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
     group = shared.add_argument_group("AWS")
     group.add_argument("--region", default=REGION, help="(default: %(default)s)")
     group.add_argument("--profile", help="profile of ~/.aws; default: as AWS configures it")
-    group.add_argument("--endpoint-url", metavar="URL", help="another AWS, such as a test server")
+    group.add_argument(
+        "--endpoint-url", metavar="URL", help="instead of AWS, such as a test server"
+    )
     parser = _Parser(prog="python -m ops", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
@@ -59,7 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    arguments = build_parser().parse_args(words)
+    arguments, unknown = build_parser().parse_known_args(words)
+    if unknown:
+        return _fail(arguments.command, UsageError(f"unknown arguments: {' '.join(unknown)}"))
     try:
         aws = Aws(
             region=arguments.region,

@@ -1,4 +1,4 @@
-"""The one set-up of boto3 for all commands, and its errors in clear words."""
+"""The clients of boto3 for all commands, and explanations of its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from ops.console import redact
 from ops.errors import (
     DeniedError,
     LaterError,
@@ -130,7 +129,7 @@ def code_of(error: ClientError) -> str:
 
 
 def explain(error: BotoCoreError | ClientError) -> OpsError:
-    """Say what AWS's or botocore's error means for the person at the terminal."""
+    """Return what an error of AWS or botocore means to an operator, and what to do next."""
     if isinstance(error, ClientError):
         return _explain_answer(error)
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
@@ -150,20 +149,20 @@ def explain(error: BotoCoreError | ClientError) -> OpsError:
 
 def _explain_answer(error: ClientError) -> OpsError:
     code, call = code_of(error), error.operation_name
-    said = redact(str(error.response.get("Error", {}).get("Message", "")))
+    message = str(error.response.get("Error", {}).get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if _EXPIRED.search(code):
         return DeniedError(f"the credentials are not valid (any more): {code}; sign in again")
     if _DENIED.search(code):
-        action = _ACTION.search(said)
+        action = _ACTION.search(message)
         missing = action.group(1) if action else f"the one for {call}"
         where = f" on {action.group(2)}" if action and action.group(2) else ""
         return DeniedError(
             f"permission {missing}{where} is missing; ask for it (docs/deployment.md lists what"
-            f" each command needs), or use another --profile. AWS said: {said or code}"
+            f" each command needs), or use another --profile. Message of AWS: {message or code}"
         )
     if _THROTTLED.search(code):
         return LaterError(f"AWS throttles {call} ({code}); wait a minute and try again")
     if status >= _SERVER_ERROR:
-        return UnreachableError(f"{call} failed on AWS's side ({code}: {said}); try again")
-    return UnexpectedError(f"{call} was refused: {code}: {said}")
+        return UnreachableError(f"{call} failed in AWS ({code}: {message}); try again")
+    return UnexpectedError(f"{call} was refused: {code}: {message}")

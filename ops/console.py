@@ -1,47 +1,75 @@
-"""What the commands show: plain lines, aligned tables, no secrets."""
+"""What the commands show: plain lines and tables, without secrets and control characters."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TextIO
 
-# Log lines hold file names that strangers chose: none may steer the terminal.
+from worker.config.location import redact
+
+# Log lines hold file names that strangers chose: none may control the terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 _MINUTE_S, _HOUR_S = 60, 3600
+_GAP = 2
+# Of the last column on a terminal, where it is folded to fit.
+_LEAST_WIDTH = 20
 
 
 def say(text: str = "") -> None:
     """Show a line at once."""
-    sys.stdout.write(_CONTROL.sub("�", text) + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, clean(text))
 
 
 def warn(text: str) -> None:
     """Show a line that is not part of a command's answer."""
-    sys.stderr.write(_CONTROL.sub("�", text) + "\n")
-    sys.stderr.flush()
+    _write(sys.stderr, clean(text))
 
 
-def redact(text: str) -> str:
-    """Leave out the queries of URLs: a presigned one opens the upload to everyone."""
-    return _QUERY.sub(r"\1?…", text)
+def clean(text: str) -> str:
+    """Return a text as it may be shown: no query of a URL, which may be a signature."""
+    return _CONTROL.sub("�", redact(text))
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align columns; the first row is the heading."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+def show_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Show aligned columns, a row in a line.
+
+    Nothing is cut off. On a terminal the last column is folded where that makes the table fit.
+    """
+    # Imported where it is used: most commands show no table.
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = [[clean(" ".join(cell.split())) for cell in row] for row in (heading, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    table = Table(box=None, pad_edge=False, header_style="")
+    for name, width in zip(heading[:-1], widths, strict=False):
+        table.add_column(name, width=width)
+    table.add_column(heading[-1], overflow="fold")
+    for row in shown[1:]:
+        table.add_row(*map(Text, row))
+    console = Console(file=sys.stdout, color_system=None, force_terminal=sys.stdout.isatty())
+    fixed = sum(width + _GAP for width in widths[:-1])
+    last = min(widths[-1], max(_LEAST_WIDTH, console.width - fixed))
+    console.width = fixed + (last if console.is_terminal else widths[-1])
+    with console.capture() as text:
+        console.print(table)
+    for line in text.get().splitlines():
+        _write(sys.stdout, line.rstrip())
 
 
 def duration(seconds: float) -> str:
-    """Say a time as a person would: `48 s`, `12 min`, `3 h 20 min`."""
+    """Return a time as people write it: `48 s`, `12 min`, `3 h 20 min`."""
     if seconds < 2 * _MINUTE_S:
         return f"{seconds:.0f} s"
     minutes = round(seconds / _MINUTE_S)
     hours, minutes = divmod(minutes, _MINUTE_S)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def _write(stream: TextIO, line: str) -> None:
+    stream.write(line + "\n")
+    stream.flush()

@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 class OpsError(Exception):
-    """A command that could not do its work; the message says what to do next."""
+    """A command that failed; the message names what to do next."""
 
     exit_status: ClassVar[int]
 
@@ -46,19 +46,19 @@ class UnreachableError(OpsError):
 
 
 class UnexpectedError(OpsError):
-    """AWS answered something that this command does not know."""
+    """AWS refused a call for another reason, or a job failed and reported no exit status."""
 
     exit_status = 70
 
 
 class LaterError(OpsError):
-    """Not now: another deployment is under way, calls are throttled, or the wait was too long."""
+    """Not now: another deployment is in progress, calls are throttled, or waiting took too long."""
 
     exit_status = 75
 
 
 class DeploymentError(OpsError):
-    """CloudFormation could not make the change, or is in a state that takes none."""
+    """CloudFormation could not execute the change, or its state accepts none."""
 
     exit_status = 76
 

@@ -17,25 +17,14 @@ BATCH_SERVICE = "batch.amazonaws.com"
 FAILED_RULE = "academy-video-job-failed"
 BLOCKED_RULE = "academy-video-queue-blocked"
 FAILED_ALARM = "academy-video-jobs-failing"
-NEAR_WALL_ALARM = "academy-video-job-near-wall"
+NEAR_DEADLINE_ALARM = "academy-video-job-near-deadline"
 BLOCKED_ALARM = "academy-video-queue-blocked"
-NEAR_WALL_FILTER = "near-wall"
+NEAR_DEADLINE_FILTER = "near-deadline"
 
 # A job is tried once: a failed one has a reason, and a person or the API decides.
 ATTEMPTS = 1
 # Where Batch writes when a job definition names no group.
 DEFAULT_LOG_GROUP = "/aws/batch/job"
-
-# Fields of worker.config.job.Job that the job definition takes as `Ref::` parameters, in its order.
-PARAMETERS = (
-    *("source", "destination", "time_limit_s", "ladder", "max_frame_rate", "preset", "segment_s"),
-    *("parallel_spans", "upload_threads", "stall_timeout_s", "log_level"),
-)
-# Fields that an operator may also give; they travel as environment variables.
-VARIABLES = (
-    *("audio_language", "loudness", "allow_truncated", "max_duration_s", "max_source_gib"),
-    *("chapters", "allow_private_sources", "s3_endpoint", "s3_region"),
-)
 
 LEGACY_QUEUE = "academy-video-jobs"
 LEGACY_DEAD_LETTERS = "academy-video-jobs-dlq"
@@ -45,8 +34,3 @@ LEGACY_GROUP = "academy-video-worker-asg"
 LEGACY_POLICY = "video-backlogcount-tt"
 LEGACY_NAMESPACE = "Academy/VideoProcessing"
 LEGACY_METRIC = "VideoQueueDepthTotal"
-
-
-def parameter_name(field: str) -> str:
-    """Name of a field of `Job` as a Batch parameter: `time_limit_s` → `time_limit`."""
-    return field.removesuffix("_s")

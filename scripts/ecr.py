@@ -76,7 +76,7 @@ def scan(
     allow_critical: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Wait for ECR's scan and tell what it found; 1 where that is critical, or never came."""
+    """Wait for ECR's scan and report what it found; 1 where that is critical, or never came."""
     image = {"imageDigest": digest}
     is_started = False
     for _ in range(_SCAN_S // _POLL_S):
@@ -109,8 +109,8 @@ def _ask_for_scan(client: EcrClient, repository: dict[str, str], image: dict[str
 
 def _judge(findings: dict[str, Any], *, allow_critical: bool) -> int:
     counts = findings.get("findingSeverityCounts") or {}
-    told = ", ".join(f"{count} {severity}" for severity, count in sorted(counts.items()))
-    _say(f"ECR's scan found: {told or 'nothing'}")
+    summary = ", ".join(f"{count} {severity}" for severity, count in sorted(counts.items()))
+    _say(f"ECR's scan found: {summary or 'nothing'}")
     if counts.get("CRITICAL") and not allow_critical:
         return _fail("a CRITICAL finding: do not deploy this (--allow-critical accepts it)", 1)
     return 0

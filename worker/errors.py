@@ -62,7 +62,6 @@ class SourceFault(StrEnum):
     TOO_COMPLEX = "too_complex"
     UNSUPPORTED_COLOR = "unsupported_color"
     BROKEN_TIMESTAMPS = "broken_timestamps"
-    UNREADABLE_RECORD = "unreadable_record"
 
 
 class WorkerError(Exception):
@@ -126,7 +125,7 @@ class EncoderKilledError(WorkerError):
 
 
 class CannotWriteError(WorkerError):
-    """Writing to the destination is denied, or the work folder is full."""
+    """A request to the destination is denied, or the work folder is full."""
 
     exit_status = 73
     outcome = "cannot_write"

@@ -115,5 +115,5 @@ def report_file(run: str, page: str) -> File:
 
 
 def json_file(key: str, data: bytes) -> File:
-    """Make a record, which is always asked for anew."""
+    """Make a record, which is never cached."""
     return File(key=key, data=data, content_type="application/json", cache_control=_NO_CACHE)

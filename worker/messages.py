@@ -81,10 +81,6 @@ TEACHER_MESSAGES: dict[SourceFault, Message] = {
         " video.",
         ko="이어 붙인 녹화를 복구할 수 없습니다. 하나의 영상으로 다시 내보내 주세요.",
     ),
-    SourceFault.UNREADABLE_RECORD: Message(
-        en="What is published there cannot be read. Publish the video again.",
-        ko="게시된 기록을 읽을 수 없습니다. 영상을 다시 게시해 주세요.",
-    ),
 }
 
 REPLAN_REASONS: dict[ReplanReason, Message] = {

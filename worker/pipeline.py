@@ -1,4 +1,4 @@
-"""The job, step by step: fetch, probe, plan, recall, encode and upload, verify, publish."""
+"""The job, step by step: fetch, probe, plan, recall, encode and upload, verify, images, publish."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class _Steps:
         self.result.run = manifest.run if manifest else None
         self.result.already_published = True
         self.reporter.begin(Step.END)
-        return published("already published from the same source with the same plan")
+        return published("already published from the same source with the same options")
 
     def _fetch(self, source: RemoteFile | Path, workspace: Workspace) -> Path:
         return fetch(

@@ -1,1 +1,4 @@
-"""TODO."""
+"""Batch jobs: build a request, read a job, its log and its status.json, follow it, explain its end.
+
+May import: aws, console, options, names, errors.
+"""

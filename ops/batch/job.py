@@ -1,22 +1,30 @@
-"""A Batch job as DescribeJobs tells it, read into one value."""
+"""A Batch job of DescribeJobs, read into one value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ops.aws import Aws
 from ops.errors import NotThereError
 from ops.names import DEFAULT_LOG_GROUP, LOG_GROUP
-from worker.config.job import variable_name
 from worker.config.location import S3Location, parse_location
+from worker.config.option import variable_name
 from worker.monitoring.logs import stream_name
 
-SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
-RUNNABLE, RUNNING = "RUNNABLE", "RUNNING"
-STATUSES = ("SUBMITTED", "PENDING", RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED)
+if TYPE_CHECKING:
+    from mypy_boto3_batch.literals import JobStatusType
+    from mypy_boto3_batch.type_defs import ContainerDetailTypeDef, JobDetailTypeDef
+
+SUCCEEDED: JobStatusType = "SUCCEEDED"
+FAILED: JobStatusType = "FAILED"
+RUNNABLE: JobStatusType = "RUNNABLE"
+RUNNING: JobStatusType = "RUNNING"
+STATUSES: tuple[JobStatusType, ...] = (
+    *("SUBMITTED", "PENDING", RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +37,11 @@ class LogStream:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchJob:
-    """What is known of a job; None where Batch does not say (yet)."""
+    """What Batch reports of a job; None where it reports nothing (yet)."""
 
     id: str
     name: str
-    status: str
+    status: JobStatusType
     reason: str | None
     exit_code: int | None
     container_reason: str | None
@@ -72,38 +80,41 @@ class BatchJob:
     def destination(self) -> S3Location | None:
         """Where it publishes; None where that is no S3 prefix."""
         try:
-            place = parse_location(self.parameters.get("destination", ""))
+            location = parse_location(self.parameters.get("destination", ""))
         except ValueError:
             return None
-        return place if isinstance(place, S3Location) else None
+        return location if isinstance(location, S3Location) else None
 
 
-def read_job(detail: Mapping[str, Any]) -> BatchJob:
+def read_job(detail: JobDetailTypeDef) -> BatchJob:
     """Read one element of DescribeJobs' `jobs`."""
-    container = detail.get("container") or {}
-    attempts = detail.get("attempts") or [{}]
-    tried = attempts[-1].get("container") or {}
-    stream = container.get("logStreamName") or tried.get("logStreamName")
-    options = (container.get("logConfiguration") or {}).get("options") or {}
-    group = options.get("awslogs-group", DEFAULT_LOG_GROUP)
+    container = detail.get("container", {})
+    attempts = detail.get("attempts", ())
+    # Of a job that has ended, the container may be described in its last attempt only.
+    last = attempts[-1].get("container", {}) if attempts else {}
+    stream = container.get("logStreamName") or last.get("logStreamName")
+    log = container.get("logConfiguration")
+    group = log.get("options", {}).get("awslogs-group") if log else None
     return BatchJob(
         id=detail["jobId"],
         name=detail["jobName"],
         status=detail["status"],
         reason=detail.get("statusReason"),
-        exit_code=_first(container.get("exitCode"), tried.get("exitCode")),
-        container_reason=_first(container.get("reason"), tried.get("reason")),
-        container_stream=LogStream(group=group, stream=stream) if stream else None,
+        exit_code=container.get("exitCode", last.get("exitCode")),
+        container_reason=container.get("reason", last.get("reason")),
+        container_stream=LogStream(group=group or DEFAULT_LOG_GROUP, stream=stream)
+        if stream
+        else None,
         created=moment(detail.get("createdAt")),
         started=moment(detail.get("startedAt")),
         stopped=moment(detail.get("stoppedAt")),
-        parameters=detail.get("parameters") or {},
-        environment={e["name"]: e.get("value", "") for e in container.get("environment") or ()},
-        definition=str(detail.get("jobDefinition", "")).rpartition("/")[2],
+        parameters=detail.get("parameters", {}),
+        environment={e["name"]: e.get("value", "") for e in container.get("environment", ())},
+        definition=detail.get("jobDefinition", "").rpartition("/")[2],
         image=container.get("image", ""),
-        queue=str(detail.get("jobQueue", "")).rpartition("/")[2],
-        time_limit_s=(detail.get("timeout") or {}).get("attemptDurationSeconds"),
-        memory_mib=_memory(container),
+        queue=detail.get("jobQueue", "").rpartition("/")[2],
+        time_limit_s=detail.get("timeout", {}).get("attemptDurationSeconds"),
+        memory_mib=_memory_mib(container),
     )
 
 
@@ -111,14 +122,14 @@ def fetch_job(aws: Aws, job_id: str) -> BatchJob:
     """Ask Batch for a job.
 
     Raises:
-        NotThereError: Batch does not know it (any more: it forgets jobs after a week or so).
+        NotThereError: Batch has no such job (any more: it deletes jobs after a week or so).
 
     """
     details = aws.batch.describe_jobs(jobs=[job_id])["jobs"]
     if not details:
         raise NotThereError(
-            f"there is no job {job_id} in {aws.region}; check the id and --region. Batch forgets"
-            " a job about seven days after its end; its log stays longer"
+            f"there is no job {job_id} in {aws.region}; check the id and --region. Batch deletes"
+            " a job about seven days after its end; its log is kept longer"
         )
     return read_job(details[0])
 
@@ -128,11 +139,7 @@ def moment(milliseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
-def _first(*values: Any) -> Any:  # noqa: ANN401 (of whatever kind the field is)
-    return next((value for value in values if value is not None), None)
-
-
-def _memory(container: Mapping[str, Any]) -> int | None:
-    needs = {n["type"]: n["value"] for n in container.get("resourceRequirements") or ()}
+def _memory_mib(container: ContainerDetailTypeDef) -> int | None:
+    needs = {n["type"]: n["value"] for n in container.get("resourceRequirements", ())}
     memory = needs.get("MEMORY", container.get("memory"))
     return int(memory) if memory is not None else None

@@ -1,156 +1,204 @@
-"""How a job ended, put together from what Batch, status.json and the log say."""
+"""How a job ended, put together from what Batch, status.json and the log report."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
 from ops.batch.job import SUCCEEDED, BatchJob
+from ops.console import duration
 from ops.errors import UnexpectedError
-from worker.errors import PUBLISHED, WorkerError
+from worker.errors import PUBLISHED, Resubmit, SourceFault, WorkerError
+from worker.records.job import MessageRecord, Outcome
+from worker.records.status import StatusRecord
 
-# Of a failed job whose exit status nobody tells.
+# Of a failed job whose exit status nothing reports.
 UNKNOWN = UnexpectedError.exit_status
 KILLED = 137
 
+_NOT_KNOWN = "not known"
 _KINDS = {kind.exit_status: kind for kind in WorkerError.__subclasses__()}
-# What Batch and ECS say of jobs whose worker did not come to say anything itself.
-_REASONS = (
-    (
-        re.compile(r"attempt duration exceeded timeout", re.IGNORECASE),
-        "it ran into its time limit (Batch sends SIGTERM, and SIGKILL 30 s later)",
-        "resubmit: it goes on from its checkpoint; with --time-limit or more vCPUs if it repeats",
+
+ADVICE: dict[Resubmit, str] = {
+    Resubmit.NOT_NEEDED: "nothing: the video is published",
+    Resubmit.NO: "do not resubmit: the same job would fail again; the message names what is wrong",
+    Resubmit.YES: "resubmit: it continues from its checkpoint",
+    Resubmit.LATER: "resubmit later: another job is writing to this destination",
+    Resubmit.AFTER_FIX: "fix what the message names, then resubmit",
+    Resubmit.ON_LARGER_JOB: "resubmit with more memory (JobMemoryMiB of scripts/deploy)",
+    Resubmit.YES_AND_REPORT: "resubmit once, and report the job's id and log to the developers",
+}
+
+
+class Origin(StrEnum):
+    """What reports an exit status."""
+
+    BATCH = "Batch"
+    CONTAINER = "the container"
+    STATUS = "status.json"
+    LOG = "the log"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How a job ended. `code` and `teacher_message` are there with exit status 65."""
+
+    exit_status: int
+    origin: Origin
+    outcome: str
+    message: str
+    advice: str
+    code: SourceFault | None = None
+    teacher_message: MessageRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Cause:
+    """What Batch and ECS report of a job whose worker could not report anything."""
+
+    pattern: re.Pattern[str]
+    meaning: str
+    advice: str
+
+
+_CAUSES = (
+    _Cause(
+        pattern=re.compile(r"attempt duration exceeded timeout", re.IGNORECASE),
+        meaning="the job reached its time limit (Batch sends SIGTERM, and SIGKILL 30 s later)",
+        advice="resubmit: it continues from its checkpoint; if it happens again, with a longer"
+        " --time-limit or more vCPUs",
     ),
-    (
-        re.compile(r"OutOfMemory", re.IGNORECASE),
-        "the container as a whole took more memory than the job has",
-        "resubmit with more memory (JobMemoryMiB of scripts/deploy), or --parallel-spans 1",
+    _Cause(
+        pattern=re.compile(r"OutOfMemory", re.IGNORECASE),
+        meaning="the container used more memory than the job has",
+        advice="resubmit with more memory (JobMemoryMiB of scripts/deploy) or --parallel-spans 1",
     ),
-    (
-        re.compile(r"Host EC2 .*terminated", re.IGNORECASE),
-        "its machine went away (spot reclaimed, scale-in, failure)",
-        "resubmit: it goes on from its checkpoint",
+    _Cause(
+        pattern=re.compile(r"Host EC2 .*terminated", re.IGNORECASE),
+        meaning="the instance was terminated (spot reclaim, scale-in, failure)",
+        advice="resubmit: it continues from its checkpoint",
     ),
-    (
-        re.compile(r"CannotPull(Container|Image)|pull image|manifest unknown", re.IGNORECASE),
-        "the image could not be pulled",
-        (
-            "check that the digest is in ECR (scripts/verify), that it is an arm64 image, and that"
-            " the subnets reach ECR; then resubmit"
+    _Cause(
+        pattern=re.compile(
+            r"CannotPull(Container|Image)|pull image|manifest unknown", re.IGNORECASE
         ),
+        meaning="the image could not be pulled",
+        advice="check that the digest is in ECR (scripts/verify), that it is an arm64 image, and"
+        " that the subnets reach ECR; then resubmit",
     ),
-    (
-        re.compile(r"exec format error", re.IGNORECASE),
-        "the image is of another architecture than the machine",
-        "push an arm64 image and deploy it; then resubmit",
+    _Cause(
+        pattern=re.compile(r"exec format error", re.IGNORECASE),
+        meaning="the image is for another architecture than the instance",
+        advice="push an arm64 image and deploy it; then resubmit",
     ),
-    (
-        re.compile(r"CannotCreateContainer|CannotStartContainer|ResourceInitialization"),
-        "the container could not be started",
-        "the reason says why; mend it and resubmit",
+    _Cause(
+        pattern=re.compile(r"CannotCreateContainer|CannotStartContainer|ResourceInitialization"),
+        meaning="the container could not be started",
+        advice="fix what the reason names, then resubmit",
     ),
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
-    """How a job ended: `told_by` says who knows the exit status."""
-
-    exit_status: int
-    outcome: str
-    message: str
-    advice: str
-    told_by: str
-
-
-def judge(
-    job: BatchJob, status: Mapping[str, Any] | None, finished: Mapping[str, Any] | None
-) -> Ending:
-    """Put the ending of an ended job together.
+def find_result(job: BatchJob, status: StatusRecord | None, finished: Outcome | None) -> Result:
+    """Return how an ended job ended.
 
     `status`: status.json of its destination; it counts only where it is this job's and has ended.
-    `finished`: its `job_finished` line. The container's exit status comes first: it is what Batch
-    acted upon.
+    `finished`: the worker's last log line. The container's exit status comes first: it is what
+    Batch acted upon.
     """
-    words = [
-        (name, outcome)
-        for name, outcome in (("status.json", _outcome_in(status, job.id)), ("the log", finished))
-        if outcome
+    reports = [
+        (origin, outcome)
+        for origin, outcome in (
+            (Origin.STATUS, _outcome_in(status, job.id)),
+            (Origin.LOG, finished),
+        )
+        if outcome is not None
     ]
-    exit_status, told_by = _exit_status(job, words)
-    outcome = next((o for _, o in words if o.get("exit_status") == exit_status), None)
-    if outcome is not None:
-        return Ending(
-            exit_status=exit_status,
-            outcome=str(outcome.get("name") or outcome.get("outcome")),
-            message=str(outcome.get("message", "")),
-            advice=_advice(str(outcome.get("resubmit", "no"))),
-            told_by=told_by,
-        )
-    return _without_words(job, exit_status, told_by)
-
-
-def _outcome_in(status: Mapping[str, Any] | None, job_id: str) -> Mapping[str, Any] | None:
-    if not status or status.get("job_id") != job_id or status.get("state") != "ended":
-        return None
-    outcome = status.get("outcome")
-    return outcome if isinstance(outcome, Mapping) else None
-
-
-def _exit_status(job: BatchJob, words: list[tuple[str, Mapping[str, Any]]]) -> tuple[int, str]:
-    if job.status == SUCCEEDED:
-        # Batch calls a job so when its container exited with 0, and then only.
-        return PUBLISHED, "Batch"
-    if job.exit_code:
-        return job.exit_code, "the container"
-    for name, outcome in words:
-        if told := outcome.get("exit_status"):
-            return int(told), name
-    return UNKNOWN, "nobody"
-
-
-def _without_words(job: BatchJob, exit_status: int, told_by: str) -> Ending:
-    """Explain an ending that the worker itself said nothing about."""
-    if exit_status == PUBLISHED:
-        return Ending(
-            exit_status=exit_status,
-            outcome="published",
-            message="Batch says that the container exited with 0",
-            advice=_advice("no need"),
-            told_by=told_by,
-        )
-    said = "; ".join(filter(None, (job.reason, job.container_reason))) or "Batch gives no reason"
-    for pattern, meaning, advice in _REASONS:
-        if pattern.search(said):
-            return Ending(
-                exit_status=exit_status,
-                outcome="killed" if exit_status == KILLED else "not known",
-                message=f"{meaning}. Batch says: {said}",
-                advice=advice,
-                told_by=told_by,
-            )
-    if exit_status == KILLED:
-        return Ending(
-            exit_status=exit_status,
-            outcome="killed",
-            message="SIGKILL from outside: out of memory as a whole, or 30 s after a SIGTERM that"
-            f" the worker did not obey. Batch says: {said}",
-            advice="resubmit on a larger job (JobMemoryMiB of scripts/deploy)",
-            told_by=told_by,
-        )
-    kind = _KINDS.get(exit_status) if told_by != "nobody" else None
-    return Ending(
+    exit_status, origin = _exit_status(job, reports)
+    outcome = next((o for _, o in reports if o.exit_status == exit_status), None)
+    if outcome is None:
+        return _explain(job, exit_status, origin)
+    return Result(
         exit_status=exit_status,
-        outcome=kind.outcome if kind else "not known",
-        message=f"Batch says: {said}",
-        advice=_advice(kind.resubmit)
-        if kind
-        else "nobody knows the exit status: look at the log, then resubmit once",
-        told_by=told_by,
+        origin=origin,
+        outcome=outcome.name,
+        message=outcome.message,
+        advice=ADVICE[outcome.resubmit],
+        code=outcome.code,
+        teacher_message=outcome.teacher_message,
     )
 
 
-def _advice(resubmit: str) -> str:
-    return f"resubmit: {resubmit}"
+def describe_result(job: BatchJob, result: Result) -> list[str]:
+    """Describe how a job ended and what to do, as lines."""
+    ran = "" if job.ran_s is None else f", ran {duration(job.ran_s)}"
+    origin = (
+        "not reported by the job" if result.origin is Origin.NOTHING else f"from {result.origin}"
+    )
+    lines = [f"outcome    {result.outcome}, exit status {result.exit_status} ({origin}{ran})"]
+    if result.code:
+        lines.append(f"code       {result.code}")
+    lines.append(f"message    {result.message}")
+    if sentence := result.teacher_message:
+        lines += [f"teacher en {sentence.en}", f"teacher ko {sentence.ko}"]
+    return lines if result.exit_status == PUBLISHED else [*lines, f"what to do {result.advice}"]
+
+
+def _outcome_in(status: StatusRecord | None, job_id: str) -> Outcome | None:
+    if status is None or status.job_id != job_id or status.state != "ended":
+        return None
+    return status.outcome
+
+
+def _exit_status(job: BatchJob, reports: list[tuple[Origin, Outcome]]) -> tuple[int, Origin]:
+    if job.status == SUCCEEDED:
+        # Batch calls a job so when its container exited with 0, and then only.
+        return PUBLISHED, Origin.BATCH
+    if job.exit_code:
+        return job.exit_code, Origin.CONTAINER
+    for origin, outcome in reports:
+        if outcome.exit_status != PUBLISHED:
+            return outcome.exit_status, origin
+    return UNKNOWN, Origin.NOTHING
+
+
+def _explain(job: BatchJob, exit_status: int, origin: Origin) -> Result:
+    """Explain a job whose worker reported nothing that belongs to this exit status."""
+    if exit_status == PUBLISHED:
+        return Result(
+            exit_status=exit_status,
+            origin=origin,
+            outcome="published",
+            message="the container exited with 0",
+            advice=ADVICE[Resubmit.NOT_NEEDED],
+        )
+    reason = "; ".join(filter(None, (job.reason, job.container_reason))) or "none"
+    outcome, meaning, advice = _meaning(exit_status, origin, reason)
+    given = f"reason in Batch: {reason}"
+    return Result(
+        exit_status=exit_status,
+        origin=origin,
+        outcome=outcome,
+        message=f"{meaning}; {given}" if meaning else given,
+        advice=advice,
+    )
+
+
+def _meaning(exit_status: int, origin: Origin, reason: str) -> tuple[str, str, str]:
+    """Return the outcome, what Batch's reason means, and the advice."""
+    killed = exit_status == KILLED
+    for cause in _CAUSES:
+        if cause.pattern.search(reason):
+            return "killed" if killed else _NOT_KNOWN, cause.meaning, cause.advice
+    if killed:
+        meaning = (
+            "SIGKILL from outside: the container ran out of memory, or did not end within 30 s of"
+            " SIGTERM"
+        )
+        return "killed", meaning, ADVICE[Resubmit.ON_LARGER_JOB]
+    kind = None if origin is Origin.NOTHING else _KINDS.get(exit_status)
+    if kind is not None:
+        return kind.outcome, "", ADVICE[kind.resubmit]
+    return _NOT_KNOWN, "", "read the log (scripts/jobs), then resubmit once"

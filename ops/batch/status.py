@@ -2,60 +2,73 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws, code_of, explain
 from ops.batch.job import BatchJob
 from ops.console import duration
-from worker.config.job import variable_name
+from worker.config.location import S3Location
+from worker.config.option import variable_name
 from worker.layout import STATUS
+from worker.records.base import UnreadableRecordError
+from worker.records.status import StatusRecord
 
-_NOT_THERE = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatusFile:
-    """What is there: `fields`, or why there are none."""
+    """What is at the destination: the record, or the problem with it.
 
-    fields: Mapping[str, Any] | None = None
+    `is_missing`: nothing is there, as is normal until a job's worker has started. `text` is what is
+    there, also where it is no record that can be read.
+    """
+
+    record: StatusRecord | None = None
+    text: str = ""
     problem: str | None = None
+    is_missing: bool = False
 
-    def of(self, job_id: str) -> Mapping[str, Any] | None:
-        """Return the fields where they are this job's, not those of one before or after it."""
-        fields = self.fields
-        return fields if fields is not None and fields.get("job_id") == job_id else None
+    def of(self, job_id: str) -> StatusRecord | None:
+        """Return the record where it is this job's, not that of one before or after it."""
+        record = self.record
+        return record if record is not None and record.job_id == job_id else None
 
 
 def read_status(aws: Aws, job: BatchJob) -> StatusFile:
     """Read status.json; that it cannot be read is an answer too, and no error."""
-    place = job.destination
-    if place is None:
+    location = job.destination
+    if location is None:
         return StatusFile(problem="the job has no s3:// destination")
     try:
-        client = aws.s3(
-            endpoint=job.environment.get(variable_name("s3_endpoint")) or None,
-            region=job.environment.get(variable_name("s3_region")) or None,
-        )
-        answer = client.get_object(Bucket=place.bucket, Key=f"{place.key}/{STATUS}")
-        fields = json.loads(answer["Body"].read())
+        data = _fetch(aws, job, location)
     except ClientError as error:
-        if code_of(error) in _NOT_THERE:
-            return StatusFile(problem=f"there is no {STATUS} (yet) at {place}")
+        if code_of(error) in _MISSING:
+            return StatusFile(problem=f"there is no {STATUS} at {location}", is_missing=True)
         return StatusFile(problem=str(explain(error)))
     except BotoCoreError as error:
         return StatusFile(problem=str(explain(error)))
-    except ValueError:
-        return StatusFile(problem=f"{STATUS} at {place} is not JSON")
-    return StatusFile(fields=fields) if isinstance(fields, dict) else StatusFile()
+    text = data.decode(errors="replace")
+    try:
+        return StatusFile(record=StatusRecord.from_json(data), text=text)
+    except UnreadableRecordError as error:
+        problem = f"{STATUS} at {location} is no record of this version: {error}"
+        return StatusFile(text=text, problem=problem)
 
 
-def describe_progress(fields: Mapping[str, Any]) -> str:
-    """Say in a line how far a job is."""
-    text = f"{fields.get('step', '?')} {fields.get('percent', 0):.0f} %"
-    left = fields.get("seconds_left")
+def describe_progress(record: StatusRecord) -> str:
+    """Return the progress of a job as one line."""
+    text = f"{record.step} {record.percent:.0f} %"
+    left = record.seconds_left
     return text if left is None else f"{text}, about {duration(left)} left"
+
+
+def _fetch(aws: Aws, job: BatchJob, location: S3Location) -> bytes:
+    client = aws.s3(
+        endpoint=job.environment.get(variable_name("s3_endpoint")) or None,
+        region=job.environment.get(variable_name("s3_region")) or None,
+    )
+    answer = client.get_object(Bucket=location.bucket, Key=f"{location.key}/{STATUS}")
+    return answer["Body"].read()

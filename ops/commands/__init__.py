@@ -1,1 +1,4 @@
-"""TODO."""
+"""One module per command: its arguments, what it does, its exit status.
+
+May import: batch, stack, legacy, aws, console, options, names, errors. No command imports another.
+"""

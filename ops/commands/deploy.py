@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -25,6 +25,7 @@ from ops.stack.change_set import (
 )
 
 if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDefinitionTypeDef
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 IMAGE = "ImageUri"
@@ -32,7 +33,7 @@ _PINNED = re.compile(r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$")
 _WAIT_S = 1800.0
 
 EPILOG = """\
-What is not given stays as it is. Examples:
+A parameter that is not given keeps its value. Examples:
 
   scripts/deploy --image ID.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:... \\
     --parameter SourceBucket=uploads --parameter DestinationBucket=videos \\
@@ -44,7 +45,7 @@ What is not given stays as it is. Examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to deploy."""
+    """Add what to deploy, and how."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--image", metavar="URI@sha256:…", help="the image, pinned by its digest")
     what.add_argument(
@@ -66,12 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_WAIT_S,
         metavar="SECONDS",
-        help="how long the change is waited for (default: %(default)s)",
+        help="time limit of waiting for the deployment (default: %(default)s)",
     )
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
-    """Show the changes, make them unless it is a dry run, print the outputs."""
+    """Show the changes, execute them unless it is a dry run, print the outputs."""
     given = read_parameters(arguments.parameter)
     if arguments.image:
         given[IMAGE] = check_pinned(arguments.image)
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         creates=creates,
     )
     if proposal is None:
-        say("Nothing to change: the stack is as the template and the parameters say.")
+        say("Nothing to change: the stack equals the template with these parameters.")
         return OK
     for line in describe_changes(proposal.changes):
         say(line)
@@ -112,7 +113,7 @@ def check_pinned(image: str) -> str:
     """Return an image that is pinned by digest.
 
     Raises:
-        UsageError: it is named by a tag, which may be another image tomorrow.
+        UsageError: it is named by a tag, which may name another image later.
 
     """
     if not _PINNED.match(image):
@@ -124,7 +125,7 @@ def check_pinned(image: str) -> str:
 
 
 def read_parameters(words: Sequence[str]) -> dict[str, str]:
-    """Read NAME=VALUE words."""
+    """Read arguments of the form NAME=VALUE."""
     pairs = [word.partition("=") for word in words]
     if faulty := [name for name, equals, _ in pairs if not name or not equals]:
         raise UsageError(f"--parameter {faulty[0]}: write NAME=VALUE")
@@ -147,7 +148,7 @@ def check_parameters(
     missing = sorted(
         n for n, default in known.items() if default is None and n not in {*given, *current}
     )
-    faults = [f"--parameter {name}: the template has none of that name" for name in unknown]
+    faults = [f"--parameter {name}: the template has no such parameter" for name in unknown]
     faults += [
         "--image is needed for the first deployment"
         if n == IMAGE
@@ -158,18 +159,18 @@ def check_parameters(
         raise UsageError("; ".join(faults))
 
 
-def previous_image(revisions: Sequence[Mapping[str, Any]], current: str) -> str | None:
+def previous_image(revisions: Sequence[JobDefinitionTypeDef], current: str) -> str | None:
     """Return the image that ran before `current`: Batch keeps old revisions for months."""
     newest_first = sorted(revisions, key=lambda d: d["revision"], reverse=True)
-    images = [(d.get("containerProperties") or {}).get("image", "") for d in newest_first]
-    # What ran after an image that is current again came later, and was left for a reason.
+    images = [d.get("containerProperties", {}).get("image", "") for d in newest_first]
+    # Revisions that are newer than the current image's are not the one before it.
     if current in images:
         images = images[images.index(current) :]
     return next((i for i in images if i != current and _PINNED.match(i)), None)
 
 
 def describe_outputs(stack: StackTypeDef) -> list[str]:
-    """Say what the stack gives to others."""
+    """Describe the stack's outputs and status, as lines."""
     outputs = stack.get("Outputs", ())
     return [f"{o['OutputKey']:14} {o['OutputValue']}" for o in outputs] + [
         f"The stack {stack['StackName']} is {stack['StackStatus']}. Check it with scripts/verify."
@@ -198,12 +199,13 @@ def _template_parameters(aws: Aws, template: str) -> dict[str, str | None]:
 
 
 def _need_service_role(aws: Aws, *, dry_run: bool) -> None:
-    """Make Batch's own role where this account has never used Batch."""
+    """Create Batch's own role where this account has never used Batch."""
     try:
         aws.iam.get_role(RoleName=SERVICE_ROLE)
     except ClientError as error:
         if code_of(error) != "NoSuchEntity":
             raise
-        say(f"{'would make' if dry_run else 'making'} Batch's service-linked role {SERVICE_ROLE}")
+        creating = "would create" if dry_run else "creating"
+        say(f"{creating} Batch's service-linked role {SERVICE_ROLE}")
         if not dry_run:
             aws.iam.create_service_linked_role(AWSServiceName=BATCH_SERVICE)

@@ -1,9 +1,8 @@
-"""Lists jobs, tells one job's story, ends a job."""
+"""Lists jobs, shows one job in detail, follows or terminates it."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,35 +10,34 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws, explain
-from ops.batch.follow import POLL_S, Watch, describe_ending
+from ops.batch.follow import POLL_S, JobFollower
 from ops.batch.job import RUNNABLE, STATUSES, BatchJob, fetch_job, moment
 from ops.batch.log import Line, find_finished, tail
 from ops.batch.pending import why_waiting
-from ops.batch.result import judge
+from ops.batch.result import describe_result, find_result
 from ops.batch.status import StatusFile, describe_progress, read_status
-from ops.console import duration, redact, say, table
+from ops.console import duration, say, show_table
 from ops.errors import OK, UsageError
 from ops.names import QUEUE
 
 _TAIL = 20
 _LIMIT = 30
 _HEADING = ("created (UTC)", "status", "exit", "ran", "name", "id", "reason")
-_REASON_CHARS = 60
 
 EPILOG = """\
 Examples:
 
   scripts/jobs                          the newest jobs of each status
   scripts/jobs --status FAILED          failed ones only
-  scripts/jobs 4c7599ae-...             how it stands or ended, and what to do
+  scripts/jobs 4c7599ae-...             its progress or result, and what to do
   scripts/jobs 4c7599ae-... --follow    follow it to its end; its exit status is this command's
   scripts/jobs 4c7599ae-... --terminate --reason "wrong upload"
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take a job's id, or what to list."""
-    parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="tell this job's story")
+    """Add a job's id, what to list, and what to do."""
+    parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="show this job in detail")
     parser.add_argument("--status", choices=STATUSES, help="list only these")
     parser.add_argument(
         "--limit", type=int, default=_LIMIT, metavar="N", help="jobs listed (default: %(default)s)"
@@ -53,20 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="log lines shown (default: %(default)s)",
     )
     parser.add_argument("--follow", action="store_true", help="follow the job to its end")
-    parser.add_argument("--terminate", action="store_true", help="end the job (SIGTERM)")
+    parser.add_argument("--terminate", action="store_true", help="terminate the job (SIGTERM)")
     parser.add_argument(
         "--reason",
         default="terminated with scripts/jobs",
-        help="why, for whoever looks at the job later",
+        help="why; Batch keeps it as the job's status reason",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what --terminate would do")
+    parser.add_argument("--dry-run", action="store_true", help="show what --terminate would do")
     parser.add_argument(
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
-    """List, tell, follow or terminate."""
+    """List jobs, or show, follow or terminate one."""
     if arguments.job_id is None:
         if arguments.terminate or arguments.follow:
             raise UsageError("--terminate and --follow need a JOB_ID")
@@ -74,9 +72,9 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
     if arguments.terminate:
         return _terminate(arguments, aws)
     if arguments.follow:
-        return Watch(aws=aws, job_id=arguments.job_id, poll_s=arguments.poll).follow()
+        return JobFollower(aws=aws, job_id=arguments.job_id, poll_s=arguments.poll).follow()
     job = fetch_job(aws, arguments.job_id)
-    for line in tell(aws, job, lines=arguments.tail):
+    for line in describe_job(aws, job, lines=arguments.tail):
         say(line)
     return OK
 
@@ -92,12 +90,11 @@ def _list(arguments: argparse.Namespace, aws: Aws) -> int:
             found += page["jobSummaryList"]
     newest = sorted(found, key=lambda j: j.get("createdAt", 0), reverse=True)[: arguments.limit]
     if not newest:
-        say(f"There are no jobs in {arguments.queue}; Batch forgets ended ones after a week or so.")
+        say(f"There are no jobs in {arguments.queue}; Batch deletes ended jobs after about a week.")
         return OK
-    for line in table([_HEADING, *map(_row, newest)]):
-        say(line)
+    show_table(_HEADING, map(_row, newest))
     if len(found) > len(newest):
-        say(f"{len(found) - len(newest)} older ones are not shown (--limit).")
+        say(f"{len(found) - len(newest)} older jobs are not shown (--limit).")
     return OK
 
 
@@ -105,7 +102,6 @@ def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
     started, stopped = moment(summary.get("startedAt")), moment(summary.get("stoppedAt"))
     ran = duration((stopped - started).total_seconds()) if started and stopped else ""
     exit_code = (summary.get("container") or {}).get("exitCode")
-    reason = redact(summary.get("statusReason") or "")
     return (
         _clock(moment(summary.get("createdAt"))),
         summary["status"],
@@ -113,7 +109,7 @@ def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
         ran,
         summary["jobName"],
         summary["jobId"],
-        reason if len(reason) <= _REASON_CHARS else reason[: _REASON_CHARS - 1] + "…",
+        summary.get("statusReason", ""),
     )
 
 
@@ -125,23 +121,31 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
         say(f"would terminate {job.id} ({job.name}), now {job.status}")
     else:
         aws.batch.terminate_job(jobId=job.id, reason=arguments.reason)
-        say(f"{job.id} is told to end; a running worker saves its checkpoint within 30 s.")
+        say(f"{job.id} is being terminated; a running worker saves its checkpoint within 30 s.")
     return OK
 
 
-def tell(aws: Aws, job: BatchJob, *, lines: int) -> list[str]:
-    """Tell one job's story."""
+def describe_job(aws: Aws, job: BatchJob, *, lines: int) -> list[str]:
+    """Return everything that is known of one job, as lines."""
     log, log_problem = _read_log(aws, job, lines)
     status = read_status(aws, job)
-    story = [*_facts(job), *_standing(aws, job, status, log)]
-    if status.fields is not None:
-        whose = "" if status.of(job.id) else f" (of another job: {status.fields.get('job_id')})"
-        shown = json.dumps(status.fields, ensure_ascii=False, indent=2)
-        story += ["", f"status.json{whose}", *(f"  {row}" for row in redact(shown).splitlines())]
-    elif status.problem:
-        story += ["", f"status.json: {status.problem}"]
-    story += ["", log_problem or f"log, last {len(log)} lines"]
-    return [*story, *(f"  {line}" for line in log[-lines:])]
+    return [
+        *_facts(job),
+        *_standing(aws, job, status, log),
+        "",
+        *_status_lines(job, status),
+        "",
+        log_problem or f"log, last {len(log)} lines",
+        *(f"  {line}" for line in log[-lines:]),
+    ]
+
+
+def _status_lines(job: BatchJob, status: StatusFile) -> list[str]:
+    other = status.record is not None and status.record.job_id != job.id
+    whose = f" (of another job: {status.record.job_id})" if status.record and other else ""
+    problem = f": {status.problem}" if status.problem else ""
+    rows = status.text.splitlines()
+    return [f"status.json{whose}{problem}", *(f"  {row}" for row in rows)]
 
 
 def _facts(job: BatchJob) -> list[str]:
@@ -150,7 +154,7 @@ def _facts(job: BatchJob) -> list[str]:
     ran = f", ran {duration(job.ran_s)}" if job.ran_s is not None else ""
     facts = [
         f"job        {job.id} ({job.name})",
-        f"status     {job.status}" + (f": {redact(job.reason)}" if job.reason else ""),
+        f"status     {job.status}" + (f": {job.reason}" if job.reason else ""),
         (
             f"times      created {_clock(job.created)}, started {_clock(job.started)},"
             f" stopped {_clock(job.stopped)}{ran} (UTC)"
@@ -162,16 +166,16 @@ def _facts(job: BatchJob) -> list[str]:
     if job.exit_code is not None:
         facts.append(f"exit code  {job.exit_code} (the container's)")
     if job.container_reason:
-        facts.append(f"container  {redact(job.container_reason)}")
-    facts += [f"parameter  {name} = {redact(v)}" for name, v in sorted(job.parameters.items())]
+        facts.append(f"container  {job.container_reason}")
+    facts += [f"parameter  {name} = {v}" for name, v in sorted(job.parameters.items())]
     return facts
 
 
 def _standing(aws: Aws, job: BatchJob, status: StatusFile, log: list[Line]) -> list[str]:
     if job.has_ended:
-        return describe_ending(job, judge(job, status.fields, find_finished(log)))
-    if fields := status.of(job.id):
-        return [f"progress   {describe_progress(fields)}"]
+        return describe_result(job, find_result(job, status.record, find_finished(log)))
+    if record := status.of(job.id):
+        return [f"progress   {describe_progress(record)}"]
     if job.status == RUNNABLE:
         return [f"waits      {reason}" for reason in why_waiting(aws, job)]
     return []
@@ -182,7 +186,7 @@ def _read_log(aws: Aws, job: BatchJob, lines: int) -> tuple[list[Line], str | No
         found = tail(aws, job.streams, count=max(lines, _TAIL))
     except (BotoCoreError, ClientError) as error:
         return [], f"the log cannot be read: {explain(error)}"
-    return found, None if found else "log: there are no lines (yet)"
+    return found, None if found else "log: there are no lines"
 
 
 def _clock(when: datetime | None) -> str:

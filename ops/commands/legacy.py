@@ -1,50 +1,31 @@
-"""Reports what is left of the scaling by SQS and an Auto Scaling group; `drain` is its way out."""
+"""Reports what is left of scaling by SQS and an Auto Scaling group; `drain` empties its queues."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ops import names
-from ops.aws import Aws, code_of, explain
+from ops.aws import Aws
 from ops.console import say
 from ops.errors import OK
 from ops.legacy.drain import drain
-from ops.legacy.queues import Queue, find_queues
-
-GONE, IDLE, LIVE, UNKNOWN = "gone", "idle", "LIVE", "unknown"
-_METRIC_AGE = timedelta(hours=3)
+from ops.legacy.findings import report
 
 EPILOG = """\
-Without a word after it, nothing is changed. Examples:
+Without `drain`, nothing is changed. Examples:
 
-  scripts/legacy                   what is left, what still works, and what to do
+  scripts/legacy                   what is left, what still acts, and what to do
   scripts/legacy drain --dry-run   which waiting messages would become which jobs
-  scripts/legacy drain             make them jobs; 65 where unreadable ones are left
+  scripts/legacy drain             submit them as jobs; 65 where unreadable ones are left
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One resource: whether it is there and works, and what to do about it."""
-
-    name: str
-    state: str
-    detail: str
-    advice: str = ""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to do."""
+    """Add the action and its options."""
     parser.add_argument(
         "action", nargs="?", choices=("report", "drain"), default="report", help="(default: report)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what drain would do")
+    parser.add_argument("--dry-run", action="store_true", help="show what drain would do")
     parser.add_argument("--queue", default=names.QUEUE, help="Batch queue (default: %(default)s)")
     parser.add_argument(
         "--job-definition", default=names.JOB_DEFINITION, help="(default: %(default)s)"
@@ -65,135 +46,3 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         if finding.advice:
             say(f"         -> {finding.advice}")
     return OK
-
-
-def report(aws: Aws) -> list[Finding]:
-    """Look at each resource; one that may not be seen does not hide the others."""
-    looks: tuple[tuple[str, Callable[[Aws], list[Finding]]], ...] = (
-        (f"SQS {names.LEGACY_QUEUE}", _queues),
-        (f"Lambda {names.LEGACY_LAMBDA}", _lambda),
-        (f"ASG {names.LEGACY_GROUP}", _group),
-        (f"metric {names.LEGACY_NAMESPACE} {names.LEGACY_METRIC}", _metric),
-    )
-    findings = []
-    for name, look in looks:
-        try:
-            findings += look(aws)
-        except (BotoCoreError, ClientError) as error:
-            findings.append(Finding(name=name, state=UNKNOWN, detail=str(explain(error))))
-    return findings
-
-
-def _queues(aws: Aws) -> list[Finding]:
-    return [_queue(queue) for queue in find_queues(aws)]
-
-
-def _queue(queue: Queue) -> Finding:
-    name = f"SQS {queue.name}"
-    if queue.url is None:
-        return Finding(name=name, state=GONE, detail="there is no such queue")
-    detail = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
-    if queue.messages:
-        advice = "make them Batch jobs: scripts/legacy drain (first with --dry-run)"
-        return Finding(name=name, state=LIVE, detail=detail, advice=advice)
-    advice = "make sure that nobody sends to it any more, then delete it"
-    return Finding(name=name, state=IDLE, detail=detail, advice=advice)
-
-
-def _lambda(aws: Aws) -> list[Finding]:
-    name = f"Lambda {names.LEGACY_LAMBDA}"
-    try:
-        function = aws.lambdas.get_function_configuration(FunctionName=names.LEGACY_LAMBDA)
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        return [Finding(name=name, state=GONE, detail="there is no such function")]
-    variables = (function.get("Environment") or {}).get("Variables", {})
-    shown = ", ".join(f"{s}={variables.get(s, '(not set)')}" for s in names.LEGACY_SWITCHES)
-    live = [s for s in names.LEGACY_SWITCHES if not _is_off(variables.get(s))]
-    if live:
-        advice = f"set {' and '.join(f'{s}=false' for s in live)}, or delete the function"
-        return [Finding(name=name, state=LIVE, detail=shown, advice=advice)]
-    advice = "delete the function and the rule that calls it"
-    return [Finding(name=name, state=IDLE, detail=shown, advice=advice)]
-
-
-def _group(aws: Aws) -> list[Finding]:
-    name = f"ASG {names.LEGACY_GROUP}"
-    groups = aws.autoscaling.describe_auto_scaling_groups(
-        AutoScalingGroupNames=[names.LEGACY_GROUP]
-    )["AutoScalingGroups"]
-    if not groups:
-        return [
-            Finding(name=name, state=GONE, detail="there is no such group"),
-            Finding(name=_POLICY, state=GONE, detail="it went with its group"),
-        ]
-    group = groups[0]
-    least, desired, most = group["MinSize"], group["DesiredCapacity"], group["MaxSize"]
-    detail = (
-        f"desired {desired} (min {least}, max {most}), {len(group.get('Instances', ()))} instances"
-    )
-    is_live = desired > 0 or least > 0 or bool(group.get("Instances"))
-    advice = (
-        "set min and desired to 0 once the queue is drained, then delete the group"
-        if is_live
-        else "delete the group and its launch template"
-    )
-    return [
-        Finding(name=name, state=LIVE if is_live else IDLE, detail=detail, advice=advice),
-        _policy(aws, most),
-    ]
-
-
-_POLICY = f"policy {names.LEGACY_POLICY}"
-
-
-def _policy(aws: Aws, most: int) -> Finding:
-    policies = aws.autoscaling.describe_policies(
-        AutoScalingGroupName=names.LEGACY_GROUP, PolicyNames=[names.LEGACY_POLICY]
-    )["ScalingPolicies"]
-    if not policies:
-        return Finding(name=_POLICY, state=GONE, detail="there is no such policy")
-    # It may start machines again, whatever the capacity is now.
-    can_act = policies[0].get("Enabled", True) and most > 0
-    return Finding(
-        name=_POLICY,
-        state=LIVE if can_act else IDLE,
-        detail=f"{policies[0]['PolicyType']}, {'may scale up' if can_act else 'cannot act'}",
-        advice="delete the policy: it would start machines for the metric",
-    )
-
-
-def _metric(aws: Aws) -> list[Finding]:
-    name = f"metric {names.LEGACY_NAMESPACE} {names.LEGACY_METRIC}"
-    metrics = aws.cloudwatch.list_metrics(
-        Namespace=names.LEGACY_NAMESPACE, MetricName=names.LEGACY_METRIC
-    )["Metrics"]
-    last = max(filter(None, (_last_point(aws, m) for m in metrics)), default=None)
-    if last is not None:
-        detail = f"published, last at {last:%Y-%m-%d %H:%M} UTC"
-        advice = f"set {names.LEGACY_SWITCHES[0]}=false in the Lambda {names.LEGACY_LAMBDA}"
-        return [Finding(name=name, state=LIVE, detail=detail, advice=advice)]
-    if metrics:
-        detail = f"nothing in the last {_METRIC_AGE.seconds // 3600} h; CloudWatch still knows it"
-        return [Finding(name=name, state=IDLE, detail=detail, advice="nothing; it fades by itself")]
-    return [Finding(name=name, state=GONE, detail="CloudWatch does not know it")]
-
-
-def _last_point(aws: Aws, metric: Any) -> datetime | None:  # noqa: ANN401 (as ListMetrics gives it)
-    now = datetime.now(UTC)
-    points = aws.cloudwatch.get_metric_statistics(
-        Namespace=names.LEGACY_NAMESPACE,
-        MetricName=names.LEGACY_METRIC,
-        Dimensions=metric.get("Dimensions", []),
-        StartTime=now - _METRIC_AGE,
-        EndTime=now + timedelta(minutes=1),
-        Period=300,
-        Statistics=["SampleCount"],
-    )["Datapoints"]
-    return max((p["Timestamp"].astimezone(UTC) for p in points), default=None)
-
-
-def _is_off(value: str | None) -> bool:
-    """Whether a switch is off; one that is not set is on, as the Lambda reads it."""
-    return (value or "").strip().lower() == "false"

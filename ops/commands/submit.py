@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from ops.aws import Aws
-from ops.batch.follow import POLL_S, Watch
+from ops.batch.follow import POLL_S, JobFollower
+from ops.batch.request import Submission, build_request, check, name_for, parameters_of
 from ops.console import say
 from ops.errors import OK, UsageError
-from ops.names import JOB_DEFINITION, PARAMETERS, QUEUE, VARIABLES, parameter_name
-from worker.config.cli import parse_job
-from worker.config.job import Job, option_name, variable_name
-from worker.config.location import LocalLocation
-from worker.errors import BadParametersError
+from ops.names import JOB_DEFINITION, QUEUE
+from ops.options import submitted_options
+from worker.config.job import Job
 
-if TYPE_CHECKING:
-    from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
-
-_LEAST_TIMEOUT_S = 60  # Batch takes no less.
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
-_OPTIONS = tuple(f for f in PARAMETERS if f not in {"source", "destination"}) + VARIABLES
+_BOOLEAN = TypeAdapter(bool)
+_NO_DEFAULT_SHOWN = frozenset({"", "false"})
 
 EPILOG = """\
 The exit status is the job's (docs/operations.md); 130 after Ctrl-C, which does not end the job;
-70 where nobody knows it. Examples:
+70 where the job failed without an exit status. Examples:
 
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --ladder 720,480 --detach
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the worker's own options beside those of this command."""
+def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None:
+    """Add this command's arguments, and the worker's options that a submission may give."""
     parser.add_argument("source", metavar="SOURCE", help="s3://bucket/key or a presigned https URL")
     parser.add_argument("destination", metavar="DESTINATION", help="s3://bucket/prefix")
     parser.add_argument("--name", help="job name in Batch; default: from the destination")
@@ -52,22 +49,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
-    group = parser.add_argument_group("the worker's options (docs/job-parameters.md)")
-    for field in _OPTIONS:
-        text = (Job.model_fields[field].description or "").replace("%", "%%")
-        name = option_name(field)
-        group.add_argument(name, dest=f"job_{field}", metavar="VALUE", help=text)
+    group = parser.add_argument_group(
+        "the worker's options (docs/job-parameters.md)",
+        "one that is not given is as the job definition has it, or else the worker's default",
+    )
+    for option in submitted_options(job):
+        text = option.help.replace("%", "%%")
+        if option.default not in _NO_DEFAULT_SHOWN:
+            text += f" (default: {option.default})"
+        flag: dict[str, Any] = (
+            {"nargs": "?", "const": "true", "type": _boolean} if option.is_flag else {}
+        )
+        group.add_argument(
+            option.name, dest=_dest(option.field), metavar=option.metavar, help=text, **flag
+        )
+
+
+def given_options(arguments: argparse.Namespace, job: type[Job] = Job) -> dict[str, str]:
+    """Return the worker's options that were given, by the names of `job`'s fields."""
+    return {
+        option.field: value
+        for option in submitted_options(job)
+        if (value := getattr(arguments, _dest(option.field))) is not None
+    }
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
     """Submit, and follow unless detached."""
-    options = {f: v for f in _OPTIONS if (v := getattr(arguments, f"job_{f}")) is not None}
-    job = check(arguments.source, arguments.destination, options)
-    known = parameters_of(aws, arguments.job_definition) if options else frozenset()
-    request = build_request(
+    submission = Submission(
         source=arguments.source,
         destination=arguments.destination,
-        options=options,
+        options=given_options(arguments),
+    )
+    job = check(submission)
+    known = parameters_of(aws, arguments.job_definition) if submission.options else frozenset()
+    request = build_request(
+        submission,
         known=known,
         environment=_environment(arguments.environment),
         name=arguments.name or name_for(arguments.destination),
@@ -81,81 +98,22 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         say(job_id)
         return OK
     say(f"job {job_id} ({request['jobName']}): {job.source} -> {job.destination}")
-    return Watch(aws=aws, job_id=job_id, poll_s=arguments.poll).follow()
+    return JobFollower(aws=aws, job_id=job_id, poll_s=arguments.poll).follow()
 
 
-def check(source: str, destination: str, options: Mapping[str, str]) -> Job:
-    """Validate a job before Batch starts a machine for it.
+def _dest(field: str) -> str:
+    return f"job_{field}"
 
-    Raises:
-        UsageError: with every fault in one message.
 
-    """
-    words = ["--source", source, "--destination", destination]
-    for field, value in options.items():
-        words += [option_name(field), value]
+def _boolean(value: str) -> str:
+    """Refuse what is no boolean: the SOURCE behind a bare `--report` would be taken for one."""
     try:
-        job = parse_job(words, {})
-    except BadParametersError as error:
-        raise UsageError(str(error)) from error
-    for name, place in (("SOURCE", job.source), ("DESTINATION", job.destination)):
-        if isinstance(place, LocalLocation):
-            raise UsageError(f"{name} {place} is a path of this machine; a job reads s3:// places")
-    return job
-
-
-def build_request(
-    *,
-    source: str,
-    destination: str,
-    options: Mapping[str, str],
-    known: frozenset[str],
-    environment: Mapping[str, str],
-    name: str,
-    queue: str,
-    definition: str,
-) -> SubmitJobRequestTypeDef:
-    """Build SubmitJob's arguments.
-
-    `known`: parameters that the job definition has; options beside them travel as environment
-    variables. A time limit is Batch's wall too: the worker must not outlive what it plans for.
-    """
-    parameters = {"source": source, "destination": destination}
-    variables = dict(environment)
-    for field, value in options.items():
-        if parameter_name(field) in known:
-            parameters[parameter_name(field)] = value
-        else:
-            variables[variable_name(field)] = value
-    request: SubmitJobRequestTypeDef = {
-        "jobName": name,
-        "jobQueue": queue,
-        "jobDefinition": definition,
-        "parameters": parameters,
-    }
-    if variables:
-        pairs: list[Any] = [{"name": n, "value": v} for n, v in variables.items()]
-        request["containerOverrides"] = {"environment": pairs}
-    if "time_limit_s" in options:
-        wall_s = max(_LEAST_TIMEOUT_S, math.ceil(float(options["time_limit_s"])))
-        request["timeout"] = {"attemptDurationSeconds": wall_s}
-    return request
-
-
-def name_for(destination: str) -> str:
-    """Make a job name of a destination: `s3://videos/hls/talk 7` → `video-hls-talk-7`."""
-    key = destination.partition("://")[2].partition("/")[2].strip("/")
-    return ("video-" + re.sub(r"[^A-Za-z0-9_]+", "-", key)).strip("-")[:128]
-
-
-def parameters_of(aws: Aws, definition: str) -> frozenset[str]:
-    """Return the parameters that a job definition, by default its newest revision, has."""
-    name, _, revision = definition.rpartition("/")[2].partition(":")
-    answer = aws.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")
-    found = [d for d in answer["jobDefinitions"] if not revision or str(d["revision"]) == revision]
-    if not found:
-        raise UsageError(f"there is no active job definition {definition} in {aws.region}")
-    return frozenset(max(found, key=lambda d: d["revision"]).get("parameters", {}))
+        _BOOLEAN.validate_python(value)
+    except ValidationError:
+        raise argparse.ArgumentTypeError(
+            "takes true or false; put it behind DESTINATION, or write =true"
+        ) from None
+    return value
 
 
 def _environment(words: Sequence[str]) -> dict[str, str]:

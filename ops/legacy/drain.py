@@ -1,4 +1,4 @@
-"""Turns waiting messages into Batch jobs: each into one, whatever breaks off in between."""
+"""Turns waiting messages into Batch jobs: each into exactly one, also after an interruption."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
-from ops.commands.submit import build_request, parameters_of
-from ops.console import redact, say
+from ops.batch.request import Submission, build_request, parameters_of
+from ops.console import say
 from ops.errors import OK, UNREADABLE
-from ops.legacy.message import Request, read_message
+from ops.legacy.message import read_message
 from ops.legacy.queues import Queue, find_queues
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-# Longer than it takes to make ten messages jobs; after a crash they are back by then.
+# Longer than it takes to submit ten messages; after a crash they are visible again after it.
 VISIBILITY_S = 120
 _BATCH = 10
 _WAIT_S = 1
@@ -31,7 +31,7 @@ class Drained:
     """What was done with a queue's messages."""
 
     submitted: int = 0
-    there_already: int = 0
+    existing: int = 0
     kept: list[str] = field(default_factory=list)
 
 
@@ -45,7 +45,7 @@ def drain(aws: Aws, *, queue: str, definition: str, dry_run: bool) -> int:
         done = _drain_queue(aws, source, queue=queue, definition=definition, dry_run=dry_run)
         would = "would be " if dry_run else ""
         say(
-            f"{source.name}: {done.submitted} {would}submitted, {done.there_already} were jobs"
+            f"{source.name}: {done.submitted} {would}submitted, {done.existing} were jobs"
             f" already, {len(done.kept)} unreadable (kept)"
         )
         kept += done.kept
@@ -55,7 +55,7 @@ def drain(aws: Aws, *, queue: str, definition: str, dry_run: bool) -> int:
 
 
 def job_name(message_id: str) -> str:
-    """Name the job of a message: the same at every attempt, so that it is made once."""
+    """Return the name of a message's job: the same at each attempt, so it is submitted once."""
     return f"drain-{re.sub(r'[^A-Za-z0-9_-]', '-', message_id)}"[:128]
 
 
@@ -66,20 +66,20 @@ def _drain_queue(aws: Aws, source: Queue, *, queue: str, definition: str, dry_ru
         for message in _receive(aws, source, held):
             message_id = message["MessageId"]
             try:
-                request = read_message(message["Body"])
+                submission = read_message(message["Body"])
             except ValueError as error:
-                done.kept.append(f"{source.name} {message_id}: {redact(str(error))}")
+                done.kept.append(f"{source.name} {message_id}: {error}")
                 continue
             name = job_name(message_id)
             exists = _has_job(aws, queue, name)
-            done.there_already += exists
+            done.existing += exists
             done.submitted += not exists
-            arrow = f"{redact(request.source)} -> {request.destination} as {name}"
+            arrow = f"{submission.source} -> {submission.destination} as {name}"
             if dry_run:
                 say(f"{'a job already: ' if exists else 'would submit: '}{arrow}")
                 continue
             if not exists:
-                job_id = _submit(aws, request, name=name, queue=queue, definition=definition)
+                job_id = _submit(aws, submission, name=name, queue=queue, definition=definition)
                 say(f"submitted {job_id}: {arrow}")
             # Only now: SubmitJob has answered, in this run or in one before it.
             aws.sqs.delete_message(QueueUrl=str(source.url), ReceiptHandle=held[message_id])
@@ -90,9 +90,9 @@ def _drain_queue(aws: Aws, source: Queue, *, queue: str, definition: str, dry_ru
 
 
 def _receive(aws: Aws, source: Queue, held: dict[str, str]) -> Iterator[MessageTypeDef]:
-    """Yield each message once, and note in `held` the handle it is held by.
+    """Yield each message once; `held` maps its id to the newest handle.
 
-    Ends when SQS has no more, or none but held ones that came round again.
+    Ends when SQS returns none, or only messages that are held already.
     """
     while messages := aws.sqs.receive_message(
         QueueUrl=str(source.url),
@@ -108,7 +108,7 @@ def _receive(aws: Aws, source: Queue, held: dict[str, str]) -> Iterator[MessageT
 
 
 def _has_job(aws: Aws, queue: str, name: str) -> bool:
-    """Whether a job of this name is there, in whatever state: ended ones stay for a week."""
+    """Whether a job of this name exists, in whatever state: Batch keeps ended ones for a week."""
     pages = aws.batch.get_paginator("list_jobs").paginate(
         jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}]
     )
@@ -116,25 +116,14 @@ def _has_job(aws: Aws, queue: str, name: str) -> bool:
     return any(j["jobName"] == name for page in pages for j in page["jobSummaryList"])
 
 
-def _submit(aws: Aws, request: Request, *, name: str, queue: str, definition: str) -> str:
-    known = parameters_of(aws, definition) if request.options else frozenset()
-    answer = aws.batch.submit_job(
-        **build_request(
-            source=request.source,
-            destination=request.destination,
-            options=request.options,
-            known=known,
-            environment={},
-            name=name,
-            queue=queue,
-            definition=definition,
-        )
-    )
-    return answer["jobId"]
+def _submit(aws: Aws, submission: Submission, *, name: str, queue: str, definition: str) -> str:
+    known = parameters_of(aws, definition) if submission.options else frozenset()
+    request = build_request(submission, known=known, name=name, queue=queue, definition=definition)
+    return aws.batch.submit_job(**request)["jobId"]
 
 
 def _release(aws: Aws, source: Queue, held: dict[str, str]) -> None:
-    """Let messages that stay be seen again at once; failing that, they come back by themselves."""
+    """Make kept messages visible again now; where that fails, SQS does it after `VISIBILITY_S`."""
     for handle in held.values():
         with contextlib.suppress(BotoCoreError, ClientError):
             aws.sqs.change_message_visibility(

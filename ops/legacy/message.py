@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from ops.commands.submit import check
+from ops.batch.request import Submission, check
 from ops.errors import UsageError
-from ops.names import PARAMETERS, VARIABLES, parameter_name
-
-_FIELDS = {parameter_name(field): field for field in (*PARAMETERS, *VARIABLES)}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """A job that a message asks for; options by the names of `Job`'s fields."""
-
-    source: str
-    destination: str
-    options: Mapping[str, str]
+from ops.options import LOCATIONS, submitted_options
+from worker.config.job import Job
 
 
-def read_message(body: str) -> Request:
+def read_message(body: str) -> Submission:
     """Read a message's body.
 
     It is a JSON object with `source` and `destination`, and beside them the worker's options by
@@ -31,7 +20,7 @@ def read_message(body: str) -> Request:
     ignored: the former worker had its own. An S3 event names no destination, so it is no job.
 
     Raises:
-        ValueError: no job can be made of it; the message says why and shows no secret.
+        ValueError: no job can be made of it; the error gives the reason.
 
     """
     fields = _object(body)
@@ -39,21 +28,31 @@ def read_message(body: str) -> Request:
         fields = _object(fields["Message"])
     if "Records" in fields:
         raise ValueError("an event of S3 or SNS: it names no destination")
-    places = {name: fields.get(name) for name in ("source", "destination")}
-    missing = [name for name, value in places.items() if not isinstance(value, str) or not value]
-    if missing:
-        raise ValueError(f"no {' and no '.join(missing)}")
-    options = {
-        field: _text(fields[name])
-        for name, field in _FIELDS.items()
-        if name in fields and name not in places
-    }
-    source, destination = str(places["source"]), str(places["destination"])
+    source, destination = _locations(fields)
+    submission = Submission(source=source, destination=destination, options=read_options(fields))
     try:
-        check(source, destination, options)
+        check(submission)
     except UsageError as error:
         raise ValueError(str(error)) from error
-    return Request(source=source, destination=destination, options=options)
+    return submission
+
+
+def read_options(fields: Mapping[str, Any], job: type[Job] = Job) -> dict[str, str]:
+    """Return the options among a message's fields, by the names of `job`'s fields."""
+    return {
+        option.field: _text(fields[option.parameter])
+        for option in submitted_options(job)
+        if option.parameter in fields
+    }
+
+
+def _locations(fields: Mapping[str, Any]) -> tuple[str, str]:
+    source, destination = (fields.get(name) for name in LOCATIONS)
+    given = dict(zip(LOCATIONS, (source, destination), strict=True))
+    missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
+    if missing:
+        raise ValueError(f"no {' and no '.join(missing)}")
+    return str(source), str(destination)
 
 
 def _text(value: object) -> str:

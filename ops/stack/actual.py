@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from ops import names
 from ops.aws import Aws, code_of
 from ops.stack.expected import architecture
-from worker.config.job import variable_name
+from worker.config.option import variable_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import ComputeEnvironmentDetailTypeDef, JobDefinitionTypeDef
+    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
 _TOPIC = ":sns:"
 _MISSING = frozenset({"ResourceNotFoundException", "RepositoryNotFoundException"})
+_Answer = TypeVar("_Answer")
 
 
 def find(aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Ask AWS for everything that is expected; what is not there has no entry."""
+    """Ask AWS for everything that is expected; what does not exist has no entry."""
+    environment, queue = parameters["ComputeEnvironmentName"], parameters["JobQueueName"]
     found = {
-        **_under(
-            f"compute environment {parameters['ComputeEnvironmentName']}",
-            _machines(aws, parameters["ComputeEnvironmentName"]),
-        ),
-        **_under(f"queue {parameters['JobQueueName']}", _queue(aws, parameters["JobQueueName"])),
+        **_under(f"compute environment {environment}", _environment(aws, environment)),
+        **_under(f"queue {queue}", _queue(aws, queue)),
         **_under(f"job definition {names.JOB_DEFINITION}", _job_definition(aws)),
         **_log_group(aws),
         **_repository(aws),
@@ -36,45 +39,52 @@ def find(aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def read_environment(environment: Mapping[str, Any]) -> dict[str, str]:
-    """Read a compute environment as DescribeComputeEnvironments tells it."""
-    resources = environment.get("computeResources") or {}
-    types = list(resources.get("instanceTypes") or ())
-    images = {c.get("imageType", "?") for c in resources.get("ec2Configuration") or ()}
-    return {
+def read_environment(environment: ComputeEnvironmentDetailTypeDef) -> dict[str, str]:
+    """Read a compute environment of DescribeComputeEnvironments."""
+    found = {
         "state": environment.get("state", "?"),
         "status": environment.get("status", "?"),
+        "service role": environment.get("serviceRole", "").rpartition("/")[2],
+    }
+    resources = environment.get("computeResources")
+    if resources is None:
+        return {**found, "type": environment.get("type", "?")}
+    types = resources.get("instanceTypes", [])
+    images = {c.get("imageType", "?") for c in resources.get("ec2Configuration", ())}
+    return {
+        **found,
         "type": f"{environment.get('type')} {resources.get('type')}",
         "architecture": architecture(types),
         "instance types": ", ".join(sorted(types)),
         "image type": ", ".join(sorted(images)),
-        "service role": str(environment.get("serviceRole", "")).rpartition("/")[2],
         "vCPUs": f"{resources.get('minvCpus')} to {resources.get('maxvCpus')}",
         "allocation": resources.get("allocationStrategy", "?"),
-        "subnets": ", ".join(sorted(resources.get("subnets") or ())),
-        "security groups": ", ".join(sorted(resources.get("securityGroupIds") or ())),
+        "subnets": ", ".join(sorted(resources.get("subnets", ()))),
+        "security groups": ", ".join(sorted(resources.get("securityGroupIds", ()))),
     }
 
 
-def read_definition(definition: Mapping[str, Any]) -> dict[str, str]:
-    """Read a job definition as DescribeJobDefinitions tells it."""
-    container = definition.get("containerProperties") or {}
-    needs = {n["type"]: n["value"] for n in container.get("resourceRequirements") or ()}
-    log = container.get("logConfiguration") or {}
-    variables = {e["name"]: e.get("value", "") for e in container.get("environment") or ()}
-    timeout = definition.get("timeout") or {}
+def read_definition(definition: JobDefinitionTypeDef) -> dict[str, str]:
+    """Read a job definition of DescribeJobDefinitions."""
+    container = definition.get("containerProperties", {})
+    needs = {n["type"]: n["value"] for n in container.get("resourceRequirements", ())}
+    log = container.get("logConfiguration")
+    variables = {e.get("name"): e.get("value", "") for e in container.get("environment", ())}
+    deadline_s = definition.get("timeout", {}).get("attemptDurationSeconds", "no")
     return {
         "image": container.get("image", ""),
-        "attempts": str((definition.get("retryStrategy") or {}).get("attempts", 1)),
-        "time limit": f"{timeout.get('attemptDurationSeconds', 'no')} s",
-        "time limit told to the worker": f"{_default(definition, 'time_limit_s')} s",
-        "command": " ".join(container.get("command") or ()),
+        "attempts": str(definition.get("retryStrategy", {}).get("attempts", 1)),
+        "time limit": f"{deadline_s} s",
+        "command": " ".join(container.get("command", ())),
+        **_under("parameter", definition.get("parameters", {})),
         "vCPUs": str(needs.get("VCPU", container.get("vcpus"))),
         "memory": f"{needs.get('MEMORY', container.get('memory'))} MiB",
-        "log driver": log.get("logDriver", "the default"),
-        "log group of the container": (log.get("options") or {}).get("awslogs-group", "none"),
+        "log driver": log["logDriver"] if log else "the default",
+        "log group of the container": log.get("options", {}).get("awslogs-group", "none")
+        if log
+        else "none",
         "log group of the worker": variables.get(variable_name("log_group"), "none"),
-        "init": _flag((container.get("linuxParameters") or {}).get("initProcessEnabled")),
+        "init": _flag(container.get("linuxParameters", {}).get("initProcessEnabled")),
         "read-only root": _flag(container.get("readonlyRootFilesystem")),
     }
 
@@ -87,34 +97,32 @@ def read_pattern(pattern: str) -> str:
     return f"{', '.join(fields.get('detail-type', ('any event',)))} of {', '.join(queues)}"
 
 
-def read_alarm(alarm: Mapping[str, Any]) -> str:
-    """Read an alarm as DescribeAlarms tells it."""
+def read_alarm(alarm: MetricAlarmTypeDef) -> str:
+    """Read an alarm of DescribeAlarms."""
     sign = {"GreaterThanOrEqualToThreshold": ">="}.get(alarm["ComparisonOperator"], "other than")
-    told = alarm.get("ActionsEnabled", True) and _has_topic(alarm.get("AlarmActions", ()))
+    is_sent = alarm.get("ActionsEnabled", True) and _has_topic(alarm.get("AlarmActions", ()))
     return (
         f"{alarm.get('Namespace')} {alarm.get('MetricName')} {sign} {alarm['Threshold']:g},"
-        f" told to {'an SNS topic' if told else 'nobody'}"
+        f" sent to {'an SNS topic' if is_sent else 'no SNS topic'}"
     )
 
 
-def _machines(aws: Aws, name: str) -> dict[str, str]:
+def _environment(aws: Aws, name: str) -> dict[str, str]:
     answer = aws.batch.describe_compute_environments(computeEnvironments=[name])
     return next(map(read_environment, answer["computeEnvironments"]), {})
 
 
 def _queue(aws: Aws, name: str) -> dict[str, str]:
     queues = aws.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+    if not queues:
+        return {}
+    order = sorted(queues[0]["computeEnvironmentOrder"], key=lambda o: o["order"])
     return {
-        key: value
-        for queue in queues
-        for key, value in {
-            "state": queue["state"],
-            "status": queue.get("status", "?"),
-            "compute environments": ", ".join(
-                order["computeEnvironment"].rpartition("/")[2]
-                for order in sorted(queue["computeEnvironmentOrder"], key=lambda o: o["order"])
-            ),
-        }.items()
+        "state": queues[0]["state"],
+        "status": queues[0].get("status", "?"),
+        "compute environments": ", ".join(
+            o["computeEnvironment"].rpartition("/")[2] for o in order
+        ),
     }
 
 
@@ -128,19 +136,21 @@ def _job_definition(aws: Aws) -> dict[str, str]:
 
 
 def _log_group(aws: Aws) -> dict[str, str]:
-    answer = aws.logs.describe_log_groups(logGroupNamePrefix=names.LOG_GROUP)
+    pages = aws.logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=names.LOG_GROUP
+    )
     return {
         f"log group {names.LOG_GROUP} retention": f"{g.get('retentionInDays', 'endless')} days"
-        for g in answer["logGroups"]
-        if g["logGroupName"] == names.LOG_GROUP
+        for page in pages
+        for g in page["logGroups"]
+        if g.get("logGroupName") == names.LOG_GROUP
     }
 
 
 def _repository(aws: Aws) -> dict[str, str]:
     answer = _or_none(lambda: aws.ecr.describe_repositories(repositoryNames=[names.REPOSITORY]))
-    repositories = answer["repositories"] if answer else []
-    found = {}
-    for repository in repositories:
+    found: dict[str, str] = {}
+    for repository in answer["repositories"] if answer else ():
         scan = repository.get("imageScanningConfiguration", {}).get("scanOnPush")
         found[f"repository {names.REPOSITORY} tags"] = repository["imageTagMutability"]
         found[f"repository {names.REPOSITORY} scan on push"] = _flag(scan)
@@ -152,31 +162,31 @@ def _rule(aws: Aws, name: str) -> dict[str, str]:
     if rule is None:
         return {}
     targets = aws.events.list_targets_by_rule(Rule=name)["Targets"]
-    topics = _has_topic([t["Arn"] for t in targets])
+    topics = _has_topic(t["Arn"] for t in targets)
     return {
         "state": rule["State"],
         "event": read_pattern(rule.get("EventPattern", "")),
-        "target": "an SNS topic" if topics else "nobody",
+        "target": "an SNS topic" if topics else "no SNS topic",
     }
 
 
 def _metric_filter(aws: Aws) -> dict[str, str]:
     answer = _or_none(
         lambda: aws.logs.describe_metric_filters(
-            logGroupName=names.LOG_GROUP, filterNamePrefix=names.NEAR_WALL_FILTER
+            logGroupName=names.LOG_GROUP, filterNamePrefix=names.NEAR_DEADLINE_FILTER
         )
     )
-    filters = answer["metricFilters"] if answer else []
+    filters = answer["metricFilters"] if answer else ()
     return {f"metric filter {f['filterName']}": f["filterPattern"] for f in filters}
 
 
 def _alarms(aws: Aws) -> dict[str, str]:
-    wanted = [names.FAILED_ALARM, names.NEAR_WALL_ALARM, names.BLOCKED_ALARM]
+    wanted = [names.FAILED_ALARM, names.NEAR_DEADLINE_ALARM, names.BLOCKED_ALARM]
     answer = aws.cloudwatch.describe_alarms(AlarmNames=wanted)
     return {f"alarm {a['AlarmName']}": read_alarm(a) for a in answer["MetricAlarms"]}
 
 
-def _or_none(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 (of whatever is asked for)
+def _or_none(ask: Callable[[], _Answer]) -> _Answer | None:
     try:
         return ask()
     except ClientError as error:
@@ -185,15 +195,11 @@ def _or_none(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 (of whatever is ask
         raise
 
 
-def _default(definition: Mapping[str, Any], field: str) -> str:
-    return str((definition.get("parameters") or {}).get(names.parameter_name(field), "no"))
-
-
 def _flag(value: object) -> str:
     return "true" if value is True else "false"
 
 
-def _has_topic(arns: Any) -> bool:  # noqa: ANN401 (a list of ARNs, of one service or another)
+def _has_topic(arns: Iterable[str]) -> bool:
     return any(_TOPIC in arn for arn in arns)
 
 

@@ -1,24 +1,32 @@
-"""Creates and updates the stack through change sets, which are shown before they are made."""
+"""Creates and updates the stack through change sets, which are shown before they are executed."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from ops.aws import Aws, code_of
 from ops.console import say
 from ops.errors import DeploymentError, LaterError
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        ParameterTypeDef,
+        ResourceChangeTypeDef,
+        StackEventTypeDef,
+        StackTypeDef,
+        WaiterConfigTypeDef,
+    )
 
 _POLL_S = 5.0
-_CHANGE_SET_S = 300.0
+# A change set is asked after once a second, for five minutes.
+_CHANGE_SET_WAIT: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 300}
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _EMPTY = "REVIEW_IN_PROGRESS"
 _STABLE = frozenset(
@@ -30,17 +38,18 @@ _STABLE = frozenset(
         "UPDATE_ROLLBACK_COMPLETE",
     }
 )
+_REPLACEMENTS = {"True": " (replace)", "Conditional": " (may replace)"}
 DEPLOYED = frozenset({"CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeSet:
-    """A change that CloudFormation has worked out but not made."""
+    """A change that CloudFormation has computed but not executed."""
 
     stack: str
     id: str
     creates: bool
-    changes: tuple[Mapping[str, Any], ...]
+    changes: tuple[ResourceChangeTypeDef, ...]
 
 
 def find_stack(aws: Aws, name: str) -> StackTypeDef | None:
@@ -59,7 +68,7 @@ def parameters_of(stack: StackTypeDef) -> dict[str, str]:
 
 
 def check_state(name: str, status: str) -> None:
-    """Refuse a stack that takes no change set, and say how it gets out of its state.
+    """Refuse a stack that takes no change set, and report how it leaves its state.
 
     Raises:
         LaterError: something else is under way.
@@ -70,21 +79,21 @@ def check_state(name: str, status: str) -> None:
         return
     if status == "ROLLBACK_COMPLETE":
         raise DeploymentError(
-            f"the stack {name} failed to be created and was undone ({status}): it can only be"
+            f"the stack {name} could not be created and was rolled back ({status}): it can only be"
             f" deleted. `aws cloudformation delete-stack --stack-name {name}`, then deploy again."
-            " Its log group and repository stay, and are taken over"
+            " Its log group and repository are kept, and taken over"
         )
     if status == "UPDATE_ROLLBACK_FAILED":
         raise DeploymentError(
-            f"the stack {name} failed to be updated, and could not be set back ({status}): mend"
+            f"the stack {name} could not be updated, and not be rolled back ({status}): fix"
             " what its events name, then `aws cloudformation continue-update-rollback"
             f" --stack-name {name}`, then deploy again"
         )
     if status.endswith("_IN_PROGRESS"):
         raise LaterError(f"the stack {name} is being changed ({status}); try again when it is done")
     raise DeploymentError(
-        f"the stack {name} is {status}: it takes no change. See its events in the console; most"
-        f" often it must be deleted (`aws cloudformation delete-stack --stack-name {name}`)"
+        f"the stack {name} is {status}: it accepts no change. See its events in the console;"
+        f" in most cases it must be deleted (`aws cloudformation delete-stack --stack-name {name}`)"
     )
 
 
@@ -110,14 +119,14 @@ def merge_parameters(
 def propose(
     aws: Aws, name: str, *, template: str, parameters: Sequence[ParameterTypeDef], creates: bool
 ) -> ChangeSet | None:
-    """Have CloudFormation work out the changes; None where there are none.
+    """Have CloudFormation compute the changes; None where there are none.
 
     Raises:
         DeploymentError: CloudFormation refuses the template or the parameters.
         LaterError: it takes too long.
 
     """
-    made = aws.cloudformation.create_change_set(
+    created = aws.cloudformation.create_change_set(
         StackName=name,
         ChangeSetName=datetime.now(UTC).strftime("deploy-%Y%m%d-%H%M%S"),
         ChangeSetType="CREATE" if creates else "UPDATE",
@@ -127,35 +136,40 @@ def propose(
         # A log group or repository that a former stack left, or that was made by hand.
         ImportExistingResources=True,
     )
-    proposal = ChangeSet(stack=name, id=made["Id"], creates=creates, changes=())
-    deadline = time.monotonic() + _CHANGE_SET_S
-    while True:
-        answer = aws.cloudformation.describe_change_set(ChangeSetName=made["Id"], StackName=name)
-        if answer["Status"] == "CREATE_COMPLETE":
-            changes = tuple(c["ResourceChange"] for c in _all_changes(aws, made["Id"], name))
-            return ChangeSet(stack=name, id=made["Id"], creates=creates, changes=changes)
-        if answer["Status"] == "FAILED":
-            withdraw(aws, proposal)
-            reason = answer.get("StatusReason", "no reason given")
-            if any(words in reason for words in _NOTHING):
-                return None
-            raise DeploymentError(f"CloudFormation refuses the change: {reason}")
-        if time.monotonic() > deadline:
-            raise LaterError(f"CloudFormation is still working on the change set of {name}")
-        time.sleep(1)
+    refused = _wait(aws, stack=name, change_set=created["Id"])
+    if refused is None:
+        changes = _changes(aws, stack=name, change_set=created["Id"])
+        return ChangeSet(stack=name, id=created["Id"], creates=creates, changes=changes)
+    withdraw(aws, ChangeSet(stack=name, id=created["Id"], creates=creates, changes=()))
+    if any(words in refused for words in _NOTHING):
+        return None
+    raise DeploymentError(f"CloudFormation refuses the change: {refused}")
 
 
-def _all_changes(aws: Aws, change_set: str, stack: str) -> list[Any]:
-    changes: list[Any] = []
-    token: dict[str, Any] = {}
-    while True:
-        page = aws.cloudformation.describe_change_set(
-            ChangeSetName=change_set, StackName=stack, **token
-        )
-        changes += [c for c in page.get("Changes", ()) if "ResourceChange" in c]
-        if not (next_token := page.get("NextToken")):
-            return changes
-        token = {"NextToken": next_token}
+def _wait(aws: Aws, *, stack: str, change_set: str) -> str | None:
+    """Wait until a change set is computed; return CloudFormation's reason where it failed."""
+    waiter = aws.cloudformation.get_waiter("change_set_create_complete")
+    try:
+        waiter.wait(ChangeSetName=change_set, StackName=stack, WaiterConfig=_CHANGE_SET_WAIT)
+    except WaiterError as error:
+        answer = error.last_response
+        if "Error" in answer:
+            # AWS's refusal of the call, which has its own explanation.
+            raise ClientError(answer, "DescribeChangeSet") from error
+        if answer.get("Status") == "FAILED":
+            return str(answer.get("StatusReason", "no reason given"))
+        raise LaterError(
+            f"CloudFormation is still computing the change set of {stack}; try again later"
+        ) from error
+    return None
+
+
+def _changes(aws: Aws, *, stack: str, change_set: str) -> tuple[ResourceChangeTypeDef, ...]:
+    pages = aws.cloudformation.get_paginator("describe_change_set").paginate(
+        ChangeSetName=change_set, StackName=stack
+    )
+    found = [change for page in pages for change in page.get("Changes", ())]
+    return tuple(c["ResourceChange"] for c in found if "ResourceChange" in c)
 
 
 def withdraw(aws: Aws, change_set: ChangeSet) -> None:
@@ -166,16 +180,14 @@ def withdraw(aws: Aws, change_set: ChangeSet) -> None:
         aws.cloudformation.delete_stack(StackName=change_set.stack)
 
 
-def describe_changes(changes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Say what a change set does, a line for each resource."""
+def describe_changes(changes: Iterable[ResourceChangeTypeDef]) -> list[str]:
+    """Describe what a change set does, a line for each resource."""
     lines = []
     for change in changes:
-        action = str(change["Action"])
         # A replaced environment or queue loses its jobs: that must be seen.
-        if change.get("Replacement") in {"True", "Conditional"}:
-            action += " (replace)" if change["Replacement"] == "True" else " (may replace)"
-        names = {d.get("Target", {}).get("Name") for d in change.get("Details", ())} - {None}
-        what = f": {', '.join(sorted(map(str, names)))}" if names else ""
+        action = change["Action"] + _REPLACEMENTS.get(change.get("Replacement", ""), "")
+        names = {d.get("Target", {}).get("Name", "") for d in change.get("Details", ())} - {""}
+        what = f": {', '.join(sorted(names))}" if names else ""
         lines.append(f"{action:18} {change['LogicalResourceId']} ({change['ResourceType']}){what}")
     return lines
 
@@ -183,24 +195,23 @@ def describe_changes(changes: Iterable[Mapping[str, Any]]) -> list[str]:
 def execute(
     aws: Aws, change_set: ChangeSet, *, wait_s: float, sleep: Callable[[float], None] = time.sleep
 ) -> StackTypeDef:
-    """Make the change and wait for its end, showing what CloudFormation reports.
+    """Execute the change and wait for its end, showing what CloudFormation reports.
 
     Raises:
-        DeploymentError: it failed and was undone.
-        LaterError: it goes on, but not within `wait_s`.
+        DeploymentError: it failed and was rolled back.
+        LaterError: it continues, but not within `wait_s`.
 
     """
-    # What was there before is not news.
-    seen = {e["EventId"] for e in _events(aws, change_set.stack)}
+    # Only what is reported after it is shown.
+    newest = _newest_event(aws, change_set.stack)
     aws.cloudformation.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack)
     deadline = time.monotonic() + wait_s
     failures: list[str] = []
     while True:
         stack = find_stack(aws, change_set.stack)
-        for event in reversed(_events(aws, change_set.stack)):
-            if event["EventId"] not in seen:
-                seen.add(event["EventId"])
-                failures += _show(event)
+        for event in _events_after(aws, change_set.stack, newest):
+            newest = event["EventId"]
+            failures += _show(event)
         status = stack["StackStatus"] if stack else "DELETED"
         if stack is not None and status in DEPLOYED:
             return stack
@@ -209,22 +220,35 @@ def execute(
             raise DeploymentError(f"the deployment failed, and the stack is {status}: {why}")
         if time.monotonic() > deadline:
             raise LaterError(
-                f"the stack {change_set.stack} is still {status} after {wait_s:.0f} s; it goes on"
-                " by itself. scripts/verify tells when it is as it should be"
+                f"the stack {change_set.stack} is still {status} after {wait_s:.0f} s; the"
+                " deployment continues without this command. scripts/verify shows when every"
+                " value is as expected"
             )
         sleep(_POLL_S)
 
 
-def _events(aws: Aws, stack: str) -> list[Any]:
-    """Return the newest events, newest first: one page holds more than come between two looks."""
-    return list(aws.cloudformation.describe_stack_events(StackName=stack)["StackEvents"])
+def _newest_event(aws: Aws, stack: str) -> str | None:
+    return next((event["EventId"] for event in _events(aws, stack)), None)
 
 
-def _show(event: Mapping[str, Any]) -> list[str]:
-    status, name = event["ResourceStatus"], event["LogicalResourceId"]
+def _events_after(aws: Aws, stack: str, event_id: str | None) -> list[StackEventTypeDef]:
+    """Return the events that came after one, oldest first."""
+    new = itertools.takewhile(lambda event: event["EventId"] != event_id, _events(aws, stack))
+    return list(new)[::-1]
+
+
+def _events(aws: Aws, stack: str) -> Iterator[StackEventTypeDef]:
+    """Yield a stack's events, newest first; a page is asked for when it is needed."""
+    pages = aws.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    return (event for page in pages for event in page["StackEvents"])
+
+
+def _show(event: StackEventTypeDef) -> list[str]:
+    """Show an event; return its reason where it is the cause of a failure."""
+    status, name = event.get("ResourceStatus", ""), event.get("LogicalResourceId", "")
     reason = event.get("ResourceStatusReason", "")
     say(f"  {status:30} {name}" + (f"  {reason}" if reason else ""))
-    # Those that were only called off because of another one say nothing.
+    # A resource that was cancelled because another one failed is no cause.
     if status.endswith("_FAILED") and "cancelled" not in reason:
         return [f"{name}: {reason}"]
     return []

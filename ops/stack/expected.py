@@ -6,26 +6,21 @@ import re
 from collections.abc import Mapping
 
 from ops import names
-from worker.config.job import option_name
+from ops.options import container_command, definition_parameters
+from worker.config.job import Job
 
-# Graviton: a letter or two, the generation, `g` (c6g, m7gd, x2gd); a1 was the first.
+# Graviton: a letter or two, the generation, `g` (c6g, m7gd, x2gd); a1 is the first one.
 _ARM64 = re.compile(r"^([a-z]+\d+g[a-z]*|a1)(\..+)?$")
 _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
-COMMAND = " ".join(
-    word
-    for field in names.PARAMETERS
-    for word in (option_name(field), f"Ref::{names.parameter_name(field)}")
-)
 
-
-def expect(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the expected value of everything that scripts/verify looks at, by its name."""
+def expect(parameters: Mapping[str, str], job: type[Job] = Job) -> dict[str, str]:
+    """Return the expected value of everything that scripts/verify compares, by its name."""
     environment = f"compute environment {parameters['ComputeEnvironmentName']}"
     queue = f"queue {parameters['JobQueueName']}"
     definition = f"job definition {names.JOB_DEFINITION}"
     return {
-        **_under(environment, _machines(parameters)),
+        **_under(environment, _environment(parameters)),
         **_under(
             queue,
             {
@@ -34,21 +29,21 @@ def expect(parameters: Mapping[str, str]) -> dict[str, str]:
                 "compute environments": parameters["ComputeEnvironmentName"],
             },
         ),
-        **_under(definition, _job_definition(parameters)),
+        **_under(definition, _job_definition(parameters, job)),
         f"log group {names.LOG_GROUP} retention": f"{parameters['RetentionDays']} days",
         f"repository {names.REPOSITORY} tags": "IMMUTABLE",
         f"repository {names.REPOSITORY} scan on push": "true",
         **_rule(names.FAILED_RULE, "Batch Job State Change", parameters),
         **_rule(names.BLOCKED_RULE, "Batch Job Queue Blocked", parameters),
-        f"metric filter {names.NEAR_WALL_FILTER}": near_wall_pattern(parameters),
+        f"metric filter {names.NEAR_DEADLINE_FILTER}": near_deadline_pattern(parameters),
         **_alarm(names.FAILED_ALARM, "AWS/Events MatchedEvents", parameters["FailedJobsThreshold"]),
-        **_alarm(names.NEAR_WALL_ALARM, "Academy/VideoWorker JobsNearWall", "1"),
+        **_alarm(names.NEAR_DEADLINE_ALARM, "Academy/VideoWorker JobsNearDeadline", "1"),
         **_alarm(names.BLOCKED_ALARM, "AWS/Events MatchedEvents", "1"),
     }
 
 
-def near_wall_pattern(parameters: Mapping[str, str]) -> str:
-    """Pattern of log lines of jobs that came close to their wall, or ran into it."""
+def near_deadline_pattern(parameters: Mapping[str, str]) -> str:
+    """Return the pattern of the last log lines of jobs that ended near their deadline or at it."""
     return (
         '{ $.event = "job_finished" &&'
         f" ($.elapsed_s > {parameters['WallWarningSeconds']} || $.exit_status = 124) }}"
@@ -66,7 +61,7 @@ def architecture(instance_types: list[str]) -> str:
     return f"not arm64: {', '.join(others)}" if others or not instance_types else "arm64"
 
 
-def _machines(parameters: Mapping[str, str]) -> dict[str, str]:
+def _environment(parameters: Mapping[str, str]) -> dict[str, str]:
     return {
         "state": "ENABLED",
         "status": "VALID",
@@ -82,13 +77,15 @@ def _machines(parameters: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _job_definition(parameters: Mapping[str, str]) -> dict[str, str]:
+def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, str]:
+    # The worker plans for the deadline at which Batch kills it.
+    defaults = {**definition_parameters(job), "time_limit": parameters["TimeLimitSeconds"]}
     return {
         "image": parameters["ImageUri"],
         "attempts": str(names.ATTEMPTS),
         "time limit": f"{parameters['TimeLimitSeconds']} s",
-        "time limit told to the worker": f"{parameters['TimeLimitSeconds']} s",
-        "command": COMMAND,
+        "command": " ".join(container_command(job)),
+        **{f"parameter {name}": value for name, value in defaults.items()},
         "vCPUs": parameters["JobVcpus"],
         "memory": f"{parameters['JobMemoryMiB']} MiB",
         "log driver": "awslogs",
@@ -108,7 +105,7 @@ def _rule(name: str, event: str, parameters: Mapping[str, str]) -> dict[str, str
 
 
 def _alarm(name: str, metric: str, threshold: str) -> dict[str, str]:
-    return {f"alarm {name}": f"{metric} >= {float(threshold):g}, told to an SNS topic"}
+    return {f"alarm {name}": f"{metric} >= {float(threshold):g}, sent to an SNS topic"}
 
 
 def _under(prefix: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -94,7 +94,7 @@ def test_a_submitted_lecture_is_published_and_verify_finds_the_system_as_deploye
 
     listed = ops(aws, "jobs", job_id).stdout
     assert "status     SUCCEEDED" in listed
-    assert "published, exit status 0 (by Batch" in listed
+    assert "published, exit status 0 (from Batch" in listed
     # What the worker itself sent to CloudWatch Logs.
     streams = aws.client("logs").describe_log_streams(logGroupName=names.LOG_GROUP)["logStreams"]
     assert any(job_id in stream["logStreamName"] for stream in streams)

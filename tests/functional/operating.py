@@ -10,18 +10,18 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ops import names
 from tests.functional.conftest import ACCESS_KEY, ROOT, SECRET_KEY, Server, free_port, serving
+from tests.unit.ops.template import read_template
 
 IMAGE = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:"
 FIRST, SECOND = IMAGE + "a" * 64, IMAGE + "b" * 64
-PLACES = ("s3://uploads/talk.mp4", "s3://videos/hls/talk")
-# A worker that never ran has no last line to wait for.
-HASTY = "import ops.batch.follow; ops.batch.follow._LAST_LINES_S = 0"
+LOCATIONS = ("s3://uploads/talk.mp4", "s3://videos/hls/talk")
+# Of a worker that never ran, no last line is waited for.
+NO_LAST_LINES = "import ops.batch.follow; ops.batch.follow._LAST_LINES_S = 0"
 
 
 @contextlib.contextmanager
@@ -53,8 +53,8 @@ def ops(
     server: Server, *words: str, before: str = "", timeout_s: float = 90
 ) -> subprocess.CompletedProcess[str]:
     """Run an operator command; `before` is code to run in its process first."""
-    door = f"{before}\nimport sys\nfrom ops.__main__ import main\nsys.exit(main(sys.argv[1:]))"
-    start = ["-c", door] if before else ["-m", "ops"]
+    program = f"{before}\nimport sys\nfrom ops.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    start = ["-c", program] if before else ["-m", "ops"]
     return subprocess.run(
         [sys.executable, *start, *words, "--endpoint-url", server.endpoint],
         cwd=ROOT,
@@ -63,6 +63,8 @@ def ops(
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Narrower than a row of a table, which must be complete in a pipe.
+            "COLUMNS": "80",
         },
         capture_output=True,
         text=True,
@@ -72,7 +74,7 @@ def ops(
 
 
 @dataclass(frozen=True)
-class Place:
+class Account:
     """What a first deployment must be given."""
 
     subnet: str
@@ -94,7 +96,7 @@ def _parameter(name: str, value: str) -> tuple[str, str]:
     return "--parameter", f"{name}={value}"
 
 
-def prepare_account(server: Server) -> Place:
+def prepare_account(server: Server) -> Account:
     """Make what an account has before the first deployment."""
     # moto would name the role that CreateServiceLinkedRole makes otherwise than AWS does.
     server.client("iam").create_role(
@@ -110,15 +112,7 @@ def prepare_account(server: Server) -> Place:
         server.client("s3").create_bucket(
             Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"}
         )
-    return Place(subnet=subnet, security_group=group["GroupId"])
-
-
-def read_template() -> Mapping[str, Any]:
-    """The template, intrinsic functions in their long form."""
-    # Neither cfn-lint nor PyYAML says its types.
-    template, faults = import_module("cfnlint.decode").decode(str(names.TEMPLATE))
-    assert faults == []
-    return dict(template)
+    return Account(subnet=subnet, security_group=group["GroupId"])
 
 
 def make_what_moto_left_out(server: Server) -> None:

@@ -23,8 +23,8 @@ SECRET = "https://uploads.example/b.mp4?X-Amz-Signature=secret"
 def aws() -> Iterator[Server]:
     """An account with the new system."""
     with batch_server() as server:
-        place = prepare_account(server)
-        done = ops(server, "deploy", "--image", FIRST, *place.parameters())
+        account = prepare_account(server)
+        done = ops(server, "deploy", "--image", FIRST, *account.parameters())
         assert done.returncode == 0, done.stderr
         yield server
 
@@ -141,7 +141,7 @@ def test_messages_of_both_queues_become_jobs_and_unreadable_ones_stay(
 CRASH = """
 import os
 import ops.legacy.drain
-from ops.session import Aws
+from ops.aws import Aws
 ops.legacy.drain.VISIBILITY_S = {visibility_s}
 class Crashing:
     def __init__(self, client): self._client = client

@@ -13,18 +13,16 @@ from ops import names
 from tests.functional.conftest import Server
 from tests.functional.operating import (
     FIRST,
-    HASTY,
-    PLACES,
+    LOCATIONS,
+    NO_LAST_LINES,
     SECOND,
-    Place,
+    Account,
     batch_server,
     make_what_moto_left_out,
     ops,
     prepare_account,
-    read_template,
     revise_definition,
 )
-from worker.config.cli import parse_job
 
 Change = Callable[[Server], None]
 
@@ -36,14 +34,14 @@ def aws() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def place(aws: Server) -> Place:
+def account(aws: Server) -> Account:
     return prepare_account(aws)
 
 
 @pytest.fixture(scope="module")
-def deployed(aws: Server, place: Place) -> Server:
-    """The system, deployed once for the tests that only look at it."""
-    first = ops(aws, "deploy", "--image", FIRST, *place.parameters())
+def deployed(aws: Server, account: Account) -> Server:
+    """The system, deployed once for the tests that only read it."""
+    first = ops(aws, "deploy", "--image", FIRST, *account.parameters())
     assert first.returncode == 0, first.stderr
     make_what_moto_left_out(aws)
     return aws
@@ -60,17 +58,8 @@ def test_the_template_is_clean() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_job_definition_has_the_workers_defaults() -> None:
-    """No other default: what a job is not given must not depend on how it is started."""
-    definition = read_template()["Resources"]["JobDefinition"]["Properties"]
-    defaults = {**definition["Parameters"], "time_limit": "14400"}
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in defaults.items()]
-    places = ["--source", PLACES[0], "--destination", PLACES[1], "--job-id", "1"]
-    assert parse_job([*places, *words], {}) == parse_job(places, {})
-
-
-def test_a_dry_run_shows_the_changes_and_leaves_nothing(aws: Server, place: Place) -> None:
-    words = ("deploy", "--stack", "tried", "--image", FIRST, *place.parameters(), "--dry-run")
+def test_a_dry_run_shows_the_changes_and_leaves_nothing(aws: Server, account: Account) -> None:
+    words = ("deploy", "--stack", "tried", "--image", FIRST, *account.parameters(), "--dry-run")
     done = ops(aws, *words)
     assert done.returncode == 0, done.stderr
     assert "Add                ComputeEnvironment (AWS::Batch::ComputeEnvironment)" in done.stdout
@@ -97,9 +86,9 @@ def test_the_deployed_system_is_as_the_template_says(deployed: Server) -> None:
     assert "ok    compute environment academy-video-batch-ce-v3 architecture: arm64" in done.stdout
 
 
-def test_a_second_deployment_is_an_update(deployed: Server, place: Place) -> None:
+def test_a_second_deployment_is_an_update(deployed: Server, account: Account) -> None:
     # All are given: moto garbles the previous value of a list parameter.
-    done = ops(deployed, "deploy", "--image", FIRST, *place.parameters())
+    done = ops(deployed, "deploy", "--image", FIRST, *account.parameters())
     assert done.returncode == 0, done.stderr
     assert "The stack academy-video-worker is UPDATE_COMPLETE" in done.stdout
 
@@ -214,11 +203,11 @@ def test_what_someone_changed_by_hand_is_drift(
 
 
 def test_an_alarm_that_is_gone_is_drift(deployed: Server) -> None:
-    deployed.client("cloudwatch").delete_alarms(AlarmNames=[names.NEAR_WALL_ALARM])
+    deployed.client("cloudwatch").delete_alarms(AlarmNames=[names.NEAR_DEADLINE_ALARM])
     done = ops(deployed, "verify")
     make_what_moto_left_out(deployed)
     assert [line.partition(":")[0] for line in drifts(done.stdout)] == [
-        "DRIFT alarm academy-video-job-near-wall"
+        "DRIFT alarm academy-video-job-near-deadline"
     ]
 
 
@@ -229,7 +218,8 @@ def test_a_stack_that_is_not_there_is_named(aws: Server) -> None:
 
 
 def test_a_job_that_succeeds_ends_with_0(deployed: Server) -> None:
-    done = ops(deployed, "submit", *PLACES, "--preset", "fast", before=HASTY)
+    options = ("--preset", "fast", "--copy-top", "always", "--report")
+    done = ops(deployed, "submit", *LOCATIONS, *options, before=NO_LAST_LINES)
     assert done.returncode == 0, done.stderr
     assert "SUCCEEDED" in done.stdout
     assert "exit status 0" in done.stdout
@@ -239,14 +229,17 @@ def test_a_job_that_succeeds_ends_with_0(deployed: Server) -> None:
     assert job["parameters"]["preset"] == "fast"
     assert job["parameters"]["ladder"] == "auto"
     assert job["parameters"]["time_limit"] == "14400"
+    variables = {e["name"]: e["value"] for e in job["container"]["environment"]}
+    assert variables["WORKER_COPY_TOP"] == "always"
+    assert variables["WORKER_REPORT"] == "true"
 
 
 def test_a_faulty_job_is_refused_before_it_costs_anything(deployed: Server) -> None:
     for words in (
-        ("talk.mp4", PLACES[1]),
-        ("s3://uploads", PLACES[1]),
-        (PLACES[0], "https://videos/x"),
-        (*PLACES, "--ladder", "1"),
+        ("talk.mp4", LOCATIONS[1]),
+        ("s3://uploads", LOCATIONS[1]),
+        (LOCATIONS[0], "https://videos/x"),
+        (*LOCATIONS, "--ladder", "1"),
     ):
         done = ops(deployed, "submit", *words)
         assert done.returncode == 64, words

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from ops.batch.log import FinishedLine
+from worker.errors import Resubmit, SourceFault
+from worker.messages import TEACHER_MESSAGES
+from worker.records.job import MessageRecord, Outcome
+from worker.records.status import StatusRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import (
+        ComputeEnvironmentDetailTypeDef,
+        JobDetailTypeDef,
+        JobQueueDetailTypeDef,
+    )
 
 JOB_ID = "4c7599ae-0a82-49aa-ba5a-4727fcce14a8"
 ARN = "arn:aws:batch:ap-northeast-2:123456789012:"
@@ -18,7 +32,7 @@ def job_detail(
     reason: str | None = None,
     container_reason: str | None = None,
     **fields: Any,
-) -> dict[str, Any]:
+) -> JobDetailTypeDef:
     """An element of DescribeJobs' answer."""
     container: dict[str, Any] = {
         "image": "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:"
@@ -61,12 +75,12 @@ def job_detail(
         ]
     if reason:
         detail["statusReason"] = reason
-    return {**detail, **fields}
+    return cast("JobDetailTypeDef", {**detail, **fields})
 
 
-def queue_detail(**fields: Any) -> dict[str, Any]:
+def queue_detail(**fields: Any) -> JobQueueDetailTypeDef:
     """An element of DescribeJobQueues' answer."""
-    return {
+    detail = {
         "jobQueueName": "academy-video-batch-queue",
         "jobQueueArn": f"{ARN}job-queue/academy-video-batch-queue",
         "state": "ENABLED",
@@ -80,11 +94,12 @@ def queue_detail(**fields: Any) -> dict[str, Any]:
         ],
         **fields,
     }
+    return cast("JobQueueDetailTypeDef", detail)
 
 
-def environment_detail(**resources: Any) -> dict[str, Any]:
+def environment_detail(**resources: Any) -> ComputeEnvironmentDetailTypeDef:
     """An element of DescribeComputeEnvironments' answer."""
-    return {
+    detail = {
         "computeEnvironmentName": "academy-video-batch-ce-v3",
         "computeEnvironmentArn": f"{ARN}compute-environment/academy-video-batch-ce-v3",
         "type": "MANAGED",
@@ -106,3 +121,35 @@ def environment_detail(**resources: Any) -> dict[str, Any]:
             **resources,
         },
     }
+    return cast("ComputeEnvironmentDetailTypeDef", detail)
+
+
+def status_record(exit_status: int = 65) -> StatusRecord:
+    """status.json of the job, ended because of its source."""
+    sentence = TEACHER_MESSAGES[SourceFault.NO_VIDEO]
+    return StatusRecord(
+        job_id=JOB_ID,
+        state="ended",
+        started_at="2023-11-14T22:17:20+00:00",
+        updated_at="2023-11-14T22:23:20+00:00",
+        outcome=Outcome(
+            exit_status=exit_status,
+            name="bad_source",
+            code=SourceFault.NO_VIDEO,
+            message="no video stream",
+            resubmit=Resubmit.NO,
+            teacher_message=MessageRecord(en=sentence.en, ko=sentence.ko),
+        ),
+    )
+
+
+def finished_line(exit_status: int = 66) -> FinishedLine:
+    """The worker's last log line, of a job whose source is missing."""
+    fields = {
+        "event": "job_finished",
+        "exit_status": exit_status,
+        "outcome": "no_source",
+        "message": "gone",
+        "resubmit": "after_fix",
+    }
+    return FinishedLine.from_json(json.dumps(fields).encode())

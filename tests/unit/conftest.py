@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from worker.storage import retrying as steady
+from worker.storage import retrying
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that fails is not asked again for two minutes."""
-    monkeypatch.setattr(steady, "PATIENCE_S", 0.0)
+    """A store that fails is not called again for two minutes."""
+    monkeypatch.setattr(retrying, "PATIENCE_S", 0.0)

@@ -1,4 +1,4 @@
-"""A store that remembers, and may be told to fail."""
+"""A store that records, and may be made to fail; a clock that tests set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from worker.errors import WorkerError
+from worker.layout import File
 from worker.runtime.budget import Budget
 from worker.storage.base import Content, PreconditionFailedError, StoredObject
 from worker.storage.retrying import RetryingStore
@@ -15,35 +16,26 @@ from worker.storage.retrying import RetryingStore
 class RecordingStore:
     """Objects in memory; `puts` is the order they were written in."""
 
-    def __init__(self, *, honours_conditions: bool = True) -> None:
-        self.honours_conditions = honours_conditions
+    def __init__(self, *, honors_conditions: bool = True) -> None:
+        self.honors_conditions = honors_conditions
         self.objects: dict[str, bytes] = {}
         self.puts: list[str] = []
         self.deleted: list[str] = []
         self.failure: WorkerError | None = None
         self.fails_at_put: int | None = None
 
-    def put(
-        self,
-        key: str,
-        data: bytes,
-        *,
-        content_type: str,  # noqa: ARG002
-        cache_control: str,  # noqa: ARG002
-    ) -> StoredObject:
+    def put(self, file: File) -> StoredObject:
         if self.failure and self.fails_at_put in {None, len(self.puts)}:
             raise self.failure
-        self.puts.append(key)
-        self.objects[key] = data
-        return StoredObject(bytes=len(data), etag=_etag(data))
+        self.puts.append(file.key)
+        self.objects[file.key] = file.data
+        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
 
-    def replace(
-        self, key: str, data: bytes, *, etag: str | None, content_type: str, cache_control: str
-    ) -> StoredObject:
-        found = self.get(key)
-        if self.honours_conditions and (found.etag if found else None) != etag:
-            raise PreconditionFailedError(key)
-        return self.put(key, data, content_type=content_type, cache_control=cache_control)
+    def replace(self, file: File, *, etag: str | None) -> StoredObject:
+        found = self.get(file.key)
+        if self.honors_conditions and (found.etag if found else None) != etag:
+            raise PreconditionFailedError(file.key)
+        return self.put(file)
 
     def get(self, key: str) -> Content | None:
         data = self.objects.get(key)
@@ -70,13 +62,13 @@ def _etag(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()  # noqa: S324
 
 
-def steady(store: RecordingStore, budget: Budget | None = None) -> RetryingStore:
-    """Wrap a store as the worker does; tests/unit/conftest.py takes its patience away."""
+def retrying(store: RecordingStore, budget: Budget | None = None) -> RetryingStore:
+    """Wrap a store as the worker does; tests/unit/conftest.py makes it give up at once."""
     return RetryingStore(store, budget or Budget(time_limit_s=600, clock=time.monotonic))
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that passes when a test sets it."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

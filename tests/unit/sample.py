@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from worker.config.cli import parse_job
 from worker.config.job import Job
-from worker.hls.segment import Segment
+from worker.hls.run import Run
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, Media, VideoStream
 from worker.plan.parallelism import Machine
 from worker.plan.plan import Plan, make_plan
+from worker.records.segment import Segment
+from worker.runtime.budget import Budget
+from worker.runtime.workspace import Tools, Workspace
 
 
 def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
@@ -112,8 +116,8 @@ def rung_segments(a_plan: Plan, name: str) -> tuple[Segment, ...]:
     )
 
 
-def sound_segments(a_plan: Plan) -> tuple[Segment, ...]:
-    """All segments of the sound: frames of 1,024 samples, the first one before zero."""
+def audio_segments(a_plan: Plan) -> tuple[Segment, ...]:
+    """All segments of the audio: frames of 1,024 samples, the first one before zero."""
     total = -(-round(a_plan.grid.duration_s * 48_000) // 1024) + 1
     bounds = [*range(0, total, 282), total]
     return tuple(
@@ -127,3 +131,19 @@ def sound_segments(a_plan: Plan) -> tuple[Segment, ...]:
         )
         for k, (first, end) in enumerate(pairwise(bounds))
     )
+
+
+def run(a_plan: Plan, name: str = "run", **changes: Any) -> Run:
+    """A run with all rungs and the audio, as a good encode leaves it."""
+    # As a checkpoint gives them: by name.
+    renditions = {rung.name: rung_segments(a_plan, rung.name) for rung in a_plan.rungs}
+    if a_plan.audio:
+        renditions["audio"] = audio_segments(a_plan)
+    values: dict[str, Any] = {"renditions": dict(sorted(renditions.items())), "texts": {}}
+    return Run(name=name, plan=a_plan, **(values | changes))
+
+
+def workspace(folder: Path = Path("/")) -> Workspace:
+    """A workspace in which nothing is started."""
+    budget = Budget(time_limit_s=60, clock=lambda: 0)
+    return Workspace(folder=folder, tools=Tools(), budget=budget)

@@ -1,117 +1,116 @@
-"""The rooms: a module imports from its own room or one below, and the mind stays pure."""
+"""The packages: their order, their purity, their sizes, and what each may import."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "worker"
+import pytest
 
-# From the top down. docs/architecture.md says what each room is for.
-ROOMS = {
-    "door": {"__main__"},
-    "story": {"pipeline", "preview.command"},
-    "hands": {
-        *("encode", "failures", "thumbnail", "subtitles", "pilot", "prepare", "probe"),
-        "pictures",
-        *("mend", "listen", "fetch", "environment", "places"),
-        *("preview.page", "preview.serve", "preview.folder"),
-    },
-    "delivery": {"gallery", "files", "publish", "verify", "upload", "checkpoint"},
-    "voice": {"progress", "bars", "status", "lease", "logs", "cloudwatch"},
-    "store": {
-        *("store", "store.address", "store.base", "store.https"),
-        *("store.local", "store.s3", "store.steady"),
-    },
-    "machine": {"alone", "process", "limits", "apart"},
-    "mind": {
-        *("webvtt", "playlist", "segment", "samples", "command", "inputs", "transport_stream"),
-        *("sound", "remux", "repeats", "copying", "decode", "decoded"),
-        *("forecast", "lanes", "plan", "ladder"),
-        *("timeline", "recolor", "color", "description", "language", "media", "packets"),
-        *("chapters", "looks", "stills", "storyboard", "account", "framecrc"),
-        *("report", "report.figures", "report.plot", "report.reading", "report.render"),
-        "report.words",
-    },
-    "ground": {
-        *("parameters", "job", "location", "outcome", "budget", "errors", "__init__"),
-        *("preview", "preview.options"),
-    },
+from tests.architecture import (
+    LAYERS,
+    ROOT,
+    circle,
+    imported,
+    module_graph,
+    modules,
+    package_graph,
+    package_of,
+    upward,
+)
+
+PURE = ("plan", "hls", "media")
+IMPURE = {
+    *("subprocess", "socket", "time", "os", "threading", "random", "shutil", "tempfile"),
+    *("boto3", "urllib3", "requests", "http"),
 }
-IMPURE = {"subprocess", "socket", "time", "os", "threading", "boto3", "urllib3", "random", "shutil"}
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_FILES = 300, 50, 14
+TOPS = ("worker", "ops")
 
 
-def modules() -> dict[str, Path]:
-    paths = (p for p in PACKAGE.rglob("*.py"))
-    names = {p.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): p for p in paths}
-    return {name.removesuffix(".__init__"): path for name, path in names.items()}
+@pytest.mark.parametrize("top", TOPS)
+def test_every_package_has_a_layer(top: str) -> None:
+    named = [name for layer in LAYERS[top] for name in layer]
+    assert sorted(named) == sorted({package_of(name) for name in modules(top)})
 
 
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+@pytest.mark.parametrize("top", TOPS)
+def test_imports_lead_down(top: str) -> None:
+    assert upward(top) == []
 
 
-def inner(path: Path) -> set[str]:
-    return {
-        "__init__" if name == "worker" else name.removeprefix("worker.")
-        for name in imports(path)
-        if name.partition(".")[0] == "worker"
+@pytest.mark.parametrize("top", TOPS)
+def test_no_module_imports_itself_through_others(top: str) -> None:
+    assert circle(module_graph(top)) == []
+
+
+def test_a_circle_and_an_upward_import_are_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("top", TOPS)
+def test_each_package_says_what_it_is_for_and_what_it_may_import(top: str) -> None:
+    """And it imports nothing else."""
+    graph = package_graph(top)
+    for folder in sorted((ROOT / top).iterdir()):
+        if not (folder / "__init__.py").is_file():
+            continue
+        doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+        match = re.search(r"May import: ([a-z_, \n]+)\.", doc)
+        assert match, f"{folder.name}: its docstring says `May import: …`"
+        allowed = {name.strip() for name in match[1].split(",")} - {"nothing"}
+        depth = {name: i for i, layer in enumerate(LAYERS[top]) for name in layer}
+        assert all(depth[name] > depth[folder.name] for name in allowed), folder.name
+        assert graph[folder.name] - {"__init__"} == allowed, folder.name
+
+
+def test_planning_and_rendering_are_pure() -> None:
+    found = {
+        name: {each.partition(".")[0] for each in imported(path)} & IMPURE
+        for name, path in modules("worker").items()
+        if package_of(name) in PURE
     }
-
-
-def test_every_module_has_a_room() -> None:
-    rooms = [name for room in ROOMS.values() for name in room]
-    assert sorted(rooms) == sorted(modules())
-
-
-def test_imports_go_down() -> None:
-    depth = {name: i for i, room in enumerate(ROOMS.values()) for name in room}
-    upward = [
-        f"{name} imports {other}"
-        for name, path in modules().items()
-        for other in inner(path)
-        if depth[other] < depth[name]
-    ]
-    assert upward == []
-
-
-def assert_no_circle(graph: Mapping[str, set[str]]) -> None:
-    """`graph` maps each module to those that it imports."""
-    done: set[str] = set()
-    while len(done) < len(graph):
-        free = {name for name, needs in graph.items() if name not in done and needs <= done}
-        assert free, f"a circle among {sorted(set(graph) - done)}"
-        done |= free
-
-
-def test_no_module_imports_itself_through_others() -> None:
-    assert_no_circle({name: inner(path) - {"__init__"} for name, path in modules().items()})
-
-
-def test_the_mind_is_pure() -> None:
-    found = {name: imports(modules()[name]) & IMPURE for name in ROOMS["mind"]}
     assert {name: impure for name, impure in found.items() if impure} == {}
 
 
 def test_one_module_starts_processes() -> None:
-    starters = {name for name, path in modules().items() if "subprocess" in imports(path)}
-    assert starters == {"process"}
+    there = modules("worker")
+    starters = {name for name, path in there.items() if "subprocess" in imported(path)}
+    assert starters == {"runtime.child"}
 
 
-def test_only_the_door_exits() -> None:
-    exits = {n for n, p in modules().items() if re.search(r"sys\.exit|os\._exit", p.read_text())}
+@pytest.mark.parametrize("top", TOPS)
+def test_only_the_entry_point_exits(top: str) -> None:
+    exits = {n for n, p in modules(top).items() if re.search(r"sys\.exit|os\._exit", p.read_text())}
     assert exits == {"__main__"}
 
 
-def test_files_fit_in_the_head() -> None:
-    lengths = {name: len(path.read_text().splitlines()) for name, path in modules().items()}
-    assert {name: n for name, n in lengths.items() if n > 300} == {}
+def sources() -> list[Path]:
+    return [path for top in (*TOPS, "tests") for path in (ROOT / top).rglob("*.py")]
+
+
+def test_files_are_short() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in sources()}
+    assert {str(path): n for path, n in lengths.items() if n > MAX_FILE_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{path.name} {node.name}: {node.end_lineno - node.lineno + 1}"
+        for top in TOPS
+        for path in (ROOT / top).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_folders_are_small() -> None:
+    folders: dict[Path, int] = {}
+    for top in TOPS:
+        for path in (ROOT / top).rglob("*.py"):
+            folders[path.parent] = folders.get(path.parent, 0) + 1
+    assert {str(folder): n for folder, n in folders.items() if n > MAX_FILES} == {}

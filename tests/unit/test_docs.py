@@ -1,4 +1,4 @@
-"""The documents say what the code does: parameters, events, options."""
+"""The documents say what the code does: events, options, packages, codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import worker.monitoring.logs
-from worker.config.job import Job, option_name, variable_name
+from tests.architecture import LAYERS
+from worker.errors import SourceFault
+from worker.messages import TEACHER_MESSAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -39,21 +41,8 @@ def _levels(function: ast.expr) -> set[str]:
 
 def _is_log_call(function: ast.expr) -> bool:
     if isinstance(function, ast.Name):
-        return function.id == "tell"  # info or error, in the door
+        return function.id == "write"  # info or error, at the entry point
     return isinstance(function, ast.Attribute) and function.attr in LEVELS
-
-
-def test_every_parameter_is_documented() -> None:
-    page = (DOCS / "job-parameters.md").read_text()
-    for field in Job.model_fields:
-        row = rf"^\| `{option_name(field)}` \| `{variable_name(field)}` \|"
-        assert re.search(row, page, re.MULTILINE), field
-
-
-def test_no_parameter_is_documented_that_is_not_there() -> None:
-    page = (DOCS / "job-parameters.md").read_text()
-    told = set(re.findall(r"^\| `(--[a-z0-9-]+)` \|", page, re.MULTILINE))
-    assert told == {option_name(field) for field in Job.model_fields}
 
 
 def test_every_event_is_documented_with_its_level_and_no_other() -> None:
@@ -62,16 +51,20 @@ def test_every_event_is_documented_with_its_level_and_no_other() -> None:
     assert {event: set(levels.split(" or ")) for event, levels in rows} == events()
 
 
-def test_every_room_is_in_the_architecture() -> None:
-    from tests.unit.test_architecture import ROOMS
-
+def test_every_package_is_in_the_architecture() -> None:
     page = (DOCS / "architecture.md").read_text()
-    for room, modules in ROOMS.items():
-        (row,) = re.findall(rf"^\| {room} \|(.*)$", page, re.MULTILINE)
-        told = set(re.findall(r"`([a-z0-9_.]+)`", row.split("|")[0]))
-        assert told == modules - {"__init__"}, room
+    named = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
+    packages = {name for layer in LAYERS["worker"] for name in layer} - {"__init__"}
+    assert packages <= named
 
 
-@pytest.mark.parametrize("page", ["README.md"])
+@pytest.mark.parametrize("code", SourceFault)
+def test_every_code_of_a_bad_source_is_documented(code: SourceFault) -> None:
+    page = (DOCS / "operations.md").read_text()
+    (row,) = re.findall(rf"^\| `{code}` \|.*$", page, re.MULTILINE)
+    assert TEACHER_MESSAGES[code].en in row
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.ko.md"])
 def test_the_readme_is_short(page: str) -> None:
     assert len((ROOT / page).read_text().splitlines()) <= 150

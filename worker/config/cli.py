@@ -15,6 +15,12 @@ from worker.errors import BadParametersError
 
 SELF_CHECK = "--self-check"
 _MAX_VALUE_CHARS = 4096
+# pydantic's messages of these types are written for programmers.
+_INSTEAD = {
+    "bool_parsing": "write true or false",
+    "float_parsing": "write a number",
+    "int_parsing": "write a whole number",
+}
 
 
 def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
@@ -40,9 +46,7 @@ def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
         faults += _faults(error, already=faults)
         job = None
     if faults or job is None:
-        raise BadParametersError(
-            "; ".join(faults) + " (see `python -m worker --help` or docs/job-parameters.md)"
-        )
+        raise BadParametersError("; ".join(faults) + " (see --help, or docs/job-parameters.md)")
     return job
 
 
@@ -67,12 +71,8 @@ def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:
         name = option_name(field)
         if any(text.startswith(f"{name}:") for text in already):
             continue
-        missing = fault["type"] == "missing"
-        text = (
-            f"is needed (or {variable_name(field)})"
-            if missing
-            else fault["msg"].removeprefix("Value error, ")
-        )
+        needed = f"is needed (or {variable_name(field)})" if fault["type"] == "missing" else None
+        text = needed or _INSTEAD.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
         faults.append(f"{name}: {text}")
     return list(dict.fromkeys(faults))
 
@@ -88,6 +88,8 @@ def _parse_arguments(arguments: Sequence[str], faults: list[str]) -> dict[str, s
         # A stray value may be a presigned URL: options are named, values only counted.
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
         faults.append("unknown arguments: " + (" ".join(names) or f"{len(unknown)} stray values"))
+    if arguments and not arguments[0].startswith("-"):
+        faults.append("the first word is no option; the commands are preview and schema")
     return cast("dict[str, str | None]", vars(known))
 
 

@@ -28,7 +28,10 @@ Preset = Literal[
 def _split_ladder(value: object) -> object:
     if not isinstance(value, str) or value == "auto":
         return value
-    return [part.strip() for part in value.split(",")]
+    try:
+        return [int(part) for part in value.split(",")]
+    except ValueError as error:
+        raise ValueError("write auto, or heights such as 1080,720,480") from error
 
 
 def _to_location(value: object) -> object:

@@ -1,4 +1,4 @@
 """Runs the encodes of a plan: which lane encodes what, what FFmpeg reports, what it failed to do.
 
-May import: upload, ffmpeg, plan, runtime, media, layout, errors.
+May import: upload, ffmpeg, hls, monitoring, storage, plan, runtime, media, layout, errors.
 """

@@ -14,6 +14,7 @@ from worker.hls.run import Run
 from worker.layout import AUDIO
 from worker.monitoring.progress import Reporter, Step
 from worker.plan.plan import Plan, describe
+from worker.runtime.budget import Budget
 from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
 from worker.upload.checkpoint import Checkpoint, recall
@@ -60,8 +61,8 @@ def encode_run(
     """
     budget = workspace.budget
     checkpoint = recall(store, name, plan, describe(plan), budget=budget, threads=threads)
-    resumed = checkpoint.count
-    reporter.begin(Step.ENCODE, segments_resumed=resumed, lanes=plan.lanes)
+    done = _done(checkpoint)
+    reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=plan.lanes)
     started_s = budget.elapsed_s
     uploader = Uploader(
         plan=plan, store=store, checkpoint=checkpoint, budget=budget, threads=threads
@@ -69,11 +70,34 @@ def encode_run(
     encoder = Encoder(
         plan,
         source,
-        done=_done(checkpoint),
+        done=done,
         workspace=workspace,
         uploader=uploader,
         hooks=_hooks(plan, checkpoint, reporter),
     )
+    report = _encode(encoder, uploader, checkpoint, store=store, budget=budget)
+    checkpoint.save(store)
+    _warn_of_audio_gaps(plan, report)
+    run = _collect_run(plan, name, checkpoint, report)
+    return Encoded(
+        run=run,
+        # Of the run: segments of rungs that were given up are stored, but not published.
+        segments=sum(map(len, run.renditions.values())),
+        segments_resumed=sum(len(done.get(rendition, ())) for rendition in run.renditions),
+        encode_s=round(max(budget.elapsed_s - started_s, 1e-3), 2),
+        speed=round(reporter.speed, 3),
+        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
+    )
+
+
+def _encode(
+    encoder: Encoder,
+    uploader: Uploader,
+    checkpoint: Checkpoint,
+    *,
+    store: RetryingStore,
+    budget: Budget,
+) -> EncodeReport:
     try:
         encoder.report_progress()
         report = encoder.run()
@@ -85,16 +109,7 @@ def encode_run(
         raise
     finally:
         uploader.close()
-    checkpoint.save(store)
-    _warn_of_audio_gaps(plan, report)
-    return Encoded(
-        run=_collect_run(plan, name, checkpoint, report),
-        segments=checkpoint.count,
-        segments_resumed=resumed,
-        encode_s=round(max(budget.elapsed_s - started_s, 1e-3), 2),
-        speed=round(reporter.speed, 3),
-        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
-    )
+    return report
 
 
 def _done(checkpoint: Checkpoint) -> dict[str, set[int]]:

@@ -37,8 +37,8 @@ class Scheduler:
     ) -> None:
         self._plan = plan
         self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
-        self.copied = frozenset(rung.name for rung in plan.rungs if rung.is_copied)
-        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self.missing_frames())
+        self._copied = frozenset(rung.name for rung in plan.rungs if rung.is_copied)
+        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self._missing_frames())
         names = [f"ffmpeg (video {number})" for number in range(plan.lanes)]
         self.lanes = {name: Lane(name) for name in names}
 
@@ -48,7 +48,7 @@ class Scheduler:
         return self.forecast.choice
 
     def is_done(self, rendition: str, index: int) -> bool:
-        """Whether a segment of a rung was made, now or by an earlier job."""
+        """Whether a segment of a rung was made, now or by an earlier job; audio's never is."""
         return index in self._done.get(rendition, ())
 
     def record(self, rendition: str, index: int) -> None:
@@ -56,7 +56,7 @@ class Scheduler:
         if rendition in self._done:
             self._done[rendition].add(index)
 
-    def missing_frames(self) -> dict[str, int]:
+    def _missing_frames(self) -> dict[str, int]:
         """Return how many frames each rung still lacks."""
         grid = self._plan.grid
         return {rung: grid.total_frames - grid.frames_in(done) for rung, done in self._done.items()}
@@ -64,8 +64,8 @@ class Scheduler:
     @property
     def lacks_copy(self) -> bool:
         """Whether a copied rung still lacks segments."""
-        missing = self.missing_frames()
-        return any(missing[rung] for rung in self.copied)
+        missing = self._missing_frames()
+        return any(missing[rung] for rung in self._copied)
 
     def assign(self) -> Iterator[Lane]:
         """Give each idle lane the next span, until nothing is left; yield those lanes."""
@@ -77,7 +77,7 @@ class Scheduler:
     def _next_span(self) -> Span | None:
         found = next_span(
             self._plan.grid,
-            [rung for rung in self.choice.rungs if rung not in self.copied],
+            [rung for rung in self.choice.rungs if rung not in self._copied],
             self._done,
             taken=[range(span.first, span.end) for span in self._spans()],
             lanes=self._plan.lanes,
@@ -107,7 +107,7 @@ class Scheduler:
             BudgetSpentError: nothing worth publishing can be made in time.
 
         """
-        self.forecast.observe(budget.elapsed_s, self.missing_frames())
+        self.forecast.observe(budget.elapsed_s, self._missing_frames())
         return self.forecast.decide(budget.remaining_s)
 
     def should_stop(self, span: Span, index: int) -> bool:
@@ -116,7 +116,7 @@ class Scheduler:
 
     def done_frames(self) -> int:
         """Return the frames that are done: whole segments, and what each lane has begun."""
-        grid, missing = self._plan.grid, self.missing_frames()
+        grid, missing = self._plan.grid, self._missing_frames()
         done = grid.total_frames - max(missing[rung] for rung in self.choice.rungs)
         for lane in self.lanes.values():
             if lane.span:

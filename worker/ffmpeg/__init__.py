@@ -1,4 +1,4 @@
 """FFmpeg: the commands, built from a plan; running one; what its output means.
 
-May import: hls, plan, runtime, media, layout, errors.
+May import: plan, runtime, media, layout, errors.
 """

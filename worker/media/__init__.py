@@ -1,4 +1,4 @@
 """What a source is: streams, packets, timeline, colors, languages. Pure: no I/O.
 
-May import: errors.
+May import: nothing.
 """

@@ -122,7 +122,7 @@ def output_rate(video: VideoStream, *, most: float) -> Fraction:
 
     An interlaced source shows two moments a frame, so its rate is that of its fields.
     """
-    rate = max(_LEAST_RATE, field_rate(video))
+    rate = max(_LEAST_RATE, _field_rate(video))
     cap = Fraction(most)
     if rate <= cap:
         return rate
@@ -130,7 +130,7 @@ def output_rate(video: VideoStream, *, most: float) -> Fraction:
     return divided if divided >= cap * _LEAST_DIVIDED_SHARE else cap
 
 
-def field_rate(video: VideoStream) -> Fraction:
+def _field_rate(video: VideoStream) -> Fraction:
     """Rate of the moments that a source shows: twice that of its frames where it is interlaced.
 
     Fields that travel as packets of their own are counted already.

@@ -26,7 +26,6 @@ _SHARED: tuple[Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 
-
 # Discards other loggers' lines. Without a handler Python writes their warnings to stderr, and
 # urllib3 names URLs in some, with their signatures.
 _DISCARD = logging.NullHandler()
@@ -115,9 +114,10 @@ def stream_name(job_id: str) -> str:
 
 
 def _for_people(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Leave out what fills a terminal: the plan in full, the job's id, the date."""
+    """Leave out what fills a terminal: the plan in full, the job's id, the date, versions."""
     moment = str(event.pop("timestamp", ""))
-    kept = {key: value for key, value in event.items() if key not in {"plan", "job_id"}}
+    left_out = {"plan", "job_id", "teacher_message", "ffmpeg"}
+    kept = {key: value for key, value in event.items() if key not in left_out}
     return {"timestamp": moment.partition("T")[2][:8], **kept}
 
 

@@ -1,4 +1,4 @@
 """Decisions, made before anything runs: what is encoded, how, and what fits the time. Pure: no I/O.
 
-May import: media, config, records, messages, errors, layout.
+May import: media, config, records, errors.
 """

@@ -11,7 +11,7 @@ from worker.media.streams import VideoStream
 # What `auto` starts from.
 LADDER = (1080, 720, 480)
 
-# A rung closer than this to the one above (by its short side) costs an encode and serves nobody:
+# A rung closer than this to the one above (by its short side) costs an encode and has no use:
 # at 0.85 it holds 72% of the pixels, and about that share of the bit rate.
 _LEAST_STEP = Fraction(85, 100)
 _LEAST_ADDED_SIDE = 144

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from worker.errors import BadSourceError, NoSourceError, SourceFault
+from worker.errors import NoSourceError
 from worker.layout import CHECKPOINT, MANIFEST, MASTER, STATUS, THUMBNAIL
 from worker.preview.options import Options
 from worker.publish.manifest import read_manifest
@@ -60,7 +60,7 @@ def read_folder(folder: PublishedFolder) -> Figures:
         raise NoSourceError(
             f"{folder.name} holds no readable {MANIFEST}; submit its job again, which writes it"
         )
-    return load_figures(manifest, _segments(folder.store, manifest.run))
+    return load_figures(manifest, _segments(folder, manifest.run))
 
 
 def read_thumbnail(folder: PublishedFolder) -> bytes | None:
@@ -69,15 +69,14 @@ def read_thumbnail(folder: PublishedFolder) -> bytes | None:
     return content.data if content else None
 
 
-def _segments(store: Store, run: str) -> tuple[Segment, ...]:
+def _segments(folder: PublishedFolder, run: str) -> tuple[Segment, ...]:
     key = f"{run}/{CHECKPOINT}"
-    content = store.get(key)
+    content = folder.store.get(key)
     try:
         return CheckpointRecord.from_json(content.data).segments if content else ()
     except UnreadableRecordError as error:
-        raise BadSourceError(
-            f"{key} cannot be read: {error}; publish the video again",
-            code=SourceFault.UNREADABLE_RECORD,
+        raise NoSourceError(
+            f"{folder.name} holds no readable {key}: {error}; publish the video again"
         ) from error
 
 

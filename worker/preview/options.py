@@ -42,6 +42,8 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         given, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise _unusable(str(error)) from error
+    if names := [word.partition("=")[0] for word in unknown if word.startswith("-")]:
+        raise _unusable(f"unknown options: {' '.join(names)}")
     if unknown or not given.location:
         raise _unusable("name one folder: DIR or s3://bucket/prefix")
     if not 0 <= given.port <= _HIGHEST_PORT:

@@ -19,7 +19,8 @@ class Record(BaseModel):
 
     _indent: ClassVar[int | None] = 1
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    # Deferred: a job that is refused at once needs no manifest.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -32,9 +33,11 @@ class Record(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(map(str, first["loc"]))
-            raise UnreadableRecordError(f"{field or 'record'}: {first['msg']}") from error
+            faults = error.errors(include_url=False, include_input=False)
+            # In a record of another version much may differ; the version is the reason.
+            fault = min(faults, key=lambda each: each["loc"] != ("schema_version",))
+            field = ".".join(map(str, fault["loc"]))
+            raise UnreadableRecordError(f"{field or 'record'}: {fault['msg']}") from error
 
     def to_json(self) -> bytes:
         """Write the record as it is stored."""

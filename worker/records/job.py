@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from worker.errors import Resubmit, SourceFault
 from worker.records.base import Record
 
@@ -32,10 +34,8 @@ class DecisionRecord(Record):
     before: ChoiceRecord
     after: ChoiceRecord
     reason: ReplanReason
-    needed_s: float
-    """Seconds that the plan before would still have taken."""
-    remaining_s: float
-    """Seconds that were left until the deadline."""
+    needed_s: float = Field(description="Seconds that the plan before would still have taken.")
+    remaining_s: float = Field(description="Seconds that were left until the deadline.")
 
 
 class ForecastRecord(Record):
@@ -59,12 +59,13 @@ class JobRecord(Record):
     """The job that published: its pace, its changes of plan, its warnings."""
 
     encode_s: float | None = None
-    speed: float | None = None
-    """Encoding speed in times real time."""
+    speed: float | None = Field(default=None, description="Encoding speed in times real time.")
     segments: int | None = None
     segments_resumed: int | None = None
-    progress: tuple[tuple[float, float], ...] = ()
-    """Pairs of seconds of the job and seconds of video that were encoded by then."""
+    progress: tuple[tuple[float, float], ...] = Field(
+        default=(),
+        description="Pairs of seconds of the job and seconds of video that were encoded by then.",
+    )
     decisions: tuple[DecisionRecord, ...] = ()
     warnings: tuple[WarningRecord, ...] = ()
 
@@ -81,13 +82,15 @@ class Outcome(Record):
 
     exit_status: int
     name: str
-    code: SourceFault | None = None
-    """With exit status 65: what is wrong with the source."""
-    message: str
-    """For operators: what failed, on what, what to do next."""
+    code: SourceFault | None = Field(
+        default=None, description="With exit status 65: what is wrong with the source."
+    )
+    message: str = Field(description="For operators: what failed, on what, what to do next.")
     resubmit: Resubmit = Resubmit.NOT_NEEDED
-    teacher_message: MessageRecord | None = None
-    """With exit status 65: the sentence for whoever uploaded the video."""
+    teacher_message: MessageRecord | None = Field(
+        default=None,
+        description="With exit status 65: the sentence for whoever uploaded the video.",
+    )
 
 
 State = Literal["running", "ended"]

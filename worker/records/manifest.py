@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from worker.records.base import Record
 from worker.records.job import JobRecord
 
@@ -13,13 +15,11 @@ Kind = Literal["video", "audio", "subtitles"]
 class RenditionRecord(Record):
     """A rung, the audio or subtitles. Sizes, rates and checksums are those of its segments."""
 
-    name: str
-    """Name of its folder below the run."""
+    name: str = Field(description="Name of its folder below the run.")
     kind: Kind
     width: int | None = None
     height: int | None = None
-    codec: str | None = None
-    """RFC 6381 string, as in the bitstream."""
+    codec: str | None = Field(default=None, description="RFC 6381 string, as in the bitstream.")
     language: str | None = None
     playlists: tuple[str, ...] = ()
     segments: int
@@ -27,8 +27,7 @@ class RenditionRecord(Record):
     duration_s: float | None = None
     peak_bps: int | None = None
     average_bps: int | None = None
-    md5: tuple[str, ...] = ()
-    """Of each segment, in order."""
+    md5: tuple[str, ...] = Field(default=(), description="Of each segment, in order.")
 
 
 class ChapterRecord(Record):
@@ -46,8 +45,9 @@ class SourceVideoRecord(Record):
     height: int
     rotation_deg: int
     is_interlaced: bool
-    frame_rate: str | None
-    """Average frames per second as a fraction: `30000/1001`."""
+    frame_rate: str | None = Field(
+        description="Average frames per second as a fraction: `30000/1001`."
+    )
     pixel_format: str | None
     color_space: str | None
     color_transfer: str | None
@@ -76,32 +76,30 @@ class ManifestRecord(Record):
     """What is published at a destination. Paths are relative to it."""
 
     schema_version: Literal[2] = 2
-    run: str
-    """Folder of the published files."""
-    previous_run: str | None
-    """The run that was published before; it stays until the next publish."""
-    request: str
-    """Digest of the source's identity and of the options that change the output."""
-    source: str
-    """Location of the source; the query of a URL is left out."""
-    source_identity: str
-    """Names the source's very content."""
+    run: str = Field(description="Folder of the published files.")
+    previous_run: str | None = Field(
+        description="The run that was published before; it stays until the next publish."
+    )
+    request: str = Field(
+        description="Digest of the source's identity and of the options that change the output."
+    )
+    source: str = Field(description="Location of the source; the query of a URL is left out.")
+    source_identity: str = Field(description="Names the source's very content.")
     source_media: SourceRecord | None = None
     job_id: str
     published_at: str
-    worker: str
-    """Version of the worker."""
-    ffmpeg: str
-    """Version line of FFmpeg."""
+    worker: str = Field(description="Version of the worker.")
+    ffmpeg: str = Field(description="Version line of FFmpeg.")
     job: JobRecord
     duration_s: float
     frame_rate: str
     presets: tuple[str, ...]
-    missing_rungs: tuple[str, ...]
-    """Rungs that were given up for lack of time; the same job submitted again adds them."""
+    missing_rungs: tuple[str, ...] = Field(
+        description="Rungs that were given up for lack of time;"
+        " the same job submitted again adds them."
+    )
     renditions: tuple[RenditionRecord, ...]
-    thumbnails: tuple[str, ...] = ()
-    """The best first."""
+    thumbnails: tuple[str, ...] = Field(default=(), description="The best first.")
     storyboard: str | None = None
     chapters_track: str | None = None
     chapters: tuple[ChapterRecord, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from worker.records.base import Record
 from worker.records.job import ForecastRecord, Outcome, State
 
@@ -11,10 +13,13 @@ from worker.records.job import ForecastRecord, Outcome, State
 class LeaseRecord(Record):
     """What a lease needs to know of status.json, whatever version wrote it."""
 
-    owner: str | None = None
-    """Random name of the process that wrote the record."""
-    beat: int = 0
-    """Rises with each write: a record whose beat stands still is a dead job's."""
+    owner: str | None = Field(
+        default=None, description="Random name of the process that wrote the record."
+    )
+    beat: int = Field(
+        default=0,
+        description="Rises with each write: a record whose beat stands still is a dead job's.",
+    )
     job_id: str | None = None
     state: str | None = None
 

@@ -1,6 +1,6 @@
 """Plots as SVG: steps over time, and stretches below them. Pure.
 
-Colours are classes (`c0` … `c5` of lines, `p0` … `p5` of stretches), so that the page's style
+Colors are classes (`c0` … `c5` of lines, `p0` … `p5` of stretches), so that the page's style
 decides, in the light and in the dark.
 """
 
@@ -30,7 +30,7 @@ Step = tuple[float, float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
-    """Steps of one colour."""
+    """Steps of one color."""
 
     name: str
     steps: Sequence[Step]

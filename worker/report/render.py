@@ -1,4 +1,4 @@
-"""The report as HTML: a section of the preview's page, or a page of its own. Pure."""
+"""The report as HTML: a section of the preview's page, or a page of its own."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: set[
 
 
 def _key(kind: str, names: Iterable[str]) -> str:
-    # The six colours of the plot, again from the first.
+    # The six colors of the plot, again from the first.
     items = "".join(
         f'<li class="{kind}{i % 6}"><span>{name}</span></li>' for i, name in enumerate(names)
     )

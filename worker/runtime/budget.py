@@ -19,7 +19,7 @@ _POLL_S = 0.2
 
 
 class Budget:
-    """The time that a job has left, and the one place where it learns that it must stop.
+    """The time that a job has left, and the one object from which it learns that it must stop.
 
     Everything that waits or loops calls `check` (or waits with `sleep`), so that a signal, the
     deadline or a failure elsewhere ends the job within a fraction of a second wherever it is. What

@@ -40,9 +40,9 @@ def gain_to(target_lufs: float, source: Path, stream: AudioStream, workspace: Wo
     if not measured or measured[-1] < _SILENCE_LUFS:
         log.warning("loudness_unknown", measured_lufs=measured[-1] if measured else None)
         return 0.0
-    gain_db = round(target_lufs - measured[-1], 1)
+    gain_db = max(-_MAX_GAIN_DB, min(_MAX_GAIN_DB, round(target_lufs - measured[-1], 1)))
     log.info("loudness_measured", lufs=measured[-1], gain_db=gain_db)
-    return max(-_MAX_GAIN_DB, min(_MAX_GAIN_DB, gain_db))
+    return gain_db
 
 
 def _run(command: Command, workspace: Workspace) -> tuple[str, ...] | None:

@@ -71,8 +71,8 @@ def fetch(
     def refuse_large(size: int | None) -> None:
         if size is not None and size > most:
             raise BadSourceError(
-                f"the upload has {size / _GIB:.1f} GiB, more than the {job.max_source_gib:g} GiB"
-                " that are accepted; export it at a lower bit rate, or in parts",
+                f"the upload has {size / _GIB:.1f} GiB or more; {job.max_source_gib:g} GiB are"
+                " accepted; export it at a lower bit rate, or in parts",
                 code=SourceFault.TOO_LARGE,
             )
 

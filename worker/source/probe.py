@@ -122,7 +122,7 @@ def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
         raise BadSourceError(
             "the file holds audio but no video; upload a video", code=SourceFault.AUDIO_ONLY
         )
-    found = ", ".join(kinds) or "nothing"
+    found = ", ".join(kind for kind in kinds if kind != "video") or "nothing else"
     raise BadSourceError(
         f"the file holds no video track that can be read (found: {found})",
         code=SourceFault.NO_VIDEO,

@@ -90,7 +90,7 @@ def choose_samples(plan: Plan) -> Samples | None:
 def _at_keyframes(
     wanted_s: Iterable[float], packets: Packets, rate: Fraction
 ) -> tuple[Fraction, ...]:
-    """Move each sample to the source's keyframe before it, so that nothing is decoded in vain.
+    """Move each sample to the source's keyframe before it, so that no frame is decoded unused.
 
     Where another sample begins there already, it follows that one.
     """

@@ -33,7 +33,6 @@ def repair_timestamps(source: Path, media: Media, workspace: Workspace) -> Path:
             f"the work folder has no space for another {size} bytes, which a recording whose"
             " timestamps restart needs; give the job a larger volume"
         )
-    log.info("timestamps_repaired", jumps=media.jumps)
     path = workspace.folder / "repaired.ts"
     try:
         run_ffmpeg(
@@ -51,4 +50,5 @@ def repair_timestamps(source: Path, media: Media, workspace: Workspace) -> Path:
             " video",
             code=SourceFault.BROKEN_TIMESTAMPS,
         )
+    log.info("timestamps_repaired", jumps=media.jumps)
     return path

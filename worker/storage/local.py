@@ -169,7 +169,7 @@ def identify_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return f"file {file.tell()} {digest}"
+            return f"file {file.seek(0, os.SEEK_CUR)} {digest}"
     except OSError as error:
         raise NoSourceError(
             f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"

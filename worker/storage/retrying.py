@@ -1,8 +1,8 @@
 """Repeats calls to a store that does not answer: the only layer that retries.
 
-A call that is answered with 500 or 503, whose connection is reset or refused, is made again for two
-minutes, with jitter, inside the job's budget; a stop ends the waiting at once, wherever it is. A
-long transfer that breaks off in the end is made again as well.
+A call that raises StorageUnavailableError is made again for two minutes, with jitter, inside the
+job's budget; a stop ends the waiting at once, wherever it is. Which answers raise it is decided
+where they are read: `s3` and `https`. A long transfer that breaks off is made again as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.storage.base import Content, Store, StoredObject
 T = TypeVar("T")
 
 PATIENCE_S = 120.0
-# The longest that a client waits for an answer; an attempt that took longer was answered.
+# The longest that a client waits for an answer; an attempt that took longer transferred something.
 _SILENCE_S = 35.0
 _LONGEST_WAIT_S = 10.0
 

@@ -1,4 +1,4 @@
 """Moves segments to the store: check, store, record, recall, verify; never encodes.
 
-May import: hls, storage, plan, runtime, records, layout, errors.
+May import: hls, storage, plan, runtime, media, records, layout, errors.
 """

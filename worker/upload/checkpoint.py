@@ -85,7 +85,7 @@ class Checkpoint:
             self._saved = segments
 
     def save_periodically(self, store: Store, now_s: float) -> None:
-        """Write the record if that was long ago; a failure is only logged, the next may succeed."""
+        """Write the record if that was long ago; that the store is unavailable is only logged."""
         with self._lock:
             if now_s - self._saved_s < _SAVE_EVERY_S:
                 return

@@ -1,4 +1,4 @@
-"""Parameters: one table, two ways in, every fault told at once, no secret echoed."""
+"""Parameters: one table, two ways in, every fault reported at once, no secret echoed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from worker.config.cli import build_parser, parse_job
-from worker.config.job import Job, option_name, variable_name
+from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, S3Location, parse_location
+from worker.config.option import option_name, variable_name
 from worker.errors import BadParametersError
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
 
@@ -47,7 +48,7 @@ def test_batch_names_the_job() -> None:
     assert parse_job(GOOD, {}).job_id != parse_job(GOOD, {}).job_id
 
 
-def test_the_region_is_read_where_boto3_does_not_look() -> None:
+def test_the_region_is_read_where_boto3_does_not_read_it() -> None:
     assert parse_job(GOOD, {}).aws_region is None
     assert parse_job(GOOD, {"AWS_REGION": "ap-northeast-2"}).aws_region == "ap-northeast-2"
 
@@ -59,31 +60,31 @@ def test_a_destination_is_a_plain_prefix(key: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://h/a b", "https://h/a\r\nHost: x", "https://h/\x00"])
 def test_a_url_holds_no_spaces_and_no_control_characters(url: str) -> None:
-    told = fault(["--source", url, "--destination", "/out"])
-    assert "control characters" in told or "NUL" in told
+    message = fault(["--source", url, "--destination", "/out"])
+    assert "control characters" in message or "NUL" in message
 
 
 @pytest.mark.parametrize(
-    "place",
+    "location",
     ["/usr/" + "x" * 300, "~nobody-here/x", "s3://videos/" + "x" * 901, "a\udcffb"],
     ids=["long name", "no home", "long prefix", "not UTF-8"],
 )
-def test_a_place_that_cannot_be_is_a_fault_and_no_traceback(place: str) -> None:
-    assert fault(["--source", "/in.mp4", "--destination", place])
+def test_a_location_that_cannot_be_is_a_fault_and_no_traceback(location: str) -> None:
+    assert fault(["--source", "/in.mp4", "--destination", location])
 
 
 @pytest.mark.parametrize("bucket", ["uploads\n", "up..loads", "192.168.0.1", "up.-loads"])
 def test_a_bucket_is_named_by_the_rules(bucket: str) -> None:
-    told = fault(["--source", f"s3://{bucket}/k", "--destination", "/out"])
-    assert "not a bucket name" in told
+    message = fault(["--source", f"s3://{bucket}/k", "--destination", "/out"])
+    assert "not a bucket name" in message
 
 
-def test_all_faults_are_told_together() -> None:
-    told = fault(
+def test_all_faults_are_reported_together() -> None:
+    message = fault(
         ["--destination", "ftp://x/y", "--ladder", "x", "--segment", "0", "--preset", "no"]
     )
     for name in ("--source", "--destination", "--ladder", "--segment", "--preset"):
-        assert f"{name}: " in told
+        assert f"{name}: " in message
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_a_fault_never_echoes_a_value(arguments: list[str]) -> None:
     assert "SECRET" not in fault([*GOOD, *arguments])
 
 
-def test_the_longest_video_ends_before_the_clock_of_its_segments_starts_anew() -> None:
+def test_the_longest_video_ends_before_the_clock_of_its_segments_wraps() -> None:
     (most_s,) = [
         rule.le for rule in Job.model_fields["max_duration_s"].metadata if hasattr(rule, "le")
     ]
@@ -179,7 +180,7 @@ def test_a_presigned_query_is_never_shown() -> None:
 
 @pytest.mark.parametrize("option", ["--source", "--destination"])
 @pytest.mark.parametrize(
-    "place",
+    "location",
     [
         "videos.s3.amazonaws.com/in.mp4?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=SECRET",
         "//h/in.mp4?X-Amz-Signature=SECRET",
@@ -192,11 +193,11 @@ def test_a_presigned_query_is_never_shown() -> None:
         "h/in.mp4?a=1\n&access_token=SECRET",
     ],
 )
-def test_a_signed_url_without_its_scheme_is_no_path(option: str, place: str) -> None:
+def test_a_signed_url_without_its_scheme_is_no_path(option: str, location: str) -> None:
     """As a path it would be shown, and its signature with it."""
-    told = fault([*GOOD, option, place])
-    assert f"{option}: holds a signature or token" in told
-    assert "SECRET" not in told
+    message = fault([*GOOD, option, location])
+    assert f"{option}: holds a signature or token" in message
+    assert "SECRET" not in message
 
 
 @pytest.mark.parametrize(

@@ -15,29 +15,29 @@ A_PLAN = plan()
 
 def judge(first: int, decoded: int) -> None:
     """A job that made the segments from the first one on, of which so many were decoded."""
-    pictures = DecodedFrames(A_PLAN)
+    frames = DecodedFrames(A_PLAN)
     end = A_PLAN.grid.segment_count
-    pictures.add(Span(first=first, end=end, rungs=("480p",), preset="faster"), decoded)
-    pictures.check()
+    frames.add(Span(first=first, end=end, rungs=("480p",), preset="faster"), decoded)
+    frames.check()
 
 
 @pytest.mark.parametrize(("first", "decoded"), [(0, 400), (0, 180), (1, 10), (2, 0)])
-def test_a_part_that_is_damaged_is_borne(first: int, decoded: int) -> None:
+def test_some_damage_is_tolerated(first: int, decoded: int) -> None:
     """As much of it as of a job that made the whole: what an earlier one made was decoded."""
     judge(first, decoded)
 
 
 @pytest.mark.parametrize(("first", "decoded"), [(0, 179), (0, 0)])
 def test_what_is_mostly_filler_is_refused(first: int, decoded: int) -> None:
-    with pytest.raises(BadSourceError, match="pictures can be decoded"):
+    with pytest.raises(BadSourceError, match="frames can be decoded"):
         judge(first, decoded)
 
 
 def test_what_is_read_twice_does_not_make_up_for_what_is_damaged() -> None:
     """The second span is read from three seconds before it; of all 44 % can be decoded."""
-    pictures = DecodedFrames(A_PLAN)
+    frames = DecodedFrames(A_PLAN)
     for first, end, read in ((0, 1, 180), (1, 3, 310)):
         span = Span(first=first, end=end, rungs=("480p",), preset="faster")
-        pictures.add(span, round(0.44 * read))
-    with pytest.raises(BadSourceError, match="215 of 490 pictures"):
-        pictures.check()
+        frames.add(span, round(0.44 * read))
+    with pytest.raises(BadSourceError, match="215 of 490 frames"):
+        frames.check()

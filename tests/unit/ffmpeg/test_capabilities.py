@@ -1,4 +1,4 @@
-"""FFmpeg is refused where it is known to be too old, and not where nobody can tell."""
+"""FFmpeg is refused where it is known to be too old, and not where its version is unknown."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_what_is_newer_or_of_no_release_passes(version: str) -> None:
     assert why_too_old(f"ffmpeg version {version} Copyright (c) 2000-2021") is None
 
 
-def test_a_line_that_tells_no_version_passes() -> None:
+def test_a_line_without_a_version_passes() -> None:
     assert why_too_old("unknown") is None
     assert why_too_old("/usr/bin/ffmpeg: 4.4: warning") is None

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
-from worker.ffmpeg.audio import encode_audio, measure_loudness, try_audio
-from worker.ffmpeg.capabilities import NEEDED_PARTS
+from tests.unit.sample import AUDIO, VIDEO, packets, plan
+from worker.ffmpeg.audio import encode_audio
 from worker.ffmpeg.encode import encode_video
-from worker.ffmpeg.inputs import show_packets
-from worker.ffmpeg.remux import extract_texts, rewrite_timestamps
-from worker.ffmpeg.stream_copy import IDRS, PARAMETERS, copy_video, list_idrs
-from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
-from worker.images.storyboard import lay_out
-from worker.media.streams import TextStream
 from worker.plan.plan import Span, plan_audio
-from worker.source.sample_encode import choose_samples, encode_samples
+from worker.runtime.command import Command
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path("/data/-a %d:'b'.mp4")
-FDS = {"1080p": 5, "720p": 6, "480p": 7, "audio": 8, "progress": 9}
+FDS = {
+    "1080p": 5,
+    "720p": 6,
+    "480p": 7,
+    "audio": 8,
+    "progress": 9,
+    "stats": 3,
+    "idrs": 10,
+    "parameters": 11,
+    "stdout": 12,
+}
 
 
 ONE_RUNG_GRAPH = (
@@ -47,6 +49,12 @@ ONE_RUNG_GRAPH = (
 ALL = ("1080p", "720p", "480p")
 
 
+def filled(command: Command, descriptors: Mapping[str, int] = FDS) -> list[str]:
+    """A command's arguments as its program gets them."""
+    assert set(command.pipes) <= set(descriptors)
+    return [command.program, *command.fill_in(descriptors)]
+
+
 def after(argv: list[str], option: str) -> list[str]:
     return [argv[i + 1] for i, word in enumerate(argv[:-1]) if word == option]
 
@@ -54,15 +62,15 @@ def after(argv: list[str], option: str) -> list[str]:
 def video_argv(span: Span | None = None, **changes: object) -> list[str]:
     a_plan = plan(**changes)
     whole = Span(first=0, end=a_plan.grid.segment_count, rungs=ALL, preset="faster")
-    return encode_video(a_plan, span or whole, SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+    return filled(encode_video(a_plan, span or whole, SOURCE))
 
 
 def test_one_rung_in_full() -> None:
     a_plan = plan("--ladder", "480", audio=None)
     span = Span(first=0, end=3, rungs=("480p",), preset="faster")
-    argv = encode_video(
-        a_plan, span, Path("/in.mp4"), ffmpeg_path="ffmpeg", pipes={"480p": 5, "progress": 6}
-    )
+    command = encode_video(a_plan, span, Path("/in.mp4"))
+    assert command.pipes == ("480p", "progress")
+    argv = filled(command, {"480p": 5, "progress": 6})
     assert argv == [
         "ffmpeg",
         *("-format_whitelist", after(argv, "-format_whitelist")[0]),
@@ -116,7 +124,7 @@ def test_a_later_span_seeks_early_and_offsets_its_segments() -> None:
     assert after(argv, "-ss") == ["3.000000"], "a GOP of one second, and two"
     assert "fps=30:start_time=6.000000" in graph
     assert "trim=end_frame=180" in graph
-    assert "tpad" not in graph, "only the last span may hold its last picture"
+    assert "tpad" not in graph, "only the last span may hold its last frame"
     assert after(argv, "-initial_offset") == ["16.000000"] * 3
     assert after(argv, "-segment_start_number") == ["1"] * 3
     assert after(argv, "-preset") == ["veryfast"] * 3
@@ -135,8 +143,8 @@ def test_a_late_start_of_the_container_is_the_timelines_zero() -> None:
     assert "setpts=round(PTS-0.008005/TB)" in graph
 
 
-def test_the_last_picture_is_held_for_the_sounds_sake_but_not_without_end() -> None:
-    """Sound of 13.33 s, pictures for 10: 100 frames more, and half a second of tolerance."""
+def test_the_last_frame_is_held_until_the_audio_ends_but_not_without_end() -> None:
+    """Audio of 13.33 s, video of 10: 100 frames more, and half a second of tolerance."""
     short = replace(VIDEO, packets=packets(300, rate=30))
     assert "tpad=stop=115:" in after(video_argv(video=short), "-filter_complex")[0]
 
@@ -157,8 +165,8 @@ def test_the_matrix_is_the_tagged_one_or_that_of_the_size(
     assert f"in_color_matrix={expected}" in graph
 
 
-def test_sound_is_placed_filled_and_cut_to_the_picture() -> None:
-    argv = encode_audio(plan(), plan_audio(AUDIO), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
+    argv = filled(encode_audio(plan(), plan_audio(AUDIO), SOURCE))
     (graph,) = after(argv, "-filter_complex")
     assert graph == (
         "[0:1]asetpts=round(PTS-0.000000/TB)[s0];"
@@ -184,137 +192,29 @@ def test_any_number_of_channels_becomes_two_at_most_and_nothing_clips(
     channels: int, gain_db: float, filters: list[str]
 ) -> None:
     stream = replace(AUDIO, channels=channels)
-    a_plan, sound = plan(audio=stream), plan_audio(stream, gain_db=gain_db)
-    argv = encode_audio(a_plan, sound, SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
+    a_plan, audio = plan(audio=stream), plan_audio(stream, gain_db=gain_db)
+    argv = filled(encode_audio(a_plan, audio, SOURCE))
     chain = re.findall(r"\]([a-z]+(?:=[^\[;]*)?)", after(argv, "-filter_complex")[0])
     chain = [word.replace("\\", "") for word in chain][1 : 1 + len(filters)]
-    assert [word[: len(told)] for word, told in zip(chain, filters, strict=True)] == filters
+    assert [word[: len(expected)] for word, expected in zip(chain, filters, strict=True)] == filters
 
 
 def test_an_interlaced_source_is_deinterlaced_before_the_grid() -> None:
     source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25))
     graph = after(video_argv(video=source), "-filter_complex")[0]
     assert re.search(r"setpts[^;]*;\[s0\]bwdif=deint=interlaced:mode=send_frame\[s1\];", graph)
-    by_field = encode_video(
-        plan("--max-frame-rate", "60", video=source),
-        Span(first=0, end=1, rungs=ALL, preset="faster"),
-        SOURCE,
-        ffmpeg_path="ffmpeg",
-        pipes=FDS,
-    )
+    fast = plan("--max-frame-rate", "60", video=source)
+    span = Span(first=0, end=1, rungs=ALL, preset="faster")
+    by_field = filled(encode_video(fast, span, SOURCE))
     assert "mode=send_field" in after(by_field, "-filter_complex")[0]
     assert "fps=50:" in after(by_field, "-filter_complex")[0]
 
 
-def test_a_source_without_sound_has_no_audio_command() -> None:
+def test_a_source_without_audio_has_no_audio_command() -> None:
     with pytest.raises(ValueError, match="no audio"):
-        encode_audio(plan(audio=None), plan_audio(AUDIO), SOURCE, ffmpeg_path="ffmpeg", pipes=FDS)
-
-
-def all_ffmpegs() -> list[list[str]]:
-    """Every FFmpeg that the worker starts, in as many forms as it takes to use every part."""
-    mono = replace(AUDIO, channels=1)
-    interlaced = replace(VIDEO, is_interlaced=True, color_transfer="smpte2084")
-    text = TextStream(index=2, codec="subrip", language="ko", title=None, is_forced=False)
-    a_plan = plan(texts=(text,))
-    whole = Span(first=0, end=a_plan.grid.segment_count, rungs=ALL, preset="faster")
-    # Of less there is one sample, which needs no concat.
-    long = plan(video=replace(VIDEO, packets=packets(30 * 240, rate=30)), declared_s=None)
-    samples = choose_samples(long)
-    assert samples
-    to = {"ffmpeg_path": "ffmpeg"}
-    return [
-        encode_video(plan(video=interlaced), whole, SOURCE, **to, pipes=FDS),
-        encode_samples(long, samples, SOURCE, **to, pipes=FDS),
-        list_idrs(a_plan, SOURCE, **to, pipes={IDRS: 3, PARAMETERS: 9}),
-        copy_video(a_plan, SOURCE, **to, pipes=FDS),
-        encode_audio(a_plan, plan_audio(AUDIO, gain_db=3), SOURCE, **to, pipes=FDS),
-        encode_audio(plan(audio=mono), plan_audio(mono), SOURCE, **to, pipes=FDS),
-        measure_loudness(SOURCE, AUDIO, **to, pipes=FDS),
-        try_audio(SOURCE, AUDIO, **to, pipes=FDS),
-        rewrite_timestamps(MEDIA, SOURCE, output="straight.ts", **to, pipes=FDS),
-        extract_texts(a_plan, SOURCE, **to, pipes=FDS),
-        measure_frames(SOURCE, lay_out(7, 854, 480), **to, pipes={"stats": 3}),
-        make_thumbnails(SOURCE, a_plan.rungs[0], **to, pipes={"stats": 3}),
-        pick_thumbnail(a_plan, SOURCE, **to, at_s=1, output="t.jpg", stats_fd=3),
-    ]
-
-
-def calls(tree: ast.AST) -> set[str]:
-    found = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return {function.id for function in found if isinstance(function, ast.Name)}
-
-
-def test_no_ffmpeg_is_left_out_of_these_tests() -> None:
-    trees = (ast.parse(path.read_text()) for path in (ROOT / "worker").rglob("*.py"))
-    functions = (f for tree in trees for f in tree.body if isinstance(f, ast.FunctionDef))
-    builders = {function.name for function in functions if "compile_command" in calls(function)}
-    assert len(builders) > 10
-    assert builders - calls(ast.parse(inspect.getsource(all_ffmpegs))) == set()
-
-
-# What FFmpeg takes for a muxer where no encoder is named; only sound goes to `null`.
-UNNAMED = {"image2": "mjpeg", "rawvideo": "rawvideo", "null": "pcm_s16le"}
-OPTIONS = {
-    "muxers": {"-f", "-segment_format"},
-    "encoders": {"-vcodec", "-acodec", "-c", "-c:s"},
-    "bsfs": {"-bsf:v", "-bsf:a"},
-}
-
-
-def parts_of(argv: list[str], kind: str) -> set[str]:
-    """Name what of a kind an FFmpeg uses."""
-    if kind == "filters":
-        graphs = after(argv, "-filter_complex")
-        return {name for graph in graphs for name in re.findall(r"\]([a-z0-9]+)=?", graph)}
-    # What comes before is of the inputs, whose `-f` is a demuxer.
-    written = argv[len(argv) - argv[::-1].index("-i") :]
-    named = {value for option in OPTIONS[kind] for value in after(written, option)}
-    if kind == "encoders" and not named:
-        named = {UNNAMED[muxer] for muxer in parts_of(argv, "muxers")}
-    return {value.partition("=")[0] for value in named} - {"copy"}
-
-
-@pytest.mark.parametrize("kind", ["filters", "bsfs", "muxers", "encoders"])
-def test_the_self_check_asks_for_the_parts_that_are_used(kind: str) -> None:
-    used = {name for argv in all_ffmpegs() for name in parts_of(argv, kind)}
-    assert used == set(NEEDED_PARTS[kind])
-
-
-@pytest.mark.parametrize("kind", NEEDED_PARTS)
-def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) -> None:
-    text = (ROOT / "Dockerfile").read_text()
-    assert "--disable-everything" not in text
-    needed, one = set(NEEDED_PARTS[kind]), kind.removesuffix("s")
-    lists = {
-        done: {
-            name
-            for names in re.findall(rf"--{done}-{one}=(\S+)", text)
-            for name in names.split(",")
-        }
-        for done in ("enable", "disable")
-    }
-    assert needed.isdisjoint(lists["disable"])
-    if f"--disable-{kind} " in text:
-        assert needed - lists["enable"] == set()
-
-
-def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
-    for argv in [*all_ffmpegs(), show_packets(SOURCE, ffprobe_path="ffprobe")]:
-        inputs = argv.count(f"file:{SOURCE}")
-        assert inputs == max(1, argv.count("-i"))
-        assert after(argv, "-protocol_whitelist") == ["file"] * inputs
-        (demuxers,) = set(after(argv, "-format_whitelist"))
-        assert {"hls", "concat", "sdp", "image2", "dash"}.isdisjoint(demuxers.split(","))
-        assert argv.index("-protocol_whitelist") < argv.index(f"file:{SOURCE}")
+        encode_audio(plan(audio=None), plan_audio(AUDIO), SOURCE)
 
 
 def test_the_second_track_may_be_the_chosen_one() -> None:
-    argv = encode_audio(
-        plan(audio=replace(AUDIO, index=3)),
-        plan_audio(AUDIO),
-        SOURCE,
-        ffmpeg_path="ffmpeg",
-        pipes=FDS,
-    )
+    argv = filled(encode_audio(plan(audio=replace(AUDIO, index=3)), plan_audio(AUDIO), SOURCE))
     assert "[0:3]asetpts" in after(argv, "-filter_complex")[0]

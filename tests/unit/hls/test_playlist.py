@@ -8,10 +8,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.sample import AUDIO, plan, rung_segments, segment, sound_segments
+from tests.unit.sample import AUDIO, audio_segments, plan, run, rung_segments, segment
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
+from worker.hls.keyframes import key_frames
 from worker.hls.playlist import (
-    key_frames,
     render_iframe_playlist,
     render_master_playlist,
     render_media_playlist,
@@ -30,7 +30,7 @@ def test_media_playlist() -> None:
     )
 
 
-def test_a_playlist_of_key_pictures_names_the_start_of_each_segment() -> None:
+def test_an_iframe_playlist_names_the_start_of_each_segment() -> None:
     segments = [
         segment("720p", 0, key_bytes=18_800),
         segment("720p", 1, key_bytes=376, end_ticks=2 * 540_000 - 270_000),
@@ -43,31 +43,23 @@ def test_a_playlist_of_key_pictures_names_the_start_of_each_segment() -> None:
     )
 
 
-def test_where_one_key_picture_is_unknown_there_is_no_playlist_of_them() -> None:
+def test_where_one_key_frame_is_unknown_there_is_no_iframe_playlist() -> None:
     assert key_frames([segment("720p", 0, key_bytes=376), segment("720p", 1)]) == ()
 
 
-def test_the_master_playlist_names_key_pictures_at_the_rate_they_take() -> None:
-    a_plan = plan(audio=None)
-    renditions = {r.name: rung_segments(a_plan, r.name) for r in a_plan.rungs}
-    told = [
-        line
-        for line in render_master_playlist(a_plan, "run", renditions).splitlines()
-        if line.startswith("#EXT-X-I-FRAME-STREAM-INF")
-    ]
-    assert len(told) == 3
+def test_the_master_playlist_names_iframe_playlists_at_the_rate_they_take() -> None:
+    text = render_master_playlist(run(plan(audio=None)))
+    lines = [x for x in text.splitlines() if x.startswith("#EXT-X-I-FRAME-STREAM-INF")]
+    assert len(lines) == 3
     # 18,800 bytes every six seconds; the last one, of 1.333 s, counts with the one before.
-    assert told[0] == (
+    assert lines[0] == (
         "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=41019,AVERAGE-BANDWIDTH=33840,"
         'CODECS="avc1.640028",RESOLUTION=1920x1080,URI="run/1080p/iframes.m3u8"'
     )
 
 
-def test_master_playlist_names_rungs_sound_and_an_audio_only_variant() -> None:
-    a_plan = plan()
-    renditions = {r.name: rung_segments(a_plan, r.name) for r in a_plan.rungs}
-    text = render_master_playlist(a_plan, "run", renditions | {"audio": sound_segments(a_plan)})
-    lines = text.splitlines()
+def test_master_playlist_names_rungs_audio_and_an_audio_only_variant() -> None:
+    lines = render_master_playlist(run(plan())).splitlines()
     assert lines[:3] == ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
     assert lines[3] == (
         '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="Korean",LANGUAGE="ko",DEFAULT=YES,'
@@ -85,28 +77,27 @@ def test_master_playlist_names_rungs_sound_and_an_audio_only_variant() -> None:
     assert 'CODECS="mp4a.40.2",AUDIO="audio"' in audio_only
 
 
-def test_without_sound_no_group_is_named() -> None:
-    a_plan = plan(audio=None)
-    renditions = {r.name: rung_segments(a_plan, r.name) for r in a_plan.rungs}
-    assert "audio" not in render_master_playlist(a_plan, "run", renditions).lower()
+def test_without_audio_no_group_is_named() -> None:
+    assert "audio" not in render_master_playlist(run(plan(audio=None))).lower()
 
 
 def test_a_rung_that_was_not_made_is_not_listed() -> None:
     a_plan = plan(audio=None)
-    text = render_master_playlist(a_plan, "run", {"480p": rung_segments(a_plan, "480p")})
+    only = {"480p": rung_segments(a_plan, "480p")}
+    text = render_master_playlist(run(a_plan, renditions=only))
     assert text.count("#EXT-X-STREAM-INF") == 1
 
 
 def test_priming_before_zero_is_not_playing_time() -> None:
     a_plan = plan()
-    segments = sound_segments(a_plan)
+    segments = audio_segments(a_plan)
     assert segments[0].start_ticks < 0
     total = sum(segment_durations_s(segments))
     assert abs(total - a_plan.grid.duration_s) <= Fraction(1024, 48_000)
 
 
 def test_peak_is_the_busiest_run_and_average_the_whole() -> None:
-    """A last crumb of a segment is no peak: runs shorter than half the target do not count."""
+    """A short last segment is no peak: runs shorter than half the target do not count."""
     segments = [
         segment("a", 0, bytes=600_000),
         segment("a", 1, bytes=1_200_000),
@@ -114,7 +105,7 @@ def test_peak_is_the_busiest_run_and_average_the_whole() -> None:
     ]
     rates = measure_bit_rates(segments, 6)
     assert rates.average_bps == -(-8 * 1_890_000 * 10 // 121)
-    # Segments 1 and 2 together last 6.1 s of at most 9: the crumb counts there.
+    # Segments 1 and 2 together last 6.1 s of at most 9: the short one counts there.
     assert rates.peak_bps == -(-8 * 1_290_000 * 10 // 61)
 
 
@@ -129,15 +120,15 @@ def test_durations_never_drift(ticks: list[int], sizes: int) -> None:
         segments.append(segment("a", k, bytes=sizes, start_ticks=at, end_ticks=at + length))
         at += length
     target = target_duration_s([segments])
-    text = render_media_playlist(segments, target)
-    told = [Fraction(line[8:-1]) for line in text.splitlines() if line.startswith("#EXTINF")]
-    assert abs(sum(told) - Fraction(at, 90_000)) <= Fraction(1, 1_000_000)
-    assert all(int(duration + Fraction(1, 2)) <= target for duration in told)
+    lines = render_media_playlist(segments, target).splitlines()
+    durations = [Fraction(line[8:-1]) for line in lines if line.startswith("#EXTINF")]
+    assert abs(sum(durations) - Fraction(at, 90_000)) <= Fraction(1, 1_000_000)
+    assert all(int(duration + Fraction(1, 2)) <= target for duration in durations)
     rates = measure_bit_rates(segments, target)
     assert rates.peak_bps >= rates.average_bps > 0
 
 
-def test_rungs_and_sound_have_one_target_duration() -> None:
+def test_rungs_and_audio_have_one_target_duration() -> None:
     """RFC 8216, section 6.2.4: the largest of them all, and the peaks are measured by it."""
     rung = [segment("720p", k, end_ticks=(k + 1) * 540_000) for k in range(3)]
     long = [segment("audio", 0, start_ticks=0, end_ticks=600_000, bytes=900_000)]
@@ -148,9 +139,6 @@ def test_rungs_and_sound_have_one_target_duration() -> None:
 
 
 def test_language_comes_from_the_source_or_not_at_all() -> None:
-    a_plan = plan(audio=replace(AUDIO, language=None))
-    text = render_master_playlist(
-        a_plan, "run", {"1080p": rung_segments(a_plan, "1080p"), "audio": sound_segments(a_plan)}
-    )
+    text = render_master_playlist(run(plan(audio=replace(AUDIO, language=None))))
     assert "LANGUAGE" not in text
     assert 'NAME="Audio"' in text

@@ -1,4 +1,4 @@
-"""A segment of pictures is held against the grid; pictures that repeat may be missing within."""
+"""A video segment is compared with the grid; duplicate frames may be missing within."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 from tests.unit.sample import plan
 from worker.errors import VerificationError
 from worker.hls.mpegts import SegmentReading
-from worker.hls.segment import Segment, is_whole, measure_segment
+from worker.hls.segment import is_whole, measure_segment
 from worker.plan.plan import Plan
+from worker.records.segment import Segment
 
 PLAN: Plan = plan()
 ZERO = 10 * 90_000
@@ -18,7 +19,7 @@ FRAME = 3000
 def measure(
     monkeypatch: pytest.MonkeyPatch, frames: list[int], *, index: int = 1, late: int = 0
 ) -> Segment:
-    """Measure a segment whose pictures are at these frames of the video, some ticks late."""
+    """Measure a segment that shows these frames of the video, some ticks late."""
     times = tuple(ZERO + FRAME * frame + late for frame in frames)
     reading = SegmentReading(
         codec="avc1.640028",
@@ -33,7 +34,7 @@ def measure(
     return measure_segment(PLAN, "1080p", index, b"")
 
 
-def test_every_picture_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_frame_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     segment = measure(monkeypatch, list(range(180, 360)))
     assert (segment.frames, segment.start_ticks, segment.end_ticks) == (180, 540_000, 1_080_000)
     assert is_whole(PLAN, segment)
@@ -45,7 +46,7 @@ def test_what_repeats_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_whole(PLAN, segment)
 
 
-def test_an_early_end_is_told_by_the_last_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_early_end_is_seen_in_the_last_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     segment = measure(monkeypatch, [180, 210, 358])
     assert segment.end_ticks == 1_080_000 - FRAME
     assert not is_whole(PLAN, segment)
@@ -60,11 +61,11 @@ def test_the_last_segment_may_be_shorter(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         ([181, 359], 0, "frames 181 to 359, not 180 to 359"),
         ([180, 360], 0, "frames 180 to 360, not 180 to 359"),
-        ([180, 200, 200, 359], 0, "two pictures at one time"),
+        ([180, 200, 200, 359], 0, "two frames at one time"),
         ([180, 359], 5, "frame 180 is at tick 1440005, not 1440000"),
     ],
 )
-def test_pictures_elsewhere(
+def test_frames_at_other_times(
     monkeypatch: pytest.MonkeyPatch, frames: list[int], late: int, fault: str
 ) -> None:
     with pytest.raises(VerificationError, match=fault):

@@ -55,7 +55,7 @@ def test_a_cue_over_a_boundary_is_in_both_segments() -> None:
 
 
 @given(st.integers(1, 4 * 3600 * 30))
-def test_the_segments_last_as_long_as_the_picture(frames: int) -> None:
+def test_the_segments_last_as_long_as_the_video(frames: int) -> None:
     a_plan = plan()
     grid = type(a_plan.grid)(rate=Fraction(30), segment_frames=180, total_frames=frames)
     lengths = segment_lengths_s(grid)
@@ -96,8 +96,8 @@ def test_each_segment_has_the_cues_that_show_in_it(
     some: tuple[Cue, ...], lengths_s: list[Fraction]
 ) -> None:
     rendered = render_segments(some, lengths_s)
-    told = [[c.text for c in read_cues(text, origin_s=Fraction(0))] for text in rendered]
-    assert told == shown_in(some, lengths_s)
+    found = [[c.text for c in read_cues(text, origin_s=Fraction(0))] for text in rendered]
+    assert found == shown_in(some, lengths_s)
 
 
 @given(st.text("\n\n\r 0ab", max_size=60))
@@ -110,14 +110,14 @@ def test_blocks_are_what_empty_lines_part(text: str) -> None:
 def test_more_cues_than_anybody_reads_are_refused_and_not_read_on() -> None:
     """A million of them in 33 MB, which is about what is read of a file."""
     text = "WEBVTT\n\n" + "00:00.000 --> 99:59.000\nx\n\n" * 1_200_000
-    started_s = time.monotonic()
+    started_s = time.process_time()
     with pytest.raises(TooManyCuesError, match="more than 50000 cues"):
         read_cues(text, origin_s=Fraction(0))
-    assert time.monotonic() - started_s < 5
+    assert time.process_time() - started_s < 10
 
 
 def test_cues_that_fill_every_segment_are_refused() -> None:
-    """As many as are taken, each shown all day: 80 million places."""
+    """As many as are accepted, each shown all day: 80 million copies."""
     some = [Cue(start_ms=0, end_ms=90_000_000, text="x" * 500)] * webvtt.MAX_CUES
     with pytest.raises(TooManyCuesError):
         render_segments(some, [Fraction(60)] * 1500)

@@ -9,11 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import segment
-from worker.hls.segment import Segment
+from worker.hls.keyframes import KeyFrame
 from worker.images.chapters import Chapter, find_chapters, render_chapters
 from worker.images.frame_stats import SMALL_HEIGHT, SMALL_WIDTH, FrameStats
+from worker.records.segment import Segment
 
 SIZE = SMALL_WIDTH * SMALL_HEIGHT
+
+
+def key_frame(segment: Segment) -> KeyFrame:
+    return KeyFrame(
+        name=segment.name,
+        index=segment.index,
+        codec=segment.codec,
+        bytes=segment.bytes,
+        start_ticks=segment.start_ticks,
+        end_ticks=segment.end_ticks,
+    )
 
 
 def lecture(slides: list[int]) -> tuple[list[FrameStats], list[Segment]]:
@@ -24,30 +36,30 @@ def lecture(slides: list[int]) -> tuple[list[FrameStats], list[Segment]]:
         if k + 1 < len(slides) and slides[k + 1] != gray:
             made = replace(made, jump_ticks=k * 540_000 + 360_000, jump_bytes=30_000)
         segments.append(made)
-    looks = [
-        FrameStats(picture=made, mean=100, contrast=100, small=bytes([gray]) * SIZE)
+    stats = [
+        FrameStats(frame=key_frame(made), mean=100, contrast=100, small=bytes([gray]) * SIZE)
         for made, gray in zip(segments, slides, strict=True)
     ]
-    return looks, segments
+    return stats, segments
 
 
 def starts_s(slides: list[int]) -> list[float]:
     return [chapter.start_ms / 1000 for chapter in find_chapters(*lecture(slides))]
 
 
-def test_a_chapter_starts_with_the_largest_picture_before_the_change() -> None:
+def test_a_chapter_starts_with_the_largest_frame_before_the_change() -> None:
     assert starts_s([50] * 15 + [90] * 15) == [0, 88]
 
 
 def test_where_a_segment_starts_with_the_new_slide_so_does_the_chapter() -> None:
-    looks, segments = lecture([50] * 15 + [90] * 15)
+    stats, segments = lecture([50] * 15 + [90] * 15)
     segments[14] = replace(segments[14], jump_bytes=200)
-    assert [c.start_ms for c in find_chapters(looks, segments)] == [0, 90_000]
+    assert [c.start_ms for c in find_chapters(stats, segments)] == [0, 90_000]
 
 
-def test_of_looks_far_apart_the_segments_between_tell() -> None:
-    looks, segments = lecture([50] * 15 + [90] * 15)
-    assert [c.start_ms for c in find_chapters(looks[::5], segments)] == [0, 88_000]
+def test_of_key_frames_far_apart_the_segments_between_decide() -> None:
+    stats, segments = lecture([50] * 15 + [90] * 15)
+    assert [c.start_ms for c in find_chapters(stats[::5], segments)] == [0, 88_000]
 
 
 def test_a_pointer_makes_no_chapter() -> None:
@@ -63,14 +75,14 @@ def test_no_chapter_is_shorter_than_a_minute() -> None:
     assert starts_s([50] * 15 + [90] * 3 + [150] * 15) == [0, 106]
 
 
-def test_a_picture_alone_has_no_chapters() -> None:
+def test_a_single_frame_has_no_chapters() -> None:
     assert starts_s([50]) == []
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=700))
 def test_they_are_apart_in_order_and_few(slides: list[int]) -> None:
-    looks, segments = lecture(slides)
-    found = find_chapters(looks, segments)
+    stats, segments = lecture(slides)
+    found = find_chapters(stats, segments)
     assert len(found) <= 40
     assert len(found) != 1
     bounds = [*(chapter.start_ms for chapter in found), segments[-1].end_ticks // 90]

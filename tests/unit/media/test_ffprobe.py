@@ -1,4 +1,4 @@
-"""What ffprobe tells, read: which tracks are chosen, what a header promises, what is protected."""
+"""ffprobe's description: which tracks are chosen, what a header declares, what is protected."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from worker.plan.refusals import refuse_huge_frames
 MP4 = {"format_name": "mov,mp4,m4a,3gp,3g2,mj2", "duration": "60.0"}
 
 
-def picture(index: int, **changes: Any) -> dict[str, Any]:
+def video_track(index: int, **changes: Any) -> dict[str, Any]:
     raw = {"index": index, "codec_type": "video", "codec_name": "h264", "width": 640, "height": 360}
     return {**raw, "disposition": {}, **changes}
 
 
-def sound(index: int, language: str = "und", **disposition: int) -> dict[str, Any]:
+def audio_track(index: int, language: str = "und", **disposition: int) -> dict[str, Any]:
     return {
         "index": index,
         "codec_type": "audio",
@@ -46,10 +46,10 @@ def sound(index: int, language: str = "und", **disposition: int) -> dict[str, An
 
 def test_cover_art_and_unknown_codecs_are_no_video() -> None:
     tracks = [
-        picture(0, disposition={"attached_pic": 1}),
-        picture(1, codec_name="unknown"),
-        picture(2, disposition={"timed_thumbnails": 1}),
-        picture(3),
+        video_track(0, disposition={"attached_pic": 1}),
+        video_track(1, codec_name="unknown"),
+        video_track(2, disposition={"timed_thumbnails": 1}),
+        video_track(3),
     ]
     assert [s["index"] for s in video_tracks(tracks)] == [3]
 
@@ -57,16 +57,16 @@ def test_cover_art_and_unknown_codecs_are_no_video() -> None:
 @pytest.mark.parametrize(
     ("tracks", "counts", "chosen"),
     [
-        ([picture(0), picture(1, width=1920, height=1080)], {0: 9, 1: 9}, 1),
-        ([picture(0, disposition={"default": 1}), picture(1, width=1920)], {0: 9, 1: 9}, 0),
-        ([picture(0), picture(1)], {0: 9, 1: 9}, 0),
-        ([picture(0, width=4000), picture(1)], {0: 1, 1: 90}, 1),
-        ([picture(0, disposition={"default": 1}), picture(1)], {0: 0, 1: 90}, 1),
-        ([picture(0)], {0: 1}, 0),
+        ([video_track(0), video_track(1, width=1920, height=1080)], {0: 9, 1: 9}, 1),
+        ([video_track(0, disposition={"default": 1}), video_track(1, width=1920)], {0: 9, 1: 9}, 0),
+        ([video_track(0), video_track(1)], {0: 9, 1: 9}, 0),
+        ([video_track(0, width=4000), video_track(1)], {0: 1, 1: 90}, 1),
+        ([video_track(0, disposition={"default": 1}), video_track(1)], {0: 0, 1: 90}, 1),
+        ([video_track(0)], {0: 1}, 0),
     ],
     ids=["largest", "default", "first", "moving", "not empty", "a still alone"],
 )
-def test_of_several_pictures(
+def test_of_several_videos(
     tracks: list[dict[str, Any]], counts: dict[int, int], chosen: int
 ) -> None:
     found = choose_video(tracks, counts)
@@ -74,8 +74,8 @@ def test_of_several_pictures(
     assert found["index"] == chosen
 
 
-def test_no_picture_is_none() -> None:
-    assert choose_video([picture(0)], {0: 0}) is None
+def test_an_empty_video_is_none() -> None:
+    assert choose_video([video_track(0)], {0: 0}) is None
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_no_picture_is_none() -> None:
     [(None, 2), ("ko", 3), ("kor", 3), ("en", 1), ("fr", 2)],
     ids=["default", "tag", "code", "English", "not there"],
 )
-def test_of_several_sounds(language: str | None, chosen: int) -> None:
+def test_of_several_audio_tracks(language: str | None, chosen: int) -> None:
     tracks = [
-        sound(0, visual_impaired=1, default=1),
-        sound(1, "eng"),
-        sound(2, "deu", default=1),
-        sound(3, "kor"),
-        {**sound(4), "channels": 0},
+        audio_track(0, visual_impaired=1, default=1),
+        audio_track(1, "eng"),
+        audio_track(2, "deu", default=1),
+        audio_track(3, "kor"),
+        {**audio_track(4), "channels": 0},
     ]
     found = choose_audio(audio_tracks(tracks), dict.fromkeys(range(5), 9), language=language)
     assert found
@@ -125,17 +125,17 @@ def test_what_a_header_promises(
 
 
 def test_protection_is_seen_on_any_track() -> None:
-    assert not is_encrypted([picture(0), sound(1)])
-    assert is_encrypted([picture(0), {**sound(1), "codec_tag_string": "enca"}])
+    assert not is_encrypted([video_track(0), audio_track(1)])
+    assert is_encrypted([video_track(0), {**audio_track(1), "codec_tag_string": "enca"}])
     side_data = [{"side_data_type": "Encryption initialization data"}]
-    assert is_encrypted([picture(0, side_data_list=side_data)])
+    assert is_encrypted([video_track(0, side_data_list=side_data)])
 
 
 def test_fields_and_turns_are_read() -> None:
-    turned = picture(0, field_order="tt", side_data_list=[{"rotation": -90}])
+    turned = video_track(0, field_order="tt", side_data_list=[{"rotation": -90}])
     read = video_stream(turned, packets(9, rate=25))
     assert (read.is_interlaced, read.rotation_deg) == (True, 270)
-    assert not video_stream(picture(0), packets(9, rate=25)).is_interlaced
+    assert not video_stream(video_track(0), packets(9, rate=25)).is_interlaced
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_fields_and_turns_are_read() -> None:
     [
         (("65536 0 0", "0 65536 0", "0 0 1073741824"), False),
         (("0 65536 0", "-65536 0 0", "0 0 1073741824"), True),
-        # Upside down in a mirror: FFmpeg tells no rotation.
+        # Upside down in a mirror: FFmpeg reports no rotation.
         (("65536 0 0", "0 -65536 0", "0 0 1073741824"), True),
     ],
 )
@@ -152,9 +152,9 @@ def test_a_matrix_that_turns_or_mirrors_is_noticed(
 ) -> None:
     text = "".join(f"\n{i:08x}: {row}" for i, row in enumerate(rows)) + "\n"
     data = {"side_data_type": "Display Matrix", "displaymatrix": text, "rotation": 0}
-    read = video_stream(picture(0, side_data_list=[data]), packets(9, rate=25))
+    read = video_stream(video_track(0, side_data_list=[data]), packets(9, rate=25))
     assert read.is_transformed == is_transformed
-    assert not video_stream(picture(0), packets(9, rate=25)).is_transformed
+    assert not video_stream(video_track(0), packets(9, rate=25)).is_transformed
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_clock_that_starts_anew_is_noticed(times: tuple[float, ...], jumps: in
 
 
 @pytest.mark.parametrize("size", [(16_385, 2), (8200, 8200)])
-def test_a_huge_picture_is_refused(size: tuple[int, int]) -> None:
+def test_a_huge_frame_is_refused(size: tuple[int, int]) -> None:
     width, height = size
     with pytest.raises(BadSourceError, match=f"{width}x{height}"):
         refuse_huge_frames(video(width=width, height=height))

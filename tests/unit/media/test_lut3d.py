@@ -56,7 +56,7 @@ def test_reference_white_is_where_it_is_documented() -> None:
 
 @given(st.tuples(*[st.floats(0.02, 0.6)] * 3))
 def test_what_an_sdr_display_can_show_stays_as_it_is(rgb: colors.Triple) -> None:
-    """Below 88 cd/m², in colours of BT.709: another coding of the same light."""
+    """Below 88 cd/m², in colors of BT.709: another coding of the same light."""
     r, g, b = (min(c, 0.4) for c in colors.light(rgb))
     linear = (r, g, b)
     wide = colors.to_2020(linear)
@@ -64,7 +64,7 @@ def test_what_an_sdr_display_can_show_stays_as_it_is(rgb: colors.Triple) -> None
     expected = colors.lab(linear)
     for conversion, coded in ((PQ, as_pq), (HLG, colors.hlg(wide))):
         found = colors.lab(colors.light(converter(conversion)(coded)))
-        # Saturated colours make a little room for those outside of the gamut.
+        # Saturated colors make a little room for those outside of the gamut.
         assert colors.difference(expected, found) < 3.0
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.sample import packets, video
 from worker.media.packets import Packets
-from worker.media.timeline import Grid, clock, make_grid, output_rate
+from worker.media.timeline import Grid, clock_time, make_grid, output_rate
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_constant_rates(source: float, expected: Fraction) -> None:
     assert output_rate(video(packets=packets(500, rate=source)), most=30) == expected
 
 
-def test_slides_at_irregular_times_get_a_rate_that_places_them() -> None:
-    """A picture every half second or so, at any time: to within 1/20 s."""
+def test_slides_at_irregular_times_get_a_rate_that_keeps_their_times() -> None:
+    """A frame every half second or so, at any time: to within 1/20 s."""
     irregular = Packets(
         count=20, start_s=0, end_s=10, median_interval_s=0.5, short_interval_s=0.36,
         long_interval_s=0.63,
@@ -37,7 +37,7 @@ def test_slides_at_irregular_times_get_a_rate_that_places_them() -> None:
 
 
 def test_a_stray_gap_does_not_bend_the_rate() -> None:
-    """72 pictures, 30 a second, with a hole of 5: 28.05 on average is not the rate."""
+    """72 frames, 30 a second, with a hole of 5: 28.05 on average is not the rate."""
     holed = Packets(
         count=72, start_s=0, end_s=2.567, median_interval_s=1 / 30, short_interval_s=1 / 30,
         long_interval_s=1 / 30,
@@ -89,4 +89,4 @@ def test_ntsc_segments_are_whole_frames() -> None:
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])
 def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert clock_time(seconds) == text

@@ -1,4 +1,4 @@
-"""What is told of a job's progress: to status.json, to a log, to a terminal."""
+"""What a job reports of its progress: to status.json, to a log, to a terminal."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Clock:
         return self.now_s
 
 
-class Told(Status):
-    """A status.json that nobody writes."""
+class RecordedStatus(Status):
+    """A status.json that is not written."""
 
     def __init__(self) -> None:
         self.last: dict[str, Any] = {}
@@ -46,65 +46,71 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def status() -> RecordedStatus:
+    return RecordedStatus()
 
 
 @pytest.fixture
-def reporter(clock: Clock, told: Told) -> Iterator[Reporter]:
+def reporter(clock: Clock, status: RecordedStatus) -> Iterator[Reporter]:
     budget = Budget(time_limit_s=14_400, clock=clock)
-    with Reporter(told, budget=budget, on_terminal=False, account=JobStats()) as reporter:
+    with Reporter(status, budget=budget, on_terminal=False, stats=JobStats()) as reporter:
         yield reporter
 
 
-def test_an_encode_tells_rate_speed_seconds_left_and_segments(
-    reporter: Reporter, clock: Clock, told: Told
+def test_an_encode_reports_rate_speed_seconds_left_and_segments(
+    reporter: Reporter, clock: Clock, status: RecordedStatus
 ) -> None:
     clock.now_s = 10
     reporter.begin(Step.ENCODE)
     reporter.encoded(0, MINUTE, uploaded=0, segments=20)
     clock.now_s = 20
     reporter.encoded(450, MINUTE, uploaded=4, segments=20)
-    assert told.last["detail"] == "1.50x real time, 45 fps, 4 of 20 segments uploaded"
-    assert told.last["seconds_left"] == 30
-    assert told.last["percent"] == 28.0
+    assert status.last["detail"] == "1.50x real time, 45 fps, 4 of 20 segments uploaded"
+    assert status.last["seconds_left"] == 30
+    assert status.last["percent"] == 28.0
 
 
 def test_what_earlier_jobs_encoded_is_no_speed(
-    reporter: Reporter, clock: Clock, told: Told
+    reporter: Reporter, clock: Clock, status: RecordedStatus
 ) -> None:
     reporter.begin(Step.ENCODE)
     reporter.encoded(900, MINUTE, uploaded=10, segments=20)
-    assert told.last.get("seconds_left") is None
+    assert status.last.get("seconds_left") is None
     clock.now_s = 10
     reporter.encoded(1350, MINUTE, uploaded=15, segments=20)
-    assert told.last["detail"] == "1.50x real time, 45 fps, 15 of 20 segments uploaded"
-    assert told.last["seconds_left"] == 10
+    assert status.last["detail"] == "1.50x real time, 45 fps, 15 of 20 segments uploaded"
+    assert status.last["seconds_left"] == 10
     assert reporter.speed == 1.5
 
 
-def test_a_fetch_tells_bytes_and_their_rate(reporter: Reporter, clock: Clock, told: Told) -> None:
+def test_a_fetch_reports_bytes_and_their_rate(
+    reporter: Reporter, clock: Clock, status: RecordedStatus
+) -> None:
     reporter.begin(Step.FETCH)
     clock.now_s = 4
     reporter.fetched(20_000_000, 80_000_000)
-    assert told.last["detail"] == "20.0 of 80.0 MB, 5.0 MB/s"
-    assert told.last["seconds_left"] == 12
+    assert status.last["detail"] == "20.0 of 80.0 MB, 5.0 MB/s"
+    assert status.last["seconds_left"] == 12
 
 
-def test_a_fetch_of_unknown_length_promises_nothing(reporter: Reporter, told: Told) -> None:
+def test_a_fetch_of_unknown_length_predicts_nothing(
+    reporter: Reporter, status: RecordedStatus
+) -> None:
     reporter.begin(Step.FETCH)
     reporter.fetched(20_000_000, None)
-    assert told.last["seconds_left"] is None
-    assert told.last["percent"] == 0
+    assert status.last["seconds_left"] is None
+    assert status.last["percent"] == 0
 
 
-def test_sound_with_one_segment_more_is_not_more_than_all(reporter: Reporter, told: Told) -> None:
+def test_audio_with_one_segment_more_is_not_more_than_all(
+    reporter: Reporter, status: RecordedStatus
+) -> None:
     reporter.begin(Step.ENCODE)
     reporter.encoded(1800, MINUTE, uploaded=21, segments=20)
-    assert told.last["detail"].endswith("21 of 21 segments uploaded")
+    assert status.last["detail"].endswith("21 of 21 segments uploaded")
 
 
-def test_off_a_terminal_a_line_now_and_then(reporter: Reporter, clock: Clock) -> None:
+def test_off_a_terminal_a_line_every_half_minute(reporter: Reporter, clock: Clock) -> None:
     with capture_logs() as lines:
         reporter.begin(Step.ENCODE)
         for second in range(100):
@@ -115,7 +121,7 @@ def test_off_a_terminal_a_line_now_and_then(reporter: Reporter, clock: Clock) ->
 
 
 def shown(console: Console) -> list[str]:
-    """Return what stays on the terminal, without colours and what was written over."""
+    """Return what stays on the terminal, without colors and what was written over."""
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue().rpartition("\x1b[2K")[2]
     return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[a-z]", "", text).split("\n") if line]

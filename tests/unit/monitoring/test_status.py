@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import RecordingStore, steady
+from tests.unit.fakes import RecordingStore, retrying
 from worker.errors import StorageUnavailableError, TakenError
 from worker.layout import STATUS
 from worker.monitoring import status as status_module
@@ -23,7 +23,7 @@ from worker.storage.base import Content
 def make(store: RecordingStore, budget: Budget | None = None, job_id: str = "mine") -> Status:
     budget = budget or Budget(time_limit_s=600, clock=time.monotonic)
     return Status(
-        steady(store, budget),
+        retrying(store, budget),
         job_id=job_id,
         budget=budget,
         now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
@@ -108,20 +108,21 @@ def test_an_owner_that_was_taken_over_stops_and_writes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("fast")
-@pytest.mark.parametrize("honours_conditions", [True, False])
+@pytest.mark.parametrize("honors_conditions", [True, False])
 def test_of_two_that_claim_at_once_one_works(
-    honours_conditions: bool,  # noqa: FBT001 (named by parametrize)
+    honors_conditions: bool,  # noqa: FBT001 (named by parametrize)
 ) -> None:
-    """Both saw nobody there. With conditions the later write fails; without, the earlier one's
+    """Both found the destination free, and wrote.
 
-    owner finds at its next heartbeat that it was taken over.
+    With conditions the later write fails; without, the owner of the earlier one finds at its next
+    heartbeat that it was taken over.
     """
-    store = RecordingStore(honours_conditions=honours_conditions)
+    store = RecordingStore(honors_conditions=honors_conditions)
     first_budget = Budget(time_limit_s=600, clock=time.monotonic)
     first = make(store, first_budget, job_id="first")
 
     class Racing(RecordingStore):
-        """Lets the first one claim between the second one's look and its write."""
+        """Lets the first one claim between the second one's read and its write."""
 
         def get(self, key: str) -> Content | None:
             if STATUS not in store.objects:
@@ -129,10 +130,10 @@ def test_of_two_that_claim_at_once_one_works(
                 return None
             return store.get(key)
 
-    racing = Racing(honours_conditions=honours_conditions)
+    racing = Racing(honors_conditions=honors_conditions)
     racing.objects = store.objects
     second = make(racing, job_id="second")
-    if honours_conditions:
+    if honors_conditions:
         with pytest.raises(TakenError, match="job first"):
             second.claim()
         first_budget.check()
@@ -146,12 +147,12 @@ def test_of_two_that_claim_at_once_one_works(
 
 @pytest.mark.usefixtures("fast")
 def test_a_heartbeat_that_cannot_be_written_does_not_end_the_job() -> None:
-    """The store may be away for a minute; the segments' own retries decide."""
+    """The store may not answer for a minute; the segments' own retries decide."""
     store = RecordingStore()
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     mine = make(store, budget)
     mine.claim()
-    store.failure = StorageUnavailableError("away")
+    store.failure = StorageUnavailableError("no answer")
     time.sleep(0.3)
     budget.check()
     store.failure = None

@@ -13,7 +13,7 @@ from worker.errors import BudgetSpentError
 from worker.plan.forecast import _PRESET_COST, Choice, Forecast, rung_sets
 from worker.plan.plan import Plan
 
-WALL_SHARE = 0.9
+DEADLINE_SHARE = 0.9
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Run:
 
     end_s: float = 0.0
     published: Choice | None = None
-    was_stopped_at_wall: bool = False
+    was_stopped_at_deadline: bool = False
     turn_s: float = 5.0
     done_then: dict[str, int] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ def simulate(a_plan: Plan, machine: Machine, limit_s: float) -> Run:
     done = dict.fromkeys([rung.name for rung in a_plan.rungs], 0)
     missing = dict.fromkeys(done, total * frames)
     forecast = Forecast(a_plan, time_limit_s=limit_s, missing=missing)
-    wall_s = limit_s * WALL_SHARE if limit_s < 600 else limit_s - 60
+    deadline_s = limit_s * DEADLINE_SHARE if limit_s < 600 else limit_s - 60
     run = Run(done_then=dict(done))
     at_s, burst_s = run.turn_s, 0.0
     while any(done[rung] < total for rung in forecast.choice.rungs):
@@ -69,15 +69,15 @@ def simulate(a_plan: Plan, machine: Machine, limit_s: float) -> Run:
         # Lanes that keep pace end a segment each at the same time.
         if done[choice.rungs[0]] % a_plan.lanes == 0:
             at_s, burst_s = at_s + burst_s, 0.0
-        if at_s > wall_s:
-            run.end_s, run.was_stopped_at_wall = wall_s, True
+        if at_s > deadline_s:
+            run.end_s, run.was_stopped_at_deadline = deadline_s, True
             return run
         for rung in choice.rungs:
             done[rung] += 1
         missing = {rung: (total - count) * frames for rung, count in done.items()}
         forecast.observe(at_s, missing)
         try:
-            if forecast.decide(wall_s - at_s):
+            if forecast.decide(deadline_s - at_s):
                 # What FFmpeg had begun is lost, and the next one has to start.
                 at_s += 1 + 0.3 * machine.segment_s(a_plan, forecast.choice, at_s, noisy=False)
         except BudgetSpentError:
@@ -119,19 +119,20 @@ def cases(count: int) -> list[tuple[Plan, Machine, float]]:
     return found
 
 
-def test_thousands_of_jobs_end_before_their_wall() -> None:
+@pytest.mark.no_cover  # coverage's tracer makes it six times slower
+def test_thousands_of_jobs_end_before_their_deadline() -> None:
     """None is late; and none gives up what it had time enough for, slow as the machine became."""
-    published = given_up = hopeless = at_wall = 0
+    published = given_up = hopeless = at_deadline = 0
     for a_plan, machine, limit_s in cases(2000):
         run = simulate(a_plan, machine, limit_s)
-        wall_s = limit_s * WALL_SHARE if limit_s < 600 else limit_s - 60
-        assert run.end_s <= wall_s
+        deadline_s = limit_s * DEADLINE_SHARE if limit_s < 600 else limit_s - 60
+        assert run.end_s <= deadline_s
         sets = list(rung_sets([rung.name for rung in a_plan.rungs]))
         published += run.published is not None
         hopeless += run.published is None
-        at_wall += run.was_stopped_at_wall
-        # Told as soon as it is known. A clip of a minute has too few segments to know it by.
-        assert not run.was_stopped_at_wall or a_plan.grid.segment_count <= 10
+        at_deadline += run.was_stopped_at_deadline
+        # Reported as soon as it is known. A clip of a minute has too few segments for that.
+        assert not run.was_stopped_at_deadline or a_plan.grid.segment_count <= 10
         given_up += run.published is not None and run.published.rungs != sets[0]
         # Of half a minute there is little to measure.
         if a_plan.grid.segment_count < 60:
@@ -142,16 +143,16 @@ def test_thousands_of_jobs_end_before_their_wall() -> None:
             for choice in (Choice(preset=preset, rungs=rungs) for preset in a_plan.presets)
         }
         fastest = [ends[Choice(preset=a_plan.presets[-1], rungs=rungs)] for rungs in sets]
-        case = (limit_s, wall_s, machine, run, ends)
+        case = (limit_s, deadline_s, machine, run, ends)
         if run.published is None:
-            assert min(fastest) * 1.5 > wall_s, case
+            assert min(fastest) * 1.5 > deadline_s, case
         elif run.published.rungs != sets[0]:
-            assert fastest[0] * 1.45 > wall_s, case
+            assert fastest[0] * 1.45 > deadline_s, case
         elif run.published.preset != a_plan.presets[0]:
-            assert ends[Choice(preset=a_plan.presets[0], rungs=sets[0])] * 1.45 > wall_s, case
+            assert ends[Choice(preset=a_plan.presets[0], rungs=sets[0])] * 1.45 > deadline_s, case
     print(
         f"{published} published, {given_up} of them with fewer rungs; {hopeless} ended early,"
-        f" {at_wall} of them no sooner than the wall"
+        f" {at_deadline} of them no sooner than the deadline"
     )
     assert published > 1000
     assert given_up > 50
@@ -183,7 +184,7 @@ def test_a_preset_that_was_asked_for_is_kept() -> None:
     assert forecast.needed_s() is not None
 
 
-def test_what_is_hopeless_is_told_with_the_seconds_needed() -> None:
+def test_what_is_hopeless_is_refused_with_the_seconds_needed() -> None:
     machine = Machine(100.0, None, dict.fromkeys(_PRESET_COST, 1.0), random.Random(1))  # noqa: S311
     a_plan = lecture(600)
     missing = {rung.name: a_plan.grid.total_frames for rung in a_plan.rungs}
@@ -215,7 +216,7 @@ def test_what_may_be_given_up_and_in_which_order() -> None:
 
 
 def test_a_copied_rung_is_never_left_alone() -> None:
-    """It costs no time; but only another one's encode tells whether the source can be decoded."""
+    """It costs no time; but only another one's encode shows whether the source can be decoded."""
     assert list(rung_sets(["720p", "480p"], ("1080p",))) == [
         ("1080p", "720p", "480p"),
         ("1080p", "480p"),

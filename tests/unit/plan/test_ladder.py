@@ -44,7 +44,7 @@ def test_rotation_turns_the_ladder() -> None:
     assert sizes(1920, 1080, rotation_deg=90)[0] == "1080p 1080x1920"
 
 
-def test_anamorphic_pictures_get_square_pixels() -> None:
+def test_anamorphic_video_gets_square_pixels() -> None:
     """720x576 at 64:45 is 1024 wide; at 1:2 the lines double instead of columns being lost."""
     assert sizes(720, 576, sample_aspect_ratio=Fraction(64, 45))[0] == "576p 1024x576"
     assert sizes(640, 240, sample_aspect_ratio=Fraction(1, 2))[0] == "480p 640x480"

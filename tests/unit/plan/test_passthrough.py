@@ -17,8 +17,9 @@ from worker.ffmpeg.stream_copy import IDRS, PARAMETERS, IdrIndex
 from worker.hls.segment import is_whole
 from worker.media.packets import Packets
 from worker.media.timeline import Grid
+from worker.plan.digest import output_form
 from worker.plan.forecast import Choice, cost
-from worker.plan.passthrough import copy_top, cut_at_idrs, is_light, why_encode
+from worker.plan.passthrough import cut_at_idrs, is_light, plan_copy, why_encode
 from worker.plan.plan import Plan
 
 RATE = 30
@@ -41,7 +42,7 @@ def copyable(**changes: Any) -> Plan:
     return plan(video=replace(video, **changes))
 
 
-def test_what_is_fit_is_not_encoded() -> None:
+def test_what_fits_is_not_encoded() -> None:
     assert why_encode(copyable()) is None
 
 
@@ -51,27 +52,27 @@ def test_what_is_fit_is_not_encoded() -> None:
         ({"codec": "hevc"}, "not H.264"),
         ({"profile": "High 10"}, "profile is High 10"),
         ({"pixel_format": "yuvj420p"}, "pixel format"),
-        ({"color_range": "pc"}, "colours"),
+        ({"color_range": "pc"}, "colors"),
         ({"is_interlaced": True}, "interlaced"),
         ({"is_transformed": True}, "mirrored"),
         ({"width": 3840, "height": 2160}, "size"),
         ({"sample_aspect_ratio": Fraction(4, 3)}, "size"),
         ({"packets": replace(timed(), hidden=2)}, "edit list"),
-        ({"packets": replace(timed(), times_s=array("d"))}, "without a time"),
-        ({"packets": timed(count=380)}, "sound goes on"),
+        ({"packets": replace(timed(), times_s=array("d"))}, "without a timestamp"),
+        ({"packets": timed(count=380)}, "audio goes on"),
     ],
 )
-def test_what_is_not_fit_is_encoded_and_the_reason_told(
+def test_what_does_not_fit_is_encoded_and_the_reason_is_given(
     change: dict[str, Any], reason: str
 ) -> None:
     assert reason in str(why_encode(copyable(**change)))
 
 
-def test_pictures_off_the_grid_are_encoded() -> None:
+def test_frames_off_the_grid_are_encoded() -> None:
     times = timed().times_s
     times[200] += 0.6 / RATE
     assert why_encode(copyable(packets=replace(timed(), times_s=times))) == (
-        "its pictures are not evenly spaced"
+        "its frames are not evenly spaced"
     )
 
 
@@ -82,14 +83,14 @@ def test_a_copy_alone_is_not_made() -> None:
 
 def test_the_cap_on_the_rate_is_that_of_the_rung() -> None:
     heavy = copyable(packets=timed(keys=(0, 180, 360), frame_bytes=60_000))
-    found = copy_top(heavy, (0, 180, 360))
+    found = plan_copy(heavy, (0, 180, 360))
     assert isinstance(found, str)
-    assert "14.4 Mb/s, and 12.4" in found
+    assert "14.4 Mb/s; the cap is 12.4" in found
 
 
 def test_a_copy_is_cut_at_keyframes_and_costs_nothing() -> None:
     made = copyable()
-    copied = copy_top(made, (0, 100, 250))
+    copied = plan_copy(made, (0, 100, 250))
     assert isinstance(copied, Plan)
     assert copied.grid.cuts == (0, 100, 250)
     assert [copied.grid.frames(k) for k in range(3)] == [100, 150, 150]
@@ -97,7 +98,7 @@ def test_a_copy_is_cut_at_keyframes_and_costs_nothing() -> None:
     choice = Choice(preset="faster", rungs=("1080p",))
     assert cost(copied, choice, {"1080p": 400}) == 0
     assert cost(made, choice, {"1080p": 400}) > 0
-    assert copied.shape() != made.shape(), "it is another run"
+    assert output_form(copied) != output_form(made), "it is another run"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_rare_keyframes_are_no_segments(idrs: tuple[int, ...]) -> None:
 
 @given(st.sets(st.integers(1, 999), max_size=200), st.integers(1, 1000))
 def test_segments_cover_the_whole_and_start_at_keyframes(some: set[int], total: int) -> None:
-    idrs = (0, *sorted(place for place in some if place < total))
+    idrs = (0, *sorted(frame for frame in some if frame < total))
     found = cut_at_idrs(idrs, replace(GRID, total_frames=total))
     if found is None:
         return
@@ -136,44 +137,44 @@ def test_segments_cover_the_whole_and_start_at_keyframes(some: set[int], total: 
     assert found.first_frame(found.segment_count) == total
 
 
-def skim(pictures: Sequence[str], parameters: Sequence[str] = ()) -> IdrIndex:
-    skimmed = IdrIndex(copyable())
-    for label, lines in ((IDRS, pictures), (PARAMETERS, parameters), ("progress", ["frame=1"])):
+def indexed(idrs: Sequence[str], parameters: Sequence[str] = ()) -> IdrIndex:
+    index = IdrIndex(copyable())
+    for label, lines in ((IDRS, idrs), (PARAMETERS, parameters), ("progress", ["frame=1"])):
         for line in ("#tb 0: 1/15360", "#codec_id 0: h264", *lines):
-            skimmed.take(label, line)
-    return skimmed
+            index.add(label, line)
+    return index
 
 
-def test_times_are_read_in_the_containers_clock() -> None:
-    skimmed = skim(["0, -1024, 0, 512, 3, 0xa", "0, 4, 76800, 1, 9, 0xb, F=0x0"])
-    assert skimmed.places == {0, 150}
-    assert not skimmed.changes_on_the_way
+def test_times_are_read_in_the_containers_time_base() -> None:
+    index = indexed(["0, -1024, 0, 512, 3, 0xa", "0, 4, 76800, 1, 9, 0xb, F=0x0"])
+    assert index.frames == {0, 150}
+    assert not index.parameters_change
 
 
-def test_parameters_that_change_on_the_way_are_noticed() -> None:
+def test_parameters_that_change_within_the_video_are_noticed() -> None:
     idr = "0, 0, 0, 512, 3, 0xa"
-    same = skim([idr, idr], ["0, 0, 0, 512, 28, 0xa", "0, 9, 9, 512, 28, 0xa"])
-    assert not same.changes_on_the_way
-    assert skim([idr], ["0, 0, 0, 512, 28, 0xa", "0, 9, 9, 512, 28, 0xb"]).changes_on_the_way
-    assert skim([idr, f"{idr}, S=1,       45, 0xc"]).changes_on_the_way
+    same = indexed([idr, idr], ["0, 0, 0, 512, 28, 0xa", "0, 9, 9, 512, 28, 0xa"])
+    assert not same.parameters_change
+    assert indexed([idr], ["0, 0, 0, 512, 28, 0xa", "0, 9, 9, 512, 28, 0xb"]).parameters_change
+    assert indexed([idr, f"{idr}, S=1,       45, 0xc"]).parameters_change
 
 
 def test_more_cuts_than_a_command_line_holds_are_none() -> None:
-    places = range(0, 30 * 60_000, 170)
-    source = replace(VIDEO, packets=replace(timed(30 * 60_000, keys=places), end_s=60_000))
+    frames = range(0, 30 * 60_000, 170)
+    source = replace(VIDEO, packets=replace(timed(30 * 60_000, keys=frames), end_s=60_000))
     long = plan("--max-duration", "90000", video=source, audio=None, declared_s=None)
-    assert copy_top(long, places) == "it would have too many segments of its own lengths"
+    assert plan_copy(long, frames) == "it would have too many segments of its own lengths"
 
 
-def test_it_may_weigh_half_as_much_again() -> None:
+def test_a_copy_may_have_half_as_many_bytes_again() -> None:
     # 400 frames of 1,000 bytes in 13.3 s.
     assert is_light(copyable(), 160_000)
     assert not is_light(copyable(), 159_000)
-    assert not is_light(copyable(), 0), "the weight of an encode is not known"
+    assert not is_light(copyable(), 0), "the rate of an encode is not known"
 
 
-def test_the_last_picture_of_a_copy_is_not_held() -> None:
-    copied = copy_top(copyable(packets=timed(keys=(0, 180, 360))), (0, 180, 360))
+def test_the_last_frame_of_a_copy_is_not_held() -> None:
+    copied = plan_copy(copyable(packets=timed(keys=(0, 180, 360))), (0, 180, 360))
     assert isinstance(copied, Plan)
     segments = rung_segments(copied, "1080p")
     early = [replace(segment, end_ticks=segment.end_ticks - 9_000) for segment in segments]

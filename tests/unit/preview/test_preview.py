@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.test_report import EVIL, documents
+from tests.unit.report.test_report import EVIL, documents
 from worker.config.location import LocalLocation, S3Location
 from worker.errors import BadParametersError
 from worker.preview.options import parse_options
 from worker.preview.page import render_preview
 from worker.preview.serve import is_local_host, read_range
+from worker.records.manifest import ChapterRecord
 from worker.report.load import load_figures
 
 
 def test_a_folder_is_shown_on_loopback_at_a_free_port() -> None:
     options = parse_options(["/out"], {})
-    assert isinstance(options.place, LocalLocation)
+    assert isinstance(options.location, LocalLocation)
     assert (options.host, options.port) == ("127.0.0.1", 0)
     assert not options.opens_browser
     assert not options.writes_report
@@ -24,7 +25,7 @@ def test_a_folder_is_shown_on_loopback_at_a_free_port() -> None:
 def test_a_store_is_found_as_a_job_finds_it() -> None:
     environment = {"WORKER_S3_ENDPOINT": "http://e", "AWS_REGION": "ap-northeast-2"}
     options = parse_options(["s3://bucket/a/b", "--port", "8000", "--open"], environment)
-    assert options.place == S3Location(bucket="bucket", key="a/b")
+    assert options.location == S3Location(bucket="bucket", key="a/b")
     assert (options.s3_endpoint, options.s3_region) == ("http://e", "ap-northeast-2")
     given = parse_options(["s3://bucket/a", "--s3-region", "auto"], environment)
     assert given.s3_region == "auto"
@@ -77,12 +78,12 @@ def test_an_empty_file_is_whole_without_a_range() -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:1", "127.0.0.1:80", "[::1]:9", "10.0.0.1"]
 )
-def test_an_address_is_nobodys_name(host: str) -> None:
+def test_an_address_is_local(host: str) -> None:
     assert is_local_host(host)
 
 
 @pytest.mark.parametrize("host", ["", "a.example", "localhost.a.example", "[::1", "127.0.0.1.a:1"])
-def test_a_name_may_be_anybodys(host: str) -> None:
+def test_a_host_name_is_not_local(host: str) -> None:
     assert not is_local_host(host)
 
 
@@ -90,12 +91,12 @@ def test_the_page_has_only_what_is_there() -> None:
     page = render_preview(load_figures(*documents()))
     assert 'data-storyboard=""' in page
     assert "data-seek" not in page
-    manifest, checkpoint = documents(
-        storyboard="run/storyboard/index.vtt",
-        chapters=[{"start_s": 1.5, "title": EVIL}],
-        thumbnails=["run/thumbnails/0.jpg"],
-    )
-    page = render_preview(load_figures(manifest, checkpoint))
+    manifest, segments = documents()
+    changes = {
+        "storyboard": "run/storyboard/index.vtt",
+        "chapters": (ChapterRecord(start_s=1.5, title=EVIL),),
+    }
+    page = render_preview(load_figures(manifest.model_copy(update=changes), segments))
     assert 'data-storyboard="/media/run/storyboard/index.vtt"' in page
     assert 'data-seek="1.500"' in page
     assert 'src="/media/run/thumbnails/0.jpg"' in page

@@ -2,88 +2,94 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from tests.unit.fakes import RecordingStore, steady
-from tests.unit.sample import job, plan, rung_segments, sound_segments
+from tests.unit.fakes import RecordingStore, retrying
+from tests.unit.sample import job, plan, run
 from worker.errors import StorageUnavailableError, TakenError
 from worker.images.model import ImageSet
 from worker.media.streams import TextStream
 from worker.plan.digest import request_digest, run_name
-from worker.publish.manifest import Origin, is_published, read_manifest
-from worker.publish.publish import delete_outdated, publish
+from worker.publish.manifest import Origin, is_published, make_manifest, read_manifest
+from worker.publish.publish import Publication, delete_outdated, publish
+from worker.records.job import JobRecord
+from worker.records.manifest import ManifestRecord
+from worker.records.segment import Segment
 
 TEXT = TextStream(index=2, codec="subrip", language="kor", title=None, is_forced=False)
 PLAN = plan(texts=(TEXT,))
-RENDITIONS = {r.name: rung_segments(PLAN, r.name) for r in PLAN.rungs} | {
-    "audio": sound_segments(PLAN)
-}
+RENDITIONS = run(PLAN).renditions
+IMAGES = ImageSet(thumbnails=(b"jpeg",))
 ORIGIN = Origin(
     request="request-1",
     identity="file 1 abc",
     source="/in.mp4",
+    source_bytes=1,
     job_id="job",
     published_at="2026-01-01T00:00:00+00:00",
     worker_version="0",
     ffmpeg_version="7.1",
+    job=JobRecord(),
 )
 
 
 def allowed() -> None:
-    """The destination is still ours."""
+    """The destination is still this job's."""
 
 
-def publish_to(store: RecordingStore, run: str = "run", **changes: Any) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "texts": {},
-        "gallery": ImageSet(thumbnails=(b"jpeg",)),
-        "origin": ORIGIN,
-        "store": steady(store),
-        "previous": None,
-        "confirm": allowed,
-        "threads": 4,
-    } | changes
-    renditions = values.pop("renditions", RENDITIONS)
-    for name, segments in RENDITIONS.items():
+def publish_to(
+    store: RecordingStore,
+    name: str = "run",
+    *,
+    renditions: Mapping[str, Sequence[Segment]] = RENDITIONS,
+    texts: Mapping[str, Sequence[str]] | None = None,
+    previous: ManifestRecord | None = None,
+    confirm: Callable[[], None] = allowed,
+    with_report: bool = False,
+) -> ManifestRecord:
+    for rendition, segments in RENDITIONS.items():
         for segment in segments:
-            store.objects[f"{run}/{name}/{segment.index:05d}.ts"] = b"ts"
-    return publish(PLAN, run, renditions, **values)
+            store.objects[f"{name}/{rendition}/{segment.index:05d}.ts"] = b"ts"
+    a_run = run(PLAN, name, renditions=renditions, texts=texts or {})
+    manifest = make_manifest(a_run, IMAGES, origin=ORIGIN, previous=previous)
+    publication = Publication(run=a_run, images=IMAGES, manifest=manifest, with_report=with_report)
+    publish(publication, retrying(store), confirm=confirm, threads=4)
+    return manifest
 
 
 def test_the_master_playlist_comes_after_all_that_it_names() -> None:
     store = RecordingStore()
     publish_to(store)
-    *of_the_run, face, master, manifest = store.puts
+    *of_the_run, thumbnail, master, manifest = store.puts
     assert sorted(of_the_run) == [
         *("run/1080p/iframes.m3u8", "run/1080p/index.m3u8"),
         *("run/480p/iframes.m3u8", "run/480p/index.m3u8"),
         *("run/720p/iframes.m3u8", "run/720p/index.m3u8"),
         *("run/audio/index.m3u8", "run/thumbnails/0.jpg"),
     ]
-    assert (face, master, manifest) == ("thumbnail.jpg", "master.m3u8", "manifest.json")
+    assert (thumbnail, master, manifest) == ("thumbnail.jpg", "master.m3u8", "manifest.json")
 
 
-def test_all_but_subtitles_and_key_pictures_share_the_longest_target() -> None:
-    """RFC 8216, section 6.2.4; the sound of this one has a segment of 8 s."""
+def test_all_but_subtitles_and_key_frames_share_the_longest_target() -> None:
+    """RFC 8216, section 6.2.4; the audio of this one has a segment of 8 s."""
     store = RecordingStore()
     first, *others = RENDITIONS["audio"]
     longer = replace(first, end_ticks=8 * 90_000)
     moved = [replace(s, start_ticks=s.start_ticks + 180_000) for s in others]
     publish_to(store, renditions={**RENDITIONS, "audio": (longer, *moved)}, texts={"text0": ("",)})
-    told = {
+    targets = {
         key: line.partition(":")[2]
         for key, data in store.objects.items()
         for line in data.decode().splitlines()
         if line.startswith("#EXT-X-TARGETDURATION")
     }
-    assert {told[f"run/{name}/index.m3u8"] for name in RENDITIONS} == {"8"}
-    assert told["run/720p/iframes.m3u8"] == "6"
-    assert told["run/text0/index.m3u8"] == "13"
+    assert {targets[f"run/{name}/index.m3u8"] for name in RENDITIONS} == {"8"}
+    assert targets["run/720p/iframes.m3u8"] == "6"
+    assert targets["run/text0/index.m3u8"] == "13"
 
 
 def test_subtitles_are_there_before_they_are_named() -> None:
@@ -91,7 +97,8 @@ def test_subtitles_are_there_before_they_are_named() -> None:
     manifest = publish_to(store, texts={"text0": ("WEBVTT\n",)})
     at = store.puts.index
     assert max(at("run/text0/00000.vtt"), at("run/text0/index.m3u8")) < at("master.m3u8")
-    assert {"name": "text0", "kind": "subtitles"}.items() <= manifest["renditions"][-1].items()
+    last = manifest.renditions[-1]
+    assert (last.name, last.kind, last.language) == ("text0", "subtitles", "kor")
 
 
 @pytest.mark.parametrize("failing", range(11))
@@ -137,7 +144,7 @@ def test_a_job_that_lost_its_destination_does_not_commit() -> None:
 
 
 def test_a_job_that_was_held_up_cannot_write_over_its_successor() -> None:
-    """Between its last look and its write another job published: the store refuses it."""
+    """Between its confirmation and its write another job published: the store refuses it."""
     store = RecordingStore()
     calls = 0
 
@@ -171,15 +178,15 @@ def test_what_was_published_without_a_rung_may_be_completed() -> None:
     store = RecordingStore()
     kept = {name: RENDITIONS[name] for name in ("1080p", "480p", "audio")}
     manifest = publish_to(store, renditions=kept)
-    assert manifest["missing_rungs"] == ["720p"]
+    assert manifest.missing_rungs == ("720p",)
     assert b"720p" not in store.objects["master.m3u8"]
     assert not is_published(store, manifest, "request-1")
 
 
-def test_published_is_seen_by_its_request_and_its_objects() -> None:
+def test_published_is_known_by_its_request_and_its_objects() -> None:
     store = RecordingStore()
     manifest = publish_to(store)
-    assert read_manifest(store) == json.loads(json.dumps(manifest))
+    assert read_manifest(store) == manifest
     assert is_published(store, manifest, "request-1")
     assert not is_published(store, manifest, "request-2")
     assert not is_published(store, None, "request-1")
@@ -187,38 +194,32 @@ def test_published_is_seen_by_its_request_and_its_objects() -> None:
     assert not is_published(store, manifest, "request-1")
 
 
-def test_what_an_older_worker_published_is_published() -> None:
-    """It made no playlists of key pictures, and its manifest names no playlist."""
-    store = RecordingStore()
-    manifest = publish_to(store)
-    for rendition in manifest["renditions"]:
-        del rendition["playlists"]
-        store.objects.pop(f"run/{rendition['name']}/iframes.m3u8", None)
-    assert is_published(store, manifest, "request-1")
-
-
 @pytest.mark.parametrize(
     "lost", ["master.m3u8", "thumbnail.jpg", "run/720p/iframes.m3u8", "run/thumbnails/0.jpg"]
 )
-def test_published_without_its_face_is_not_published(lost: str) -> None:
+def test_published_without_one_of_its_files_is_not_published(lost: str) -> None:
     store = RecordingStore()
     manifest = publish_to(store)
     del store.objects[lost]
     assert not is_published(store, manifest, "request-1")
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"\xff", b'{"schema": 1, "run": "a"}', b'{"schema_version": 99}']
+)
 def test_an_unreadable_manifest_is_none(text: bytes) -> None:
+    """So is one of an older worker: its video is published again."""
     store = RecordingStore()
     store.objects["manifest.json"] = text
     assert read_manifest(store) is None
 
 
-def test_the_run_before_the_previous_one_goes() -> None:
+def test_the_run_before_the_previous_one_is_deleted() -> None:
     store = RecordingStore()
-    manifest: dict[str, Any] | None = None
-    for run in ("a", "b", "c", "b"):
-        previous, manifest = manifest, publish_to(store, run, previous=manifest)
+    manifest: ManifestRecord | None = None
+    for name in ("a", "b", "c", "b"):
+        previous = manifest
+        manifest = publish_to(store, name, previous=previous)
         delete_outdated(store, manifest, previous)
     left = {key.partition("/")[0] for key in store.objects if "/" in key}
     assert left == {"b", "c"}

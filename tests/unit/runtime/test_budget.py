@@ -1,4 +1,4 @@
-"""The wall, and what else stops a job."""
+"""The deadline, and what else stops a job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.errors import BudgetSpentError, StorageUnavailableError, TerminatedE
 from worker.runtime.budget import Budget, stop_on_signals
 
 
-def test_the_wall_is_the_limit_less_the_reserve() -> None:
+def test_the_deadline_is_the_limit_less_the_reserve() -> None:
     clock = Clock()
     budget = Budget(time_limit_s=14_400, clock=clock)
     assert budget.remaining_s == 14_340
@@ -66,7 +66,7 @@ def test_signals_become_a_stop(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_what_leaves_things_in_order_may_linger() -> None:
+def test_what_leaves_things_in_order_has_a_grace_period() -> None:
     clock = Clock()
     budget = Budget(time_limit_s=600, clock=clock)
     budget.stop(TerminatedError("now"))
@@ -81,7 +81,7 @@ def test_what_leaves_things_in_order_may_linger() -> None:
         budget.check(grace_s=8)
 
 
-def test_nobody_lingers_past_the_time_limit() -> None:
+def test_no_grace_period_exceeds_the_time_limit() -> None:
     clock = Clock()
     budget = Budget(time_limit_s=20, clock=clock)
     clock.now_s += 18.5
@@ -91,7 +91,7 @@ def test_nobody_lingers_past_the_time_limit() -> None:
         budget.check(grace_s=12)
 
 
-def test_a_second_signal_hurries() -> None:
+def test_a_second_signal_shortens_the_grace_period() -> None:
     clock = Clock()
     budget = Budget(time_limit_s=60, clock=clock)
     with stop_on_signals(budget):

@@ -1,4 +1,4 @@
-"""Samples: few, spread over the pictures, and none of what is too short for them."""
+"""Samples: few, spread over the video, and none of what is too short for them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.sample import MEDIA, VIDEO, job, packets, plan
+from tests.unit.sample import MEDIA, VIDEO, job, packets, plan, workspace
 from worker.media.timeline import Grid
-from worker.runtime.budget import Budget
-from worker.runtime.process import FailedError, Tools
-from worker.source import ladder_selection as pilot
+from worker.runtime.process import FailedError
+from worker.source import ladder_selection
 from worker.source.sample_encode import SampledRate, Samples, choose_samples, read_sampled_rate
 
 # So much after a keyframe it is sought.
 LATE = Fraction(1, 60)
 
 
-def samples(seconds: int, *, sound_s: int = 0) -> Samples | None:
+def samples(seconds: int, *, audio_s: int = 0) -> Samples | None:
     video = replace(VIDEO, packets=packets(30 * seconds, rate=30))
     audio = None
-    if sound_s and MEDIA.audio:
-        audio = replace(MEDIA.audio, packets=packets(sound_s * 10, rate=10))
+    if audio_s and MEDIA.audio:
+        audio = replace(MEDIA.audio, packets=packets(audio_s * 10, rate=10))
     return choose_samples(plan(video=video, audio=audio, declared_s=None))
 
 
@@ -66,8 +65,8 @@ def test_samples_of_one_keyframe_lie_in_a_row() -> None:
     assert found.starts_s == (3 + LATE, 4 + LATE)
 
 
-def test_samples_lie_where_there_are_pictures() -> None:
-    found = samples(20, sound_s=600)
+def test_samples_lie_where_there_are_frames() -> None:
+    found = samples(20, audio_s=600)
     assert found
     assert found.starts_s == (Fraction(9, 2) + LATE, Fraction(29, 2) + LATE)
 
@@ -75,24 +74,21 @@ def test_samples_lie_where_there_are_pictures() -> None:
 def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An FFmpeg that lacks a part would otherwise switch `--ladder auto` off, and nobody knew."""
+    """An FFmpeg that lacks a part would otherwise switch `--ladder auto` off without notice."""
 
     def fail(name: str, *_: Any, **__: Any) -> tuple[str, ...]:
         raise FailedError(name, 1, ["[error] Requested output format 'h264' is not known"])
 
-    monkeypatch.setattr(pilot, "run_ffmpeg", fail)
+    monkeypatch.setattr(ladder_selection, "run_ffmpeg", fail)
     a_plan = plan(video=replace(VIDEO, packets=packets(600, rate=30)), audio=None, declared_s=None)
-    tools = Tools(
-        ffmpeg="ffmpeg", ffprobe="ffprobe", budget=Budget(time_limit_s=60, clock=lambda: 0)
-    )
     with capture_logs() as logged:
-        settled = pilot.select_ladder(
-            a_plan, job("--copy-top", "never"), Path("/in.mp4"), folder=Path("/"), tools=tools
+        selected = ladder_selection.select_ladder(
+            a_plan, job("--copy-top", "never"), Path("/in.mp4"), workspace()
         )
-    assert settled == a_plan
-    (told,) = logged
-    assert (told["event"], told["log_level"]) == ("sample_encode_failed", "warning")
-    assert "Requested output format" in told["reason"]
+    assert selected == a_plan
+    (line,) = logged
+    assert (line["event"], line["log_level"]) == ("sample_encode_failed", "warning")
+    assert "Requested output format" in line["reason"]
 
 
 def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
@@ -114,45 +110,45 @@ def test_the_busiest_stretch_may_be_the_last() -> None:
     assert counted.busiest_s(30) == 90
 
 
-def test_the_heaviest_place_of_few_keyframes_is_not_known() -> None:
+def test_the_busiest_stretch_of_few_keyframes_is_not_known() -> None:
     assert packets(400, rate=30).busiest_s(3) is None
     assert replace(packets(400, rate=30), keys={0.0: 0, 12.0: 90}).busiest_s(3) == 0
 
 
-def test_a_rung_weighs_what_its_samples_do() -> None:
+def test_a_rungs_rate_is_that_of_its_samples() -> None:
     """A keyframe counts once in a segment of 6 s, what follows it each second."""
     grid = Grid(rate=Fraction(30), segment_frames=30, total_frames=90)
     three = Samples(starts_s=(Fraction(0),) * 3, even=2, grid=grid, segment_s=Fraction(6))
     lines = ["#tb 0: 1/90000", "0, -6000, 0, 3000, 6000, 0xa", "0, 0, 87000, 3000, 125, 0xb"]
     lines += ["0, 90000, 90000, 3000, 9000, 0xa", "0, 0, 180000, 3000, 75000, 0xb, F=0x0"]
     (*_, rung) = plan().rungs
-    assert read_sampled_rate(three, rung, lines) == SampledRate(mean_bps=10_500, busiest_bps=100_000)
-    small = replace(rung, max_rate_bps=50_000)
-    assert read_sampled_rate(three, small, lines) == SampledRate(mean_bps=10_500, busiest_bps=50_000)
-
-
-def lightest(monkeypatch: pytest.MonkeyPatch, weights: dict[str, int], **changes: Any) -> list[str]:
-    """Settle a ladder whose samples weigh so much, and return the rungs that are kept."""
-    found = {name: SampledRate(mean_bps=bps, busiest_bps=bps) for name, bps in weights.items()}
-    monkeypatch.setattr(pilot, "_measure", lambda *_, **__: found)
-    video = replace(VIDEO, packets=packets(600, rate=30))
-    tools = Tools(
-        ffmpeg="ffmpeg", ffprobe="ffprobe", budget=Budget(time_limit_s=60, clock=lambda: 0)
+    assert read_sampled_rate(three, rung, lines) == SampledRate(
+        mean_bps=10_500, busiest_bps=100_000
     )
-    settled = pilot.select_ladder(
+    small = replace(rung, max_rate_bps=50_000)
+    assert read_sampled_rate(three, small, lines) == SampledRate(
+        mean_bps=10_500, busiest_bps=50_000
+    )
+
+
+def kept_rungs(monkeypatch: pytest.MonkeyPatch, rates: dict[str, int], **changes: Any) -> list[str]:
+    """Select a ladder whose samples have these rates, and return the rungs that are kept."""
+    found = {name: SampledRate(mean_bps=bps, busiest_bps=bps) for name, bps in rates.items()}
+    monkeypatch.setattr(ladder_selection, "_measure", lambda *_, **__: found)
+    video = replace(VIDEO, packets=packets(600, rate=30))
+    selected = ladder_selection.select_ladder(
         plan(video=video, declared_s=None, **changes),
         job("--copy-top", "never"),
         Path("/in.mp4"),
-        folder=Path("/"),
-        tools=tools,
+        workspace(),
     )
-    return [rung.name for rung in settled.rungs]
+    return [rung.name for rung in selected.rungs]
 
 
-def test_what_a_player_loads_is_picture_and_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside 128 kb/s of sound a slide of 45 kb/s is no heavier than one of 17."""
+def test_what_a_player_loads_is_video_and_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside 128 kb/s of audio a slide of 45 kb/s is no heavier than one of 17."""
     still = {"1080p": 45_000, "720p": 29_000, "480p": 17_000}
-    assert lightest(monkeypatch, still) == ["1080p"]
-    assert lightest(monkeypatch, still, audio=None) == ["1080p", "720p", "480p"]
+    assert kept_rungs(monkeypatch, still) == ["1080p"]
+    assert kept_rungs(monkeypatch, still, audio=None) == ["1080p", "720p", "480p"]
     film = {"1080p": 3_000_000, "720p": 1_500_000, "480p": 700_000}
-    assert lightest(monkeypatch, film) == ["1080p", "720p", "480p"]
+    assert kept_rungs(monkeypatch, film) == ["1080p", "720p", "480p"]

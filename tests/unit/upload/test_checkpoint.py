@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from tests.unit.fakes import RecordingStore, steady
+from tests.unit.fakes import RecordingStore, retrying
 from tests.unit.sample import plan, rung_segments
-from worker.hls.segment import Segment
-from worker.layout import CHECKPOINT
+from worker.layout import CHECKPOINT, json_file, segment_file
 from worker.plan.plan import Plan
+from worker.records.checkpoint import CheckpointRecord
+from worker.records.segment import Segment
 from worker.runtime.budget import Budget
 from worker.upload.checkpoint import Checkpoint, recall
 
@@ -23,17 +23,16 @@ def stored(*segments: Segment) -> RecordingStore:
     store = RecordingStore()
     recorded = []
     for each in segments:
-        key = f"run/{each.name}"
-        found = store.put(key, b"of any kind", content_type="", cache_control="")
+        found = store.put(segment_file(f"run/{each.name}", b"of any kind"))
         recorded.append(replace(each, bytes=found.bytes, etag=found.etag))
-    record = {"schema": 3, "run": "run", "segments": [asdict(each) for each in recorded]}
-    store.put(f"run/{CHECKPOINT}", json.dumps(record).encode(), content_type="", cache_control="")
+    record = CheckpointRecord(run="run", plan={}, segments=tuple(recorded))
+    store.put(json_file(f"run/{CHECKPOINT}", record.to_json()))
     return store
 
 
 def recalled(store: RecordingStore, a_plan: Plan = A_PLAN) -> Checkpoint:
     budget = Budget(time_limit_s=60, clock=time.monotonic)
-    return recall(steady(store, budget), "run", a_plan, {}, budget=budget, threads=1)
+    return recall(retrying(store, budget), "run", a_plan, {}, budget=budget, threads=1)
 
 
 def test_what_is_recorded_and_there_counts() -> None:
@@ -46,3 +45,16 @@ def test_a_recorded_segment_that_ends_early_is_made_again() -> None:
     first, second, *_ = rung_segments(A_PLAN, RUNG)
     short = replace(second, end_ticks=second.end_ticks - 90_000)
     assert [s.index for s in recalled(stored(first, short)).renditions()[RUNG]] == [0]
+
+
+def test_a_record_that_cannot_be_read_counts_for_nothing() -> None:
+    """Of an older version, damaged, or another run's: then the segments themselves are read."""
+    first, *_ = rung_segments(A_PLAN, RUNG)
+    for text in (b"{", b'{"schema": 3, "run": "run", "segments": []}', b"[]"):
+        store = stored(first)
+        store.objects[f"run/{CHECKPOINT}"] = text
+        assert recalled(store).count == 0, "its bytes are no segment"
+    other = stored(first)
+    record = CheckpointRecord(run="other", plan={}, segments=(first,))
+    other.objects[f"run/{CHECKPOINT}"] = record.to_json()
+    assert recalled(other).count == 0

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sample import plan, rung_segments, sound_segments
+from tests.unit.sample import plan, run
 from worker.errors import VerificationError
-from worker.hls.segment import Segment
+from worker.records.segment import Segment
 from worker.storage.base import StoredObject
 from worker.upload.verify import verify_run
 
@@ -19,9 +19,7 @@ PLAN = plan()
 
 
 def renditions() -> Renditions:
-    return {r.name: rung_segments(PLAN, r.name) for r in PLAN.rungs} | {
-        "audio": sound_segments(PLAN)
-    }
+    return {name: tuple(segments) for name, segments in run(PLAN).renditions.items()}
 
 
 def listing(of: Renditions) -> dict[str, StoredObject]:
@@ -34,17 +32,17 @@ def listing(of: Renditions) -> dict[str, StoredObject]:
 
 def faults(of: Renditions, there: dict[str, StoredObject] | None = None) -> str:
     with pytest.raises(VerificationError) as raised:
-        verify_run(PLAN, "run", of, listing(of) if there is None else there)
+        verify_run(run(PLAN, renditions=of), listing(of) if there is None else there)
     return str(raised.value)
 
 
 def test_a_whole_run_passes() -> None:
-    verify_run(PLAN, "run", renditions(), listing(renditions()))
+    verify_run(run(PLAN), listing(renditions()))
 
 
-def test_a_missing_rung() -> None:
+def test_a_rung_without_a_segment() -> None:
     of = renditions()
-    del of["720p"]
+    of["720p"] = ()
     assert "720p has 0 of 3 segments" in faults(of)
 
 
@@ -61,7 +59,7 @@ def test_a_missing_frame() -> None:
     assert "1080p/00001.ts lasts from tick 540000 to 1077000, unlike the plan" in faults(of)
 
 
-def test_rungs_that_show_other_pictures() -> None:
+def test_rungs_that_show_different_frames() -> None:
     """A player that changes the rung would see one twice, or miss one."""
     of = renditions()
     other = replace(of["720p"][1], frames=101)
@@ -69,25 +67,29 @@ def test_rungs_that_show_other_pictures() -> None:
     assert "720p/00001.ts 101" in faults(of)
 
 
-def test_a_codec_that_changes_on_the_way() -> None:
+def test_a_codec_that_changes_within_the_run() -> None:
     of = renditions()
     of["1080p"] = (replace(of["1080p"][0], codec="avc1.64001f"), *of["1080p"][1:])
     assert "changes its codec" in faults(of)
 
 
-def test_no_sound() -> None:
+@pytest.mark.parametrize("is_named", [True, False])
+def test_no_audio(*, is_named: bool) -> None:
     of = renditions()
-    del of["audio"]
-    assert "the sound has no segment" in faults(of)
+    if is_named:
+        of["audio"] = ()
+    else:
+        del of["audio"]
+    assert "the audio has no segment" in faults(of)
 
 
-def test_sound_with_a_hole() -> None:
+def test_audio_with_a_gap() -> None:
     of = renditions()
     of["audio"] = (of["audio"][0], *of["audio"][2:])
     assert "gap" in faults(of)
 
 
-def test_sound_that_jumps() -> None:
+def test_audio_that_jumps() -> None:
     of = renditions()
     late = replace(of["audio"][1], start_ticks=of["audio"][1].start_ticks + 2000)
     of["audio"] = (of["audio"][0], late, *of["audio"][2:])
@@ -95,11 +97,11 @@ def test_sound_that_jumps() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2])
-def test_sound_that_ends_early(frames: int) -> None:
+def test_audio_that_ends_early(frames: int) -> None:
     of = renditions()
     last = of["audio"][-1]
     of["audio"] = (*of["audio"][:-1], replace(last, end_ticks=last.end_ticks - 1920 * frames))
-    assert "from the picture's end" in faults(of)
+    assert "from the video's end" in faults(of)
 
 
 def test_a_segment_that_the_store_lost() -> None:
@@ -115,7 +117,7 @@ def test_a_segment_that_the_store_changed(changes: dict[str, Any]) -> None:
     assert "not in the store as it was written" in faults(renditions(), there)
 
 
-def test_many_faults_are_counted_and_not_all_told() -> None:
-    told = faults(renditions(), {})
-    assert told.count("not in the store") == 5
-    assert "and 7 more" in told
+def test_many_faults_are_counted_and_not_all_named() -> None:
+    message = faults(renditions(), {})
+    assert message.count("not in the store") == 5
+    assert "and 7 more" in message

@@ -6,15 +6,16 @@ import json
 
 import pytest
 
+from ops.batch.request import Submission
 from ops.legacy.drain import job_name
-from ops.legacy.message import Request, read_message
+from ops.legacy.message import read_message
 
 PLAIN = {"source": "s3://uploads/a.mp4", "destination": "s3://videos/a"}
 
 
 def test_source_and_destination_make_a_job() -> None:
-    assert read_message(json.dumps(PLAIN)) == Request(
-        source=PLAIN["source"], destination=PLAIN["destination"], options={}
+    assert read_message(json.dumps(PLAIN)) == Submission(
+        source=PLAIN["source"], destination=PLAIN["destination"]
     )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ops.commands.submit import build_request, check, name_for
+from ops.batch.request import Submission, build_request, check, name_for
 from ops.errors import UsageError
-from ops.names import PARAMETERS, VARIABLES
-from worker.config.job import Job
 
 SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
 KNOWN = frozenset({"source", "destination", "ladder", "time_limit"})
@@ -16,11 +14,8 @@ KNOWN = frozenset({"source", "destination", "ladder", "time_limit"})
 def request(**options: str) -> dict[str, object]:
     return dict(
         build_request(
-            source=SOURCE,
-            destination=DESTINATION,
-            options=options,
+            Submission(source=SOURCE, destination=DESTINATION, options=options),
             known=KNOWN,
-            environment={},
             name="n",
             queue="q",
             definition="d",
@@ -48,9 +43,9 @@ def test_options_that_the_definition_has_are_parameters_and_others_variables() -
     }
 
 
-@pytest.mark.parametrize(("limit", "wall"), [("20000", 20000), ("90.5", 91), ("5", 60)])
-def test_a_time_limit_is_batchs_wall_too(limit: str, wall: int) -> None:
-    assert request(time_limit_s=limit)["timeout"] == {"attemptDurationSeconds": wall}
+@pytest.mark.parametrize(("limit", "deadline"), [("20000", 20000), ("90.5", 91), ("5", 60)])
+def test_a_time_limit_is_the_deadline_of_batch_too(limit: str, deadline: int) -> None:
+    assert request(time_limit_s=limit)["timeout"] == {"attemptDurationSeconds": deadline}
 
 
 @pytest.mark.parametrize(
@@ -78,14 +73,31 @@ def test_what_cannot_work_is_refused(
     source: str, destination: str, options: dict[str, str], words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        check(source, destination, options)
+        check(Submission(source=source, destination=destination, options=options))
+
+
+def test_options_that_docs_point_to_are_accepted() -> None:
+    check(
+        Submission(
+            source=SOURCE, destination=DESTINATION, options={"copy_top": "always", "report": "true"}
+        )
+    )
+    made = request(copy_top="always", report="true")
+    assert made["containerOverrides"] == {
+        "environment": [
+            {"name": "WORKER_COPY_TOP", "value": "always"},
+            {"name": "WORKER_REPORT", "value": "true"},
+        ]
+    }
 
 
 def test_a_refusal_shows_no_signature() -> None:
     with pytest.raises(UsageError) as caught:
-        check("https://x.example/a?X-Amz-Signature=secret", DESTINATION, {"ladder": "1"})
+        check(
+            Submission(
+                source="https://x.example/a?X-Amz-Signature=secret",
+                destination=DESTINATION,
+                options={"ladder": "1"},
+            )
+        )
     assert "secret" not in str(caught.value)
-
-
-def test_the_options_are_fields_of_the_worker() -> None:
-    assert set(PARAMETERS) | set(VARIABLES) <= set(Job.model_fields)

@@ -1,17 +1,17 @@
-"""Deployments: what is asked of CloudFormation, and what its answers mean."""
+"""Change sets: what is asked of CloudFormation, and what its answers mean."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from ops.aws import Aws
-from ops.commands.deploy import check_parameters, check_pinned, previous_image, read_parameters
-from ops.errors import DeploymentError, LaterError, UsageError
+from ops.aws import Aws, explain
+from ops.errors import DeploymentError, LaterError
 from ops.stack.change_set import (
     ChangeSet,
     check_state,
@@ -21,7 +21,9 @@ from ops.stack.change_set import (
     propose,
 )
 
-IMAGES = {letter: f"repository@sha256:{letter * 64}" for letter in "abc"}
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import ResourceChangeTypeDef
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHANGE_SET = ChangeSet(stack="s", id="arn:change", creates=False, changes=())
 
@@ -44,7 +46,7 @@ def stack(status: str) -> dict[str, Any]:
     return {"Stacks": [{"StackName": "s", "CreationTime": NOW, "StackStatus": status}]}
 
 
-def events(*told: tuple[str, str, str]) -> dict[str, Any]:
+def events(*reported: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "StackEvents": [
             {
@@ -56,32 +58,9 @@ def events(*told: tuple[str, str, str]) -> dict[str, Any]:
                 "ResourceStatus": status,
                 "ResourceStatusReason": reason,
             }
-            for name, status, reason in told
+            for name, status, reason in reported
         ]
     }
-
-
-@pytest.mark.parametrize(
-    "image", ["repository:latest", "repository", "repository@sha256:abc", f"x y@sha256:{'a' * 64}"]
-)
-def test_an_image_that_is_not_pinned_is_refused(image: str) -> None:
-    with pytest.raises(UsageError, match="not pinned by digest"):
-        check_pinned(image)
-    with pytest.raises(UsageError, match="not pinned by digest"):
-        read_parameters([f"ImageUri={image}"])
-
-
-def test_the_image_that_ran_before_is_found_among_the_revisions() -> None:
-    def revision(number: int, image: str) -> dict[str, Any]:
-        return {"revision": number, "containerProperties": {"image": image}}
-
-    history = [revision(n, IMAGES[x]) for n, x in enumerate("abbc", start=1)]
-    assert previous_image(history, IMAGES["c"]) == IMAGES["b"]
-    assert previous_image(history, IMAGES["b"]) == IMAGES["a"]
-    assert previous_image(history, IMAGES["a"]) is None
-    assert previous_image([revision(1, "repository:latest")], IMAGES["a"]) is None
-    # The first of this system's images: what came before it was not pinned.
-    assert previous_image([revision(1, "x:1"), revision(2, IMAGES["a"])], IMAGES["a"]) is None
 
 
 def test_what_is_not_given_keeps_its_value_and_what_is_new_its_default() -> None:
@@ -91,20 +70,13 @@ def test_what_is_not_given_keeps_its_value_and_what_is_new_its_default() -> None
     ]
 
 
-def test_unknown_and_missing_parameters_are_told_together() -> None:
-    known = {"ImageUri": None, "SourceBucket": None, "MaxVcpus": "64", "SourcePrefix": ""}
-    with pytest.raises(UsageError, match=r"Sauce.*--image.*SourceBucket="):
-        check_parameters({"Sauce": "1"}, known, {})
-    check_parameters({}, known, {"ImageUri": "x", "SourceBucket": "y"})
-
-
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
         ("ROLLBACK_COMPLETE", DeploymentError, "delete-stack --stack-name s"),
         ("UPDATE_ROLLBACK_FAILED", DeploymentError, "continue-update-rollback"),
         ("UPDATE_IN_PROGRESS", LaterError, "being changed"),
-        ("DELETE_FAILED", DeploymentError, "takes no change"),
+        ("DELETE_FAILED", DeploymentError, "accepts no change"),
     ],
 )
 def test_a_stack_that_takes_no_change_says_what_to_do(
@@ -122,7 +94,7 @@ def test_a_stack_at_rest_takes_a_change(status: str) -> None:
 
 
 def test_a_replacement_is_seen_in_the_changes() -> None:
-    change = {
+    change: ResourceChangeTypeDef = {
         "Action": "Modify",
         "LogicalResourceId": "JobQueue",
         "ResourceType": "AWS::Batch::JobQueue",
@@ -176,6 +148,47 @@ def test_a_refused_change_says_why(aws: Aws, cloudformation: Stubber) -> None:
     cloudformation.add_response("delete_stack", {})
     with pytest.raises(DeploymentError, match="Queue already exists"):
         propose(aws, "s", template="t", parameters=[], creates=True)
+
+
+def test_a_change_set_that_is_not_computed_in_time_is_reported(
+    aws: Aws, cloudformation: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.stack.change_set._CHANGE_SET_WAIT", {"Delay": 0, "MaxAttempts": 2})
+    cloudformation.add_response("create_change_set", {"Id": "arn:change"})
+    for _ in range(2):
+        cloudformation.add_response("describe_change_set", {"Status": "CREATE_IN_PROGRESS"})
+    with pytest.raises(LaterError, match="still computing the change set of s"):
+        propose(aws, "s", template="t", parameters=[], creates=True)
+
+
+def test_a_refused_question_about_a_change_set_keeps_its_reason(
+    aws: Aws, cloudformation: Stubber
+) -> None:
+    cloudformation.add_response("create_change_set", {"Id": "arn:change"})
+    cloudformation.add_client_error("describe_change_set", "AccessDenied", "not yours", 403)
+    with pytest.raises(ClientError) as caught:
+        propose(aws, "s", template="t", parameters=[], creates=True)
+    assert "permission the one for DescribeChangeSet is missing" in str(explain(caught.value))
+
+
+def test_events_of_several_pages_are_shown_oldest_first_and_once(
+    aws: Aws, cloudformation: Stubber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = (
+        ("Old", "CREATE_COMPLETE", ""),
+        [(f"New{n}", "CREATE_COMPLETE", "") for n in range(3)],
+    )
+    cloudformation.add_response("describe_stack_events", events(old))
+    cloudformation.add_response("execute_change_set", {})
+    cloudformation.add_response("describe_stacks", stack("UPDATE_IN_PROGRESS"))
+    cloudformation.add_response("describe_stack_events", events(new[0], old))
+    cloudformation.add_response("describe_stacks", stack("UPDATE_COMPLETE"))
+    page = {**events(new[2]), "NextToken": "more"}
+    cloudformation.add_response("describe_stack_events", page)
+    cloudformation.add_response("describe_stack_events", events(new[1], new[0], old))
+    execute(aws, CHANGE_SET, wait_s=60, sleep=lambda _: None)
+    shown = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert shown == ["New0", "New1", "New2"]
 
 
 def test_a_failed_deployment_names_the_first_causes(aws: Aws, cloudformation: Stubber) -> None:

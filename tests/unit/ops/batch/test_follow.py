@@ -12,7 +12,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from ops.aws import Aws
-from ops.batch.follow import Watch
+from ops.batch.follow import JobFollower
 from ops.errors import DeniedError
 from tests.unit.batch_shapes import (
     GROUP,
@@ -85,12 +85,13 @@ class Scene:
         )
 
     def status_json(self, **fields: Any) -> None:
-        data = json.dumps({"job_id": JOB_ID, **fields}).encode()
+        times = {"started_at": "", "updated_at": ""}
+        data = json.dumps({"job_id": JOB_ID, **times, **fields}).encode()
         body = StreamingBody(io.BytesIO(data), len(data))
         self.s3.add_response("get_object", {"Body": body})
 
     def follow(self) -> int:
-        return Watch(
+        return JobFollower(
             aws=self.aws, job_id=JOB_ID, clock=self.time.clock, sleep=self.time.sleep
         ).follow()
 
@@ -153,8 +154,8 @@ def test_a_job_is_shown_from_start_to_end_and_its_exit_status_returned(
         "22:18:20 info    worker_started",
         "… encode 42 %, about 5 min left",
         "FAILED (after 5 s)",
-        "outcome    bad_source, exit status 65 (by the container, ran 6 min)",
-        "what to do resubmit: no",
+        "outcome    bad_source, exit status 65 (from the container, ran 6 min)",
+        "what to do do not resubmit",
     ):
         assert words in shown
     assert shown.count("worker_started") == 1
@@ -181,7 +182,7 @@ def test_a_long_wait_is_explained(scene: Scene, capsys: pytest.CaptureFixture[st
     assert "is full: 64 of 64 vCPUs" in shown
 
 
-def test_ctrl_c_ends_the_watching_and_says_how_to_go_on(
+def test_ctrl_c_ends_the_following_and_says_how_to_continue(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.time.interrupt_at = 1
@@ -193,7 +194,7 @@ def test_ctrl_c_ends_the_watching_and_says_how_to_go_on(
     assert f"scripts/jobs {JOB_ID} --terminate" in shown
 
 
-def test_throttling_does_not_end_the_watching(
+def test_throttling_does_not_end_the_following(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(3):
@@ -206,10 +207,24 @@ def test_throttling_does_not_end_the_watching(
     assert capsys.readouterr().err.count("AWS throttles DescribeJobs") == 1
 
 
-def test_a_missing_permission_ends_the_watching(scene: Scene) -> None:
+def test_a_missing_permission_ends_the_following(scene: Scene) -> None:
     scene.batch.add_client_error("describe_jobs", "AccessDeniedException", DENIED, 403)
     with pytest.raises(DeniedError, match=r"permission batch:DescribeJobs on \* is missing"):
         scene.follow()
+
+
+@pytest.mark.parametrize(("code", "warnings"), [("NoSuchKey", 0), ("AccessDenied", 1)])
+def test_a_missing_status_json_is_normal_and_one_that_cannot_be_read_is_reported_once(
+    scene: Scene, capsys: pytest.CaptureFixture[str], code: str, warnings: int
+) -> None:
+    scene.time.interrupt_at = 10
+    for _ in range(2):
+        scene.job("RUNNING")
+        scene.no_log()
+        scene.no_log()
+        scene.s3.add_client_error("get_object", code)
+    assert scene.follow() == 130
+    assert capsys.readouterr().err.count("no progress can be shown") == warnings
 
 
 def test_a_log_that_may_not_be_read_is_said_once_and_the_rest_goes_on(

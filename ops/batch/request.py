@@ -1,0 +1,117 @@
+"""What is submitted to Batch: a checked job as SubmitJob's arguments."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ops.aws import Aws
+from ops.errors import UsageError
+from ops.options import submitted_options
+from worker.config.cli import parse_job
+from worker.config.job import Job
+from worker.config.location import LocalLocation
+from worker.config.option import option_name
+from worker.errors import BadParametersError
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import KeyValuePairTypeDef, SubmitJobRequestTypeDef
+
+_LEAST_TIMEOUT_S = 60  # Batch takes no less.
+_MAX_NAME_CHARS = 128
+_TIME_LIMIT = "time_limit_s"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """A job to submit; options by the names of `Job`'s fields, as a person writes their values."""
+
+    source: str
+    destination: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def check(submission: Submission) -> Job:
+    """Validate a job before Batch starts a machine for it.
+
+    Raises:
+        UsageError: with every fault in one message.
+
+    """
+    words = ["--source", submission.source, "--destination", submission.destination]
+    for name, value in submission.options.items():
+        words += [option_name(name), value]
+    try:
+        job = parse_job(words, {})
+    except BadParametersError as error:
+        raise UsageError(str(error)) from error
+    for name, location in (("SOURCE", job.source), ("DESTINATION", job.destination)):
+        if isinstance(location, LocalLocation):
+            raise UsageError(
+                f"{name} {location} is a path of this machine, which a job cannot reach; write"
+                " s3://bucket/key"
+            )
+    return job
+
+
+def build_request(
+    submission: Submission,
+    *,
+    known: frozenset[str],
+    name: str,
+    queue: str,
+    definition: str,
+    environment: Mapping[str, str] | None = None,
+    job: type[Job] = Job,
+) -> SubmitJobRequestTypeDef:
+    """Build SubmitJob's arguments.
+
+    `known`: parameters that the job definition has. Other options travel as environment variables,
+    beside those of `environment`.
+    """
+    options = {option.field: option for option in submitted_options(job)}
+    parameters = {"source": submission.source, "destination": submission.destination}
+    variables = dict(environment or {})
+    for given, value in submission.options.items():
+        option = options[given]
+        if option.parameter in known:
+            parameters[option.parameter] = value
+        else:
+            variables[option.variable] = value
+    request: SubmitJobRequestTypeDef = {
+        "jobName": name,
+        "jobQueue": queue,
+        "jobDefinition": definition,
+        "parameters": parameters,
+    }
+    if variables:
+        pairs: list[KeyValuePairTypeDef] = [{"name": n, "value": v} for n, v in variables.items()]
+        request["containerOverrides"] = {"environment": pairs}
+    if _TIME_LIMIT in submission.options:
+        # Batch kills the job at this deadline: it must be the one that the worker plans for.
+        limit_s = math.ceil(float(submission.options[_TIME_LIMIT]))
+        request["timeout"] = {"attemptDurationSeconds": max(_LEAST_TIMEOUT_S, limit_s)}
+    return request
+
+
+def name_for(destination: str) -> str:
+    """Make a job name of a destination: `s3://videos/hls/talk 7` → `video-hls-talk-7`."""
+    key = destination.partition("://")[2].partition("/")[2].strip("/")
+    name = ("video-" + re.sub(r"[^A-Za-z0-9_]+", "-", key)).strip("-")
+    return name[:_MAX_NAME_CHARS]
+
+
+def parameters_of(aws: Aws, definition: str) -> frozenset[str]:
+    """Return the parameters that a job definition, by default its newest revision, has."""
+    name, _, revision = definition.rpartition("/")[2].partition(":")
+    pages = aws.batch.get_paginator("describe_job_definitions").paginate(
+        jobDefinitionName=name, status="ACTIVE"
+    )
+    active = [d for page in pages for d in page["jobDefinitions"]]
+    found = [d for d in active if not revision or str(d["revision"]) == revision]
+    if not found:
+        raise UsageError(f"there is no active job definition {definition} in {aws.region}")
+    return frozenset(max(found, key=lambda d: d["revision"]).get("parameters", {}))

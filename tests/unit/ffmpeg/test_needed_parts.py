@@ -1,0 +1,125 @@
+"""Every FFmpeg that is started, and the parts of FFmpeg that they need."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.unit.ffmpeg.test_commands import ALL, SOURCE, after, filled
+from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
+from worker.ffmpeg.audio import encode_audio, measure_loudness, try_audio
+from worker.ffmpeg.capabilities import NEEDED_PARTS
+from worker.ffmpeg.encode import encode_video
+from worker.ffmpeg.inputs import show_packets
+from worker.ffmpeg.remux import extract_texts, rewrite_timestamps
+from worker.ffmpeg.stream_copy import copy_video, list_idrs
+from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
+from worker.images.storyboard import lay_out
+from worker.media.streams import TextStream
+from worker.plan.plan import Span, plan_audio
+from worker.source.sample_encode import choose_samples, encode_samples
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def all_ffmpegs() -> list[list[str]]:
+    """Every FFmpeg that the worker starts, in as many forms as it takes to use every part."""
+    mono = replace(AUDIO, channels=1)
+    interlaced = replace(VIDEO, is_interlaced=True, color_transfer="smpte2084")
+    text = TextStream(index=2, codec="subrip", language="ko", title=None, is_forced=False)
+    a_plan = plan(texts=(text,))
+    whole = Span(first=0, end=a_plan.grid.segment_count, rungs=ALL, preset="faster")
+    # Of less there is one sample, which needs no concat.
+    long = plan(video=replace(VIDEO, packets=packets(30 * 240, rate=30)), declared_s=None)
+    samples = choose_samples(long)
+    assert samples
+    commands = [
+        encode_video(plan(video=interlaced), whole, SOURCE),
+        encode_samples(long, samples, SOURCE),
+        list_idrs(a_plan, SOURCE),
+        copy_video(a_plan, SOURCE),
+        encode_audio(a_plan, plan_audio(AUDIO, gain_db=3), SOURCE),
+        encode_audio(plan(audio=mono), plan_audio(mono), SOURCE),
+        measure_loudness(SOURCE, AUDIO),
+        try_audio(SOURCE, AUDIO),
+        rewrite_timestamps(MEDIA, SOURCE, "repaired.ts"),
+        extract_texts(a_plan, SOURCE),
+        measure_frames(SOURCE, lay_out(7, 854, 480)),
+        make_thumbnails(SOURCE, a_plan.rungs[0]),
+        pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
+    ]
+    return [filled(command) for command in commands]
+
+
+def calls(tree: ast.AST) -> set[str]:
+    found = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {function.id for function in found if isinstance(function, ast.Name)}
+
+
+def test_no_ffmpeg_is_left_out_of_these_tests() -> None:
+    trees = (ast.parse(path.read_text()) for path in (ROOT / "worker").rglob("*.py"))
+    functions = (f for tree in trees for f in tree.body if isinstance(f, ast.FunctionDef))
+    builders = {function.name for function in functions if "ffmpeg_command" in calls(function)}
+    assert len(builders) > 10
+    assert builders - calls(ast.parse(inspect.getsource(all_ffmpegs))) == set()
+
+
+# What FFmpeg takes for a muxer where no encoder is named; only audio goes to `null`.
+UNNAMED = {"image2": "mjpeg", "rawvideo": "rawvideo", "null": "pcm_s16le"}
+OPTIONS = {
+    "muxers": {"-f", "-segment_format"},
+    "encoders": {"-vcodec", "-acodec", "-c", "-c:s"},
+    "bsfs": {"-bsf:v", "-bsf:a"},
+}
+
+
+def parts_of(argv: list[str], kind: str) -> set[str]:
+    """Name what of a kind an FFmpeg uses."""
+    if kind == "filters":
+        graphs = after(argv, "-filter_complex")
+        return {name for graph in graphs for name in re.findall(r"\]([a-z0-9]+)=?", graph)}
+    # What comes before is of the inputs, whose `-f` is a demuxer.
+    written = argv[len(argv) - argv[::-1].index("-i") :]
+    named = {value for option in OPTIONS[kind] for value in after(written, option)}
+    if kind == "encoders" and not named:
+        named = {UNNAMED[muxer] for muxer in parts_of(argv, "muxers")}
+    return {value.partition("=")[0] for value in named} - {"copy"}
+
+
+@pytest.mark.parametrize("kind", ["filters", "bsfs", "muxers", "encoders"])
+def test_the_self_check_asks_for_the_parts_that_are_used(kind: str) -> None:
+    used = {name for argv in all_ffmpegs() for name in parts_of(argv, kind)}
+    assert used == set(NEEDED_PARTS[kind])
+
+
+@pytest.mark.parametrize("kind", NEEDED_PARTS)
+def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--disable-everything" not in text
+    needed, one = set(NEEDED_PARTS[kind]), kind.removesuffix("s")
+    lists = {
+        done: {
+            name
+            for names in re.findall(rf"--{done}-{one}=(\S+)", text)
+            for name in names.split(",")
+        }
+        for done in ("enable", "disable")
+    }
+    assert needed.isdisjoint(lists["disable"])
+    if f"--disable-{kind} " in text:
+        assert needed - lists["enable"] == set()
+
+
+def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
+    for argv in [*all_ffmpegs(), filled(show_packets(SOURCE))]:
+        inputs = argv.count(f"file:{SOURCE}")
+        assert inputs == max(1, argv.count("-i"))
+        assert after(argv, "-protocol_whitelist") == ["file"] * inputs
+        (demuxers,) = set(after(argv, "-format_whitelist"))
+        assert {"hls", "concat", "sdp", "image2", "dash"}.isdisjoint(demuxers.split(","))
+        assert argv.index("-protocol_whitelist") < argv.index(f"file:{SOURCE}")

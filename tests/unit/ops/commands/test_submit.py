@@ -1,0 +1,46 @@
+"""What scripts/submit accepts on its command line."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from ops.__main__ import build_parser
+from ops.commands.submit import given_options
+
+LOCATIONS = ("s3://uploads/talk.mp4", "s3://videos/hls/talk")
+
+
+def parse(*words: str) -> argparse.Namespace:
+    return build_parser().parse_args(["submit", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ((*LOCATIONS, "--report"), "true"),
+        ((*LOCATIONS, "--report", "false"), "false"),
+        (("--report=true", *LOCATIONS), "true"),
+        (("--report", "--detach", *LOCATIONS), "true"),
+    ],
+)
+def test_a_flag_is_given_with_or_without_a_value(words: tuple[str, ...], value: str) -> None:
+    arguments = parse(*words)
+    assert given_options(arguments) == {"report": value}
+    assert (arguments.source, arguments.destination) == LOCATIONS
+
+
+def test_a_flag_before_source_is_explained_and_shows_no_source(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse("--report", "https://x.example/a.mp4?X-Amz-Signature=secret", LOCATIONS[1])
+    assert caught.value.code == 64
+    shown = capsys.readouterr().err
+    assert "--report: takes true or false; put it behind DESTINATION" in shown
+    assert "secret" not in shown
+
+
+def test_what_is_not_given_is_left_to_the_job_definition() -> None:
+    assert given_options(parse(*LOCATIONS)) == {}

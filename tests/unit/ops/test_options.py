@@ -1,0 +1,113 @@
+"""One source of options: what a submission may give follows the fields of `Job`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ops import names
+from ops.batch.request import Submission, build_request
+from ops.commands.submit import add_arguments, given_options
+from ops.legacy.message import read_options
+from ops.options import container_command, definition_parameters, submitted_options
+from ops.stack.expected import expect
+from tests.unit.ops.extended_job import ExtendedJob
+from tests.unit.ops.stack.parameters import PARAMETERS
+from tests.unit.ops.template import read_template
+from worker.config.cli import parse_job
+from worker.config.job import Job
+
+SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
+DEFINITION = "job definition academy-video-batch-jobdef"
+TIME_LIMIT = {"Fn::Sub": "${TimeLimitSeconds}"}
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_arguments(parser, ExtendedJob)
+    return parser.parse_args([SOURCE, DESTINATION, *words])
+
+
+def yaml_block(parameters: dict[str, str], command: list[str]) -> str:
+    rows = [f"        {name}: {value!r}" for name, value in parameters.items()]
+    words = [f"          - {word}" for word in command]
+    return "\n".join(["      Parameters:", *rows, "        Command:", *words])
+
+
+def test_a_submission_gives_no_setting_of_the_machine() -> None:
+    fields = {option.field for option in submitted_options()}
+    assert {"ladder", "copy_top", "report", "s3_endpoint"} <= fields
+    assert not fields & {"source", "destination", "ffmpeg", "work_dir", "job_id", "plan_only"}
+
+
+def test_a_new_option_is_an_option_of_submit() -> None:
+    assert given_options(parse("--grain", "3", "--watermark"), ExtendedJob) == {
+        "grain_s": "3",
+        "watermark": "true",
+    }
+
+
+def test_a_new_option_reaches_the_request() -> None:
+    request = build_request(
+        Submission(
+            source=SOURCE, destination=DESTINATION, options={"grain_s": "3", "watermark": "true"}
+        ),
+        known=frozenset(definition_parameters(ExtendedJob)),
+        name="n",
+        queue="q",
+        definition="d",
+        job=ExtendedJob,
+    )
+    assert request["parameters"]["grain"] == "3"
+    assert request["containerOverrides"]["environment"] == [
+        {"name": "WORKER_WATERMARK", "value": "true"}
+    ]
+
+
+def test_a_new_parameter_is_expected_of_the_job_definition_and_a_variable_is_not() -> None:
+    assert container_command(ExtendedJob) == [*container_command(), "--grain", "Ref::grain"]
+    expected = expect(PARAMETERS, ExtendedJob)
+    assert expected[f"{DEFINITION} command"].endswith("--grain Ref::grain")
+    assert expected[f"{DEFINITION} parameter grain"] == "2"
+    assert not [name for name in expected if "watermark" in name]
+
+
+def test_a_new_option_is_read_from_a_message_of_the_former_queue() -> None:
+    message = {"source": SOURCE, "grain": 3, "watermark": True, "courseId": 7}
+    assert read_options(message, ExtendedJob) == {"grain_s": "3", "watermark": "True"}
+
+
+def test_the_template_has_the_options_of_the_worker() -> None:
+    definition = read_template()["Resources"]["JobDefinition"]["Properties"]
+    command = container_command()
+    found = (definition["Parameters"], definition["ContainerProperties"]["Command"])
+    assert found == ({**definition_parameters(), "time_limit": TIME_LIMIT}, command), (
+        "JobDefinition in scripts/aws/template.yaml differs from the fields of Job; write\n"
+        + yaml_block({**definition_parameters(), "time_limit": TIME_LIMIT["Fn::Sub"]}, command)
+    )
+
+
+def test_the_default_time_limit_of_the_template_is_the_workers() -> None:
+    default = read_template()["Parameters"]["TimeLimitSeconds"]["Default"]
+    assert str(default) == definition_parameters()["time_limit"]
+
+
+def test_a_job_of_the_job_definitions_defaults_is_a_job_of_the_workers_defaults() -> None:
+    """No other default: what a job is not given must not depend on how it is started."""
+    words = [f"--{n.replace('_', '-')}={value}" for n, value in definition_parameters().items()]
+    locations = ["--source", SOURCE, "--destination", DESTINATION, "--job-id", "1"]
+    assert parse_job([*locations, *words], {}) == parse_job(locations, {})
+
+
+def test_the_log_group_is_the_workers() -> None:
+    assert Job.model_fields["log_group"].default == names.LOG_GROUP
+
+
+def test_no_parameter_of_the_job_definition_is_empty() -> None:
+    assert [name for name, value in definition_parameters().items() if not value] == []
+
+
+def test_each_option_is_documented_in_the_help_of_submit() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, Job)
+    page = parser.format_help()
+    assert [o.name for o in submitted_options() if o.name not in page] == []
