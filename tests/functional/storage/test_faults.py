@@ -111,7 +111,7 @@ def test_a_store_that_stays_down_ends_the_job_with_69_and_the_next_one_continues
     ],
     ids=["fetch", "encode", "publish"],
 )
-def test_expired_credentials_end_the_job_and_the_next_one_continues(
+def test_refused_credentials_end_the_job_and_the_next_one_continues(
     concerned: str,
     status: int,
     word: str,
@@ -122,12 +122,12 @@ def test_expired_credentials_end_the_job_and_the_next_one_continues(
     reference: Shape,
 ) -> None:
     """A refusal is not retried, and the message says what to fix."""
-    proxy.refusal = "ExpiredToken"
+    proxy.refusal = "InvalidAccessKeyId"
     proxy.concerns = lambda request: concerned in request and "GET /faulty?" not in request
     ended = run_worker(*job_options)
     assert_ended(ended, status, word, "credentials")
     # The answer to HEAD has no body, and so no code.
-    assert "ExpiredToken" in ended.final["message"] or "403" in ended.final["message"]
+    assert "InvalidAccessKeyId" in ended.final["message"] or "403" in ended.final["message"]
     assert destination.get("master.m3u8") is None
     proxy.refusal = None
     assert_published_whole(run_worker(*job_options), destination, reference)
