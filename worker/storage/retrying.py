@@ -1,9 +1,8 @@
 """Repeats calls to a store that does not answer: the only layer that retries.
 
-A call that is answered with an error that passes, whose connection is reset or refused, or for
-which there are no credentials yet, is made again for two minutes, with jitter, inside the job's
-budget; a stop ends the waiting at once, wherever it is. A long transfer that breaks off in the end
-is made again as well.
+A call that is answered with 500 or 503, whose connection is reset or refused, is made again for two
+minutes, with jitter, inside the job's budget; a stop ends the waiting at once, wherever it is. A
+long transfer that breaks off in the end is made again as well.
 """
 
 from __future__ import annotations
