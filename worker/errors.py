@@ -101,7 +101,7 @@ class NoSourceError(WorkerError):
 
 
 class StorageUnavailableError(WorkerError):
-    """The store or the network did not answer until the retries were spent."""
+    """The store, the network or the credentials' provider failed until the retries were spent."""
 
     exit_status = 69
     outcome = "storage_unavailable"

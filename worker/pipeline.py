@@ -19,7 +19,7 @@ from worker.ffmpeg.capabilities import check_environment
 from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
-from worker.layout import MASTER, run_prefix
+from worker.layout import MASTER
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.progress import Reporter, Step
 from worker.monitoring.status import Status
@@ -37,6 +37,7 @@ from worker.source.subtitles import make_subtitles
 from worker.storage.base import RemoteFile
 from worker.storage.open import open_source, open_store
 from worker.storage.retrying import RetryingStore
+from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
 
 log = structlog.get_logger(__name__)
@@ -126,7 +127,7 @@ class _Steps:
             name = self._name_run(planned.plan)
             run = self._encode(planned, name, workspace)
             self.reporter.begin(Step.VERIFY)
-            verify_run(run, self.store.list(run_prefix(name)))
+            verify_run(run, list_run(run, self.store, context.budget))
             run = replace(run, texts=make_subtitles(run.plan, planned.path, workspace))
             images = self._generate_images(run, planned.path, workspace)
             origin = self._origin(request, origin_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,14 @@ import watchtower
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from worker.runtime.threads import run_in_thread
+
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _SEND_INTERVAL_S = 5
 _CLOSE_TIMEOUT_S = 5.0
+_OPEN_TIMEOUT_S = 8.0
 # About 5 MB at most; older lines are dropped when CloudWatch does not answer for that long.
 _MAX_UNDELIVERED = 10_000
 
@@ -84,14 +88,29 @@ def _keep(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> No
 def open_handler(*, region: str | None, group: str, stream: str) -> Handler:
     """Make the stream and a handler that sends to it.
 
+    In a thread, because a provider of credentials that hangs is waited for by botocore, and the
+    job must not wait for its logs.
+
     Raises:
         CloudWatchUnavailableError: it cannot be made within a few seconds.
 
     """
     # It would warn of what `close` prints.
     warnings.filterwarnings("ignore", category=watchtower.WatchtowerWarning)
+    deadline_s = time.monotonic() + _OPEN_TIMEOUT_S
+
+    def check() -> None:
+        if time.monotonic() >= deadline_s:
+            raise CloudWatchUnavailableError(f"{group}: no answer for {_OPEN_TIMEOUT_S:g} s")
+
+    client = run_in_thread(lambda: _make_stream(region=region, group=group, stream=stream), check)
+    return Handler(client=client, group=group, stream=stream)
+
+
+def _make_stream(*, region: str | None, group: str, stream: str) -> CloudWatchLogsClient:
     try:
-        client = boto3.client(
+        # Its own session: the default one is not made for threads, and the job uses that.
+        client = boto3.Session().client(
             "logs",
             region_name=region,
             config=Config(
@@ -106,4 +125,8 @@ def open_handler(*, region: str | None, group: str, stream: str) -> Handler:
             raise CloudWatchUnavailableError(f"{group}: {error}") from error
     except BotoCoreError as error:
         raise CloudWatchUnavailableError(f"{group}: {error}") from error
-    return Handler(client=client, group=group, stream=stream)
+    except Exception as error:
+        # botocore has no class for credentials that have expired, or that lack a field.
+        why = f"{type(error).__name__}: {error}"
+        raise CloudWatchUnavailableError(f"{group}: {why}") from error
+    return client

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import structlog
 
-from worker.errors import TakenError, WorkerError
+from worker.config.location import redact
+from worker.errors import InternalError, TakenError, WorkerError
 from worker.records.job import Outcome
 from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
@@ -83,10 +84,21 @@ class Status:
         except TakenError:
             # The outcome is that already, or it was published before the takeover.
             return
-        except WorkerError as error:
-            log.warning("status_not_written", reason=str(error))
+        except Exception as error:  # noqa: BLE001 (the job has ended, and has its outcome)
+            _warn(error)
 
     def _keep_beating(self) -> None:
+        try:
+            self._beat()
+        except Exception as error:  # noqa: BLE001 (it ends the job, which reports it)
+            # Without a heartbeat another job would take the destination, so this one stops first.
+            failure = InternalError(
+                f"the heartbeat ended: {_describe(error)}; the traceback is in the log"
+            )
+            failure.__cause__ = error
+            self._budget.stop(failure)
+
+    def _beat(self) -> None:
         while not self._closed.wait(_LEAST_INTERVAL_S):
             self._changed.wait(HEARTBEAT_S - _LEAST_INTERVAL_S)
             if self._closed.is_set() or self._budget.is_stopped:
@@ -97,9 +109,23 @@ class Status:
             except TakenError as error:
                 self._budget.stop(error)
                 return
-            except WorkerError as error:
-                log.warning("status_not_written", reason=str(error))
+            except Exception as error:  # noqa: BLE001 (a fault of one write is not the job's)
+                # The next one may succeed. If none does, the destination can be taken after the
+                # usual time, and `confirm` notices it before anything is published.
+                _warn(error)
 
     def _current(self) -> StatusRecord:
         with self._lock:
             return self._record.model_copy(update={"updated_at": self._now().isoformat()})
+
+
+def _warn(error: Exception) -> None:
+    """Log that status.json could not be written; of a bug, with the traceback."""
+    if isinstance(error, WorkerError):
+        log.warning("status_not_written", reason=str(error))
+    else:
+        log.warning("status_not_written", reason=_describe(error), exc_info=True)  # noqa: LOG014 (called inside one)
+
+
+def _describe(bug: Exception) -> str:
+    return f"a bug of the worker: {type(bug).__name__}: {redact(str(bug))}"

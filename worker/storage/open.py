@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypedDict
 
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, S3Location
@@ -14,18 +14,23 @@ from worker.storage.base import RemoteFile, Store
 from worker.storage.local import LocalFile, LocalStore, identify_file
 from worker.storage.retrying import RetryingStore, retry_in_thread
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 
 def open_store(job: Job, budget: Budget) -> RetryingStore:
-    """Open the destination; no request is made yet."""
-    if isinstance(job.destination, S3Location):
-        from worker.storage.s3 import S3Store
+    """Open the destination; no request to it is made yet, but its credentials are fetched.
 
-        return RetryingStore(S3Store(_client(job), job.destination), budget)
-    if isinstance(job.destination, LocalLocation):
-        return RetryingStore(LocalStore(job.destination.path, is_leased=True), budget)
+    Raises:
+        StorageUnavailableError: the provider of the credentials did not answer for two minutes.
+        WorkerError: the credentials' configuration cannot be used; the budget's reason to stop.
+
+    """
+    location = job.destination
+    if isinstance(location, S3Location):
+        from worker.storage.s3 import S3Store, make_client
+
+        client = retry_in_thread(lambda: make_client(location, **_client_options(job)), budget)
+        return RetryingStore(S3Store(client, location), budget)
+    if isinstance(location, LocalLocation):
+        return RetryingStore(LocalStore(location.path, is_leased=True), budget)
     raise TypeError("an https destination passed the parameters' validation")
 
 
@@ -52,20 +57,30 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
             budget,
         )
     else:
-        from worker.storage.s3 import S3Source
-
-        remote = retry_in_thread(lambda: S3Source(_client(job), location), budget)
+        remote = retry_in_thread(lambda: _open_s3_source(job, location), budget)
     return remote, remote.identity
 
 
-def _client(job: Job) -> S3Client:
-    from worker.storage.s3 import make_client
+def _open_s3_source(job: Job, location: S3Location) -> RemoteFile:
+    from worker.storage.s3 import S3Source, make_client
+    from worker.storage.s3_errors import RefusedSourceError
 
-    return make_client(
-        endpoint=job.s3_endpoint,
-        region=job.s3_region or job.aws_region,
-        connections=job.upload_threads,
-    )
+    client = make_client(location, **_client_options(job), refused=RefusedSourceError)
+    return S3Source(client, location)
+
+
+class _ClientOptions(TypedDict):
+    endpoint: str | None
+    region: str | None
+    connections: int
+
+
+def _client_options(job: Job) -> _ClientOptions:
+    return {
+        "endpoint": job.s3_endpoint,
+        "region": job.s3_region or job.aws_region,
+        "connections": job.upload_threads,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +102,13 @@ def open_folder(
     region: str | None,
     connections: int,
 ) -> PublishedFolder:
-    """Open a destination to read what is published there; no request is made yet."""
+    """Open a destination to read what is published there; no request to it is made yet.
+
+    Raises:
+        StorageUnavailableError: the provider of the credentials fails.
+        CannotWriteError: the configuration of the credentials cannot be used.
+
+    """
     if isinstance(location, LocalLocation):
         path = location.path
         return PublishedFolder(
@@ -95,7 +116,7 @@ def open_folder(
         )
     from worker.storage.s3 import S3Source, S3Store, make_client
 
-    client = make_client(endpoint=endpoint, region=region, connections=connections)
+    client = make_client(location, endpoint=endpoint, region=region, connections=connections)
     return PublishedFolder(
         name=str(location),
         store=S3Store(client, location),

@@ -10,20 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 (botocore's own, of which time-outs and refusals are kinds)
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
-from botocore.parsers import ResponseParserError
-from urllib3.exceptions import HTTPError
+from botocore.exceptions import ClientError
 
 from worker.config.location import S3Location
-from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
+from worker.errors import NoSourceError
 from worker.layout import File
 from worker.storage.base import (
     BrokenOffError,
@@ -31,6 +21,14 @@ from worker.storage.base import (
     PreconditionFailedError,
     StoredObject,
     was_replaced,
+)
+from worker.storage.s3_errors import (
+    BROKEN,
+    NOT_IMPLEMENTED,
+    NoETagError,
+    RefusedError,
+    RefusedSourceError,
+    errors_of,
 )
 
 if TYPE_CHECKING:
@@ -40,58 +38,42 @@ _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 30
 _DELETE_BATCH = 1000
 _READ_BYTES = 1 << 18
-_PASSING = frozenset(
-    {
-        # The body was mangled or cut on its way.
-        "BadDigest",
-        "IncompleteBody",
-        "InternalError",
-        "RequestTimeout",
-        "RequestTimeTooSkewed",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequests",
-    }
-)
-_SERVER_ERROR = 500
-# The answer to a header that the store does not know, and will not know at another attempt.
-_NOT_IMPLEMENTED = 501
 _OTHER_VERSION = 412
-# urllib3's own errors are raised while an error's body is read.
-_BROKEN = (
-    ConnectionError,
-    HTTPClientError,
-    HTTPError,
-    IncompleteReadError,
-    ResponseParserError,
-)
-# 409: another conditional write of the same object is under way. 404: it is gone.
-_CHANGED = frozenset(
-    {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"}
-)
+# 404: it is gone. 409 is not among them: another write is under way, and may fail.
+_CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "404", "412"})
 
 
-def make_client(*, endpoint: str | None, region: str | None, connections: int) -> S3Client:
-    """Make a client that may be shared by `connections` threads."""
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=region,
-        config=Config(
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
-            # The retrying store repeats, and can be stopped.
-            retries={"mode": "standard", "total_max_attempts": 1},
-            max_pool_connections=connections + 4,
-            # Compatible stores have no name for every bucket, and some refuse the CRC32 that boto3
-            # adds by default; Content-MD5 protects every PUT on all of them.
-            s3={"addressing_style": "path" if endpoint else "auto"},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+def make_client(
+    location: S3Location,
+    *,
+    endpoint: str | None,
+    region: str | None,
+    connections: int,
+    refused: type[RefusedError | RefusedSourceError] = RefusedError,
+) -> S3Client:
+    """Make a client for a location that may be shared by `connections` threads.
+
+    Credentials are fetched here, so a provider that fails is a store that does not answer.
+
+    Raises:
+        StorageUnavailableError: the provider of the credentials fails.
+        CannotWriteError: the configuration of the credentials cannot be used; or `refused`.
+
+    """
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        # The retrying store repeats, and can be stopped.
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=connections + 4,
+        # Compatible stores have no name for every bucket, and some refuse the CRC32 that boto3
+        # adds by default; Content-MD5 protects every PUT on all of them.
+        s3={"addressing_style": "path" if endpoint else "auto"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
+    with errors_of("open", str(location), refused=refused):
+        return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
 
 
 class S3Store:
@@ -114,17 +96,17 @@ class S3Store:
         expected = {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
         try:
             return self._put(file, expected)
-        except _RefusedError as refusal:
+        except RefusedError as refusal:
             if refusal.code in _CHANGED:
                 raise PreconditionFailedError(file.key) from refusal
-            if refusal.status != _NOT_IMPLEMENTED:
+            if refusal.status != NOT_IMPLEMENTED:
                 raise
         # Alibaba's OSS answers so. The lease's probe finds that conditions are not honored.
         return self._put(file, {})
 
     def _put(self, file: File, expected: Mapping[str, Any]) -> StoredObject:
         digest = hashlib.md5(file.data, usedforsecurity=False).digest()
-        with _errors_of("write", f"{self}{file.key}"):
+        with errors_of("write", f"{self}{file.key}"):
             answer = self._client.put_object(
                 Bucket=self._bucket,
                 Key=self._prefix + file.key,
@@ -134,20 +116,20 @@ class S3Store:
                 CacheControl=file.cache_control,
                 **expected,
             )
-        return StoredObject(bytes=len(file.data), etag=answer["ETag"].strip('"'))
+            return StoredObject(bytes=len(file.data), etag=_etag_of(answer))
 
     def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""
-        with _errors_of("read", f"{self}{key}"):
+        with errors_of("read", f"{self}{key}"):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return Content(data=answer["Body"].read(), etag=answer["ETag"].strip('"'))
+            return Content(data=answer["Body"].read(), etag=_etag_of(answer))
 
     def get_start(self, key: str, length: int) -> bytes | None:
         """Read a range; a store that does not know ranges answers with more, which is not read."""
-        with _errors_of("read", f"{self}{key}"):
+        with errors_of("read", f"{self}{key}"):
             try:
                 answer = self._client.get_object(
                     Bucket=self._bucket,
@@ -162,14 +144,16 @@ class S3Store:
     def list(self, prefix: str) -> dict[str, StoredObject]:
         """List objects, 1,000 a call."""
         found = {}
-        with _errors_of("list", f"{self}{prefix}"):
+        with errors_of("list", f"{self}{prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
             for page in pages:
                 for item in page.get("Contents", ()):
                     found[item["Key"].removeprefix(self._prefix)] = StoredObject(
-                        bytes=item["Size"], etag=item["ETag"].strip('"')
+                        # Without an ETag it is no object that was recorded, and is read.
+                        bytes=item["Size"],
+                        etag=item.get("ETag", "").strip('"'),
                     )
         return found
 
@@ -180,7 +164,7 @@ class S3Store:
             self._delete_batch(names[at : at + _DELETE_BATCH])
 
     def _delete_batch(self, names: Sequence[str]) -> None:
-        with _errors_of("delete", str(self)):
+        with errors_of("delete", str(self)):
             answer = self._client.delete_objects(
                 Bucket=self._bucket,
                 Delete={"Objects": [{"Key": name} for name in names], "Quiet": True},
@@ -188,7 +172,7 @@ class S3Store:
         # The answer is 200 all the same, and names each object that was not deleted.
         for fault in answer.get("Errors", ()):
             response: Any = {"Error": fault, "ResponseMetadata": answer["ResponseMetadata"]}
-            with _errors_of("delete", f"s3://{self._bucket}/{fault.get('Key')}"):
+            with errors_of("delete", f"s3://{self._bucket}/{fault.get('Key')}"):
                 raise ClientError(response, "DeleteObjects")
 
 
@@ -204,86 +188,45 @@ class S3Source:
     def __init__(self, client: S3Client, location: S3Location) -> None:
         self._client = client
         self._location = location
-        with _errors_of("read", str(location), refused=_RefusedSourceError):
+        with errors_of("read", str(location), refused=RefusedSourceError):
             head = client.head_object(Bucket=location.bucket, Key=location.key)
+            etag = _etag_of(head)
         self._etag = head["ETag"]
         self.size_bytes: int | None = head["ContentLength"]
         self.takes_ranges = True
-        etag = self._etag.strip('"')
         self.identity = f"s3 {location.bucket} {location.key} {etag} {self.size_bytes}"
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """Yield bytes [start, end); a broken connection raises in the middle."""
         try:
-            with _errors_of("read", str(self._location), refused=_RefusedSourceError):
+            with errors_of("read", str(self._location), refused=RefusedSourceError):
                 answer = self._client.get_object(
                     Bucket=self._location.bucket,
                     Key=self._location.key,
                     Range=f"bytes={start}-{end - 1}",
                     IfMatch=self._etag,
                 )
-        except _RefusedSourceError as refusal:
+        except RefusedSourceError as refusal:
             if refusal.status == _OTHER_VERSION:
                 why = f"{refusal.code}, HTTP {refusal.status}"
                 raise NoSourceError(was_replaced(self._location, why)) from refusal
             raise
         try:
             yield from answer["Body"].iter_chunks(_READ_BYTES)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise BrokenOffError(
                 f"reading {self._location} broke off: {type(error).__name__}; submit the job again"
             ) from error
 
 
-class _RefusedError(CannotWriteError):
-    """The store answered with an error that another attempt would not change."""
+def _etag_of(answer: Mapping[str, Any]) -> str:
+    """Return the ETag of an answer without its quotes.
 
-    def __init__(self, message: str, *, code: str = "", status: int = 0) -> None:
-        super().__init__(message)
-        self.code, self.status = code, status
+    Raises:
+        NoETagError: it has none; S3 always sends one, so it was cut on its way or made elsewhere.
 
-
-class _RefusedSourceError(NoSourceError):
-    """The same, of reading a source."""
-
-    def __init__(self, message: str, *, code: str = "", status: int = 0) -> None:
-        super().__init__(message)
-        self.code, self.status = code, status
-
-
-@contextlib.contextmanager
-def _errors_of(
-    verb: str,
-    what: str,
-    *,
-    refused: type[_RefusedError | _RefusedSourceError] = _RefusedError,
-) -> Iterator[None]:
-    """Turn botocore's errors into the worker's: refusals as `refused`, silence as unavailable."""
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in _PASSING or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
-            raise _unavailable(verb, what, f"{code} (HTTP {status})") from error
-        raise refused(
-            f"cannot {verb} {what}: the store answers {code} (HTTP {status});"
-            " check the name, the credentials and their permissions",
-            code=code,
-            status=status,
-        ) from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise refused(
-            f"cannot {verb} {what}: no credentials for S3 were found; give the job a role,"
-            " or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ) from error
-    except _BROKEN as error:
-        raise _unavailable(verb, what, type(error).__name__) from error
-    except BotoCoreError as error:
-        raise refused(f"cannot {verb} {what}: {error}") from error
-
-
-def _unavailable(verb: str, what: str, why: str) -> StorageUnavailableError:
-    return StorageUnavailableError(
-        f"cannot {verb} {what}: {why}; submit the job again when the store answers"
-    )
+    """
+    etag: str = answer.get("ETag", "").strip('"')
+    if not etag:
+        raise NoETagError
+    return etag

@@ -31,10 +31,7 @@ def verify_run(run: Run, listing: Mapping[str, StoredObject]) -> None:
         *chain.from_iterable(_rung_faults(run, rung.name) for rung in run.rungs),
         *_different_frames(run),
         *(audio_faults(run.plan, run.audio) if run.plan.audio else ()),
-        *chain.from_iterable(
-            _store_faults(run.name, segment, listing)
-            for segment in chain.from_iterable(run.renditions.values())
-        ),
+        *store_faults(run, listing),
     ]
     if faults:
         more = len(faults) - _FAULTS_SHOWN
@@ -91,9 +88,11 @@ def audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:
         yield f"the audio ends {behind / CLOCK_HZ:+.3f} s from the video's end"
 
 
-def _store_faults(run: str, segment: Segment, listing: Mapping[str, StoredObject]) -> Iterator[str]:
-    found = listing.get(f"{run}/{segment.name}")
-    if found is None:
-        yield f"{segment.name} is not in the store"
-    elif (found.bytes, found.etag) != (segment.bytes, segment.etag):
-        yield f"{segment.name} is not in the store as it was written"
+def store_faults(run: Run, listing: Mapping[str, StoredObject]) -> Iterator[str]:
+    """Report segments that a listing lacks, or has otherwise than they were written."""
+    for segment in chain.from_iterable(run.renditions.values()):
+        found = listing.get(f"{run.name}/{segment.name}")
+        if found is None:
+            yield f"{segment.name} is not in the store"
+        elif (found.bytes, found.etag) != (segment.bytes, segment.etag):
+            yield f"{segment.name} is not in the store as it was written"

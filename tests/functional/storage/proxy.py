@@ -36,8 +36,9 @@ class Proxy(ThreadingHTTPServer):
     - `silent`: no answer for longer than the worker waits
     - `500`, `503`: the answers of S3
 
-    Two faults are not drawn: with `knows_conditions` False every conditional write is answered with
-    501; with `keeps_objects` the answer to a deletion is 200 and denies it for each object.
+    Three faults are not drawn. The answer to a request that `strips_etag` names has no ETag. With
+    `knows_conditions` False every conditional write is answered with 501. With `keeps_objects` the
+    answer to a deletion is 200 and denies it for each object.
     """
 
     daemon_threads = True
@@ -59,6 +60,7 @@ class Proxy(ThreadingHTTPServer):
         # Which requests ("PUT /bucket/key") may get a fault, and which are never answered.
         self.concerns: Callable[[str], bool] = lambda _: True
         self.holds: Callable[[str], bool] = lambda _: False
+        self.strips_etag: Callable[[str], bool] = lambda _: False
         self.held = threading.Event()
         self._rng = random.Random()  # noqa: S311 (faults, no secrets)
         self._lock = threading.Lock()
@@ -131,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
             data = answer.read()
         if fault == "lost":
             return self._reset()
+        if self.server.strips_etag(f"{self.command} {self.path}"):
+            del answer.headers["ETag"]
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in {

@@ -6,6 +6,7 @@ Nothing is ever half published: a watcher reads the master playlist all the time
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_a_store_that_stays_down_ends_the_job_with_69_and_the_next_one_continues
     ],
     ids=["fetch", "encode", "publish"],
 )
-def test_expired_credentials_end_the_job_and_the_next_one_continues(
+def test_refused_credentials_end_the_job_and_the_next_one_continues(
     concerned: str,
     status: int,
     word: str,
@@ -122,12 +123,12 @@ def test_expired_credentials_end_the_job_and_the_next_one_continues(
     reference: Shape,
 ) -> None:
     """A refusal is not retried, and the message says what to fix."""
-    proxy.refusal = "ExpiredToken"
+    proxy.refusal = "InvalidAccessKeyId"
     proxy.concerns = lambda request: concerned in request and "GET /faulty?" not in request
     ended = run_worker(*job_options)
     assert_ended(ended, status, word, "credentials")
     # The answer to HEAD has no body, and so no code.
-    assert "ExpiredToken" in ended.final["message"] or "403" in ended.final["message"]
+    assert "InvalidAccessKeyId" in ended.final["message"] or "403" in ended.final["message"]
     assert destination.get("master.m3u8") is None
     proxy.refusal = None
     assert_published_whole(run_worker(*job_options), destination, reference)
@@ -200,3 +201,33 @@ def test_an_outdated_run_that_may_not_be_deleted_is_a_warning(
     assert f"/{outdated}/" in warning["reason"]
     assert "AccessDenied" in warning["reason"]
     assert destination.list(f"{outdated}/")
+
+
+def test_answers_without_etag_are_retried_and_the_heartbeat_goes_on(
+    proxy: Proxy,
+    job_options: JobOptions,
+    destination: S3Store,
+    run_worker: RunWorker,
+    reference: Shape,
+) -> None:
+    """Each third answer to the source, a heartbeat, the first segment and master.m3u8 lacks it."""
+    seen = Counter[str]()
+
+    def strips(request: str) -> bool:
+        name = request.partition("?")[0].rpartition("/")[2]
+        if name not in {"clip.mp4", "status.json", "00001.ts", "master.m3u8"}:
+            return False
+        method = request.partition(" ")[0]
+        seen[f"{method} {name}"] += 1
+        return seen[f"{method} {name}"] % 3 == (1 if name != "status.json" else 0)
+
+    proxy.strips_etag = strips
+    ended = run_worker(*job_options, before=with_patience(60))
+    reasons = [event["reason"] for event in ended.named("storage_retried")]
+    for name in ("clip.mp4", "status.json", "00001.ts", "master.m3u8"):
+        assert any(name in reason and "has no ETag" in reason for reason in reasons), reasons
+    # The heartbeat went on after that.
+    assert seen["PUT status.json"] > 5
+    assert not ended.named("status_not_written")
+    assert "Exception in thread" not in ended.stderr
+    assert_published_whole(ended, destination, reference)

@@ -1,0 +1,200 @@
+"""What S3's answers and botocore's errors mean: asked again, or a refusal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import (
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.stub import Stubber
+
+from worker.config.location import S3Location
+from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
+from worker.layout import segment_file
+from worker.storage.base import PreconditionFailedError
+from worker.storage.s3 import S3Source, S3Store, make_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LOCATION = S3Location(bucket="bucket", key="out")
+FILE = segment_file("status.json", b"{}")
+
+PASSING = [
+    ("OperationAborted", 409),
+    ("ConditionalRequestConflict", 409),
+    ("RequestTimeout", 400),
+    ("ExpiredToken", 400),
+    ("ExpiredTokenException", 400),
+    ("RequestExpired", 400),
+    ("TokenRefreshRequired", 400),
+    ("KMS.ThrottlingException", 400),
+    ("KMS.RequestLimitExceeded", 400),
+    ("RequestLimitExceeded", 400),
+    ("BandwidthLimitExceeded", 400),
+    ("PriorRequestNotComplete", 400),
+    ("Whatever", 429),
+    ("Whatever", 500),
+    ("SlowDown", 503),
+]
+REFUSED = [
+    ("AccessDenied", 403),
+    ("InvalidAccessKeyId", 403),
+    ("KMS.DisabledException", 400),
+    ("KMS.NotFoundException", 400),
+    ("NoSuchBucket", 404),
+    ("NotImplemented", 501),
+]
+
+
+@pytest.fixture
+def client() -> S3Client:
+    return boto3.client(
+        "s3", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+
+
+@pytest.fixture
+def answers(client: S3Client) -> Iterator[Stubber]:
+    with Stubber(client) as stub:
+        yield stub
+
+
+@pytest.fixture
+def store(client: S3Client) -> S3Store:
+    return S3Store(client, LOCATION)
+
+
+def failing(error: Exception) -> S3Client:
+    """A client that cannot sign, as botocore raises it in the middle of a call."""
+    made = boto3.client(
+        "s3", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+
+    def fail(**_: object) -> None:
+        raise error
+
+    made.meta.events.register("before-call.s3", fail)
+    return made
+
+
+@pytest.mark.parametrize(("code", "status"), PASSING)
+def test_an_answer_that_passes_counts_as_none(
+    store: S3Store, answers: Stubber, code: str, status: int
+) -> None:
+    """A conditional PUT is not changed by it either: nobody knows yet who writes."""
+    for _ in range(2):
+        answers.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(StorageUnavailableError, match=rf"out/status.json: .*{code}.*; submit"):
+        store.put(FILE)
+    with pytest.raises(StorageUnavailableError):
+        store.replace(FILE, etag="1")
+
+
+@pytest.mark.parametrize(("code", "status"), REFUSED)
+def test_a_refusal_is_not_asked_again(
+    store: S3Store, answers: Stubber, code: str, status: int
+) -> None:
+    answers.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(CannotWriteError, match=f"answers {code}"):
+        store.put(FILE)
+
+
+@pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404)])
+def test_a_failed_condition_is_a_change(
+    store: S3Store, answers: Stubber, code: str, status: int
+) -> None:
+    answers.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(PreconditionFailedError):
+        store.replace(FILE, etag="1")
+
+
+def test_expired_credentials_say_what_to_do(store: S3Store, answers: Stubber) -> None:
+    answers.add_client_error("put_object", "ExpiredToken", http_status_code=400)
+    with pytest.raises(StorageUnavailableError, match="again with new credentials, or with a role"):
+        store.put(FILE)
+
+
+UNPROVIDED = [
+    CredentialRetrievalError(provider="container-role", error_msg="500"),
+    MetadataRetrievalError(error_msg="500"),
+    RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+    KeyError("AccessKeyId"),
+]
+
+
+@pytest.mark.parametrize("error", UNPROVIDED, ids=lambda error: type(error).__name__)
+def test_a_provider_of_credentials_that_fails_is_a_store_that_does_not_answer(
+    error: Exception,
+) -> None:
+    with pytest.raises(StorageUnavailableError, match=r"credentials.*; submit the job again"):
+        S3Store(failing(error), LOCATION).get("x")
+    with pytest.raises(StorageUnavailableError):
+        S3Source(failing(error), LOCATION)
+
+
+@pytest.mark.parametrize("error", UNPROVIDED, ids=lambda error: type(error).__name__)
+def test_a_provider_that_fails_when_the_client_is_made_is_one_too(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(boto3, "client", make)
+    with pytest.raises(StorageUnavailableError, match="cannot open s3://bucket/out: "):
+        make_client(LOCATION, endpoint=None, region="eu-west-1", connections=1)
+
+
+@pytest.mark.parametrize(
+    "error", [NoCredentialsError(), PartialCredentialsError(provider="env", cred_var="x")]
+)
+def test_no_credentials_at_all_are_a_refusal(error: Exception) -> None:
+    with pytest.raises(CannotWriteError, match="no credentials for S3 were found"):
+        S3Store(failing(error), LOCATION).get("x")
+    with pytest.raises(NoSourceError, match="no credentials for S3 were found"):
+        S3Source(failing(error), LOCATION)
+
+
+@pytest.mark.parametrize("error", [KeyError("other"), RuntimeError("other")])
+def test_a_bug_stays_a_bug(error: Exception) -> None:
+    with pytest.raises(type(error), match="other"):
+        S3Store(failing(error), LOCATION).get("x")
+
+
+def test_an_answer_without_etag_counts_as_none(
+    store: S3Store, answers: Stubber, client: S3Client
+) -> None:
+    answers.add_response("put_object", {})
+    answers.add_response("get_object", {"Body": Empty()})
+    answers.add_response("head_object", {"ContentLength": 1})
+    with pytest.raises(StorageUnavailableError, match=r"cannot write .*has no ETag"):
+        store.put(FILE)
+    with pytest.raises(StorageUnavailableError, match=r"cannot read .*has no ETag"):
+        store.get("x")
+    with pytest.raises(StorageUnavailableError, match=r"cannot read .*has no ETag"):
+        S3Source(client, LOCATION)
+
+
+class Empty:
+    """A body."""
+
+    def read(self) -> bytes:
+        return b""
+
+
+def test_an_item_of_a_listing_without_etag_has_an_empty_one(
+    store: S3Store, answers: Stubber
+) -> None:
+    when = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    item = {"Key": "out/run/a.ts", "Size": 3, "LastModified": when}
+    answers.add_response("list_objects_v2", {"Contents": [item], "IsTruncated": False})
+    found = store.list("run/")
+    assert (found["run/a.ts"].bytes, found["run/a.ts"].etag) == (3, "")
