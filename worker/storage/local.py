@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,13 @@ from worker.storage.base import BrokenOffError, Content, PreconditionFailedError
 
 _TEMPORARY = ".incomplete-"
 _READ_BYTES = 1 << 18
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 
 
 class LocalStore:
@@ -167,13 +175,32 @@ def identify_file(path: Path) -> str:
 
     """
     try:
-        with path.open("rb") as file:
+        # Before it is opened: a socket cannot be, and a device may act on it.
+        refuse_special(path, path.stat())
+        # O_NONBLOCK: opening what has become a FIFO meanwhile would wait for a writer. For a file
+        # it has no meaning.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            refuse_special(path, os.fstat(handle))
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return f"file {file.seek(0, os.SEEK_CUR)} {digest}"
     except OSError as error:
         raise NoSourceError(
             f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"
         ) from error
+
+
+def refuse_special(path: Path, found: os.stat_result) -> None:
+    """Refuse what is no regular file: reading it may wait for ever, or never end.
+
+    Raises:
+        NoSourceError: it says what is there.
+
+    """
+    if stat.S_ISREG(found.st_mode):
+        return
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+    raise NoSourceError(f"{path} is {kind}; name a regular file")
 
 
 class LocalFile:
