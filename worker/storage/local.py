@@ -13,11 +13,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from worker.errors import CannotWriteError, NoSourceError
-from worker.layout import File
+from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File
 from worker.storage.base import BrokenOffError, Content, PreconditionFailedError, StoredObject
 
 _TEMPORARY = ".incomplete-"
 _READ_BYTES = 1 << 18
+# What is replaced must be whole after a power failure: without fsync a file system may have the new
+# name and none of the content.
+_COMMITTED = frozenset({MASTER, MANIFEST, THUMBNAIL, STATUS})
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
@@ -57,7 +60,12 @@ class LocalStore:
                 # mkstemp makes it private; what is published is for others to read.
                 os.fchmod(target.fileno(), 0o644)
                 target.write(file.data)
+                if file.key in _COMMITTED:
+                    target.flush()
+                    os.fsync(target.fileno())
             Path(temporary).replace(path)
+            if file.key in _COMMITTED:
+                _sync_folder(path.parent)
         except OSError as error:
             if temporary:
                 with contextlib.suppress(OSError):
@@ -147,6 +155,15 @@ class LocalStore:
 
     def _is_left_over(self, name: str) -> bool:
         return name.startswith(_TEMPORARY) and not name.startswith(self._temporary)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; a file's own fsync does not."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove(folder: Path, names: Iterable[str]) -> None:
