@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "worker": (
         ("__main__",),
+        ("entry",),
         ("pipeline", "preview"),
         ("encode", "publish"),
         ("source", "images", "upload", "report"),

@@ -1,139 +1,23 @@
-"""The entry point: parameters in, exit status out. The only module that exits."""
+"""Where Python starts: stop signals are handled before the rest is imported. Nothing else exits."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
-import structlog
-
-from worker import __version__
-from worker.config.cli import SELF_CHECK, parse_job
-from worker.config.job import BATCH_JOB_ID, Job
-from worker.config.option import variable_name
-from worker.errors import PUBLISHED, BadEnvironmentError, BadParametersError, WorkerError
-from worker.ffmpeg.capabilities import take_inventory
-from worker.monitoring.job_stats import JobStats
-from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
-from worker.outcome import JobResult, outcome_of
-from worker.pipeline import Context, plan_job, run_job
-from worker.preview.options import PREVIEW
-from worker.records.job import Outcome
-from worker.records.schema import SCHEMAS, render_schema
-from worker.runtime.budget import Budget, stop_on_signals
-from worker.runtime.workspace import Tools
-
-SCHEMA = "schema"
-_SELF_CHECK_S = 120
-
-log = structlog.get_logger("worker")
+# Of the worker this alone: what is imported here is imported while a signal is not handled.
+from worker.runtime.early_signals import EarlySignals
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one job, or what else the first word asks for, and return its exit status."""
-    if arguments[:1] == [PREVIEW]:
-        # Imported where it is used: a job needs no web server.
-        from worker.preview.command import preview
+    signals = EarlySignals()
+    signals.install()
+    # Imported here: it takes most of a second, and SIGTERM may come meanwhile.
+    from worker.entry import enter
 
-        return preview(arguments[1:], environment)
-    if arguments[:1] == [SCHEMA]:
-        return _print_schema(arguments[1:])
-    if SELF_CHECK in arguments:
-        return _check_self(environment)
-    try:
-        job = parse_job(arguments, environment)
-    except BadParametersError as error:
-        Logs(is_terminal=sys.stdout.isatty())
-        return _finish(outcome_of(error), JobResult())
-    budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
-    stats = JobStats()
-    logs = _open_logs(job, stats, in_batch=bool(environment.get(BATCH_JOB_ID)))
-    try:
-        with stop_on_signals(budget), structlog.contextvars.bound_contextvars(job_id=job.job_id):
-            context = Context(
-                budget=budget,
-                tools=Tools(
-                    ffmpeg=job.ffmpeg, ffprobe=job.ffprobe, stall_timeout_s=job.stall_timeout_s
-                ),
-                now=lambda: datetime.now(UTC),
-                on_terminal=logs.is_human and sys.stdout.isatty(),
-                stats=stats,
-            )
-            return _print_plan(job, context) if job.plan_only else _run(job, context)
-    finally:
-        logs.close()
-
-
-def _open_logs(job: Job, stats: JobStats, *, in_batch: bool) -> Logs:
-    logs = Logs(
-        # A printed plan is alone on stdout.
-        level="error" if job.plan_only else job.log_level,
-        log_format=job.log_format,
-        is_terminal=sys.stdout.isatty(),
-        on_warning=stats.add_warning,
-    )
-    if not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch)):
-        logs.send_to_cloudwatch(
-            region=job.aws_region, group=job.log_group, stream=stream_name(job.job_id)
-        )
-    return logs
-
-
-def _run(job: Job, context: Context) -> int:
-    log.info(
-        STARTED,
-        source=str(job.source),
-        destination=str(job.destination),
-        worker=__version__,
-        time_limit_s=job.time_limit_s,
-    )
-    result = JobResult()
-    outcome = run_job(job, context, result)
-    result.elapsed_s = round(context.budget.elapsed_s, 2)
-    return _finish(outcome, result)
-
-
-def _finish(outcome: Outcome, result: JobResult) -> int:
-    """Write the last line, and return the exit status that it states."""
-    write = log.info if outcome.exit_status == PUBLISHED else log.error
-    fields = outcome.model_dump(mode="json", exclude={"name"}, exclude_none=True)
-    write(FINISHED, outcome=outcome.name, **fields, **result.known())
-    return outcome.exit_status
-
-
-def _print_plan(job: Job, context: Context) -> int:
-    try:
-        plan = plan_job(job, context)
-    except Exception as error:  # noqa: BLE001 (each error gets its outcome)
-        return _finish(outcome_of(error), JobResult())
-    sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
-    return PUBLISHED
-
-
-def _print_schema(names: Sequence[str]) -> int:
-    if len(names) != 1 or names[0] not in SCHEMAS:
-        sys.stderr.write(f"{SCHEMA}: name one record: {' or '.join(SCHEMAS)}\n")
-        return BadParametersError.exit_status
-    sys.stdout.write(render_schema(names[0]))
-    return PUBLISHED
-
-
-def _check_self(environment: Mapping[str, str]) -> int:
-    """Print what is there, as JSON alone on stdout; status 78 where something is missing."""
-    ffmpeg, ffprobe = (
-        environment.get(variable_name(name)) or name for name in ("ffmpeg", "ffprobe")
-    )
-    budget = Budget(time_limit_s=_SELF_CHECK_S, clock=time.monotonic)
-    try:
-        inventory = take_inventory(Tools(ffmpeg=ffmpeg, ffprobe=ffprobe), budget)
-    except WorkerError as error:
-        inventory = {"missing": [str(error)]}
-    sys.stdout.write(json.dumps(inventory, indent=2) + "\n")
-    return BadEnvironmentError.exit_status if inventory["missing"] else PUBLISHED
+    return enter(arguments, environment, signals)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,9 @@ from worker.storage.retrying import RetryingStore
 from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
 
+# Within that of the last write of status.json, which follows.
+_CLAIM_GRACE_S = 8.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -75,7 +78,9 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
     try:
         # First of all, so that every outcome from here on is in status.json.
         store = open_store(job, budget)
-        status = Status(store, job_id=job.job_id, budget=budget, now=context.now)
+        # A stop that came before leaves time to claim it, or status.json would not record it.
+        claiming = store.with_grace(_CLAIM_GRACE_S)
+        status = Status(claiming, job_id=job.job_id, budget=budget, now=context.now)
         status.claim()
         result.ffmpeg = check_environment(context.tools, budget)
         source, identity = open_source(job, budget)

@@ -103,10 +103,12 @@ def segment(rendition: str, index: int, **changes: Any) -> Segment:
 def rung_segments(a_plan: Plan, name: str) -> tuple[Segment, ...]:
     """All segments of a rung, as a good encode leaves them."""
     grid = a_plan.grid
+    level = next(rung.level for rung in a_plan.rungs if rung.name == name)
     return tuple(
         segment(
             name,
             k,
+            codec=f"avc1.6400{int(level.replace('.', '')):02x}",
             frames=grid.frames(k),
             start_ticks=round(grid.start_s(k) * 90_000),
             end_ticks=round(grid.start_s(k + 1) * 90_000),

@@ -38,7 +38,10 @@ _MPEGTS = "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000"
 # What differs from x264's presets where its own cost more than they give, measured at equal quality
 # (docs/performance.md). b-adapt 2 finds where frames stand still between two that move; umh finds
 # the page that was scrolled, which hex does not; trellis keeps text that veryfast rounds away.
+# And x264 writes the profile whose tools are in use: `ultrafast` uses none of High's, and its codec
+# string would not be that of the segments that other presets made of the same run.
 _CHANGED_PRESETS = {
+    "ultrafast": "8x8dct=1",
     "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
     "veryfast": "trellis=1:me=umh:merange=24:aq-strength=0.5",
 }

@@ -9,6 +9,7 @@ from worker.errors import VerificationError
 from worker.hls.mpegts import MalformedSegmentError, SegmentReading, read_segment
 from worker.layout import AUDIO
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S, Grid
+from worker.plan.ladder import Rung
 from worker.plan.plan import TAIL_TOLERANCE_S, Plan
 from worker.records.segment import Segment
 
@@ -58,6 +59,24 @@ def is_whole(plan: Plan, segment: Segment) -> bool:
     # The last frame of a copy is not held until the audio has ended.
     least = end - (round(TAIL_TOLERANCE_S * CLOCK_HZ) if may_end_early else 0)
     return segment.start_ticks == start and least <= segment.end_ticks <= end
+
+
+def has_planned_codec(plan: Plan, segment: Segment) -> bool:
+    """Whether a segment's codec string is the one that its rung is encoded with.
+
+    A copied rung has the source's, and the audio has that of AAC.
+    """
+    rung = next((rung for rung in plan.rungs if rung.name == segment.rendition), None)
+    if rung is None or rung.is_copied:
+        return True
+    return segment.codec == encoded_codec(plan, rung)
+
+
+def encoded_codec(plan: Plan, rung: Rung) -> str:
+    """Return the codec string of an encoded rung: profile High at the planned level (RFC 6381)."""
+    # x264 sets constraint_set3_flag where it may make nothing but keyframes.
+    flags = 0x10 if plan.grid.segment_frames == 1 else 0
+    return f"avc1.64{flags:02x}{round(10 * float(rung.level)):02x}"
 
 
 def _check_frames(

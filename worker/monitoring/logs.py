@@ -11,6 +11,8 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from worker.config.location import redact
+from worker.errors import WorkerError
+from worker.runtime.threads import run_in_thread
 
 LOGGER = "worker"
 STARTED = "worker_started"
@@ -84,14 +86,21 @@ class Logs:
             cache_logger_on_first_use=False,
         )
 
-    def send_to_cloudwatch(self, *, region: str | None, group: str, stream: str) -> None:
-        """Send what does not belong on stdout to a log group; failing that, warn."""
+    def send_to_cloudwatch(
+        self, *, region: str | None, group: str, stream: str, check: Callable[[], None]
+    ) -> None:
+        """Send what does not belong on stdout to a log group; failing that, warn.
+
+        `check` may raise meanwhile: then the job is to end, and does so without CloudWatch.
+        """
         # Imported where it is used: boto3 takes a quarter of a second.
         from worker.monitoring.cloudwatch import CloudWatchUnavailableError, open_handler
 
         try:
-            handler = open_handler(region=region, group=group, stream=stream)
-        except CloudWatchUnavailableError as error:
+            handler = run_in_thread(
+                lambda: open_handler(region=region, group=group, stream=stream), check
+            )
+        except (CloudWatchUnavailableError, WorkerError) as error:
             structlog.get_logger(LOGGER).warning("cloudwatch_unavailable", reason=str(error))
             return
         handler.setFormatter(_formatter(human=False, colors=False))

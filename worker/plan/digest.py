@@ -13,7 +13,7 @@ from worker.plan.plan import Plan, plain_fraction
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
-PLAN_VERSION = 8
+PLAN_VERSION = 9
 
 
 def request_digest(identity: str, job: Job) -> str:

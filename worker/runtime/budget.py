@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from worker.errors import BudgetSpentError, TerminatedError, WorkerError
+from worker.runtime.early_signals import install, restore
 
 RESERVE_SHARE = 0.1
 RESERVE_MAX_S = 60.0
@@ -107,8 +108,11 @@ class Budget:
 
 
 @contextmanager
-def stop_on_signals(budget: Budget) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into a stop of `budget`; a second one shortens the grace period."""
+def stop_on_signals(budget: Budget, early: Iterable[int] = ()) -> Iterator[None]:
+    """Turn SIGTERM, SIGINT and SIGHUP into a stop of `budget`; a second one shortens the grace.
+
+    `early` are those that arrived before.
+    """
     count = 0
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -121,12 +125,10 @@ def stop_on_signals(budget: Budget) -> Iterator[None]:
         if count > 1:
             budget.shorten_grace()
 
-    previous = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    previous = install(on_signal)
+    for number in early:
+        on_signal(number, None)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+        restore(previous)

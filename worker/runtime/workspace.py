@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from worker.errors import CannotWriteError
 from worker.runtime.budget import Budget
 from worker.runtime.command import Program
+from worker.runtime.work_folder import open_folder, remove_old_folders
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,19 +39,19 @@ class Workspace:
 def open_workspace(parent: Path | None, *, tools: Tools, budget: Budget) -> Iterator[Workspace]:
     """Make a folder for one job below `parent`, and remove it with all that is in it.
 
+    What killed jobs left there is removed first, so that it takes no space from this one.
+
     Raises:
         CannotWriteError: it cannot be made.
+        WorkerError: the budget's reason to stop.
 
     """
-    try:
-        if parent is not None:
-            parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="academy-video-worker-", dir=parent))
-    except OSError as error:
-        raise CannotWriteError(
-            f"the work folder cannot be made: {error}; name a writable one with --work-dir"
-        ) from error
-    try:
-        yield Workspace(folder=folder.resolve(), tools=tools, budget=budget)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_old_folders(parent, budget.check)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(open_folder(parent))
+        except OSError as error:
+            raise CannotWriteError(
+                f"the work folder cannot be made: {error}; name a writable one with --work-dir"
+            ) from error
+        yield Workspace(folder=folder, tools=tools, budget=budget)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
 import threading
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.runtime.budget import Budget
-from worker.runtime.threads import DaemonThreadPool
+from worker.runtime.threads import DaemonThreadPool, run_in_thread
 from worker.storage.base import BrokenOffError, RemoteFile
 from worker.storage.retrying import retry
 
@@ -20,6 +22,12 @@ _RANGE_BYTES = 16 << 20
 _POLL_S = 0.25
 # Space for segments on their way to the store, beside the source.
 _DISK_MARGIN_BYTES = 256 << 20
+
+# Not os.posix_fallocate: where the file system has no fallocate (NFS before 4.2), glibc writes to
+# each block, which takes as long as the download.
+_FALLOCATE = ctypes.CDLL(None, use_errno=True).fallocate
+_FALLOCATE.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_CANNOT_ALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINTR)
 
 OnProgress = Callable[[int, int | None], None]
 
@@ -37,7 +45,8 @@ def download(
     """
     size = remote.size_bytes
     _check_space(path.parent, size or 0)
-    _allocate(path, size or 0)
+    # In a thread: a network file system may be slow to answer.
+    run_in_thread(lambda: _allocate(path, size or 0), budget.check)
     ranges = [(0, size or 0)]
     if size is not None and remote.takes_ranges:
         ranges = [(at, min(at + _RANGE_BYTES, size)) for at in range(0, size, _RANGE_BYTES)]
@@ -127,9 +136,17 @@ def _allocate(path: Path, size: int) -> None:
     try:
         with path.open("wb") as file:
             if size:
-                os.posix_fallocate(file.fileno(), 0, size)
+                _fallocate(file.fileno(), size)
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def _fallocate(handle: int, size: int) -> None:
+    if _FALLOCATE(handle, 0, 0, size) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in _CANNOT_ALLOCATE:
+        raise OSError(number, os.strerror(number))
 
 
 def _await(parts: list[Future[None]], budget: Budget) -> None:

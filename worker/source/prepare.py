@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from worker.config.job import Job
-from worker.errors import BadSourceError, SourceFault
+from worker.errors import BadSourceError, NoSourceError, SourceFault
 from worker.media.color import plan_conversion
 from worker.media.lut3d import TABLE_NAME, color_table
 from worker.media.streams import Media, VideoStream
@@ -23,6 +24,7 @@ from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
 from worker.source.timestamps import repair_timestamps
 from worker.storage.base import RemoteFile
+from worker.storage.local import refuse_special
 
 _GIB = 1 << 30
 
@@ -63,6 +65,7 @@ def fetch(
 
     Raises:
         BadSourceError: it is larger than is accepted.
+        NoSourceError: a local one went away, or is no regular file by now.
         WorkerError: as `download` raises it.
 
     """
@@ -82,7 +85,8 @@ def fetch(
         on_progress(done, size)
 
     if isinstance(source, Path):
-        refuse_large(source.stat().st_size)
+        found = _stat(source)
+        refuse_large(found.st_size)
         return source
     refuse_large(source.size_bytes)
     on_begin(source.size_bytes)
@@ -95,6 +99,16 @@ def fetch(
         on_progress=report,
     )
     return path
+
+
+def _stat(path: Path) -> os.stat_result:
+    """Look at a local source again: FFmpeg opens it from now on, and would wait for a FIFO."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise NoSourceError(f"{path} went away: {error.strerror}; submit the job again") from error
+    refuse_special(path, found)
+    return found
 
 
 def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:

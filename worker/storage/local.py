@@ -6,17 +6,28 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from worker.errors import CannotWriteError, NoSourceError
-from worker.layout import File
+from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File
 from worker.storage.base import BrokenOffError, Content, PreconditionFailedError, StoredObject
 
 _TEMPORARY = ".incomplete-"
 _READ_BYTES = 1 << 18
+# What is replaced must be whole after a power failure: without fsync a file system may have the new
+# name and none of the content.
+_COMMITTED = frozenset({MASTER, MANIFEST, THUMBNAIL, STATUS})
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 
 
 class LocalStore:
@@ -49,7 +60,12 @@ class LocalStore:
                 # mkstemp makes it private; what is published is for others to read.
                 os.fchmod(target.fileno(), 0o644)
                 target.write(file.data)
+                if file.key in _COMMITTED:
+                    target.flush()
+                    os.fsync(target.fileno())
             Path(temporary).replace(path)
+            if file.key in _COMMITTED:
+                _sync_folder(path.parent)
         except OSError as error:
             if temporary:
                 with contextlib.suppress(OSError):
@@ -141,6 +157,15 @@ class LocalStore:
         return name.startswith(_TEMPORARY) and not name.startswith(self._temporary)
 
 
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; a file's own fsync does not."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _remove(folder: Path, names: Iterable[str]) -> None:
     """Remove a folder with these files in it, if that is all."""
     with contextlib.suppress(OSError):
@@ -167,13 +192,32 @@ def identify_file(path: Path) -> str:
 
     """
     try:
-        with path.open("rb") as file:
+        # Before it is opened: a socket cannot be, and a device may act on it.
+        refuse_special(path, path.stat())
+        # O_NONBLOCK: opening what has become a FIFO meanwhile would wait for a writer. For a file
+        # it has no meaning.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            refuse_special(path, os.fstat(handle))
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return f"file {file.seek(0, os.SEEK_CUR)} {digest}"
     except OSError as error:
         raise NoSourceError(
             f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"
         ) from error
+
+
+def refuse_special(path: Path, found: os.stat_result) -> None:
+    """Refuse what is no regular file: reading it may wait for ever, or never end.
+
+    Raises:
+        NoSourceError: it says what is there.
+
+    """
+    if stat.S_ISREG(found.st_mode):
+        return
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+    raise NoSourceError(f"{path} is {kind}; name a regular file")
 
 
 class LocalFile:

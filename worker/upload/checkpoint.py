@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from worker.errors import StorageUnavailableError, VerificationError
-from worker.hls.segment import is_whole, measure_segment
+from worker.hls.segment import has_planned_codec, is_whole, measure_segment
 from worker.layout import AUDIO, CHECKPOINT, SEGMENT_SUFFIX, json_file, run_prefix
 from worker.plan.plan import Plan
 from worker.records.base import UnreadableRecordError
@@ -110,8 +110,9 @@ def recall(
     The listing shows what is there. A segment that is recorded with this very size and ETag counts
     as it was read then; another one is read and compared with the plan, like one that was just
     made: it was stored after the last record was, or by a job that died. One that ends early is
-    made again: an FFmpeg that fails may announce what it had begun. The audio counts whole or not
-    at all, as it is encoded whole.
+    made again: an FFmpeg that fails may announce what it had begun. So is one of another codec
+    string, which an FFmpeg of another build may have made: a rendition has one. The audio counts
+    whole or not at all, as it is encoded whole.
     """
     checkpoint = Checkpoint(run, description)
     recorded = _recorded(store, run)
@@ -128,7 +129,9 @@ def recall(
                 unknown.append(pool.submit(_reader(store, key, plan, position)))
         known += [found for reading in unknown if (found := wait_for(reading, budget.check))]
     for segment in known:
-        if segment.rendition == AUDIO or is_whole(plan, segment):
+        if not has_planned_codec(plan, segment):
+            log.warning("stored_segment_refused", segment=segment.name, reason=segment.codec)
+        elif segment.rendition == AUDIO or is_whole(plan, segment):
             checkpoint.add(segment)
     if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
         checkpoint.forget(AUDIO)

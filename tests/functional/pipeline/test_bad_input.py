@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from tests.functional.conftest import Server, ffmpeg
 from tests.functional.pipeline.outcomes import assert_failed
-from tests.functional.worker_process import RunWorker
+from tests.functional.worker_process import RunWorker, StartWorker
 
 
 def test_64_all_bad_parameters_are_in_one_message(run_worker: RunWorker) -> None:
@@ -79,6 +81,42 @@ def test_66_a_missing_source(run_worker: RunWorker, moto: Server, tmp_path: Path
     s3 = ("--s3-endpoint", moto.endpoint, "--destination", out)
     absent = run_worker("--source", "s3://empty/nothing.mp4", *s3)
     assert_failed(absent, out, 66, "s3://empty/nothing.mp4", "404")
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "socket", "device", "folder"])
+def test_66_a_local_source_that_is_no_file(
+    kind: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """At once: opening a FIFO waits until another process writes to it."""
+    source, out = tmp_path / "upload.mp4", tmp_path / "out"
+    if kind == "FIFO":
+        os.mkfifo(source)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(source))
+    elif kind == "device":
+        source = Path("/dev/zero")
+    else:
+        source.mkdir()
+    ended = start_worker("--source", source, "--destination", out).wait(60)
+    assert_failed(ended, out, 66, str(source), kind, "regular file")
+
+
+def test_66_a_source_that_becomes_a_fifo_before_ffprobe_opens_it(
+    start_worker: StartWorker, small_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "upload.mp4", tmp_path / "out"
+    source.write_bytes(small_clip.read_bytes())
+    replaced = (
+        "import os, worker.pipeline as p\nopen_source = p.open_source\n"
+        "def then_replaced(job, budget):\n"
+        "    found = open_source(job, budget)\n"
+        "    os.unlink(job.source.path); os.mkfifo(job.source.path)\n"
+        "    return found\n"
+        "p.open_source = then_replaced"
+    )
+    ended = start_worker("--source", source, "--destination", out, before=replaced).wait(60)
+    assert_failed(ended, out, 66, "FIFO")
 
 
 def test_66_a_source_whose_store_denies_access(

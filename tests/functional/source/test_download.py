@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -14,7 +16,8 @@ from tests.functional.conftest import Server
 from tests.functional.hls import files, without_run_name
 from tests.functional.worker_process import RunWorker
 from worker.config.location import S3Location
-from worker.errors import NoSourceError
+from worker.errors import CannotWriteError, NoSourceError
+from worker.source import download
 from worker.storage.s3 import S3Source
 
 SECRET = "X-Amz-Signature=0123456789abcdef"
@@ -207,3 +210,27 @@ def test_no_log_line_and_no_published_file_holds_the_query_of_the_url(
     assert ended.status == 0
     assert SECRET not in ended.stdout + ended.stderr
     assert not [name for name, data in files(out).items() if SECRET.encode() in data]
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOSPC])
+def test_a_file_system_that_cannot_allocate_is_written_to(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS, on which posix_fallocate would write to each block; a full disk is an error."""
+
+    def refuse(*_: int) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    monkeypatch.setattr(download, "_FALLOCATE", refuse)
+    if number == errno.ENOSPC:
+        with pytest.raises(CannotWriteError, match="No space"):
+            download._allocate(tmp_path / "source", 1 << 20)
+    else:
+        download._allocate(tmp_path / "source", 1 << 20)
+        assert (tmp_path / "source").exists()
+
+
+def test_blocks_are_allocated_where_the_file_system_can(tmp_path: Path) -> None:
+    download._allocate(tmp_path / "source", 1 << 20)
+    assert (tmp_path / "source").stat().st_blocks * 512 >= 1 << 20

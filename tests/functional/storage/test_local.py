@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from tests.functional.worker_process import RunWorker
 from worker.layout import segment_file
@@ -78,3 +81,22 @@ def test_a_job_removes_unfinished_files_of_the_run_that_it_resumes(
     again = run_worker(*options)
     assert (again.status, again.final["run"]) == (0, run)
     assert not stale.exists()
+
+
+@pytest.mark.parametrize("key", ["master.m3u8", "manifest.json", "status.json", "thumbnail.jpg"])
+def test_what_is_replaced_is_on_the_disk_before_it_counts(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file before it gets its name, then the folder that has the name."""
+    synced = []
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").resolve()
+        synced.append((path == tmp_path, path.stat().st_size > 0, (tmp_path / key).exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    put(LocalStore(tmp_path), key)
+    assert [each[0::2] for each in synced] == [(False, False), (True, True)]
+    assert synced[0][1], "the content is written by then"
+    put(LocalStore(tmp_path), "run/720p/00000.ts")
+    assert len(synced) == 2, "segments are many, and verified before they are published"

@@ -218,3 +218,10 @@ def test_a_source_without_audio_has_no_audio_command() -> None:
 def test_the_second_track_may_be_the_chosen_one() -> None:
     argv = filled(encode_audio(plan(audio=replace(AUDIO, index=3)), plan_audio(AUDIO), SOURCE))
     assert "[0:3]asetpts" in after(argv, "-filter_complex")[0]
+
+
+@pytest.mark.parametrize(("preset", "has_it"), [("ultrafast", True), ("superfast", False)])
+def test_ultrafast_keeps_the_profile_of_the_other_presets(preset: str, *, has_it: bool) -> None:
+    """The others have 8x8dct by themselves, and with it profile High."""
+    span = Span(first=0, end=1, rungs=ALL, preset=preset)
+    assert ("8x8dct=1" in video_argv(span)) is has_it

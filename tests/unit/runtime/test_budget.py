@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.fakes import Clock
 from worker.errors import BudgetSpentError, StorageUnavailableError, TerminatedError
 from worker.runtime.budget import Budget, stop_on_signals
+from worker.runtime.early_signals import EarlySignals
 
 
 def test_the_deadline_is_the_limit_less_the_reserve() -> None:
@@ -55,7 +56,7 @@ def test_a_stop_ends_a_wait() -> None:
     assert time.monotonic() - started_s < 10
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_become_a_stop(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     budget = Budget(time_limit_s=60, clock=Clock())
@@ -101,3 +102,30 @@ def test_a_second_signal_shortens_the_grace_period() -> None:
         clock.now_s += 1
         with pytest.raises(TerminatedError):
             budget.check(grace_s=10)
+
+
+def test_a_signal_that_arrived_early_is_a_stop() -> None:
+    """While modules were imported and options read."""
+    early = EarlySignals()
+    early.install()
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        budget = Budget(time_limit_s=60, clock=Clock())
+        with (
+            stop_on_signals(budget, early.received),
+            pytest.raises(TerminatedError, match="SIGHUP"),
+        ):
+            budget.check()
+    finally:
+        assert early.release()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_an_ignored_sighup_stays_ignored() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals(Budget(time_limit_s=60, clock=Clock())):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
