@@ -79,6 +79,19 @@ def test_143_a_signal_before_the_destination_is_claimed(
     assert_failed(ended, tmp_path, 143, number.name)
 
 
+def test_143_an_early_signal_leaves_time_to_record_it_in_a_slow_store(
+    run_worker: RunWorker, small_clip: Path, tmp_path: Path
+) -> None:
+    slow = (
+        "import time, worker.storage.local as local\nget = local.LocalStore.get\n"
+        "def late(self, key):\n    time.sleep(0.5)\n    return get(self, key)\n"
+        "local.LocalStore.get = late\n"
+    )
+    early = AT_CALL.format(module="worker.storage.open", name="open_store", number=15)
+    ended = run_worker("--source", small_clip, "--destination", tmp_path, before=f"{slow}{early}")
+    assert_failed(ended, tmp_path, 143, "SIGTERM")
+
+
 @pytest.mark.parametrize("delay_s", [0, 0.05, 0.2, 0.5])
 def test_143_a_signal_as_soon_as_one_is_handled(
     delay_s: float, start_worker: StartWorker, small_clip: Path, tmp_path: Path
