@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 import structlog
 
 from worker import __version__
-from worker.config.cli import SELF_CHECK, parse_job
+from worker.config.cli import SELF_CHECK, parse_job, parse_programs
 from worker.config.job import BATCH_JOB_ID, Job
-from worker.config.option import variable_name
 from worker.errors import (
     PUBLISHED,
     BadEnvironmentError,
     BadParametersError,
+    InternalError,
     TerminatedError,
     WorkerError,
 )
@@ -57,7 +57,7 @@ def _run_other(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return preview(arguments[1:], environment)
     if arguments[:1] == [SCHEMA]:
         return _print_schema(arguments[1:])
-    return _check_self(environment)
+    return _check_self(arguments, environment)
 
 
 def _run_job(
@@ -136,8 +136,11 @@ def _finish(outcome: Outcome, result: JobResult) -> int:
 def _print_plan(job: Job, context: Context) -> int:
     try:
         plan = plan_job(job, context)
-    except Exception as error:  # noqa: BLE001 (each error gets its outcome)
-        return _finish(outcome_of(error), JobResult())
+    except Exception as error:  # each error gets its outcome
+        outcome = outcome_of(error)
+        if outcome.exit_status == InternalError.exit_status:
+            log.exception("internal_error")
+        return _finish(outcome, JobResult())
     sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
     return PUBLISHED
 
@@ -150,11 +153,13 @@ def _print_schema(names: Sequence[str]) -> int:
     return PUBLISHED
 
 
-def _check_self(environment: Mapping[str, str]) -> int:
+def _check_self(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Print what is there, as JSON alone on stdout; status 78 where something is missing."""
-    ffmpeg, ffprobe = (
-        environment.get(variable_name(name)) or name for name in ("ffmpeg", "ffprobe")
-    )
+    try:
+        ffmpeg, ffprobe = parse_programs(arguments, environment)
+    except BadParametersError as error:
+        sys.stderr.write(f"{SELF_CHECK}: {error}\n")
+        return error.exit_status
     budget = Budget(time_limit_s=_SELF_CHECK_S, clock=time.monotonic)
     try:
         inventory = take_inventory(Tools(ffmpeg=ffmpeg, ffprobe=ffprobe), budget)

@@ -46,8 +46,30 @@ def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
         faults += _faults(error, already=faults)
         job = None
     if faults or job is None:
-        raise BadParametersError("; ".join(faults) + " (see --help, or docs/job-parameters.md)")
+        raise _refusal(faults)
     return job
+
+
+def parse_programs(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
+    """Read which FFmpeg and which ffprobe `--self-check` is about.
+
+    Raises:
+        BadParametersError: an argument is unknown.
+
+    """
+    faults: list[str] = []
+    given = _parse_arguments(arguments, faults)
+    if faults:
+        raise _refusal(faults)
+    ffmpeg, ffprobe = (
+        given.get(name) or environment.get(variable_name(name)) or name
+        for name in ("ffmpeg", "ffprobe")
+    )
+    return ffmpeg, ffprobe
+
+
+def _refusal(faults: Sequence[str]) -> BadParametersError:
+    return BadParametersError("; ".join(faults) + " (see --help, or docs/job-parameters.md)")
 
 
 def _unusable(values: Mapping[str, Any]) -> list[str]:

@@ -110,7 +110,7 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         # Flat areas and hard edges, of which slides and screens are made: at the same VMAF a tenth
         # fewer bytes on lectures, and no more on ordinary footage (docs/performance.md).
         "tune": "animation",
-        **_changes(rung, preset),
+        **_x264_params(rung, preset),
         **({"threads": plan.threads} if plan.threads else {}),
         "crf": rung.crf,
         "maxrate": rung.max_rate_bps,
@@ -124,10 +124,11 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
     }
 
 
-def _changes(rung: Rung, preset: str) -> dict[str, str]:
-    if preset == "faster" and rung.width * rung.height <= _SMALL_PIXELS:
-        return {}
-    return {"x264-params": _CHANGED_PRESETS[preset]} if preset in _CHANGED_PRESETS else {}
+def _x264_params(rung: Rung, preset: str) -> dict[str, str]:
+    """Return what is changed of x264's preset; FFmpeg takes the option once, with all of it."""
+    params = _CHANGED_PRESETS.get(preset)
+    is_changed = preset != "faster" or rung.width * rung.height > _SMALL_PIXELS
+    return {"x264-params": params} if params and is_changed else {}
 
 
 def _key_times(grid: Grid, span: Span) -> str:

@@ -36,7 +36,7 @@ def test_78_ffmpeg_that_is_too_old(run_worker: RunWorker, small_clip: Path, tmp_
     ended = run_worker("--source", small_clip, "--destination", out, "--ffmpeg", old)
     assert_failed(ended, out, 78, "4.4.2", "5.1 or newer")
     make_program(old, f"echo '{version}'")
-    checked = run_worker("--self-check", environment={"WORKER_FFMPEG": str(old)})
+    checked = run_worker("--self-check", "--ffmpeg", old)
     assert checked.status == 78
     assert "too old" in json.loads(checked.stdout)["missing"][0]
 
@@ -59,3 +59,6 @@ def test_self_check_lists_what_is_there_and_what_is_missing(
     ended = run_worker("--self-check", environment={"WORKER_FFMPEG": str(lacking)})
     assert ended.status == 78
     assert "does not run" in ended.stdout
+    mistyped = run_worker("--self-check", "--ffmpge", "ffmpeg")
+    assert mistyped.status == 64
+    assert "--ffmpge" in mistyped.stderr
