@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import pytest
@@ -15,7 +16,7 @@ from tests.corpus.expected import Expected, check_expected, from_row
 from tests.corpus.figures import Figures
 from tests.corpus.orientation import from_rotation
 from tests.corpus.run import Ended, last_event, refusal_faults
-from tests.corpus.source import Source, read_source
+from tests.corpus.source import Source, read_orientation, read_source
 
 RATE = 25
 
@@ -113,17 +114,26 @@ def test_a_rotation_is_the_orientation_of_its_matrix(degrees: int) -> None:
     assert from_rotation(degrees + 45) is None
 
 
-def test_side_data_unknown_to_the_reader_is_a_doubt_and_the_rotation_is_read(
-    tmp_path: Path,
-) -> None:
-    """FFmpeg gives frames of MV-HEVC view IDs, and these EXIF, of which PyAV knows neither."""
+def test_the_rotation_of_frames_with_exif_is_read(tmp_path: Path) -> None:
+    """Whether PyAV knows such side data depends on the FFmpeg in its wheel for this Python."""
     clip = tmp_path / "rotated.mjpeg"
     clip.write_bytes(with_exif_rotation(jpeg()) * 2)
     source = read_source(clip)
     assert source.frames is not None
     assert str(source.orientation) == "90"
     assert source.display == (Fraction(32), Fraction(64))
-    (doubt,) = source.doubts
+
+
+def test_side_data_unknown_to_the_reader_is_a_doubt_and_the_rotation_is_read() -> None:
+    class Frame:
+        rotation = -90
+
+        @property
+        def side_data(self) -> object:
+            raise ValueError("34 is not a valid Type")
+
+    orientation, (doubt,) = read_orientation(cast("av.VideoFrame", Frame()))
+    assert str(orientation) == "90"
     assert "MV-HEVC" in doubt
 
 
