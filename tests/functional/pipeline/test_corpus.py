@@ -1,6 +1,6 @@
 """Every real clip is published correctly, or refused with the reason.
 
-Each is transcoded once: two minutes of those of six in test_limits, all others here.
+Each is transcoded once: one of the two of six minutes in test_limits, all others here.
 """
 
 from __future__ import annotations

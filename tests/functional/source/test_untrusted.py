@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import struct
 import threading
@@ -52,14 +53,19 @@ def listener() -> Iterator[Listener]:
     server.close()
 
 
-@pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    """A video that is all red, and a text file beside it: if either were read, it would show."""
-    path = tmp_path / "secret.ts"
+@pytest.fixture(scope="session")
+def red_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("red") / "secret.ts"
     red = "color=red:size=320x180:rate=25:duration=4"
     ffmpeg("-f", "lavfi", "-i", red, "-c:v", "libx264", "-metadata", f"title={CANARY}", path)
-    (tmp_path / "secret.txt").write_text(CANARY)
     return path
+
+
+@pytest.fixture
+def canary(red_video: Path, tmp_path: Path) -> Path:
+    """A video that is all red, and a text file beside it: if either were read, it would show."""
+    (tmp_path / "secret.txt").write_text(CANARY)
+    return Path(shutil.copy(red_video, tmp_path))
 
 
 HLS = (
