@@ -8,16 +8,18 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from worker.errors import CannotWriteError, NoSourceError
+from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
 from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File
 from worker.storage.base import BrokenOffError, Content, PreconditionFailedError, StoredObject
 
 _TEMPORARY = ".incomplete-"
 _READ_BYTES = 1 << 18
+_LOCK_WAIT_S, _LOCK_POLL_S = 5.0, 0.01
 # What is replaced must be whole after a power failure: without fsync a file system may have the new
 # name and none of the content.
 _COMMITTED = frozenset({MASTER, MANIFEST, THUMBNAIL, STATUS})
@@ -50,12 +52,39 @@ class LocalStore:
 
     def put(self, file: File) -> StoredObject:
         """Write an object; content type and cache headers have no meaning in a folder."""
+        with self._written(file) as temporary:
+            temporary.replace(self._folder / file.key)
+            self._sync(file)
+        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+
+    def replace(self, file: File, *, etag: str | None) -> StoredObject:
+        """Write an object if it is the expected one; other workers on this machine wait.
+
+        The lock is held for a comparison and a rename only: a worker that is stopped meanwhile
+        (SIGSTOP) holds up all others.
+        """
+        with self._written(file) as temporary:
+            with self._locked():
+                found = self.get(file.key)
+                if (found.etag if found else None) != etag:
+                    raise PreconditionFailedError(file.key)
+                temporary.replace(self._folder / file.key)
+            self._sync(file)
+        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+
+    @contextlib.contextmanager
+    def _written(self, file: File) -> Iterator[Path]:
+        """Write an object under another name, which is gone at the end.
+
+        Errors of the caller's own calls to the file system count as its.
+        """
         path = self._folder / file.key
-        temporary: str | None = None
+        temporary: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._clean(path.parent)
-            handle, temporary = tempfile.mkstemp(prefix=self._temporary, dir=path.parent)
+            handle, name = tempfile.mkstemp(prefix=self._temporary, dir=path.parent)
+            temporary = Path(name)
             with os.fdopen(handle, "wb") as target:
                 # mkstemp makes it private; what is published is for others to read.
                 os.fchmod(target.fileno(), 0o644)
@@ -63,34 +92,40 @@ class LocalStore:
                 if file.key in _COMMITTED:
                     target.flush()
                     os.fsync(target.fileno())
-            Path(temporary).replace(path)
-            if file.key in _COMMITTED:
-                _sync_folder(path.parent)
+            yield temporary
         except OSError as error:
-            if temporary:
-                with contextlib.suppress(OSError):
-                    Path(temporary).unlink()
             raise _refused("write", path, error) from error
-        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+        finally:
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
 
-    def replace(self, file: File, *, etag: str | None) -> StoredObject:
-        """Write an object if it is the expected one; other workers on this machine wait."""
+    def _sync(self, file: File) -> None:
+        if file.key in _COMMITTED:
+            _sync_folder((self._folder / file.key).parent)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder's lock, which the kernel gives back however the worker ends."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise _refused("write", self._folder / file.key, error) from error
-        try:
-            # Released when it is closed, however the worker ends; no file is left behind.
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            found = self.get(file.key)
-            if (found.etag if found else None) != etag:
-                raise PreconditionFailedError(file.key)
-            return self.put(file)
-        except OSError as error:
-            raise _refused("lock", self._folder, error) from error
+            self._wait_for_lock(folder)
+            yield
         finally:
             os.close(folder)
+
+    def _wait_for_lock(self, folder: int) -> None:
+        end_s = time.monotonic() + _LOCK_WAIT_S
+        while True:
+            try:
+                return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > end_s:
+                    raise StorageUnavailableError(
+                        f"cannot lock {self._folder}: another process has held its lock for"
+                        f" {_LOCK_WAIT_S:g} s; submit the job again when that has ended"
+                    ) from error
+            time.sleep(_LOCK_POLL_S)
 
     def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.functional.worker_process import RunWorker
-from worker.layout import segment_file
+from worker.errors import StorageUnavailableError
+from worker.layout import STATUS, json_file, segment_file
+from worker.storage import local
 from worker.storage.local import LocalStore
 
 
@@ -100,3 +103,36 @@ def test_what_is_replaced_is_on_the_disk_before_it_counts(
     assert synced[0][1], "the content is written by then"
     put(LocalStore(tmp_path), "run/720p/00000.ts")
     assert len(synced) == 2, "segments are many, and verified before they are published"
+
+
+def test_no_lock_is_held_while_the_disk_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is stopped (SIGSTOP) with the lock would hold up the one that takes over."""
+    lockable = []
+    write_to_disk = os.fsync
+
+    def fsync(handle: int) -> None:
+        folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lockable.append(folder)
+        os.close(folder)
+        write_to_disk(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    LocalStore(tmp_path).replace(json_file(STATUS, b"{}"), etag=None)
+    assert len(lockable) == 2, "the file, then its folder"
+
+
+def test_a_lock_that_is_never_given_back_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_LOCK_WAIT_S", 0.05)
+    folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(StorageUnavailableError, match="another process has held its lock"):
+            LocalStore(tmp_path).replace(json_file(STATUS, b"{}"), etag=None)
+    finally:
+        os.close(folder)
+    assert list(tmp_path.iterdir()) == []
