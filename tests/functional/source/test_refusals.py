@@ -46,7 +46,7 @@ def test_a_cut_upload_is_refused_and_published_as_far_as_it_goes_on_request(
     ("limit", "code", "words"),
     [
         (("--max-duration", "2"), "too_long", "longer than the 0:02"),
-        (("--max-source-gib", "0.00001"), "too_large", "more than the 1e-05 GiB"),
+        (("--max-source-gib", "0.00001"), "too_large", "1e-05 GiB are accepted"),
     ],
 )
 def test_an_upload_beyond_a_limit_is_refused(
