@@ -92,9 +92,10 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
 
     yield start
     for running in started:
-        if running.process.poll() is None:
-            running.process.kill()
-            running.process.communicate()
+        # Closes its pipes and waits, also where the test did neither.
+        with running.process as process:
+            if process.poll() is None:
+                process.kill()
 
 
 @pytest.fixture
