@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,7 +14,7 @@ import watchtower
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.runtime.threads import run_in_thread
+from worker.runtime.threads import NoAnswerError, run_in_thread
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -85,11 +84,13 @@ def _keep(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> No
     context[_EVENTS] = params.get("logEvents", ())
 
 
-def open_handler(*, region: str | None, group: str, stream: str) -> Handler:
+def open_handler(
+    *, region: str | None, group: str, stream: str, check: Callable[[], None]
+) -> Handler:
     """Make the stream and a handler that sends to it.
 
     In a thread, because a provider of credentials that hangs is waited for by botocore, and the
-    job must not wait for its logs.
+    job must not wait for its logs. `check` may raise meanwhile, which ends the waiting.
 
     Raises:
         CloudWatchUnavailableError: it cannot be made within a few seconds.
@@ -97,13 +98,15 @@ def open_handler(*, region: str | None, group: str, stream: str) -> Handler:
     """
     # It would warn of what `close` prints.
     warnings.filterwarnings("ignore", category=watchtower.WatchtowerWarning)
-    deadline_s = time.monotonic() + _OPEN_TIMEOUT_S
-
-    def check() -> None:
-        if time.monotonic() >= deadline_s:
-            raise CloudWatchUnavailableError(f"{group}: no answer for {_OPEN_TIMEOUT_S:g} s")
-
-    client = run_in_thread(lambda: _make_stream(region=region, group=group, stream=stream), check)
+    try:
+        client = run_in_thread(
+            lambda: _make_stream(region=region, group=group, stream=stream),
+            check,
+            timeout_s=_OPEN_TIMEOUT_S,
+        )
+    except NoAnswerError as error:
+        why = f"{group}: no answer for {_OPEN_TIMEOUT_S:g} s"
+        raise CloudWatchUnavailableError(why) from error
     return Handler(client=client, group=group, stream=stream)
 
 

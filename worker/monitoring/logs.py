@@ -12,7 +12,6 @@ from structlog.types import EventDict, Processor
 
 from worker.config.location import redact
 from worker.errors import WorkerError
-from worker.runtime.threads import run_in_thread
 
 LOGGER = "worker"
 STARTED = "worker_started"
@@ -97,9 +96,7 @@ class Logs:
         from worker.monitoring.cloudwatch import CloudWatchUnavailableError, open_handler
 
         try:
-            handler = run_in_thread(
-                lambda: open_handler(region=region, group=group, stream=stream), check
-            )
+            handler = open_handler(region=region, group=group, stream=stream, check=check)
         except (CloudWatchUnavailableError, WorkerError) as error:
             structlog.get_logger(LOGGER).warning("cloudwatch_unavailable", reason=str(error))
             return

@@ -7,8 +7,10 @@ leaving.
 from __future__ import annotations
 
 import contextvars
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Self, TypeVar
@@ -16,6 +18,10 @@ from typing import Any, Self, TypeVar
 T = TypeVar("T")
 
 _POLL_S = 0.1
+
+
+class NoAnswerError(Exception):
+    """A call took longer than it is waited for."""
 
 
 def start_thread(name: str, target: Callable[[], object]) -> threading.Thread:
@@ -26,15 +32,28 @@ def start_thread(name: str, target: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def run_in_thread(function: Callable[[], T], check: Callable[[], None]) -> T:
+def run_in_thread(
+    function: Callable[[], T], check: Callable[[], None], *, timeout_s: float = math.inf
+) -> T:
     """Call `function` in a thread of its own and return or raise what it does.
 
     `check` is called several times a second; what it raises ends the waiting, and the call is
     abandoned.
+
+    Raises:
+        NoAnswerError: it took longer than `timeout_s` seconds.
+
     """
+    end_s = time.monotonic() + timeout_s
+
+    def check_time() -> None:
+        check()
+        if time.monotonic() >= end_s:
+            raise NoAnswerError
+
     future: Future[T] = Future()
     start_thread("call", lambda: _fulfil(future, function))
-    return wait_for(future, check)
+    return wait_for(future, check_time)
 
 
 def wait_for(future: Future[T], check: Callable[[], None]) -> T:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.runtime.threads import run_in_thread
+from worker.runtime.threads import NoAnswerError, run_in_thread
 
 _PREFIX = "academy-video-worker-"
 # Within the folder, and held for as long as the process lives: the kernel gives it back however
@@ -25,10 +25,6 @@ _ATTEMPTS = 5
 _CLEAN_S = 30.0
 
 log = structlog.get_logger(__name__)
-
-
-class _TooLongError(Exception):
-    """Removing old folders took too long."""
 
 
 @contextlib.contextmanager
@@ -56,15 +52,10 @@ def remove_old_folders(parent: Path | None, check: Callable[[], None]) -> None:
     `check` is called several times a second, and may raise.
     """
     end_s = time.monotonic() + _CLEAN_S
-
-    def check_time() -> None:
-        check()
-        if time.monotonic() > end_s:
-            raise _TooLongError
-
+    folder = parent or Path(tempfile.gettempdir())
     try:
-        run_in_thread(lambda: _remove_old(parent or Path(tempfile.gettempdir()), end_s), check_time)
-    except _TooLongError:
+        run_in_thread(lambda: _remove_old(folder, end_s), check, timeout_s=_CLEAN_S)
+    except NoAnswerError:
         log.warning("old_work_folders_not_removed", seconds=_CLEAN_S)
 
 

@@ -22,7 +22,7 @@ def open_with(fault: Exception | float, monkeypatch: pytest.MonkeyPatch) -> str:
 
     monkeypatch.setattr(boto3.Session, "client", make)
     with pytest.raises(CloudWatchUnavailableError) as caught:
-        open_handler(region="eu-west-1", group="/group", stream="job")
+        open_handler(region="eu-west-1", group="/group", stream="job", check=lambda: None)
     return str(caught.value)
 
 
