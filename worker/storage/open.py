@@ -62,8 +62,9 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
 
 
 def _open_s3_source(job: Job, location: S3Location) -> RemoteFile:
-    from worker.storage.s3 import S3Source, make_client
+    from worker.storage.s3 import make_client
     from worker.storage.s3_errors import RefusedSourceError
+    from worker.storage.s3_source import S3Source
 
     client = make_client(location, **_client_options(job), refused=RefusedSourceError)
     return S3Source(client, location)
@@ -114,7 +115,8 @@ def open_folder(
         return PublishedFolder(
             name=str(location), store=LocalStore(path), find=lambda key: LocalFile(path, key)
         )
-    from worker.storage.s3 import S3Source, S3Store, make_client
+    from worker.storage.s3 import S3Store, make_client
+    from worker.storage.s3_source import S3Source
 
     client = make_client(location, endpoint=endpoint, region=region, connections=connections)
     return PublishedFolder(

@@ -1,11 +1,11 @@
-"""S3 and what is compatible with it (R2, MinIO, Ceph), as a store and as a source."""
+"""S3 and what is compatible with it (R2, MinIO, Ceph), as a store."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,17 +13,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from worker.config.location import S3Location
-from worker.errors import NoSourceError
 from worker.layout import File
 from worker.storage.base import (
-    BrokenOffError,
     Content,
     PreconditionFailedError,
     StoredObject,
-    was_replaced,
 )
 from worker.storage.s3_errors import (
-    BROKEN,
     NOT_IMPLEMENTED,
     NoETagError,
     RefusedError,
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 30
 _DELETE_BATCH = 1000
-_READ_BYTES = 1 << 18
-_OTHER_VERSION = 412
 # 404: it is gone. 409 is not among them: another write is under way, and may fail.
 _CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "404", "412"})
 
@@ -116,7 +110,7 @@ class S3Store:
                 CacheControl=file.cache_control,
                 **expected,
             )
-            return StoredObject(bytes=len(file.data), etag=_etag_of(answer))
+            return StoredObject(bytes=len(file.data), etag=etag_of(answer))
 
     def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""
@@ -125,7 +119,7 @@ class S3Store:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return Content(data=answer["Body"].read(), etag=_etag_of(answer))
+            return Content(data=answer["Body"].read(), etag=etag_of(answer))
 
     def get_start(self, key: str, length: int) -> bytes | None:
         """Read a range; a store that does not know ranges answers with more, which is not read."""
@@ -176,50 +170,7 @@ class S3Store:
                 raise ClientError(response, "DeleteObjects")
 
 
-class S3Source:
-    """An object to be read in ranges; every range is of the version that was opened.
-
-    Raises:
-        NoSourceError: there is no such object, or reading it is denied.
-        StorageUnavailableError: the store does not answer.
-
-    """
-
-    def __init__(self, client: S3Client, location: S3Location) -> None:
-        self._client = client
-        self._location = location
-        with errors_of("read", str(location), refused=RefusedSourceError):
-            head = client.head_object(Bucket=location.bucket, Key=location.key)
-            etag = _etag_of(head)
-        self._etag = head["ETag"]
-        self.size_bytes: int | None = head["ContentLength"]
-        self.takes_ranges = True
-        self.identity = f"s3 {location.bucket} {location.key} {etag} {self.size_bytes}"
-
-    def read(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield bytes [start, end); a broken connection raises in the middle."""
-        try:
-            with errors_of("read", str(self._location), refused=RefusedSourceError):
-                answer = self._client.get_object(
-                    Bucket=self._location.bucket,
-                    Key=self._location.key,
-                    Range=f"bytes={start}-{end - 1}",
-                    IfMatch=self._etag,
-                )
-        except RefusedSourceError as refusal:
-            if refusal.status == _OTHER_VERSION:
-                why = f"{refusal.code}, HTTP {refusal.status}"
-                raise NoSourceError(was_replaced(self._location, why)) from refusal
-            raise
-        try:
-            yield from answer["Body"].iter_chunks(_READ_BYTES)
-        except BROKEN as error:
-            raise BrokenOffError(
-                f"reading {self._location} broke off: {type(error).__name__}; submit the job again"
-            ) from error
-
-
-def _etag_of(answer: Mapping[str, Any]) -> str:
+def etag_of(answer: Mapping[str, Any]) -> str:
     """Return the ETag of an answer without its quotes.
 
     Raises:

@@ -18,7 +18,7 @@ from tests.functional.worker_process import RunWorker
 from worker.config.location import S3Location
 from worker.errors import CannotWriteError, NoSourceError
 from worker.source import download
-from worker.storage.s3 import S3Source
+from worker.storage.s3_source import S3Source
 
 SECRET = "X-Amz-Signature=0123456789abcdef"
 

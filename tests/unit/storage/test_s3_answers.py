@@ -20,7 +20,8 @@ from worker.config.location import S3Location
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
 from worker.layout import segment_file
 from worker.storage.base import PreconditionFailedError
-from worker.storage.s3 import S3Source, S3Store, make_client
+from worker.storage.s3 import S3Store, make_client
+from worker.storage.s3_source import S3Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
