@@ -1,7 +1,12 @@
-"""The published folder: names of its files, their media types and cache rules. Pure."""
+"""The published folder: names of its files, their media types and cache rules. Pure.
+
+Everything below a run is named by what it is and a digest of its content, and written once. So two
+jobs that make the same run cannot spoil each other's files: different bytes have different names.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 # At the destination itself. These four are the only files that are ever replaced.
@@ -10,23 +15,29 @@ MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"
 STATUS = "status.json"
 
-# Below a run.
+# Below a run; the checkpoint alone is rewritten.
 CHECKPOINT = "checkpoint.json"
-REPORT = "report.html"
-STORYBOARD_TRACK = "storyboard/index.vtt"
-CHAPTERS_TRACK = "chapters.vtt"
+STORYBOARD = "storyboard"
+_REPORT = "report.html"
+_CHAPTERS_TRACK = "chapters.vtt"
 
 # Below a rendition.
 AUDIO = "audio"
 MEDIA_PLAYLIST = "index.m3u8"
 IFRAME_PLAYLIST = "iframes.m3u8"
 SEGMENT_SUFFIX = ".ts"
+# As FFmpeg writes them to the work folder.
 SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
+
+# 32 bits of an MD5: they distinguish the few contents that one name has had.
+_DIGEST_CHARS = 8
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _WEEK = "public, max-age=604800"
 _NO_CACHE = "no-cache"
 _JPEG = "image/jpeg"
+_M3U8 = "application/vnd.apple.mpegurl"
+_WEBVTT = "text/vtt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,59 +55,77 @@ def run_prefix(run: str) -> str:
     return f"{run}/"
 
 
-def segment_name(rendition: str, index: int) -> str:
+def content_name(name: str, md5: str) -> str:
+    """Add a digest of its content to a name: `index.m3u8` becomes `index.4f3a9c1e.m3u8`."""
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}{dot}{md5[:_DIGEST_CHARS]}{dot}{suffix}"
+
+
+def md5_of(data: bytes) -> str:
+    """Return the MD5 of a content, in hexadecimal."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def segment_name(rendition: str, index: int, md5: str) -> str:
     """Name a segment below its run."""
-    return f"{rendition}/{SEGMENT_PATTERN % index}"
+    return f"{rendition}/{content_name(SEGMENT_PATTERN % index, md5)}"
 
 
-def subtitle_segment_name(index: int) -> str:
-    """Name a segment of a subtitle rendition below that rendition."""
-    return f"{index:05d}.vtt"
+def subtitle_segment_name(rendition: str, index: int, md5: str) -> str:
+    """Name a segment of a subtitle rendition below its run."""
+    return f"{rendition}/{content_name(f'{index:05d}.vtt', md5)}"
 
 
-def sheet_name(index: int) -> str:
-    """Name a storyboard sheet below the storyboard's folder."""
-    return f"sheet-{index:03d}.jpg"
-
-
-def sheet_key(run: str, index: int) -> str:
-    """Return the key of a storyboard sheet."""
-    return f"{run}/storyboard/{sheet_name(index)}"
-
-
-def thumbnail_key(run: str, index: int) -> str:
-    """Return the key of one of the thumbnails to choose from."""
-    return f"{run}/thumbnails/{index}.jpg"
-
-
-def playlist_path(run: str, rendition: str, name: str = MEDIA_PLAYLIST) -> str:
-    """Return the key of a rendition's playlist, which is also its path from the master playlist."""
-    return f"{run}/{rendition}/{name}"
+def file_name(key: str) -> str:
+    """Return the last part of a key, as a playlist or track beside the file names it."""
+    return key.rpartition("/")[2]
 
 
 def segment_file(key: str, data: bytes) -> File:
-    """Make a segment: it is never replaced."""
+    """Make a segment, under its own name."""
     return File(key=key, data=data, content_type="video/mp2t", cache_control=_IMMUTABLE)
 
 
-def playlist_file(key: str, text: str) -> File:
-    """Make a playlist, which a later job may replace."""
-    return File(
-        key=key,
-        data=text.encode(),
-        content_type="application/vnd.apple.mpegurl",
-        cache_control=_NO_CACHE,
-    )
+def playlist_file(run: str, rendition: str, name: str, text: str) -> File:
+    """Make a rendition's playlist; its key is also its path from the master playlist."""
+    return _addressed(f"{run}/{rendition}/{name}", text.encode(), _M3U8)
 
 
-def webvtt_file(key: str, text: str) -> File:
-    """Make a WebVTT segment or track of a run."""
-    return File(key=key, data=text.encode(), content_type="text/vtt", cache_control=_IMMUTABLE)
+def master_file(text: str) -> File:
+    """Make the master playlist, which the next run replaces."""
+    return File(key=MASTER, data=text.encode(), content_type=_M3U8, cache_control=_NO_CACHE)
 
 
-def image_file(key: str, data: bytes) -> File:
-    """Make an image of a run."""
-    return File(key=key, data=data, content_type=_JPEG, cache_control=_IMMUTABLE)
+def subtitle_file(run: str, rendition: str, index: int, text: str) -> File:
+    """Make a WebVTT segment of a subtitle rendition."""
+    data = text.encode()
+    name = subtitle_segment_name(rendition, index, md5_of(data))
+    return File(key=f"{run}/{name}", data=data, content_type=_WEBVTT, cache_control=_IMMUTABLE)
+
+
+def sheet_file(run: str, index: int, data: bytes) -> File:
+    """Make a storyboard sheet."""
+    return _addressed(f"{run}/{STORYBOARD}/sheet-{index:03d}.jpg", data, _JPEG)
+
+
+def storyboard_file(run: str, track: str) -> File:
+    """Make the storyboard's WebVTT track, which names the sheets beside it."""
+    return _addressed(f"{run}/{STORYBOARD}/index.vtt", track.encode(), _WEBVTT)
+
+
+def chapters_file(run: str, track: str) -> File:
+    """Make the chapters' WebVTT track."""
+    return _addressed(f"{run}/{_CHAPTERS_TRACK}", track.encode(), _WEBVTT)
+
+
+def choice_file(run: str, index: int, data: bytes) -> File:
+    """Make one of the thumbnails to choose from."""
+    return _addressed(f"{run}/thumbnails/{index}.jpg", data, _JPEG)
+
+
+def report_file(run: str, page: str) -> File:
+    """Make a run's report, a page for people."""
+    return _addressed(f"{run}/{_REPORT}", page.encode(), "text/html; charset=utf-8")
 
 
 def thumbnail_file(data: bytes) -> File:
@@ -104,16 +133,15 @@ def thumbnail_file(data: bytes) -> File:
     return File(key=THUMBNAIL, data=data, content_type=_JPEG, cache_control=_WEEK)
 
 
-def report_file(run: str, page: str) -> File:
-    """Make a run's report, a page for people."""
-    return File(
-        key=f"{run}/{REPORT}",
-        data=page.encode(),
-        content_type="text/html; charset=utf-8",
-        cache_control=_NO_CACHE,
-    )
-
-
 def json_file(key: str, data: bytes) -> File:
     """Make a record, which is never cached."""
     return File(key=key, data=data, content_type="application/json", cache_control=_NO_CACHE)
+
+
+def _addressed(key: str, data: bytes, content_type: str) -> File:
+    return File(
+        key=content_name(key, md5_of(data)),
+        data=data,
+        content_type=content_type,
+        cache_control=_IMMUTABLE,
+    )

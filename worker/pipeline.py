@@ -26,8 +26,9 @@ from worker.monitoring.status import Status
 from worker.outcome import JobResult, outcome_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
-from worker.publish.manifest import Origin, is_published, make_manifest, read_manifest
-from worker.publish.publish import Publication, delete_outdated, publish
+from worker.publish.leftovers import delete_leftovers
+from worker.publish.manifest import Origin, is_published, read_manifest
+from worker.publish.publish import Publication, Published, publish
 from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
@@ -35,6 +36,7 @@ from worker.runtime.workspace import Tools, Workspace, open_workspace
 from worker.source.prepare import PlannedSource, fetch, plan_source
 from worker.source.subtitles import make_subtitles
 from worker.storage.base import RemoteFile
+from worker.storage.lease import ANSWER_S
 from worker.storage.open import open_source, open_store
 from worker.storage.retrying import RetryingStore
 from worker.upload.listing import list_run
@@ -79,9 +81,10 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
         # First of all, so that every outcome from here on is in status.json.
         store = open_store(job, budget)
         # A stop that came before leaves time to claim it, or status.json would not record it.
-        claiming = store.with_grace(_CLAIM_GRACE_S)
-        status = Status(claiming, job_id=job.job_id, budget=budget, now=context.now)
+        leased = open_store(job, budget, answer_s=ANSWER_S).with_grace(_CLAIM_GRACE_S)
+        status = Status(leased, job_id=job.job_id, budget=budget, now=context.now)
         status.claim()
+        store = store.guarded(status.check_held)
         result.ffmpeg = check_environment(context.tools, budget)
         source, identity = open_source(job, budget)
         with Reporter(
@@ -136,10 +139,10 @@ class _Steps:
             run = replace(run, texts=make_subtitles(run.plan, planned.path, workspace))
             images = self._generate_images(run, planned.path, workspace)
             origin = self._origin(request, origin_bytes)
-            manifest = self._publish(run, images, origin, previous)
-        self._delete_outdated(manifest, previous)
+            published = self._publish(run, images, origin, previous)
+        self._delete_leftovers(published, previous)
         self.reporter.begin(Step.END)
-        return self._published(manifest)
+        return self._published(published.manifest)
 
     def _already_published(self, manifest: ManifestRecord | None) -> Outcome:
         self.result.run = manifest.run if manifest else None
@@ -217,22 +220,26 @@ class _Steps:
 
     def _publish(
         self, run: Run, images: ImageSet, origin: Origin, previous: ManifestRecord | None
-    ) -> ManifestRecord:
+    ) -> Published:
         self.reporter.begin(Step.PUBLISH)
-        manifest = make_manifest(run, images, origin=origin, previous=previous)
-        publish(
-            Publication(run=run, images=images, manifest=manifest, with_report=self.job.report),
+        return publish(
+            Publication(
+                run=run,
+                images=images,
+                origin=origin,
+                previous=previous,
+                with_report=self.job.report,
+            ),
             self.store,
             confirm=self.status.confirm,
             threads=self.job.upload_threads,
         )
-        return manifest
 
-    def _delete_outdated(self, manifest: ManifestRecord, previous: ManifestRecord | None) -> None:
+    def _delete_leftovers(self, published: Published, previous: ManifestRecord | None) -> None:
         try:
-            delete_outdated(self.store, manifest, previous)
+            delete_leftovers(self.store, published, previous)
         except WorkerError as error:
-            log.warning("outdated_run_not_deleted", reason=str(error))
+            log.warning("leftovers_not_deleted", reason=str(error))
 
     def _published(self, manifest: ManifestRecord) -> Outcome:
         without = ", ".join(manifest.missing_rungs)

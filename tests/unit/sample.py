@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -90,7 +91,7 @@ def segment(rendition: str, index: int, **changes: Any) -> Segment:
         "rendition": rendition,
         "index": index,
         "bytes": 188_000,
-        "md5": f"md5-{rendition}-{index}",
+        "md5": hashlib.md5(f"{rendition}-{index}".encode()).hexdigest(),  # noqa: S324
         "codec": "avc1.640028",
         "frames": 180,
         "start_ticks": index * 540_000,

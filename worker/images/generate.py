@@ -35,6 +35,7 @@ from worker.images.frame_stats import (
 )
 from worker.images.model import ImageSet
 from worker.images.storyboard import Sheet, choose_frames, lay_out, render_storyboard
+from worker.layout import File, chapters_file, choice_file, file_name, sheet_file, storyboard_file
 from worker.plan.ladder import Rung
 from worker.records.segment import Segment
 from worker.runtime.command import Command
@@ -78,7 +79,7 @@ class _Overview:
 
     stats: tuple[FrameStats, ...]
     sheet: Sheet
-    sheets: tuple[bytes, ...]
+    sheets: tuple[File, ...]
 
 
 def generate_images(context: ImageContext, source: Path, *, with_chapters: bool) -> ImageSet:
@@ -102,33 +103,33 @@ def generate_images(context: ImageContext, source: Path, *, with_chapters: bool)
         # A short one that begins in black, for example: then frames between are searched.
         log.debug("thumbnail_from_source")
         thumbnails = (find_thumbnail(run.plan, source, context.workspace),)
+    choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
     if overview is None:
-        return ImageSet(thumbnails=thumbnails)
-    return _with_tracks(
-        overview, thumbnails, run.renditions[lowest.name], with_chapters=with_chapters
-    )
+        return ImageSet(thumbnails=choices)
+    return _with_tracks(run, overview, choices, with_chapters=with_chapters)
 
 
 def _with_tracks(
-    overview: _Overview,
-    thumbnails: tuple[bytes, ...],
-    segments: Sequence[Segment],
-    *,
-    with_chapters: bool,
+    run: Run, overview: _Overview, thumbnails: tuple[File, ...], *, with_chapters: bool
 ) -> ImageSet:
+    segments = run.renditions[run.rungs[-1].name]
     chapters = find_chapters(overview.stats, segments) if with_chapters else ()
     if with_chapters:
         log.info("chapters_found", count=len(chapters))
+    storyboard = render_storyboard(
+        [one.frame for one in overview.stats],
+        overview.sheet,
+        [file_name(sheet.key) for sheet in overview.sheets],
+        end_ticks=segments[-1].end_ticks,
+    )
     return ImageSet(
         thumbnails=thumbnails,
         sheets=overview.sheets,
-        storyboard=render_storyboard(
-            [one.frame for one in overview.stats],
-            overview.sheet,
-            end_ticks=segments[-1].end_ticks,
-        ),
+        storyboard=storyboard_file(run.name, storyboard),
         chapters=chapters,
-        chapters_track=render_chapters(chapters, segments) if chapters else "",
+        chapters_track=chapters_file(run.name, render_chapters(chapters, segments))
+        if chapters
+        else None,
     )
 
 
@@ -144,7 +145,8 @@ def _make_overview(segments: Sequence[Segment], rung: Rung, context: ImageContex
     _gather(frames, context)
     lines = _run(measure_frames(context.keys, sheet), context.workspace)
     stats = read_frame_stats(frames, lines, (context.workspace.folder / SMALL).read_bytes())
-    sheets = _collect(SHEETS, -(-len(frames) // sheet.tiles), context.workspace)
+    images = _collect(SHEETS, -(-len(frames) // sheet.tiles), context.workspace)
+    sheets = tuple(sheet_file(context.run.name, i, data) for i, data in enumerate(images))
     return _Overview(stats=stats, sheet=sheet, sheets=sheets)
 
 

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 from worker.hls.keyframes import KeyFrame
 from worker.hls.webvtt import Cue, milliseconds, render_track
-from worker.layout import sheet_name
 from worker.media.timeline import CLOCK_HZ
 
 # A lecture of twenty minutes has one for each of its segments of 6 s, one of two hours one in 30 s.
@@ -70,8 +69,12 @@ def lay_out(count: int, width: int, height: int) -> Sheet:
     )
 
 
-def render_storyboard(frames: Sequence[KeyFrame], sheet: Sheet, *, end_ticks: int) -> str:
+def render_storyboard(
+    frames: Sequence[KeyFrame], sheet: Sheet, names: Sequence[str], *, end_ticks: int
+) -> str:
     """Render the WebVTT track that says which part of which sheet to show at a time.
+
+    `names` are the sheets', as the track names them.
 
     A tile is shown from its frame's time until the next one's, the last until the video's end
     (Media Fragments URI, 4.2.2).
@@ -82,6 +85,6 @@ def render_storyboard(frames: Sequence[KeyFrame], sheet: Sheet, *, end_ticks: in
         number, tile = divmod(at, sheet.tiles)
         row, column = divmod(tile, sheet.columns)
         x, y = column * sheet.width, row * sheet.height
-        text = f"{sheet_name(number)}#xywh={x},{y},{sheet.width},{sheet.height}"
+        text = f"{names[number]}#xywh={x},{y},{sheet.width},{sheet.height}"
         cues.append(Cue(start_ms=start_ms, end_ms=end_ms, text=text))
     return render_track(cues)

@@ -61,6 +61,15 @@ class Status:
             self._record = self._record.model_copy(update=fields)
         self._changed.set()
 
+    def check_held(self) -> None:
+        """Check, without a request, that no other job can have taken the destination over.
+
+        Raises:
+            StorageUnavailableError: the heartbeat could not be written for too long.
+
+        """
+        self._lease.check_held()
+
     def confirm(self) -> None:
         """Make sure that the job may continue and that the destination is still its own.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from worker.errors import PUBLISHED, BadParametersError
-from worker.layout import REPORT, report_file
+from worker.layout import report_file
 from worker.outcome import outcome_of
 from worker.preview.folder import open_preview, read_folder, read_thumbnail
 from worker.preview.options import PREVIEW, Options, parse_options
@@ -39,8 +39,9 @@ def preview(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _write_report(folder: PublishedFolder, figures: Figures) -> None:
     page = render_page(figures, read_thumbnail(folder))
-    folder.store.put(report_file(figures.run, page))
-    _print(f"{folder.name}/{figures.run}/{REPORT}")
+    report = report_file(figures.run, page)
+    folder.store.put(report)
+    _print(f"{folder.name}/{report.key}")
 
 
 def _serve(options: Options, folder: PublishedFolder, figures: Figures) -> None:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from worker.errors import BadEnvironmentError
-from worker.layout import MASTER, THUMBNAIL, playlist_path
+from worker.layout import MASTER, THUMBNAIL
 from worker.media.timeline import clock_time
 from worker.preview.serve import MEDIA, Assets
 from worker.report.figures import Figures
@@ -52,7 +52,7 @@ def render_preview(figures: Figures) -> str:
         poster=MEDIA + THUMBNAIL,
         duration=f"{figures.duration_s:.3f}",
         length=clock_time(figures.duration_s),
-        audio=MEDIA + playlist_path(figures.run, audio.name) if audio else "",
+        audio=MEDIA + audio.playlist if audio else "",
         storyboard=escape(MEDIA + figures.storyboard) if figures.storyboard else "",
         ticks="".join(f'<i data-at="{c.start_s:.3f}"></i>' for c in figures.chapters),
         chapters=_chapters(figures),

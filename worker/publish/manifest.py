@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
-from worker.hls.keyframes import key_frames
+from worker.hls.playlist import Playlists
 from worker.hls.run import Run
 from worker.images.model import ImageSet
 from worker.layout import (
     AUDIO,
-    IFRAME_PLAYLIST,
     MANIFEST,
     MASTER,
     MEDIA_PLAYLIST,
     THUMBNAIL,
+    File,
+    file_name,
+    md5_of,
     run_prefix,
+    segment_name,
+    subtitle_segment_name,
 )
 from worker.media.streams import Media
-from worker.publish.image_objects import image_entries
 from worker.records.base import UnreadableRecordError
 from worker.records.job import JobRecord
 from worker.records.manifest import (
+    ChapterRecord,
     ManifestRecord,
     RenditionRecord,
     SourceAudioRecord,
@@ -30,7 +34,9 @@ from worker.records.manifest import (
     SourceVideoRecord,
 )
 from worker.records.segment import Segment
-from worker.storage.base import Store
+from worker.storage.base import ListingDeniedError, Store
+
+_WITHOUT_DIGESTS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,9 +66,9 @@ def read_manifest(store: Store) -> ManifestRecord | None:
 def is_published(store: Store, manifest: ManifestRecord | None, request: str) -> bool:
     """Whether viewers already have what this job would make.
 
-    The manifest says so; that the master playlist names its run, and that the store lists as many
-    segments as were written, is checked. A run that was published without a rung, for lack of time,
-    may be completed.
+    The manifest says so; that the master playlist names its run, and that the store lists what the
+    manifest names (where the job may list), is checked. A run that was published without a rung,
+    for lack of time, may be completed.
     """
     if manifest is None or manifest.request != request or manifest.missing_rungs:
         return False
@@ -70,10 +76,32 @@ def is_published(store: Store, manifest: ManifestRecord | None, request: str) ->
     master = store.get(MASTER)
     if master is None or prefix.encode() not in master.data or store.get(THUMBNAIL) is None:
         return False
-    listing = store.list(prefix)
+    try:
+        listing = store.list(prefix)
+    except ListingDeniedError:
+        return True
+    if manifest.schema_version == _WITHOUT_DIGESTS:
+        return _is_listed_without_digests(manifest, listing)
+    return set(published_keys(manifest)) <= set(listing)
+
+
+def published_keys(manifest: ManifestRecord) -> Iterator[str]:
+    """Yield the keys below its run of all that is published."""
+    for rendition in manifest.renditions:
+        name = subtitle_segment_name if rendition.kind == "subtitles" else segment_name
+        for index, md5 in enumerate(rendition.md5):
+            yield f"{manifest.run}/{name(rendition.name, index, md5)}"
+        for playlist in rendition.playlists:
+            yield f"{manifest.run}/{rendition.name}/{playlist}"
+    yield from (*manifest.thumbnails, *manifest.sheets)
+    tracks = (manifest.storyboard, manifest.chapters_track, manifest.report)
+    yield from (track for track in tracks if track)
+
+
+def _is_listed_without_digests(manifest: ManifestRecord, listing: Collection[str]) -> bool:
     named = [manifest.storyboard, manifest.chapters_track, *manifest.thumbnails]
     return all(key in listing for key in named if key) and all(
-        _is_complete(listing, f"{prefix}{rendition.name}/", rendition)
+        _is_complete(listing, f"{manifest.run}/{rendition.name}/", rendition)
         for rendition in manifest.renditions
     )
 
@@ -86,19 +114,18 @@ def _is_complete(listing: Collection[str], folder: str, rendition: RenditionReco
 
 
 def make_manifest(
-    run: Run, images: ImageSet, *, origin: Origin, previous: ManifestRecord | None
+    run: Run, playlists: Playlists, images: ImageSet, *, origin: Origin
 ) -> ManifestRecord:
     """Describe what is published: every rendition with its sizes, rates and checksums.
 
-    `previous` is the manifest that is replaced.
+    `previous_run` and `report` are for those to add who know them.
     """
     plan = run.plan
     target_s = target_duration_s(run.renditions.values())
-    entries = image_entries(run.name, images)
     presets = {s.preset for some in run.renditions.values() for s in some if s.preset}
     return ManifestRecord(
         run=run.name,
-        previous_run=_previous_run(run, previous),
+        previous_run=None,
         request=origin.request,
         source=origin.source,
         source_identity=origin.identity,
@@ -113,34 +140,42 @@ def make_manifest(
         presets=tuple(sorted(presets)),
         missing_rungs=run.missing_rungs,
         renditions=(
-            *(_rendition(run, name, some, target_s) for name, some in run.renditions.items()),
-            *(_text_rendition(run, name, some) for name, some in run.texts.items()),
+            *(
+                _rendition(run, name, some, target_s, playlists.of(name))
+                for name, some in run.renditions.items()
+            ),
+            *(
+                _text_rendition(run, name, some, playlists.of(name))
+                for name, some in playlists.subtitles.items()
+            ),
         ),
-        thumbnails=entries.thumbnails,
-        storyboard=entries.storyboard,
-        chapters_track=entries.chapters_track,
-        chapters=entries.chapters,
+        thumbnails=_keys(images.thumbnails),
+        sheets=_keys(images.sheets),
+        storyboard=images.storyboard.key if images.storyboard else None,
+        chapters_track=images.chapters_track.key if images.chapters_track else None,
+        chapters=tuple(
+            ChapterRecord(start_s=chapter.start_ms / 1000, title=chapter.title)
+            for chapter in images.chapters
+        ),
     )
 
 
-def _previous_run(run: Run, previous: ManifestRecord | None) -> str | None:
-    if previous is None:
-        return None
-    # A run published again keeps the predecessor it had.
-    return previous.previous_run if previous.run == run.name else previous.run
+def _keys(files: Sequence[File]) -> tuple[str, ...]:
+    return tuple(file.key for file in files)
 
 
-def _rendition(run: Run, name: str, segments: Sequence[Segment], target_s: int) -> RenditionRecord:
+def _rendition(
+    run: Run, name: str, segments: Sequence[Segment], target_s: int, playlists: Sequence[File]
+) -> RenditionRecord:
     rates = measure_bit_rates(segments, target_s)
     rung = next((rung for rung in run.rungs if rung.name == name), None)
-    has_iframes = bool(key_frames(segments))
     return RenditionRecord(
         name=name,
         kind="audio" if name == AUDIO else "video",
         width=rung.width if rung else None,
         height=rung.height if rung else None,
         codec=segments[0].codec,
-        playlists=(MEDIA_PLAYLIST, IFRAME_PLAYLIST) if has_iframes else (MEDIA_PLAYLIST,),
+        playlists=tuple(file_name(file.key) for file in playlists),
         segments=len(segments),
         bytes=sum(segment.bytes for segment in segments),
         duration_s=float(sum(segment_durations_s(segments))),
@@ -150,14 +185,18 @@ def _rendition(run: Run, name: str, segments: Sequence[Segment], target_s: int) 
     )
 
 
-def _text_rendition(run: Run, name: str, segments: Sequence[str]) -> RenditionRecord:
+def _text_rendition(
+    run: Run, name: str, segments: Sequence[File], playlists: Sequence[File]
+) -> RenditionRecord:
     languages = {text.name: text.stream.language for text in run.plan.texts}
     return RenditionRecord(
         name=name,
         kind="subtitles",
         language=languages[name],
+        playlists=tuple(file_name(file.key) for file in playlists),
         segments=len(segments),
-        bytes=sum(len(segment.encode()) for segment in segments),
+        bytes=sum(len(segment.data) for segment in segments),
+        md5=tuple(md5_of(segment.data) for segment in segments),
     )
 
 

@@ -21,13 +21,15 @@ class RenditionRecord(Record):
     height: int | None = None
     codec: str | None = Field(default=None, description="RFC 6381 string, as in the bitstream.")
     language: str | None = None
-    playlists: tuple[str, ...] = ()
+    playlists: tuple[str, ...] = Field(
+        default=(), description="Names below that folder: the media playlist, that of key frames."
+    )
     segments: int
     bytes: int
     duration_s: float | None = None
     peak_bps: int | None = None
     average_bps: int | None = None
-    md5: tuple[str, ...] = Field(default=(), description="Of each segment, in order.")
+    md5: tuple[str, ...] = Field(default=(), description="Of each segment, in order; named by it.")
 
 
 class ChapterRecord(Record):
@@ -75,7 +77,8 @@ class SourceRecord(Record):
 class ManifestRecord(Record):
     """What is published at a destination. Paths are relative to it."""
 
-    schema_version: Literal[2] = 2
+    # 2: names below a run had no digests, and its storyboard and subtitles no checksums.
+    schema_version: Literal[2, 3] = 3
     run: str = Field(description="Folder of the published files.")
     previous_run: str | None = Field(
         description="The run that was published before; it stays until the next publish."
@@ -101,5 +104,7 @@ class ManifestRecord(Record):
     renditions: tuple[RenditionRecord, ...]
     thumbnails: tuple[str, ...] = Field(default=(), description="The best first.")
     storyboard: str | None = None
+    sheets: tuple[str, ...] = Field(default=(), description="Images that the storyboard names.")
     chapters_track: str | None = None
+    report: str | None = None
     chapters: tuple[ChapterRecord, ...] = ()

@@ -34,4 +34,4 @@ class Segment:
     @property
     def name(self) -> str:
         """Path below the run."""
-        return segment_name(self.rendition, self.index)
+        return segment_name(self.rendition, self.index, self.md5)

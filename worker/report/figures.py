@@ -42,6 +42,7 @@ class Rendition:
     """A rung, the audio or subtitles. Rates of segments are empty where they are not recorded."""
 
     name: str
+    playlist: str
     kind: str
     width: int | None
     height: int | None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 
+from worker.layout import MEDIA_PLAYLIST
 from worker.media.timeline import CLOCK_HZ
 from worker.records.job import ChoiceRecord, DecisionRecord, JobRecord
 from worker.records.manifest import ManifestRecord, RenditionRecord, SourceRecord
@@ -38,7 +39,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         duration_s=manifest.duration_s,
         frame_rate=manifest.frame_rate,
         renditions=tuple(
-            _rendition(entry, recorded.get(entry.name, ()))
+            _rendition(manifest.run, entry, recorded.get(entry.name, ()))
             # The largest first; audio and subtitles follow in their order.
             for entry in sorted(manifest.renditions, key=lambda e: -(e.height or 0))
         ),
@@ -62,9 +63,11 @@ def _by_rendition(segments: Iterable[Segment]) -> dict[str, list[Segment]]:
     return {name: list(some) for name, some in groupby(rows, key=lambda s: s.rendition)}
 
 
-def _rendition(entry: RenditionRecord, segments: Sequence[Segment]) -> Rendition:
+def _rendition(run: str, entry: RenditionRecord, segments: Sequence[Segment]) -> Rendition:
+    playlist = next(iter(entry.playlists), MEDIA_PLAYLIST)
     return Rendition(
         name=entry.name,
+        playlist=f"{run}/{entry.name}/{playlist}",
         kind=entry.kind,
         width=entry.width,
         height=entry.height,

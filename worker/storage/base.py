@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import StorageUnavailableError
+from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.layout import File
 
 
 class BrokenOffError(StorageUnavailableError):
     """A transfer broke off in the middle: worth continuing from there."""
+
+
+class ListingDeniedError(CannotWriteError):
+    """The store lets objects be written and read, but not listed."""
 
 
 class PreconditionFailedError(Exception):

@@ -8,12 +8,13 @@ fails, so that two can never both hold it; where it does not, the owner is read 
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 
 import structlog
 
-from worker.errors import TakenError
+from worker.errors import StorageUnavailableError, TakenError
 from worker.layout import STATUS, json_file
 from worker.records.base import UnreadableRecordError
 from worker.records.status import LeaseRecord, StatusRecord
@@ -21,7 +22,12 @@ from worker.runtime.budget import Budget
 from worker.storage.base import Content, PreconditionFailedError
 from worker.storage.retrying import RetryingStore
 
-STALE_S = 30.0
+# Longer than the ten seconds between two heartbeats and the slowest write that is waited for.
+STALE_S = 45.0
+ANSWER_S = 25.0
+# A job whose heartbeat is not written for this share of it writes nothing more until it is: by then
+# another job may have taken the destination.
+_HELD_SHARE = 0.9
 _WATCH_S = 1.0
 _ATTEMPTS = 5
 # Of no object: a store that replaces one with this ETag ignores conditions.
@@ -50,6 +56,7 @@ class Lease:
         self._owner = uuid.uuid4().hex
         self._beat = 0
         self._etag: str | None = None
+        self._written_s = 0.0
         self._is_conditional = True
         # The heartbeat and the job itself write; one at a time.
         self._lock = threading.Lock()
@@ -57,7 +64,7 @@ class Lease:
     def take(self) -> None:
         """Take the destination, or find that a live job has it.
 
-        An object whose state is running is watched. One that stands still for 30 s is a dead job's.
+        An object whose state is running is watched. One that stands still for 45 s is a dead job's.
 
         Raises:
             TakenError: another job's heartbeat moves.
@@ -67,13 +74,13 @@ class Lease:
             seen = self._watch()
             try:
                 self._write(seen.etag if seen else None, self._store)
+                self._is_conditional = self._are_conditions_honored()
                 break
             except _OvertakenError:
                 # Another one was as quick: now it is to be watched.
                 continue
         else:
             raise self._contended()
-        self._is_conditional = self._are_conditions_honored()
         if not self._is_conditional:
             log.warning("lease_without_conditional_writes", store=str(self._store))
 
@@ -109,6 +116,22 @@ class Lease:
         self._budget.check()
         self._check_owner(self._store)
 
+    def check_held(self) -> None:
+        """Check, without a request, that no other job can have taken the destination over.
+
+        Raises:
+            StorageUnavailableError: too long no heartbeat could be written, or this job stood
+                still; another attempt may find that one was.
+
+        """
+        silent_s = _now_s() - self._written_s
+        if silent_s > _HELD_SHARE * STALE_S:
+            raise StorageUnavailableError(
+                f"{STATUS} in {self._store} could not be written for {silent_s:.0f} s, and another"
+                " job may take the destination over; nothing is written meanwhile; submit the job"
+                " again when the store answers"
+            )
+
     def _watch(self) -> Content | None:
         """Return the object once no live job holds it."""
         seen = self._store.get(STATUS)
@@ -129,7 +152,16 @@ class Lease:
         return seen
 
     def _are_conditions_honored(self) -> bool:
-        """Probe with a write that must fail; where it does not, it changed nothing."""
+        """Probe with a write that must pass, and one that must fail.
+
+        The first finds how the store wants its condition. Where the second passes, it changed
+        nothing.
+
+        Raises:
+            _OvertakenError: another job wrote in between.
+
+        """
+        self._write(self._etag, self._store)
         try:
             self._write(_NO_ETAG, self._store)
         except _OvertakenError:
@@ -152,21 +184,24 @@ class Lease:
     def _write(self, etag: str | None, store: RetryingStore) -> None:
         self._beat += 1
         record = self._record().model_copy(update={"owner": self._owner, "beat": self._beat})
-        file = json_file(STATUS, record.to_json())
+        begun_s = _now_s()
         try:
-            self._etag = store.replace(file, etag=etag).etag
+            self._etag = store.replace(json_file(STATUS, record.to_json()), etag=etag).etag
         except PreconditionFailedError as error:
-            # It may be this very write that changed it: its answer was lost, and it was repeated.
-            current = store.get(STATUS)
-            if current is None or current.data != file.data:
-                raise _OvertakenError(current) from error
-            self._etag = current.etag
+            raise _OvertakenError(store.get(STATUS)) from error
+        # What another job sees of this write, it sees later.
+        self._written_s = begun_s
 
     def _contended(self) -> TakenError:
         return TakenError(
             f"{STATUS} in {self._store} is written again and again by another process; submit"
             " again when that has ended"
         )
+
+
+def _now_s() -> float:
+    """Return seconds that go on while the process, or its machine, is stopped."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _read(content: Content | None) -> LeaseRecord:

@@ -15,8 +15,10 @@ from worker.storage.local import LocalFile, LocalStore, identify_file
 from worker.storage.retrying import RetryingStore, retry_in_thread
 
 
-def open_store(job: Job, budget: Budget) -> RetryingStore:
+def open_store(job: Job, budget: Budget, *, answer_s: float | None = None) -> RetryingStore:
     """Open the destination; no request to it is made yet, but its credentials are fetched.
+
+    A store's answer is waited for `answer_s` seconds; None: as long as is usual.
 
     Raises:
         StorageUnavailableError: the provider of the credentials did not answer for two minutes.
@@ -25,10 +27,13 @@ def open_store(job: Job, budget: Budget) -> RetryingStore:
     """
     location = job.destination
     if isinstance(location, S3Location):
-        from worker.storage.s3 import S3Store, make_client
+        from worker.storage.s3 import ANSWER_S, S3Store, make_client
 
-        client = retry_in_thread(lambda: make_client(location, **_client_options(job)), budget)
-        return RetryingStore(S3Store(client, location), budget)
+        client = retry_in_thread(
+            lambda: make_client(location, **_client_options(job), answer_s=answer_s or ANSWER_S),
+            budget,
+        )
+        return RetryingStore(S3Store(client, location, denied_is_missing=True), budget)
     if isinstance(location, LocalLocation):
         return RetryingStore(LocalStore(location.path, is_leased=True), budget)
     raise TypeError("an https destination passed the parameters' validation")

@@ -17,7 +17,7 @@ from worker.errors import StorageUnavailableError
 from worker.layout import File
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
-from worker.storage.base import Content, Store, StoredObject
+from worker.storage.base import Content, PreconditionFailedError, Store, StoredObject
 
 T = TypeVar("T")
 
@@ -85,31 +85,51 @@ def _log_retry(state: tenacity.RetryCallState) -> None:
 class RetryingStore:
     """A store whose calls are repeated until it answers, and never waited for after a stop.
 
-    `grace_s`: for so long after a stop its calls may still be made and finished.
+    `grace_s`: for so long after a stop its calls may still be made and finished. `may_write` is
+    called before each attempt to write or delete, and raises where that is not to be made now.
     """
 
-    def __init__(self, store: Store, budget: Budget, *, grace_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        budget: Budget,
+        *,
+        grace_s: float = 0.0,
+        may_write: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._budget = budget
         self._grace_s = grace_s
+        self._may_write = may_write
 
     def __str__(self) -> str:
         return str(self._store)
 
     def with_grace(self, seconds: float) -> RetryingStore:
         """Return the same store for calls that have a grace period after a stop."""
-        return RetryingStore(self._store, self._budget, grace_s=seconds)
+        return RetryingStore(self._store, self._budget, grace_s=seconds, may_write=self._may_write)
+
+    def guarded(self, may_write: Callable[[], None]) -> RetryingStore:
+        """Return the same store for a job that holds a lease, which `may_write` checks."""
+        return RetryingStore(self._store, self._budget, grace_s=self._grace_s, may_write=may_write)
 
     def put(self, file: File) -> StoredObject:
         """Write an object."""
-        return self._retry(lambda: self._store.put(file))
+        return self._write(lambda: self._store.put(file))
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         """Write an object if it is the expected one.
 
-        An attempt whose answer was lost may have succeeded: then the next one finds a change.
+        An attempt whose answer was lost may have succeeded, and the next one finds the change: that
+        is this very content, and no other process's.
         """
-        return self._retry(lambda: self._store.replace(file, etag=etag))
+        try:
+            return self._write(lambda: self._store.replace(file, etag=etag))
+        except PreconditionFailedError:
+            found = self.get(file.key)
+            if found is None or found.data != file.data:
+                raise
+            return StoredObject(bytes=len(found.data), etag=found.etag)
 
     def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""
@@ -126,7 +146,14 @@ class RetryingStore:
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects."""
         names = list(keys)
-        self._retry(lambda: self._store.delete(names))
+        self._write(lambda: self._store.delete(names))
+
+    def _write(self, function: Callable[[], T]) -> T:
+        def attempt() -> T:
+            self._may_write()
+            return function()
+
+        return self._retry(attempt)
 
     def _retry(self, function: Callable[[], T]) -> T:
         return retry_in_thread(function, self._budget, grace_s=self._grace_s)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import structlog
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -16,6 +17,7 @@ from worker.config.location import S3Location
 from worker.layout import File
 from worker.storage.base import (
     Content,
+    ListingDeniedError,
     PreconditionFailedError,
     StoredObject,
 )
@@ -30,11 +32,18 @@ from worker.storage.s3_errors import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CONNECT_TIMEOUT_S = 5
-_READ_TIMEOUT_S = 30
+ANSWER_S = 30.0
+_CONNECT_TIMEOUT_S = 3
 _DELETE_BATCH = 1000
+_DENIED = "AccessDenied"
 # 404: it is gone. 409 is not among them: another write is under way, and may fail.
 _CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "404", "412"})
+
+# As RFC 9110 has an ETag; as Ceph RGW (seen in 18.2) compares it, which answers 412 to a right one
+# in quotes; and no condition, where a store refuses both.
+_ETAG_FORMS = ('"{}"', "{}", "")
+
+log = structlog.get_logger(__name__)
 
 
 def make_client(
@@ -43,11 +52,13 @@ def make_client(
     endpoint: str | None,
     region: str | None,
     connections: int,
+    answer_s: float = ANSWER_S,
     refused: type[RefusedError | RefusedSourceError] = RefusedError,
 ) -> S3Client:
     """Make a client for a location that may be shared by `connections` threads.
 
-    Credentials are fetched here, so a provider that fails is a store that does not answer.
+    Credentials are fetched here, so a provider that fails is a store that does not answer. An
+    answer is waited for `answer_s` seconds.
 
     Raises:
         StorageUnavailableError: the provider of the credentials fails.
@@ -56,7 +67,7 @@ def make_client(
     """
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_S,
-        read_timeout=_READ_TIMEOUT_S,
+        read_timeout=answer_s,
         # The retrying store repeats, and can be stopped.
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=connections + 4,
@@ -71,12 +82,21 @@ def make_client(
 
 
 class S3Store:
-    """A prefix of a bucket."""
+    """A prefix of a bucket.
 
-    def __init__(self, client: S3Client, location: S3Location) -> None:
+    `denied_is_missing`: an object that may not be read counts as none, as S3 answers so for a
+    missing one without s3:ListBucket. One that is there all the same is not replaced: conditional
+    writes find it.
+    """
+
+    def __init__(
+        self, client: S3Client, location: S3Location, *, denied_is_missing: bool = False
+    ) -> None:
         self._client = client
+        self._denied_is_missing = denied_is_missing
         self._bucket = location.bucket
         self._prefix = f"{location.key}/"
+        self._forms: Sequence[str] = _ETAG_FORMS
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -87,13 +107,26 @@ class S3Store:
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         """Write an object by one conditional PUT, or a plain one where the store has no other."""
-        expected = {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
+        if etag is None:
+            return self._put_if(file, {"IfNoneMatch": "*"})
+        while True:
+            form = self._forms[0]
+            try:
+                return self._put_if(file, {"IfMatch": form.format(etag)} if form else {})
+            except PreconditionFailedError:
+                found = self.get(file.key)
+                if found is None or found.etag != etag:
+                    raise
+                # A right condition was refused; the last form is none, which never is.
+                self._forms = self._forms[1:]
+
+    def _put_if(self, file: File, condition: Mapping[str, Any]) -> StoredObject:
         try:
-            return self._put(file, expected)
+            return self._put(file, condition)
         except RefusedError as refusal:
             if refusal.code in _CHANGED:
                 raise PreconditionFailedError(file.key) from refusal
-            if refusal.status != NOT_IMPLEMENTED:
+            if refusal.status != NOT_IMPLEMENTED or not condition:
                 raise
         # Alibaba's OSS answers so. The lease's probe finds that conditions are not honored.
         return self._put(file, {})
@@ -114,12 +147,18 @@ class S3Store:
 
     def get(self, key: str) -> Content | None:
         """Read an object; None where there is none."""
-        with errors_of("read", f"{self}{key}"):
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            except self._client.exceptions.NoSuchKey:
-                return None
-            return Content(data=answer["Body"].read(), etag=etag_of(answer))
+        try:
+            with errors_of("read", f"{self}{key}"):
+                try:
+                    answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+                except self._client.exceptions.NoSuchKey:
+                    return None
+                return Content(data=answer["Body"].read(), etag=etag_of(answer))
+        except RefusedError as refusal:
+            if refusal.code != _DENIED or not self._denied_is_missing:
+                raise
+            log.warning("read_denied", reason=str(refusal))
+            return None
 
     def get_start(self, key: str, length: int) -> bytes | None:
         """Read a range; a store that does not know ranges answers with more, which is not read."""
@@ -137,19 +176,23 @@ class S3Store:
 
     def list(self, prefix: str) -> dict[str, StoredObject]:
         """List objects, 1,000 a call."""
-        found = {}
-        with errors_of("list", f"{self}{prefix}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + prefix
-            )
-            for page in pages:
-                for item in page.get("Contents", ()):
-                    found[item["Key"].removeprefix(self._prefix)] = StoredObject(
-                        # Without an ETag it is no object that was recorded, and is read.
-                        bytes=item["Size"],
-                        etag=item.get("ETag", "").strip('"'),
-                    )
-        return found
+        try:
+            with errors_of("list", f"{self}{prefix}"):
+                return dict(self._listed(prefix))
+        except RefusedError as refusal:
+            if refusal.code != _DENIED:
+                raise
+            raise ListingDeniedError(f"{refusal}: s3:ListBucket is what it takes") from refusal
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, StoredObject]]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                # Without an ETag it is no object that was recorded, and is read.
+                stored = StoredObject(bytes=item["Size"], etag=item.get("ETag", "").strip('"'))
+                yield item["Key"].removeprefix(self._prefix), stored
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, 1,000 a call."""

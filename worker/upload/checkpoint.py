@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 import structlog
 
-from worker.errors import StorageUnavailableError, VerificationError
+from worker.errors import StorageUnavailableError, TakenError, VerificationError
 from worker.hls.segment import has_planned_codec, is_whole, measure_segment
 from worker.layout import AUDIO, CHECKPOINT, SEGMENT_SUFFIX, json_file, run_prefix
 from worker.plan.plan import Plan
@@ -20,13 +20,14 @@ from worker.records.checkpoint import CheckpointRecord
 from worker.records.segment import Segment
 from worker.runtime.budget import Budget
 from worker.runtime.threads import DaemonThreadPool, wait_for
-from worker.storage.base import Store
+from worker.storage.base import ListingDeniedError, PreconditionFailedError, StoredObject
+from worker.storage.retrying import RetryingStore
 from worker.upload.verify import audio_faults
 
 # What was stored since the last save is found by reading it, so this need not be often.
 _SAVE_EVERY_S = 15.0
 _SEGMENT_NAME = re.compile(
-    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}}){re.escape(SEGMENT_SUFFIX)}"
+    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}})\.[0-9a-f]{{8}}{re.escape(SEGMENT_SUFFIX)}"
 )
 
 log = structlog.get_logger(__name__)
@@ -36,12 +37,14 @@ class Checkpoint:
     """The segments of one run that the store has confirmed; filled by many threads.
 
     `save` writes them below the run, with the plan as plain data, so that a later job can continue
-    from there and a person sees what was planned.
+    from there and a person sees what was planned. It replaces the record with this ETag (None:
+    none), then its own: where another job wrote one meanwhile, this job was overtaken.
     """
 
-    def __init__(self, run: str, plan: Mapping[str, Any]) -> None:
+    def __init__(self, run: str, plan: Mapping[str, Any], *, etag: str | None = None) -> None:
         self.run = run
         self._plan = plan
+        self._etag = etag
         self._segments: dict[tuple[str, int], Segment] = {}
         self._lock = threading.Lock()
         self._save_lock = threading.Lock()
@@ -74,17 +77,30 @@ class Checkpoint:
         """Number of segments recorded."""
         return len(self._segments)
 
-    def save(self, store: Store) -> None:
-        """Write the record, if it has changed since it was last written."""
+    def save(self, store: RetryingStore) -> None:
+        """Write the record, if it has changed since it was last written.
+
+        Raises:
+            TakenError: another job wrote one meanwhile.
+            WorkerError: it cannot be written.
+
+        """
         with self._save_lock:
             segments = self._ordered()
             if segments == self._saved:
                 return
             record = CheckpointRecord(run=self.run, plan=self._plan, segments=segments)
-            store.put(json_file(f"{self.run}/{CHECKPOINT}", record.to_json()))
+            file = json_file(f"{self.run}/{CHECKPOINT}", record.to_json())
+            try:
+                self._etag = store.replace(file, etag=self._etag).etag
+            except PreconditionFailedError as error:
+                raise TakenError(
+                    f"another job wrote {file.key} in {store}; nothing more is written; submit"
+                    " again when that job has ended"
+                ) from error
             self._saved = segments
 
-    def save_periodically(self, store: Store, now_s: float) -> None:
+    def save_periodically(self, store: RetryingStore, now_s: float) -> None:
         """Write the record if that was long ago; that the store is unavailable is only logged."""
         with self._lock:
             if now_s - self._saved_s < _SAVE_EVERY_S:
@@ -97,7 +113,7 @@ class Checkpoint:
 
 
 def recall(
-    store: Store,
+    store: RetryingStore,
     run: str,
     plan: Plan,
     description: Mapping[str, Any],
@@ -107,35 +123,49 @@ def recall(
 ) -> Checkpoint:
     """Find what earlier jobs left of this run.
 
-    The listing shows what is there. A segment that is recorded with this very size and ETag counts
-    as it was read then; another one is read and compared with the plan, like one that was just
-    made: it was stored after the last record was, or by a job that died. One that ends early is
-    made again: an FFmpeg that fails may announce what it had begun. So is one of another codec
-    string, which an FFmpeg of another build may have made: a rendition has one. The audio counts
-    whole or not at all, as it is encoded whole.
+    The listing shows what is there; attempts that met may have left several segments of one index,
+    of which any valid one counts. One that is recorded with this very size and ETag counts as it
+    was read then; another one is read and compared with the plan, like one that was just made: it
+    was stored after the last record was, or by a job that died. One that ends early is made again:
+    an FFmpeg that fails may announce what it had begun. So is one of another codec string, which an
+    FFmpeg of another build may have made: a rendition has one. The audio counts whole or not at
+    all, as it is encoded whole.
     """
-    checkpoint = Checkpoint(run, description)
-    recorded = _recorded(store, run)
+    recorded, etag = _read_record(store, run)
+    checkpoint = Checkpoint(run, description, etag=etag)
+    prefix = run_prefix(run)
+    try:
+        listing = {
+            key.removeprefix(prefix): stored for key, stored in sorted(store.list(prefix).items())
+        }
+    except ListingDeniedError as error:
+        log.warning("listing_denied", reason=str(error))
+        return checkpoint
     with DaemonThreadPool("recall", threads) as pool:
-        known, unknown = [], []
-        for key, stored in store.list(run_prefix(run)).items():
-            position = _position(plan, key.removeprefix(run_prefix(run)))
-            if position is None:
-                continue
-            segment = recorded.get(position)
-            if segment and (segment.bytes, segment.etag) == (stored.bytes, stored.etag):
-                known.append(segment)
+        readings = []
+        for position, names in _by_position(plan, listing).items():
+            known = (recorded[name] for name in names if _is_recorded(name, listing, recorded))
+            segment = next((each for each in known if _is_usable(plan, each)), None)
+            if segment:
+                checkpoint.add(segment)
             else:
-                unknown.append(pool.submit(_reader(store, key, plan, position)))
-        known += [found for reading in unknown if (found := wait_for(reading, budget.check))]
-    for segment in known:
-        if not has_planned_codec(plan, segment):
-            log.warning("stored_segment_refused", segment=segment.name, reason=segment.codec)
-        elif segment.rendition == AUDIO or is_whole(plan, segment):
-            checkpoint.add(segment)
+                unread = [name for name in names if not _is_recorded(name, listing, recorded)]
+                readings.append(pool.submit(_reader(store, run, plan, position, unread)))
+        for reading in readings:
+            if found := wait_for(reading, budget.check):
+                checkpoint.add(found)
     if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
         checkpoint.forget(AUDIO)
     return checkpoint
+
+
+def _by_position(plan: Plan, names: Iterable[str]) -> dict[tuple[str, int], list[str]]:
+    """Map rendition and index to the names of the segments that are there."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for name in names:
+        if position := _position(plan, name):
+            found.setdefault(position, []).append(name)
+    return found
 
 
 def _position(plan: Plan, name: str) -> tuple[str, int] | None:
@@ -150,34 +180,65 @@ def _position(plan: Plan, name: str) -> tuple[str, int] | None:
     return (rendition, index) if planned else None
 
 
+def _is_recorded(
+    name: str, listing: Mapping[str, StoredObject], recorded: Mapping[str, Segment]
+) -> bool:
+    segment, stored = recorded.get(name), listing[name]
+    return segment is not None and (segment.bytes, segment.etag) == (stored.bytes, stored.etag)
+
+
+def _is_usable(plan: Plan, segment: Segment) -> bool:
+    if not has_planned_codec(plan, segment):
+        log.warning("stored_segment_refused", segment=segment.name, reason=segment.codec)
+        return False
+    return segment.rendition == AUDIO or is_whole(plan, segment)
+
+
 def _reader(
-    store: Store, key: str, plan: Plan, position: tuple[str, int]
+    store: RetryingStore, run: str, plan: Plan, position: tuple[str, int], names: Sequence[str]
 ) -> Callable[[], Segment | None]:
+    """Return what reads segments of one index until one can be used."""
+
     def read() -> Segment | None:
-        content = store.get(key)
-        if content is None:
-            return None
-        rendition, index = position
-        try:
-            segment = measure_segment(plan, rendition, index, content.data)
-        except VerificationError as error:
-            log.warning("stored_segment_refused", segment=key, reason=str(error))
-            return None
-        return replace(segment, etag=content.etag)
+        for name in names:
+            segment = _read_segment(store, f"{run}/{name}", plan, position)
+            if segment and _is_usable(plan, segment):
+                return segment
+        return None
 
     return read
 
 
-def _recorded(store: Store, run: str) -> dict[tuple[str, int], Segment]:
-    """Read the record; one that is missing or cannot be used holds no segments."""
+def _read_segment(
+    store: RetryingStore, key: str, plan: Plan, position: tuple[str, int]
+) -> Segment | None:
+    content = store.get(key)
+    if content is None:
+        return None
+    rendition, index = position
+    try:
+        segment = measure_segment(plan, rendition, index, content.data)
+    except VerificationError as error:
+        log.warning("stored_segment_refused", segment=key, reason=str(error))
+        return None
+    if not key.endswith(f"/{segment.name}"):
+        log.warning("stored_segment_refused", segment=key, reason="its digest is another one")
+        return None
+    return replace(segment, etag=content.etag)
+
+
+def _read_record(store: RetryingStore, run: str) -> tuple[dict[str, Segment], str | None]:
+    """Read the record, by the segments' names, and its ETag.
+
+    One that is missing or cannot be used holds no segments.
+    """
     content = store.get(f"{run}/{CHECKPOINT}")
     if content is None:
-        return {}
+        return {}, None
     try:
         record = CheckpointRecord.from_json(content.data)
     except UnreadableRecordError as error:
         log.warning("checkpoint_unreadable", reason=str(error))
-        return {}
-    if record.run != run:
-        return {}
-    return {(segment.rendition, segment.index): segment for segment in record.segments}
+        return {}, content.etag
+    segments = record.segments if record.run == run else ()
+    return {segment.name: segment for segment in segments}, content.etag

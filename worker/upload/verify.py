@@ -18,10 +18,11 @@ _FAULTS_SHOWN = 5
 _ROUNDING_TICKS = CLOCK_HZ // 1000
 
 
-def verify_run(run: Run, listing: Mapping[str, StoredObject]) -> None:
+def verify_run(run: Run, listing: Mapping[str, StoredObject] | None) -> None:
     """Check that every rung and the audio are whole, continuous and in the store.
 
-    `listing` is the store's own account of the run, made after the last upload.
+    `listing` is the store's own account of the run, made after the last upload; None: it gives
+    none.
 
     Raises:
         VerificationError: with the first faults.
@@ -31,7 +32,7 @@ def verify_run(run: Run, listing: Mapping[str, StoredObject]) -> None:
         *chain.from_iterable(_rung_faults(run, rung.name) for rung in run.rungs),
         *_different_frames(run),
         *(audio_faults(run.plan, run.audio) if run.plan.audio else ()),
-        *store_faults(run, listing),
+        *(store_faults(run, listing) if listing is not None else ()),
     ]
     if faults:
         more = len(faults) - _FAULTS_SHOWN

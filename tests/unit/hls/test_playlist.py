@@ -8,14 +8,38 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.digests import without_digests
 from tests.unit.sample import AUDIO, audio_segments, plan, run, rung_segments, segment
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
 from worker.hls.keyframes import key_frames
-from worker.hls.playlist import (
-    render_iframe_playlist,
-    render_master_playlist,
-    render_media_playlist,
-)
+from worker.hls.master import named_run, render_master_playlist, uris
+from worker.hls.playlist import render_iframe_playlist, render_media_playlist, render_playlists
+from worker.hls.run import Run
+
+
+def master(a_run: Run) -> str:
+    return without_digests(render_master_playlist(a_run, render_playlists(a_run)))
+
+
+def test_all_that_a_master_playlist_names_is_found_in_it() -> None:
+    a_run = run(plan(), "0123456789abcdef")
+    playlists = render_playlists(a_run)
+    text = render_master_playlist(a_run, playlists)
+    assert set(uris(text)) == {file.key for file in playlists.files()}
+    assert named_run(text) == "0123456789abcdef"
+    assert named_run("#EXTM3U\n") is None
+    assert named_run("#EXTM3U\n720p/index.m3u8\n") is None, "nor may that folder be deleted"
+    assert named_run(f"{text}{'0' * 16}/index.m3u8\n") is None
+
+
+def test_the_name_of_a_playlist_depends_on_its_content() -> None:
+    """A reader that caches one for ever never has an outdated one."""
+    before = render_playlists(run(plan()))
+    segments = rung_segments(plan(), "720p")
+    other = {"720p": (segment("720p", 0, md5="0" * 32), *segments[1:])}
+    after = render_playlists(run(plan(), renditions={**run(plan()).renditions, **other}))
+    assert before.media["720p"].key != after.media["720p"].key
+    assert before.media["1080p"].key == after.media["1080p"].key
 
 
 def test_media_playlist() -> None:
@@ -23,7 +47,7 @@ def test_media_playlist() -> None:
         segment("720p", 0),
         segment("720p", 1, end_ticks=2 * 540_000 - 270_000),
     ]
-    assert render_media_playlist(segments, 6) == (
+    assert without_digests(render_media_playlist(segments, 6)) == (
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n"
         "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n"
         "#EXTINF:6.000000,\n00000.ts\n#EXTINF:3.000000,\n00001.ts\n#EXT-X-ENDLIST\n"
@@ -35,7 +59,7 @@ def test_an_iframe_playlist_names_the_start_of_each_segment() -> None:
         segment("720p", 0, key_bytes=18_800),
         segment("720p", 1, key_bytes=376, end_ticks=2 * 540_000 - 270_000),
     ]
-    assert render_iframe_playlist(key_frames(segments)) == (
+    assert without_digests(render_iframe_playlist(key_frames(segments))) == (
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n"
         "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-I-FRAMES-ONLY\n"
         "#EXTINF:6.000000,\n#EXT-X-BYTERANGE:18800@0\n00000.ts\n"
@@ -48,7 +72,7 @@ def test_where_one_key_frame_is_unknown_there_is_no_iframe_playlist() -> None:
 
 
 def test_the_master_playlist_names_iframe_playlists_at_the_rate_they_take() -> None:
-    text = render_master_playlist(run(plan(audio=None)))
+    text = master(run(plan(audio=None)))
     lines = [x for x in text.splitlines() if x.startswith("#EXT-X-I-FRAME-STREAM-INF")]
     assert len(lines) == 3
     # 18,800 bytes every six seconds; the last one, of 1.333 s, counts with the one before.
@@ -59,7 +83,7 @@ def test_the_master_playlist_names_iframe_playlists_at_the_rate_they_take() -> N
 
 
 def test_master_playlist_names_rungs_audio_and_an_audio_only_variant() -> None:
-    lines = render_master_playlist(run(plan())).splitlines()
+    lines = master(run(plan())).splitlines()
     assert lines[:3] == ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
     assert lines[3] == (
         '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="Korean",LANGUAGE="ko",DEFAULT=YES,'
@@ -78,13 +102,13 @@ def test_master_playlist_names_rungs_audio_and_an_audio_only_variant() -> None:
 
 
 def test_without_audio_no_group_is_named() -> None:
-    assert "audio" not in render_master_playlist(run(plan(audio=None))).lower()
+    assert "audio" not in master(run(plan(audio=None))).lower()
 
 
 def test_a_rung_that_was_not_made_is_not_listed() -> None:
     a_plan = plan(audio=None)
     only = {"480p": rung_segments(a_plan, "480p")}
-    text = render_master_playlist(run(a_plan, renditions=only))
+    text = master(run(a_plan, renditions=only))
     assert text.count("#EXT-X-STREAM-INF") == 1
 
 
@@ -139,6 +163,6 @@ def test_rungs_and_audio_have_one_target_duration() -> None:
 
 
 def test_language_comes_from_the_source_or_not_at_all() -> None:
-    text = render_master_playlist(run(plan(audio=replace(AUDIO, language=None))))
+    text = master(run(plan(audio=replace(AUDIO, language=None))))
     assert "LANGUAGE" not in text
     assert 'NAME="Audio"' in text

@@ -55,10 +55,10 @@ def test_sheets_hold_them_all_at_even_sizes(count: int, width: int, height: int)
 def test_a_track_names_sheet_and_tile_until_the_end() -> None:
     shown = frames([6.006] * 4)
     sheet = Sheet(width=192, height=108, columns=2, rows=1)
-    track = render_storyboard(shown[:3], sheet, end_ticks=shown[-1].end_ticks)
+    track = render_storyboard(shown[:3], sheet, ["a.jpg", "b.jpg"], end_ticks=shown[-1].end_ticks)
     assert track == (
         "WEBVTT\n\n"
-        "00:00:00.000 --> 00:00:06.006\nsheet-000.jpg#xywh=0,0,192,108\n\n"
-        "00:00:06.006 --> 00:00:12.012\nsheet-000.jpg#xywh=192,0,192,108\n\n"
-        "00:00:12.012 --> 00:00:24.024\nsheet-001.jpg#xywh=0,0,192,108\n"
+        "00:00:00.000 --> 00:00:06.006\na.jpg#xywh=0,0,192,108\n\n"
+        "00:00:06.006 --> 00:00:12.012\na.jpg#xywh=192,0,192,108\n\n"
+        "00:00:12.012 --> 00:00:24.024\nb.jpg#xywh=0,0,192,108\n"
     )

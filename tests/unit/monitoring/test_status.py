@@ -13,12 +13,13 @@ from structlog.testing import capture_logs
 
 from tests.unit.fakes import RecordingStore, retrying
 from worker.errors import InternalError, StorageUnavailableError, TakenError
-from worker.layout import STATUS, File
+from worker.layout import STATUS, File, json_file
 from worker.monitoring import status as status_module
 from worker.monitoring.status import Status
 from worker.outcome import published
 from worker.runtime.budget import Budget
 from worker.storage import lease as lease_module
+from worker.storage import s3 as s3_module
 from worker.storage.base import Content, StoredObject
 
 
@@ -166,6 +167,57 @@ def test_a_heartbeat_that_cannot_be_written_does_not_end_the_job() -> None:
     mine.end(published("done"))
 
 
+@pytest.mark.usefixtures("fast")
+def test_while_no_heartbeat_can_be_written_the_job_writes_nothing_else() -> None:
+    """Another job may have the destination by then; when a heartbeat is written, it has not."""
+    store = RecordingStore()
+    mine = make(store)
+    mine.claim()
+    mine.check_held()
+    store.failure = StorageUnavailableError("no answer")
+    with pytest.raises(StorageUnavailableError, match="could not be written for"):
+        wait_until(lambda: mine.check_held() is not None)
+    with pytest.raises(StorageUnavailableError, match="could not be written for"):
+        retrying(store).guarded(mine.check_held).put(json_file("segment", b""))
+    assert retrying(store).guarded(mine.check_held).get(STATUS), "reading does no harm"
+    store.failure = None
+    wait_until(lambda: is_held(mine))
+    mine.end(published("done"))
+
+
+def is_held(status: Status) -> bool:
+    try:
+        status.check_held()
+    except StorageUnavailableError:
+        return False
+    return True
+
+
+def test_a_job_is_not_overtaken_while_it_waits_for_a_slow_write() -> None:
+    """Between two heartbeats there are ten seconds, and an answer that is waited for."""
+    held_s = lease_module.STALE_S * lease_module._HELD_SHARE
+    connect_s = s3_module._CONNECT_TIMEOUT_S
+    assert status_module.HEARTBEAT_S + connect_s + lease_module.ANSWER_S < held_s
+    assert held_s < lease_module.STALE_S
+
+
+def test_a_probe_that_meets_another_job_is_no_answer() -> None:
+    class Meeting(RecordingStore):
+        """Another job writes right after the first write."""
+
+        def replace(self, file: File, *, etag: str | None) -> StoredObject:
+            stored = super().replace(file, etag=etag)
+            if etag is None:
+                self.objects[STATUS] = json.dumps({"state": "ended", "owner": "x"}).encode()
+            return stored
+
+    store = Meeting()
+    mine = make(store)
+    mine.claim()
+    assert written(store)["job_id"] == "mine"
+    mine.end(published("done"))
+
+
 class Forgetful(RecordingStore):
     """Raises what no store should, at some of the writes."""
 
@@ -183,13 +235,13 @@ class Forgetful(RecordingStore):
 
 @pytest.mark.usefixtures("fast")
 def test_a_bug_in_one_write_of_the_heartbeat_does_not_end_the_heartbeat() -> None:
-    """The first two writes claim the destination, and probe the store."""
-    store = Forgetful(3)
+    """The first three writes claim the destination, and probe the store."""
+    store = Forgetful(4)
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     mine = make(store, budget)
     with capture_logs() as logs:
         mine.claim()
-        wait_until(lambda: store.writes >= 5)
+        wait_until(lambda: store.writes >= 6)
     budget.check()
     mine.end(published("done"))
     (warning,) = [entry for entry in logs if entry["event"] == "status_not_written"]
@@ -206,7 +258,7 @@ def test_a_heartbeat_that_ends_stops_the_job(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(status_module, "_warn", fail)
     budget = Budget(time_limit_s=600, clock=time.monotonic)
-    mine = make(Forgetful(3), budget)
+    mine = make(Forgetful(4), budget)
     mine.claim()
     with pytest.raises(
         InternalError, match=r"the heartbeat ended: .*LookupError: the log"
@@ -220,7 +272,7 @@ def test_a_bug_in_the_last_write_leaves_the_outcome_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(status_module, "_LEAST_INTERVAL_S", 60)
-    mine = make(Forgetful(3))
+    mine = make(Forgetful(4))
     mine.claim()
     with capture_logs() as logs:
         mine.end(published("done"))

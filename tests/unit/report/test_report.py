@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import plan, run
+from worker.hls.playlist import render_playlists
 from worker.images.model import ImageSet
+from worker.layout import choice_file
 from worker.messages import REPLAN_REASONS, TEACHER_MESSAGES
 from worker.publish.manifest import Origin, make_manifest
 from worker.records.job import (
@@ -68,8 +70,9 @@ def documents(job: JobRecord = JOB) -> tuple[ManifestRecord, list[Segment]]:
         ffmpeg_version="ffmpeg version 7.1 Copyright (c) the FFmpeg developers",
         job=job,
     )
-    images = ImageSet(thumbnails=(b"jpeg",))
-    manifest = make_manifest(run(PLAN, renditions=renditions), images, origin=origin, previous=None)
+    images = ImageSet(thumbnails=(choice_file("run", 0, b"jpeg"),))
+    whole = run(PLAN, renditions=renditions)
+    manifest = make_manifest(whole, render_playlists(whole), images, origin=origin)
     return manifest, [s for some in renditions.values() for s in some]
 
 

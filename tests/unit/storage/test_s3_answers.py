@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -14,12 +15,14 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
-from botocore.stub import Stubber
+from botocore.response import StreamingBody
+from botocore.stub import ANY, Stubber
+from structlog.testing import capture_logs
 
 from worker.config.location import S3Location
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
 from worker.layout import segment_file
-from worker.storage.base import PreconditionFailedError
+from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.s3 import S3Store, make_client
 from worker.storage.s3_source import S3Source
 
@@ -74,6 +77,14 @@ def store(client: S3Client) -> S3Store:
     return S3Store(client, LOCATION)
 
 
+UNCHECKED = ("Bucket", "Key", "Body", "ContentMD5", "ContentType", "CacheControl")
+
+
+def content(data: bytes, *, etag: str) -> dict[str, Any]:
+    """An answer to a GET."""
+    return {"Body": StreamingBody(BytesIO(data), len(data)), "ETag": f'"{etag}"'}
+
+
 def failing(error: Exception) -> S3Client:
     """A client that cannot sign, as botocore raises it in the middle of a call."""
     made = boto3.client(
@@ -114,8 +125,58 @@ def test_a_failed_condition_is_a_change(
     store: S3Store, answers: Stubber, code: str, status: int
 ) -> None:
     answers.add_client_error("put_object", code, http_status_code=status)
+    answers.add_response("get_object", content(b"{}", etag="2"))
     with pytest.raises(PreconditionFailedError):
         store.replace(FILE, etag="1")
+
+
+def test_a_right_condition_that_is_refused_is_put_without_quotes(
+    store: S3Store, answers: Stubber
+) -> None:
+    """As Ceph RGW 18.2 wants it; from then on at once."""
+    answers.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    answers.add_response("get_object", content(b"{}", etag="1"))
+    for etag in ("1", "2"):
+        expected = {"IfMatch": etag} | dict.fromkeys(UNCHECKED, ANY)
+        answers.add_response("put_object", {"ETag": '"2"'}, expected)
+    store.replace(FILE, etag="1")
+    store.replace(FILE, etag="2")
+
+
+def test_a_right_condition_that_is_refused_in_every_form_is_left_out(
+    store: S3Store, answers: Stubber
+) -> None:
+    """The lease's probe finds then that conditions are not honored."""
+    for _ in range(2):
+        answers.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+        answers.add_response("get_object", content(b"{}", etag="1"))
+    answers.add_response("put_object", {"ETag": '"2"'}, dict.fromkeys(UNCHECKED, ANY))
+    assert store.replace(FILE, etag="1").etag == "2"
+    expected = {"IfNoneMatch": "*"} | dict.fromkeys(UNCHECKED, ANY)
+    answers.add_response("put_object", {"ETag": '"3"'}, expected)
+    store.replace(FILE, etag=None)
+
+
+def test_what_may_not_be_read_is_missing_for_a_job_that_writes(
+    client: S3Client, answers: Stubber
+) -> None:
+    """S3 answers so for a missing object where s3:ListBucket is not granted."""
+    answers.add_client_error("get_object", "AccessDenied", http_status_code=403)
+    with capture_logs() as logs:
+        assert S3Store(client, LOCATION, denied_is_missing=True).get("status.json") is None
+    assert [entry["event"] for entry in logs] == ["read_denied"]
+    answers.add_client_error("get_object", "AccessDenied", http_status_code=403)
+    with pytest.raises(CannotWriteError, match="AccessDenied"):
+        S3Store(client, LOCATION).get("status.json")
+    answers.add_client_error("get_object", "SignatureDoesNotMatch", http_status_code=403)
+    with pytest.raises(CannotWriteError, match="SignatureDoesNotMatch"):
+        S3Store(client, LOCATION, denied_is_missing=True).get("status.json")
+
+
+def test_a_denied_listing_is_an_error_of_its_own(store: S3Store, answers: Stubber) -> None:
+    answers.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+    with pytest.raises(ListingDeniedError, match="s3:ListBucket"):
+        store.list("run/")
 
 
 def test_expired_credentials_say_what_to_do(store: S3Store, answers: Stubber) -> None:

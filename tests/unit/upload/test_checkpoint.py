@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+from structlog.testing import capture_logs
+
 from tests.unit.fakes import RecordingStore, retrying
 from tests.unit.sample import plan, rung_segments
+from worker.errors import TakenError
 from worker.hls.segment import encoded_codec
 from worker.layout import CHECKPOINT, json_file, segment_file
 from worker.plan.plan import Plan
 from worker.records.checkpoint import CheckpointRecord
 from worker.records.segment import Segment
 from worker.runtime.budget import Budget
+from worker.storage.base import ListingDeniedError, StoredObject
 from worker.upload.checkpoint import Checkpoint, recall
 
 A_PLAN = plan(audio=None, declared_s=None)
@@ -80,3 +85,52 @@ def test_a_record_that_cannot_be_read_counts_for_nothing() -> None:
     record = CheckpointRecord(run="other", plan={}, segments=(first,))
     other.objects[f"run/{CHECKPOINT}"] = record.to_json()
     assert recalled(other).count == 0
+
+
+def test_of_two_segments_of_one_index_the_usable_one_counts() -> None:
+    """Two attempts met, and one of them left a segment that ends early."""
+    first, second, *_ = rung_segments(A_PLAN, RUNG)
+    short = replace(second, md5="f" * 32, end_ticks=second.end_ticks - 90_000)
+    early = replace(second, md5="0" * 32, end_ticks=second.end_ticks - 90_000)
+    found = recalled(stored(first, short, second, early)).renditions()[RUNG]
+    assert [s.md5 for s in found] == [first.md5, second.md5]
+
+
+def test_a_segment_whose_name_is_not_that_of_its_content_does_not_count() -> None:
+    """It is read, as it is not recorded so: here its bytes are not even a segment."""
+    first, *_ = rung_segments(A_PLAN, RUNG)
+    store = stored(first)
+    store.objects[f"run/{first.name}"] = b"something else"
+    with capture_logs() as logs:
+        assert recalled(store).count == 0
+    assert [entry["event"] for entry in logs] == ["stored_segment_refused"]
+
+
+def test_a_checkpoint_that_another_job_wrote_is_not_replaced() -> None:
+    first, second, *_ = rung_segments(A_PLAN, RUNG)
+    store = stored(first)
+    mine, theirs = recalled(store), recalled(store)
+    theirs.add(second)
+    theirs.save(retrying(store))
+    theirs.save(retrying(store))
+    before = store.objects[f"run/{CHECKPOINT}"]
+    mine.add(replace(second, md5="f" * 32))
+    with pytest.raises(TakenError, match=r"another job wrote run/checkpoint\.json"):
+        mine.save(retrying(store))
+    assert store.objects[f"run/{CHECKPOINT}"] == before
+
+
+def test_where_nothing_may_be_listed_nothing_is_recalled() -> None:
+    class Unlisted(RecordingStore):
+        def list(self, prefix: str) -> dict[str, StoredObject]:
+            raise ListingDeniedError(prefix)
+
+    store = Unlisted()
+    first, *_ = rung_segments(A_PLAN, RUNG)
+    store.objects = stored(first).objects
+    with capture_logs() as logs:
+        checkpoint = recalled(store)
+    assert checkpoint.count == 0
+    assert [entry["event"] for entry in logs] == ["listing_denied"]
+    checkpoint.add(first)
+    checkpoint.save(retrying(store))

@@ -9,7 +9,7 @@ from tests.unit.fakes import Clock, RecordingStore, retrying
 from tests.unit.sample import plan, run
 from worker.errors import VerificationError
 from worker.runtime.budget import Budget
-from worker.storage.base import StoredObject
+from worker.storage.base import ListingDeniedError, StoredObject
 from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
 
@@ -19,7 +19,7 @@ WHOLE = {
     for segments in RUN.renditions.values()
     for s in segments
 }
-LATE = "run/720p/00001.ts"
+LATE = f"run/{RUN.renditions['720p'][1].name}"
 
 
 class Lagging(RecordingStore):
@@ -53,7 +53,7 @@ def test_a_listing_that_is_seconds_behind_is_made_again(earlier: StoredObject | 
     verify_run(RUN, listing)
     assert store.listings == 4
     assert {entry["event"] for entry in logs} == {"listing_repeated"}
-    assert "720p/00001.ts is not in the store" in logs[0]["reason"]
+    assert f"{LATE.removeprefix('run/')} is not in the store" in logs[0]["reason"]
 
 
 def test_a_listing_that_is_up_to_date_is_made_once() -> None:
@@ -62,10 +62,21 @@ def test_a_listing_that_is_up_to_date_is_made_once() -> None:
     assert store.listings == 1
 
 
+def test_where_nothing_may_be_listed_the_writes_have_to_do() -> None:
+    class Unlisted(RecordingStore):
+        def list(self, prefix: str) -> dict[str, StoredObject]:
+            raise ListingDeniedError(prefix)
+
+    budget = Budget(time_limit_s=600, clock=Clock())
+    listing = list_run(RUN, retrying(Unlisted(), budget), budget)
+    assert listing is None
+    verify_run(RUN, listing)
+
+
 def test_a_segment_that_stays_away_is_a_fault_after_half_a_minute() -> None:
     store = Lagging(until_s=10_000, earlier=None)
     started_s = store.clock.now_s
     listing = list_run(RUN, retrying(store, store.budget), store.budget)
     assert store.clock.now_s - started_s == pytest.approx(30)
-    with pytest.raises(VerificationError, match=r"720p/00001\.ts is not in the store"):
+    with pytest.raises(VerificationError, match=r"720p/00001\.[0-9a-f]{8}\.ts is not in the store"):
         verify_run(RUN, listing)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.digests import without_digests
 from tests.unit.sample import plan, run
 from worker.errors import VerificationError
 from worker.records.segment import Segment
@@ -16,6 +17,7 @@ from worker.upload.verify import verify_run
 Renditions = dict[str, tuple[Segment, ...]]
 
 PLAN = plan()
+LAST = f"run/{run(PLAN).renditions['720p'][2].name}"
 
 
 def renditions() -> Renditions:
@@ -33,7 +35,7 @@ def listing(of: Renditions) -> dict[str, StoredObject]:
 def faults(of: Renditions, there: dict[str, StoredObject] | None = None) -> str:
     with pytest.raises(VerificationError) as raised:
         verify_run(run(PLAN, renditions=of), listing(of) if there is None else there)
-    return str(raised.value)
+    return without_digests(str(raised.value))
 
 
 def test_a_whole_run_passes() -> None:
@@ -106,14 +108,14 @@ def test_audio_that_ends_early(frames: int) -> None:
 
 def test_a_segment_that_the_store_lost() -> None:
     there = listing(renditions())
-    del there["run/720p/00002.ts"]
+    del there[LAST]
     assert "720p/00002.ts is not in the store" in faults(renditions(), there)
 
 
 @pytest.mark.parametrize("changes", [{"bytes": 1}, {"etag": "other"}])
 def test_a_segment_that_the_store_changed(changes: dict[str, Any]) -> None:
     there = listing(renditions())
-    there["run/720p/00002.ts"] = replace(there["run/720p/00002.ts"], **changes)
+    there[LAST] = replace(there[LAST], **changes)
     assert "not in the store as it was written" in faults(renditions(), there)
 
 
