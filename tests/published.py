@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
+from tests.digests import without_digests
 from worker.hls.mpegts import read_segment
-from worker.storage.base import Store
+from worker.layout import segment_name
+from worker.publish.manifest import published_keys
+from worker.records.manifest import ManifestRecord
+from worker.storage.base import Store, StoredObject
 
 # Of one rendition: its durations, then each segment's name, frames and times.
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -40,13 +45,42 @@ class Watcher:
                 content = self._store.get(playlist)
                 folder = playlist.rpartition("/")[0]
                 segments = names(content.data) if content else [""]
-                self.faults += [
-                    f"{folder}/{name} is missing"
-                    for name in segments
-                    if f"{folder}/{name}" not in listing
-                ]
+                self.faults += faults_of(listing, [f"{folder}/{name}" for name in segments])
+            self.faults += self._differences_from_manifest(listing)
             if self.faults:
                 return
+
+    def _differences_from_manifest(self, listing: Mapping[str, StoredObject]) -> list[str]:
+        """Compare what the manifest names, where the master playlist is that manifest's."""
+        content, master = self._store.get("manifest.json"), self._store.get("master.m3u8")
+        if content is None or master is None:
+            return []
+        manifest = ManifestRecord.from_json(content.data)
+        keys = set(published_keys(manifest))
+        if not set(names(master.data)) <= keys:
+            return []
+        faults = faults_of(listing, keys)
+        for rendition in manifest.renditions:
+            for index, md5 in enumerate(rendition.md5 if rendition.kind != "subtitles" else ()):
+                stored = listing.get(f"{manifest.run}/{segment_name(rendition.name, index, md5)}")
+                if stored is None or stored.etag != md5:
+                    faults.append(f"segment {index} of {rendition.name} is not the manifest's")
+        return faults
+
+
+def faults_of(listing: Mapping[str, StoredObject], keys: Iterable[str]) -> list[str]:
+    """Return which objects are missing, or hold other bytes than their names say.
+
+    The stores of the tests have a content's MD5 as its ETag.
+    """
+    faults = []
+    for key in keys:
+        stored = listing.get(key)
+        if stored is None:
+            faults.append(f"{key} is missing")
+        elif key.split(".")[-2] != stored.etag[:8]:
+            faults.append(f"{key} holds other bytes than its name says")
+    return faults
 
 
 def names(playlist: bytes) -> list[str]:
@@ -69,7 +103,14 @@ def shape(store: Store) -> Shape:
             segment = store.get(f"{folder}/{name}")
             assert segment is not None
             reading = read_segment(segment.data)
-            rows.append((name, reading.frames, reading.first_pts_ticks, reading.last_pts_ticks))
+            rows.append(
+                (
+                    without_digests(name),
+                    reading.frames,
+                    reading.first_pts_ticks,
+                    reading.last_pts_ticks,
+                )
+            )
         found[folder.rpartition("/")[2]] = rows
     return found
 

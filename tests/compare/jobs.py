@@ -141,7 +141,7 @@ JOBS = (
         options=("--chapters",),
         make=make_two_slides,
         made="two-slides.mp4",
-        must_publish=("*/chapters.vtt",),
+        must_publish=("*/chapters*.vtt",),
     ),
     CompareJob(
         name="subtitles",

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
+from tests.digests import without_digests
+
 MASTER, RUN = "master.m3u8", "RUN"
 MANIFEST = "manifest.json"
 # They hold times, the job's speed and versions, so their bytes differ from job to job.
@@ -91,16 +93,17 @@ def name_run(files: Mapping[str, bytes]) -> str | None:
 
 
 def without_run(statuses: Sequence[int | None], files: Mapping[str, bytes]) -> Published:
-    """Replace the run's name in keys and inside playlists."""
+    """Replace the run's name, and leave out digests of content, in keys and inside playlists."""
     run = name_run(files)
     if run is None:
         return Published(statuses=tuple(statuses), run=None, files=files)
     replaced = {}
     for key, data in files.items():
         folder, slash, rest = key.partition("/")
-        named = f"{RUN}/{rest}" if slash and folder == run else key
-        is_playlist = key.endswith(_PLAYLIST)
-        replaced[named] = data.replace(run.encode(), RUN.encode()) if is_playlist else data
+        named = without_digests(f"{RUN}/{rest}" if slash and folder == run else key)
+        is_text = key.endswith(_TEXTS)
+        text = without_digests(data.decode().replace(run, RUN)) if is_text else ""
+        replaced[named] = text.encode() if is_text else data
     return Published(statuses=tuple(statuses), run=run, files=replaced)
 
 

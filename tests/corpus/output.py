@@ -128,7 +128,7 @@ def _first(container: InputContainer, kind: str) -> Stream | None:
 
 
 def _track(rendition: Rendition, published: Published) -> Track:
-    uri = f"{rendition.folder.parent.name}/{rendition.folder.name}/index.m3u8"
+    uri = rendition.playlist.relative_to(published.folder).as_posix()
     packets, keys = [], []
     tags: dict[str, str] = {}
     for segment in rendition.segments:

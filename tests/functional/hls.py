@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.digests import without_digests
 from tests.functional.conftest import FFMPEG, ROOT, ffprobe
 
 AAC_FRAME_S = 1024 / 48_000
@@ -21,13 +22,13 @@ AAC_FRAME_S = 1024 / 48_000
 class Rendition:
     """One media playlist and what FFmpeg finds behind it."""
 
-    folder: Path
+    playlist: Path
     durations_s: tuple[Fraction, ...]
     segments: tuple[Path, ...]
 
     @property
-    def playlist(self) -> Path:
-        return self.folder / "index.m3u8"
+    def folder(self) -> Path:
+        return self.playlist.parent
 
     @property
     def duration_s(self) -> float:
@@ -70,10 +71,16 @@ def read_rendition(playlist: Path) -> Rendition:
     durations = [line[8:].rstrip(",") for line in lines if line.startswith("#EXTINF:")]
     names = [line for line in lines if line and not line.startswith("#")]
     return Rendition(
-        playlist.parent,
+        playlist,
         tuple(Fraction(text) for text in durations),
         tuple(playlist.parent / name for name in names),
     )
+
+
+def named(folder: Path, name: str) -> Path:
+    """Return the one file of a folder with this name, whatever the digest in it."""
+    (found,) = (path for path in folder.iterdir() if without_digests(path.name) == name)
+    return found
 
 
 def read_published(folder: Path) -> Published:
@@ -122,10 +129,11 @@ def without_run_name(tree: dict[str, bytes]) -> dict[str, bytes]:
     """Leave out what may differ between two jobs: records, and the name of the run.
 
     That name is made from the source's identity; the records state who published it and when.
+    Digests in names follow from the contents, which are compared.
     """
     run = next(name.partition("/")[0] for name in tree if name.endswith("checkpoint.json"))
     return {
-        name.replace(run, "RUN"): data.replace(run.encode(), b"RUN")
+        without_digests(name.replace(run, "RUN")): data.replace(run.encode(), b"RUN")
         for name, data in tree.items()
         if name not in {"status.json", "manifest.json"}
     }

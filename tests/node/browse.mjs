@@ -165,7 +165,7 @@ const tasks = {
   async audio(browser, { url, rate }) {
     const page = await open(browser, url);
     await select(page, "audio");
-    await page.waitForFunction(() => preview.hls.url.endsWith("/audio/index.m3u8") && preview.video.readyState >= 3);
+    await page.waitForFunction(() => preview.hls.url.includes("/audio/index.") && preview.video.readyState >= 3);
     await page.evaluate(() => { preview.video.currentTime = 0; });
     const played = await playOn(page, rate);
     const { faults, duration } = await report(page);

@@ -55,6 +55,6 @@ def test_segments_of_another_codec_string_are_encoded_again(
     assert baseline.startswith("avc1.4"), "profile Baseline or Main"
     # Published, and so ended at once, without this; unfinished, it is continued.
     (tmp_path / "master.m3u8").unlink()
-    next(tmp_path.glob("*/144p/00001.ts")).unlink()
+    next(tmp_path.glob("*/144p/00001.*.ts")).unlink()
     encode(run_worker, clip, tmp_path, "medium")
     assert codecs(tmp_path) == {"avc1.64001e"}

@@ -74,7 +74,7 @@ def test_a_job_resumes_after_a_kill_or_sigterm(
     assert second.final["segments_resumed"] >= len(before)
     assert {path: path.stat().st_mtime_ns for path in before} == before, "written twice"
     again = {(e["rendition"], e["index"]) for e in second.named("segment_encoded")}
-    assert again.isdisjoint({(path.parent.name, int(path.stem)) for path in before})
+    assert again.isdisjoint({(path.parent.name, int(path.name[:5])) for path in before})
     assert_same_times(out, whole)
 
 

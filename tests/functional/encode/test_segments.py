@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.functional.conftest import FFMPEG, FFPROBE, ffprobe
-from tests.functional.hls import longest_clock_gap_s
+from tests.functional.hls import longest_clock_gap_s, named
 from worker.config.cli import parse_job
 from worker.errors import VerificationError
 from worker.hls.mpegts import MalformedSegmentError, read_segment
@@ -46,9 +46,9 @@ def published(published_clip: Path) -> Path:
 @pytest.mark.ffmpeg
 def test_damaged_segments_are_refused(plan: Plan, published: Path) -> None:
     """Cut, with a packet missing, at another index, or empty."""
-    first = (published / "180p" / "00000.ts").read_bytes()
-    second = (published / "180p" / "00001.ts").read_bytes()
-    audio = (published / "audio" / "00000.ts").read_bytes()
+    first = named(published / "180p", "00000.ts").read_bytes()
+    second = named(published / "180p", "00001.ts").read_bytes()
+    audio = named(published / "audio", "00000.ts").read_bytes()
     assert measure_segment(plan, "180p", 0, first).frames == 150
     assert measure_segment(plan, "180p", 1, second).start_ticks == 6 * 90_000
     damaged = {
@@ -113,7 +113,7 @@ def test_tsreport_finds_no_fault(published: Path, tmp_path: Path) -> None:
 @pytest.mark.ffmpeg
 def test_the_segment_reader_raises_one_kind_of_error(published: Path) -> None:
     """For any bytes: a reading, or MalformedSegmentError."""
-    good = (published / "180p" / "00002.ts").read_bytes()
+    good = named(published / "180p", "00002.ts").read_bytes()
 
     @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
     @given(

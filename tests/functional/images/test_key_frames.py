@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import ffmpeg, ffprobe
-from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.hls import assert_strictly_valid, named, read_published
 
 
 @pytest.mark.ffmpeg
@@ -17,7 +17,7 @@ def test_each_range_of_an_iframe_playlist_decodes_alone_to_its_frame(
     published = read_published(published_clip)
     assert_strictly_valid(published)
     (rung,) = published.rungs
-    lines = (rung.folder / "iframes.m3u8").read_text().splitlines()
+    lines = named(rung.folder, "iframes.m3u8").read_text().splitlines()
     ranges = [line.partition(":")[2] for line in lines if line.startswith("#EXT-X-BYTERANGE")]
     names = [line for line in lines if line[0] != "#"]
     assert names == [segment.name for segment in rung.segments]

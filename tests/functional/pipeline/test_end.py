@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import wait_for
+from tests.functional.hls import named
 from tests.functional.pipeline.outcomes import SLOW, assert_failed, video_segments
 from tests.functional.worker_process import RunWorker, StartWorker
 
@@ -76,7 +77,7 @@ def test_124_a_job_ends_before_its_time_limit_with_a_checkpoint(
     recorded = json.loads(checkpoint.read_text())["segments"]
     assert recorded
     for segment in recorded:
-        path = checkpoint.parent / segment["rendition"] / f"{segment['index']:05d}.ts"
+        path = named(checkpoint.parent / segment["rendition"], f"{segment['index']:05d}.ts")
         assert path.stat().st_size == segment["bytes"]
 
 

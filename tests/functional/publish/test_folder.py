@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.hls import files, read_published
+from tests.digests import without_digests
+from tests.functional.hls import files, named, read_published
+from worker.publish.manifest import published_keys
+from worker.records.manifest import ManifestRecord
 
 
 @pytest.mark.ffmpeg
@@ -30,7 +33,8 @@ def test_shaka_packager_reads_every_segment(published_clip: Path, tmp_path: Path
             timeout=60,
             check=False,
         )
-        uri = f"{segment.parent.parent.name}/{segment.parent.name}/index.m3u8"
+        playlist = named(segment.parent, "index.m3u8")
+        uri = playlist.relative_to(published.folder).as_posix()
         codec = published.variants[uri]["CODECS"].split(",")[0]
         assert answer.returncode == 0, answer.stderr
         assert "Found 1 stream(s)" in answer.stdout
@@ -48,4 +52,7 @@ def test_a_published_folder_holds_the_documented_files_and_no_others(published_c
         *(f"{run}/thumbnails/{i}.jpg" for i in range(2)),
         *(f"{run}/{r}/{k:05d}.ts" for r in ("180p", "audio") for k in range(3)),
     }
-    assert set(files(published_clip)) == expected
+    assert {without_digests(key) for key in files(published_clip)} == expected
+    manifest = ManifestRecord.from_json((published_clip / "manifest.json").read_bytes())
+    named_in_it = {*published_keys(manifest), f"{run}/checkpoint.json"}
+    assert {key for key in files(published_clip) if "/" in key} == named_in_it

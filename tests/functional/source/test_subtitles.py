@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import ffmpeg
-from tests.functional.hls import assert_strictly_valid, read_published, read_rendition
+from tests.functional.hls import assert_strictly_valid, named, read_published, read_rendition
 from tests.functional.source.generated import SMALL, X264, tone, video
 from tests.functional.worker_process import RunWorker
 
@@ -33,7 +33,7 @@ def test_text_subtitles_become_renditions(run_worker: RunWorker, tmp_path: Path)
     for line in master.splitlines():
         assert not line.startswith("#EXT-X-STREAM-INF") or 'SUBTITLES="text"' in line
     published = read_published(out)
-    text = read_rendition(published.rungs[0].folder.with_name("text0") / "index.m3u8")
+    text = read_rendition(named(published.rungs[0].folder.with_name("text0"), "index.m3u8"))
     assert text.duration_s == pytest.approx(4, abs=0.05)
     # Where the container starts with the AAC encoder's priming, the video starts 21 ms later.
     content = text.segments[0].read_text()
@@ -60,5 +60,5 @@ def test_of_two_tracks_only_the_one_with_too_many_cues_is_left_out(
     (left_out,) = ended.named("subtitles_left_out")
     assert left_out["reason"] == "text0 cannot be used: there are more than 2 cues"
     master = (out / "master.m3u8").read_text()
-    assert "text1/index.m3u8" in master
-    assert "text0/index.m3u8" not in master
+    assert "/text1/index." in master
+    assert "/text0/" not in master
