@@ -27,10 +27,10 @@ def open_store(job: Job, budget: Budget, *, answer_s: float | None = None) -> Re
     """
     location = job.destination
     if isinstance(location, S3Location):
-        from worker.storage.s3 import ANSWER_S, S3Store, make_client
+        from worker.storage.s3 import S3Store, make_client
 
         client = retry_in_thread(
-            lambda: make_client(location, **_client_options(job), answer_s=answer_s or ANSWER_S),
+            lambda: make_client(location, **_client_options(job), answer_s=answer_s),
             budget,
         )
         return RetryingStore(S3Store(client, location, denied_is_missing=True), budget)

@@ -52,13 +52,13 @@ def make_client(
     endpoint: str | None,
     region: str | None,
     connections: int,
-    answer_s: float = ANSWER_S,
+    answer_s: float | None = None,
     refused: type[RefusedError | RefusedSourceError] = RefusedError,
 ) -> S3Client:
     """Make a client for a location that may be shared by `connections` threads.
 
     Credentials are fetched here, so a provider that fails is a store that does not answer. An
-    answer is waited for `answer_s` seconds.
+    answer is waited for `answer_s` seconds; None: 30.
 
     Raises:
         StorageUnavailableError: the provider of the credentials fails.
@@ -67,7 +67,7 @@ def make_client(
     """
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_S,
-        read_timeout=answer_s,
+        read_timeout=answer_s or ANSWER_S,
         # The retrying store repeats, and can be stopped.
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=connections + 4,

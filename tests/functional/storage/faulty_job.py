@@ -18,7 +18,7 @@ def with_patience(seconds: float) -> str:
     """Code that makes the worker wait a second for an answer, and retry for so many seconds."""
     return (
         f"{FAST_LEASE}\nimport worker.storage.s3 as s3, worker.storage.retrying as retrying\n"
-        f"s3._READ_TIMEOUT_S = 1\nretrying.PATIENCE_S = {seconds}"
+        f"s3.ANSWER_S = lease.ANSWER_S = 1\nretrying.PATIENCE_S = {seconds}"
     )
 
 
