@@ -10,12 +10,12 @@ WORKDIR /build
 # hadolint ignore=DL3008
 RUN sed -i 's/^Types: deb$/Types: deb deb-src/' /etc/apt/sources.list.d/debian.sources \
     && dpkg --add-architecture "$TARGETARCH" \
-    && apt-get update \
-    && apt-get install -y --no-install-recommends \
+    && apt-get update -o Acquire::Retries=5 \
+    && apt-get install -o Acquire::Retries=5 -y --no-install-recommends \
         build-essential "crossbuild-essential-$TARGETARCH" nasm pkgconf \
         "libdav1d-dev:$TARGETARCH" "libx264-dev:$TARGETARCH" \
         "zlib1g-dev:$TARGETARCH" \
-    && apt-get source --download-only ffmpeg \
+    && apt-get source -o Acquire::Retries=5 --download-only ffmpeg \
     && dpkg-source --extract ffmpeg_*.dsc ffmpeg \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build/ffmpeg
@@ -58,8 +58,8 @@ ARG TARGETARCH
 # Where the builder lends the build its own configuration of pip.
 ARG PIP_CONFIG_FILE
 # hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip \
+RUN apt-get update -o Acquire::Retries=5 \
+    && apt-get install -o Acquire::Retries=5 -y --no-install-recommends ca-certificates python3 python3-pip \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY requirements.txt .
@@ -82,8 +82,8 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/worker
 FROM --platform=$TARGETPLATFORM ${BASE}
 # The libraries are those that FFmpeg was linked with: same base, same versions.
 # hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends \
+RUN apt-get update -o Acquire::Retries=5 \
+    && apt-get install -o Acquire::Retries=5 -y --no-install-recommends \
         ca-certificates libdav1d7 libx264-164 python3 tini zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/ldconfig/aux-cache \
     && install -d -m 1777 /scratch

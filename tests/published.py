@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from tests.digests import without_digests
+from worker.hls.master import uris
 from worker.hls.mpegts import read_segment
 from worker.layout import segment_name
 from worker.publish.manifest import published_keys
@@ -41,7 +42,7 @@ class Watcher:
             if master is None:
                 continue
             listing = self._store.list("")
-            for playlist in names(master.data):
+            for playlist in uris(master.data.decode()):
                 content = self._store.get(playlist)
                 folder = playlist.rpartition("/")[0]
                 segments = names(content.data) if content else [""]
@@ -92,7 +93,7 @@ def shape(store: Store) -> Shape:
     master = store.get("master.m3u8")
     assert master is not None
     found: Shape = {}
-    for playlist in names(master.data):
+    for playlist in sorted(set(uris(master.data.decode()))):
         content = store.get(playlist)
         assert content is not None
         folder = playlist.rpartition("/")[0]
@@ -102,6 +103,9 @@ def shape(store: Store) -> Shape:
         for name in names(content.data):
             segment = store.get(f"{folder}/{name}")
             assert segment is not None
+            if not name.endswith(".ts"):
+                rows.append((without_digests(name), segment.data))
+                continue
             reading = read_segment(segment.data)
             rows.append(
                 (
@@ -111,7 +115,7 @@ def shape(store: Store) -> Shape:
                     reading.last_pts_ticks,
                 )
             )
-        found[folder.rpartition("/")[2]] = rows
+        found[without_digests(playlist.partition("/")[2])] = rows
     return found
 
 

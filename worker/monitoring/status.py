@@ -65,6 +65,7 @@ class Status:
         """Check, without a request, that no other job can have taken the destination over.
 
         Raises:
+            TakenError: one has.
             StorageUnavailableError: the heartbeat could not be written for too long.
 
         """

@@ -57,6 +57,7 @@ class Lease:
         self._beat = 0
         self._etag: str | None = None
         self._written_s = 0.0
+        self._taken: TakenError | None = None
         self._is_conditional = True
         # The heartbeat and the job itself write; one at a time.
         self._lock = threading.Lock()
@@ -120,10 +121,13 @@ class Lease:
         """Check, without a request, that no other job can have taken the destination over.
 
         Raises:
+            TakenError: one has.
             StorageUnavailableError: too long no heartbeat could be written, or this job stood
                 still; another attempt may find that one was.
 
         """
+        if self._taken:
+            raise self._taken
         silent_s = _now_s() - self._written_s
         if silent_s > _HELD_SHARE * STALE_S:
             raise StorageUnavailableError(
@@ -173,10 +177,11 @@ class Lease:
 
     def _refuse_other(self, current: Content | None) -> None:
         if current is not None and not self._is_mine(current):
-            raise TakenError(
+            self._taken = TakenError(
                 f"job {_read(current).job_id} took {self._store} over while this one stood"
                 " still; nothing more is written"
             )
+            raise self._taken
 
     def _is_mine(self, content: Content | None) -> bool:
         return _read(content).owner in {None, self._owner}

@@ -106,6 +106,8 @@ def test_an_owner_that_was_taken_over_stops_and_writes_nothing() -> None:
         mine.confirm()
     with pytest.raises(TakenError):
         budget.sleep(5)
+    with pytest.raises(TakenError, match="heir"):
+        retrying(store).guarded(mine.check_held).put(json_file("segment", b""))
     mine.end(published("done"))
     assert store.objects[STATUS] == theirs
 

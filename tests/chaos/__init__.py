@@ -1,0 +1,1 @@
+"""scripts/chaos: jobs that are killed, stopped and resumed at random moments."""

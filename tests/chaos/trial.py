@@ -1,0 +1,131 @@
+"""What a chaos run works on: a source, jobs of several kinds, and stores of several makes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, ffmpeg, free_port
+from tests.functional.conftest import serving as serve
+from tests.functional.worker_process import python_arguments
+from tests.published import Shape, shape
+from worker.config.location import S3Location
+from worker.storage.base import Store
+from worker.storage.local import LocalStore
+from worker.storage.s3 import S3Store
+
+# The proportions of the lease, faster: a job that stands still is taken over after a second.
+FAST_LEASE = (
+    "import worker.storage.lease as lease, worker.monitoring.status as status\n"
+    "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
+    "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
+)
+_OPTIONS = ("--ladder", "360,180", "--segment", "2", "--preset", "medium", "--log-level", "debug")
+# Each is tried in turn; all publish the source's subtitles.
+KINDS = {
+    "plain": (),
+    "two lanes": ("--parallel-spans", "2"),
+    "copied top rung": ("--copy-top", "always"),
+    "chapters": ("--chapters",),
+}
+LANES = {"two lanes": 2}
+BUCKET = "chaos"
+STORES = ("local", "moto", "ceph", "rclone")
+Target: TypeAlias = tuple[Store, str, Server | None]
+
+
+class Trial:
+    """A source, the shapes of its uninterrupted results, and stores to publish to."""
+
+    def __init__(self, folder: Path, servers: dict[str, Server]) -> None:
+        self.source, self.work = folder / "in.mp4", folder / "work"
+        self.longest_s = 0.0
+        self._folder, self._servers = folder, servers
+        self._references: dict[str, Shape] = {}
+        self.work.mkdir()
+        texts = folder / "in.srt"
+        texts.write_text(
+            "".join(
+                f"{i + 1}\n00:00:{2 * i:02},000 --> 00:00:{2 * i + 1:02},000\nline {i}\n\n"
+                for i in range(10)
+            )
+        )
+        ffmpeg(
+            *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20"),
+            *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=20"),
+            *("-i", texts, "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac"),
+            *("-c:s", "mov_text", "-pix_fmt", "yuv420p", "-t", "20", self.source),
+        )
+
+    def reference(self, kind: str) -> Shape:
+        """Return what an uninterrupted job of this kind publishes; made once."""
+        if kind not in self._references:
+            whole = str(self._folder / f"whole-{kind}")
+            started_s = time.monotonic()
+            if self.submit(kind, whole, None).wait(300) != 0:
+                raise SystemExit(f"the uninterrupted job failed ({kind})")
+            self.longest_s = max(self.longest_s, time.monotonic() - started_s)
+            self._references[kind] = shape(LocalStore(Path(whole)))
+        return self._references[kind]
+
+    def open(self, store: str, name: str) -> Target:
+        """Return a store, and the destination and the server that the worker gets."""
+        if store == "local":
+            return LocalStore(self._folder / name), str(self._folder / name), None
+        server = self._servers[store]
+        location = S3Location(bucket=BUCKET, key=name)
+        return S3Store(server.client(), location), str(location), server
+
+    def submit(self, kind: str, destination: str, server: Server | None) -> subprocess.Popen[str]:
+        arguments = [*_OPTIONS, *KINDS[kind], "--source", str(self.source)]
+        arguments += ["--destination", destination]
+        if server:
+            arguments += ["--s3-endpoint", server.endpoint]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(self.work),
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "ap-northeast-2",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return subprocess.Popen(
+            [sys.executable, *python_arguments(FAST_LEASE), *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+
+
+@contextlib.contextmanager
+def serving(stores: tuple[str, ...], folder: Path) -> Iterator[dict[str, Server]]:
+    """Start the servers of these stores, each with the bucket."""
+    programs = Path(sys.executable).parent
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for store in stores:
+            port = str(free_port())
+            data = folder / store
+            commands: dict[str, list[str | Path]] = {
+                "moto": [programs / "moto_server", "-p", port],
+                "ceph": ["scripts/ceph-rig", "--serve", port],
+                "rclone": [
+                    *(programs / "rclone", "serve", "s3", "--config", os.devnull),
+                    *("--addr", f"127.0.0.1:{port}"),
+                    *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", data),
+                ],
+            }
+            if store in commands:
+                data.mkdir()
+                command = [str(word) for word in commands[store]]
+                servers[store] = stack.enter_context(serve(store, command, int(port)))
+                servers[store].make_bucket(BUCKET)
+        yield servers
