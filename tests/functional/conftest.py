@@ -248,13 +248,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(name: str, command: Sequence[str], port: int) -> Iterator[Server]:
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+def serving(
+    name: str, command: Sequence[str], port: int, log: Path = Path(os.devnull)
+) -> Iterator[Server]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
 
     def answers() -> bool:
-        assert process.poll() is None, f"{name} ended with {process.returncode}"
+        end = f"{name} ended with {process.returncode} {log.read_text()[-2000:]}"
+        assert process.poll() is None, end
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return True
         return False
@@ -272,13 +274,8 @@ def serving(name: str, command: Sequence[str], port: int) -> Iterator[Server]:
 def moto() -> Iterator[Server]:
     """A moto server: every AWS API the worker uses."""
     port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("moto_server")),
-        "-H",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
+    program = str(Path(sys.executable).with_name("moto_server"))
+    command = [program, "-H", "127.0.0.1", "-p", str(port)]
     with serving("moto", command, port) as server:
         yield server
 

@@ -1,13 +1,14 @@
-"""A destination in S3 behind a proxy that plants faults, and a job that works through it."""
+"""A destination in S3 behind a proxy that plants faults, and a job that works through it; Ceph."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Server, publish
+from tests.functional.conftest import ROOT, Server, free_port, publish, serving
 from tests.functional.storage.faulty_job import BUCKET, OPTIONS, JobOptions
 from tests.functional.storage.proxy import Proxy, between
 from tests.published import Shape, Watcher, shape
@@ -21,6 +22,25 @@ from worker.storage.s3 import S3Store
 def reference(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Shape:
     """What a job without faults publishes."""
     return shape(LocalStore(publish(tmp_path_factory.mktemp("reference"), small_clip, *OPTIONS)))
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Ceph RGW: the strictest implementation. It is there where scripts/ceph-rig has been run.
+
+    Each process of pytest that needs it starts one, in seconds.
+    """
+    rig = str(ROOT / "scripts" / "ceph-rig")
+    # It waits for a run that is making it.
+    check = subprocess.run(
+        [rig, "--check"], capture_output=True, text=True, timeout=600, check=False
+    )
+    if check.returncode != 0:
+        pytest.skip(check.stderr.strip())
+    port = free_port()
+    log = tmp_path_factory.mktemp("ceph") / "log"
+    with serving("ceph", [rig, "--serve", str(port)], port, log) as server:
+        yield server
 
 
 @pytest.fixture

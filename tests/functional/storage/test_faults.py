@@ -151,7 +151,7 @@ def test_lost_answers_to_conditional_writes_do_not_end_the_job(
     assert_published_whole(ended, destination, reference)
 
 
-@pytest.mark.parametrize("name", ["moto", "rclone"])
+@pytest.mark.parametrize("name", ["moto", "rclone", "ceph"])
 def test_of_two_jobs_that_start_at_once_one_publishes(
     name: str,
     request: pytest.FixtureRequest,

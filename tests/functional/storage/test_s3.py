@@ -1,4 +1,4 @@
-"""S3 as source and as destination, on two implementations, compared with local folders."""
+"""S3 as source and as destination, on three implementations, compared with local folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.functional.hls import files, without_run_name
 from tests.functional.worker_process import RunWorker
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", "rclone", "ceph"])
 def s3(request: pytest.FixtureRequest) -> Server:
     server: Server = request.getfixturevalue(request.param)
     server.make_bucket("academy")
