@@ -93,7 +93,7 @@ class BadSourceError(WorkerError):
 
 
 class NoSourceError(WorkerError):
-    """The source is missing, or reading it is denied."""
+    """The source is missing, reading it is denied, or it was replaced while it was read."""
 
     exit_status = 66
     outcome = "no_source"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,14 @@ import structlog
 from worker import __version__
 from worker.config.job import Job
 from worker.encode.run import encode_run
-from worker.errors import BudgetSpentError, InternalError, WorkerError
+from worker.errors import (
+    BadSourceError,
+    BudgetSpentError,
+    InternalError,
+    NoSourceError,
+    VerificationError,
+    WorkerError,
+)
 from worker.ffmpeg.capabilities import check_environment
 from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
@@ -26,7 +34,7 @@ from worker.monitoring.status import Status
 from worker.outcome import JobResult, outcome_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
-from worker.publish.leftovers import delete_leftovers
+from worker.publish.leftovers import delete_leftovers, delete_unpublished
 from worker.publish.manifest import Origin, is_published, read_manifest
 from worker.publish.publish import Publication, Published, publish
 from worker.records.job import Outcome
@@ -35,9 +43,8 @@ from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
 from worker.source.prepare import PlannedSource, fetch, plan_source
 from worker.source.subtitles import make_subtitles
-from worker.storage.base import RemoteFile
 from worker.storage.lease import ANSWER_S
-from worker.storage.open import open_source, open_store
+from worker.storage.open import OpenedSource, open_source, open_store
 from worker.storage.retrying import RetryingStore
 from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
@@ -68,9 +75,10 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
     """
     check_environment(context.tools, context.budget)
     with open_workspace(job.work_dir, tools=context.tools, budget=context.budget) as workspace:
-        source, identity = open_source(job, context.budget)
-        planned = plan_source(fetch(source, job, workspace), job, workspace)
-        return describe(planned.plan) | {"run": run_name(identity, planned.plan)}
+        source = open_source(job, context.budget)
+        planned = plan_source(fetch(source.content, job, workspace), job, workspace)
+        source.check_unchanged()
+        return describe(planned.plan) | {"run": run_name(source.identity, planned.plan)}
 
 
 def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
@@ -86,12 +94,12 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
         status.claim()
         store = store.guarded(status.check_held)
         result.ffmpeg = check_environment(context.tools, budget)
-        source, identity = open_source(job, budget)
+        source = open_source(job, budget)
         with Reporter(
             status, budget=budget, on_terminal=context.on_terminal, stats=context.stats
         ) as reporter:
-            steps = _Steps(job, context, result, store, status, reporter, identity)
-            outcome = steps.run(source)
+            steps = _Steps(job, context, result, store, status, reporter, source)
+            outcome = steps.run()
     except Exception as error:  # the one function where each error gets its outcome
         outcome = outcome_of(error)
         # From now on there is only time for the last log line and status.json.
@@ -116,29 +124,34 @@ class _Steps:
     store: RetryingStore
     status: Status
     reporter: Reporter
-    identity: str
+    source: OpenedSource
 
-    def run(self, source: RemoteFile | Path) -> Outcome:
+    def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
-        request = request_digest(self.identity, self.job)
+        request = request_digest(self.source.identity, self.job)
         previous = read_manifest(self.store)
         if is_published(self.store, previous, request):
             return self._already_published(previous)
         context = self.context
-        with open_workspace(
-            self.job.work_dir, tools=context.tools, budget=context.budget
-        ) as workspace:
-            path = self._fetch(source, workspace)
+        with (
+            open_workspace(
+                self.job.work_dir, tools=context.tools, budget=context.budget
+            ) as workspace,
+            self._of_one_source(previous),
+        ):
+            path = self._fetch(workspace)
             origin_bytes = path.stat().st_size
             self.reporter.begin(Step.PROBE)
             planned = plan_source(path, self.job, workspace)
             name = self._name_run(planned.plan)
             run = self._encode(planned, name, workspace)
+            self._check_source(previous)
             self.reporter.begin(Step.VERIFY)
             verify_run(run, list_run(run, self.store, context.budget))
             run = replace(run, texts=make_subtitles(run.plan, planned.path, workspace))
             images = self._generate_images(run, planned.path, workspace)
             origin = self._origin(request, origin_bytes)
+            self._check_source(previous)
             published = self._publish(run, images, origin, previous)
         self._delete_leftovers(published, previous)
         self.reporter.begin(Step.END)
@@ -150,9 +163,37 @@ class _Steps:
         self.reporter.begin(Step.END)
         return published("already published from the same source with the same options")
 
-    def _fetch(self, source: RemoteFile | Path, workspace: Workspace) -> Path:
+    @contextlib.contextmanager
+    def _of_one_source(self, previous: ManifestRecord | None) -> Iterator[None]:
+        """Report a source that was replaced as that, and not as damaged, where both are true."""
+        try:
+            yield
+        except (BadSourceError, VerificationError):
+            self._check_source(previous)
+            raise
+
+    def _check_source(self, previous: ManifestRecord | None) -> None:
+        """Make sure that the run is of one source.
+
+        If it is not, its segments are deleted: a later job, for which the first source was put
+        back, would take them for that source's. A run that is published is left to its viewers.
+        """
+        try:
+            self.source.check_unchanged()
+        except NoSourceError:
+            if run := self.result.run:
+                self._delete_mixed_run(run, previous)
+            raise
+
+    def _delete_mixed_run(self, run: str, previous: ManifestRecord | None) -> None:
+        try:
+            delete_unpublished(self.store.with_grace(_CLAIM_GRACE_S), run, previous)
+        except WorkerError as error:
+            log.warning("mixed_run_not_deleted", run=run, reason=str(error))
+
+    def _fetch(self, workspace: Workspace) -> Path:
         return fetch(
-            source,
+            self.source.content,
             self.job,
             workspace,
             on_begin=lambda size: self.reporter.begin(Step.FETCH, bytes=size),
@@ -160,7 +201,7 @@ class _Steps:
         )
 
     def _name_run(self, plan: Plan) -> str:
-        name = run_name(self.identity, plan)
+        name = run_name(self.source.identity, plan)
         self.status.update(run=name)
         self.result.run = name
         self.result.duration_s = round(float(plan.grid.duration_s), 3)
@@ -203,7 +244,7 @@ class _Steps:
         result = self.result
         return Origin(
             request=request,
-            identity=self.identity,
+            identity=self.source.identity,
             source=str(self.job.source),
             source_bytes=source_bytes,
             job_id=self.job.job_id,

@@ -46,6 +46,20 @@ def delete_leftovers(store: Store, published: Published, previous: ManifestRecor
         log.info("orphans_deleted", run=manifest.run, count=len(orphans))
 
 
+def delete_unpublished(store: Store, run: str, previous: ManifestRecord | None) -> None:
+    """Delete a run, unless viewers have it or had it last.
+
+    Raises:
+        WorkerError: as the store raises it.
+
+    """
+    standing = store.get(MASTER)
+    live = named_run(standing.data.decode(errors="replace")) if standing else None
+    known = {previous.run, previous.previous_run} if previous else set()
+    if run not in known | {live}:
+        store.delete(store.list(run_prefix(run)))
+
+
 def _named_keys(store: Store, master: str) -> Iterator[str]:
     """Yield the keys of all that a master playlist names: playlists, and their segments."""
     for playlist in set(uris(master)):

@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import CannotWriteError, StorageUnavailableError
@@ -20,6 +20,12 @@ from worker.storage.retrying import retry
 
 _RANGE_BYTES = 16 << 20
 _POLL_S = 0.25
+# A connection has to bring its share of this, on average over the window: at 16 KiB/s not even a
+# short lecture (225 MiB) would come within the 14,400 s of a job. A slow line of 50 kB/s brings
+# three times as much, and shares it among the same connections.
+_LEAST_BYTES_PER_S = 16 << 10
+# Long enough for a line that halts for seconds. Four windows are the patience of `retrying`.
+_WINDOW_S = 30.0
 # Space for segments on their way to the store, beside the source.
 _DISK_MARGIN_BYTES = 256 << 20
 
@@ -47,13 +53,17 @@ def download(
     _check_space(path.parent, size or 0)
     # In a thread: a network file system may be slow to answer.
     run_in_thread(lambda: _allocate(path, size or 0), budget.check)
-    ranges = [(0, size or 0)]
+    ranges = [_Range(0, size or 0)]
     if size is not None and remote.takes_ranges:
-        ranges = [(at, min(at + _RANGE_BYTES, size)) for at in range(0, size, _RANGE_BYTES)]
-    transfer = _Download(remote, path, budget=budget, on_progress=on_progress)
-    with DaemonThreadPool("download", min(threads, len(ranges) or 1)) as pool:
+        bounds = range(0, size, _RANGE_BYTES)
+        ranges = [_Range(at, min(at + _RANGE_BYTES, size)) for at in bounds]
+    connections = min(threads, len(ranges) or 1)
+    transfer = _Download(
+        remote, path, budget=budget, connections=connections, on_progress=on_progress
+    )
+    with DaemonThreadPool("download", connections) as pool:
         try:
-            parts = [pool.submit(transfer.range_reader(*bounds)) for bounds in ranges]
+            parts = [pool.submit(transfer.range_reader(part)) for part in ranges]
             _await(parts, budget)
         finally:
             # Ranges under way notice the stop at their next chunk; they are not waited for.
@@ -65,22 +75,37 @@ def download(
         )
 
 
+@dataclass(slots=True)
+class _Range:
+    """A part of the file: where its next byte belongs, and where it ends."""
+
+    at: int
+    end: int
+
+
 class _Download:
     """One file under way: its ranges share the target and the count of bytes."""
 
     def __init__(
-        self, remote: RemoteFile, path: Path, *, budget: Budget, on_progress: OnProgress
+        self,
+        remote: RemoteFile,
+        path: Path,
+        *,
+        budget: Budget,
+        connections: int,
+        on_progress: OnProgress,
     ) -> None:
         self.done = 0
         self.stopped = threading.Event()
         self._remote = remote
         self._path = path
         self._budget = budget
+        self._least_bytes_per_s = _LEAST_BYTES_PER_S / connections
         self._on_progress = on_progress
         self._lock = threading.Lock()
 
-    def range_reader(self, start: int, end: int) -> Callable[[], None]:
-        """Return what writes bytes [start, end), continuing where a connection broke off."""
+    def range_reader(self, part: _Range) -> Callable[[], None]:
+        """Return what writes a range, continuing where a connection broke off."""
 
         def read_range() -> None:
             if self.stopped.is_set():
@@ -88,42 +113,60 @@ class _Download:
             # Opened here: a thread that outlives the job must not write to a descriptor that is
             # another file's by then.
             with self._path.open("r+b", buffering=0) as file:
-                at: int | None = start
-                while at is not None:
-                    read_on = partial(self._read_on, file.fileno(), at, end)
-                    at = retry(read_on, self._budget)
+                # A source that brought enough before it broke off has all the patience again.
+                while not retry(lambda: self._read_on(file.fileno(), part), self._budget):
+                    pass
 
         return read_range
 
-    def _read_on(self, fd: int, start: int, end: int) -> int | None:
-        """Write what comes; return where to continue, None at the end.
+    def _read_on(self, fd: int, part: _Range) -> bool:
+        """Write what comes; return whether that was the rest.
 
-        A connection that brought something before it broke off is no failure: only one that brings
-        nothing counts as an attempt.
+        A connection that brought enough for its time before it broke off is no failure: only one
+        that did not counts as an attempt. What it brought is kept.
         """
-        at = start
+        begun_s, start = self._budget.elapsed_s, part.at
         try:
-            for chunk in self._remote.read(start, end):
-                if self.stopped.is_set():
-                    return None
-                _write(fd, chunk, at)
-                at += len(chunk)
-                self._count(len(chunk))
+            self._write_chunks(fd, part)
         except BrokenOffError:
             if not self._remote.takes_ranges:
-                self._count(start - at)
+                # From the start again: the next answer may be shorter, where no size is announced.
+                self._count(-part.at)
+                part.at = 0
+                if self._remote.size_bytes is None:
+                    os.ftruncate(fd, 0)
                 raise
-            if at == start:
+            if self._is_slow(part.at - start, begun_s):
                 raise
-            return at
-        if self._remote.size_bytes is None or at >= end:
-            return None
-        if not self._remote.takes_ranges or at == start:
-            self._count(start - at)
+            return False
+        return True
+
+    def _write_chunks(self, fd: int, part: _Range) -> None:
+        window_s, window_bytes = self._budget.elapsed_s, 0
+        for chunk in self._remote.read(part.at, part.end):
+            if self.stopped.is_set():
+                return
+            _write(fd, chunk, part.at)
+            part.at += len(chunk)
+            self._count(len(chunk))
+            window_bytes += len(chunk)
+            passed_s = self._budget.elapsed_s - window_s
+            if passed_s >= _WINDOW_S:
+                if self._is_slow(window_bytes, window_s):
+                    raise BrokenOffError(
+                        f"the source is sent too slowly: {window_bytes} bytes in {passed_s:.0f} s,"
+                        f" up to byte {part.at}; submit the job again when its server is faster"
+                    )
+                window_s, window_bytes = window_s + passed_s, 0
+        if self._remote.size_bytes is not None and part.at < part.end:
             raise BrokenOffError(
-                f"the source broke off at byte {at} of {end}; submit the job again"
+                f"the source broke off at byte {part.at} of {part.end}; submit the job again"
             )
-        return at
+
+    def _is_slow(self, count: int, since_s: float) -> bool:
+        """Whether a connection brought less than its share of the least rate since then."""
+        least = self._least_bytes_per_s * (self._budget.elapsed_s - since_s)
+        return count == 0 or count < least
 
     def _count(self, count: int) -> None:
         with self._lock:

@@ -24,7 +24,7 @@ from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
 from worker.source.timestamps import repair_timestamps
 from worker.storage.base import RemoteFile
-from worker.storage.local import refuse_special
+from worker.storage.local_source import refuse_special
 
 _GIB = 1 << 30
 

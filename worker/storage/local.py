@@ -6,30 +6,21 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import stat
 import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
+from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File
-from worker.storage.base import BrokenOffError, Content, PreconditionFailedError, StoredObject
+from worker.storage.base import Content, PreconditionFailedError, StoredObject
 
 _TEMPORARY = ".incomplete-"
-_READ_BYTES = 1 << 18
 _LOCK_WAIT_S, _LOCK_POLL_S = 5.0, 0.01
 # What is replaced must be whole after a power failure: without fsync a file system may have the new
 # name and none of the content.
 _COMMITTED = frozenset({MASTER, MANIFEST, THUMBNAIL, STATUS})
-_KINDS = {
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a folder",
-}
 
 
 class LocalStore:
@@ -217,74 +208,3 @@ def _refused(verb: str, path: Path, error: OSError) -> CannotWriteError:
     return CannotWriteError(
         f"cannot {verb} {path}: {error.strerror}; make room or grant access, then submit again"
     )
-
-
-def identify_file(path: Path) -> str:
-    """Name a local file's very content by its size and SHA-256.
-
-    Raises:
-        NoSourceError: it is missing, no file, or may not be read.
-
-    """
-    try:
-        # Before it is opened: a socket cannot be, and a device may act on it.
-        refuse_special(path, path.stat())
-        # O_NONBLOCK: opening what has become a FIFO meanwhile would wait for a writer. For a file
-        # it has no meaning.
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            refuse_special(path, os.fstat(handle))
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return f"file {file.seek(0, os.SEEK_CUR)} {digest}"
-    except OSError as error:
-        raise NoSourceError(
-            f"cannot read {path}: {error.strerror}; check the path (in a container: the mount)"
-        ) from error
-
-
-def refuse_special(path: Path, found: os.stat_result) -> None:
-    """Refuse what is no regular file: reading it may wait for ever, or never end.
-
-    Raises:
-        NoSourceError: it says what is there.
-
-    """
-    if stat.S_ISREG(found.st_mode):
-        return
-    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
-    raise NoSourceError(f"{path} is {kind}; name a regular file")
-
-
-class LocalFile:
-    """A file of a folder, to be read in ranges; a link that leads out of the folder is refused.
-
-    Raises:
-        NoSourceError: it is missing, no file, outside the folder, or may not be read.
-
-    """
-
-    takes_ranges = True
-
-    def __init__(self, folder: Path, key: str) -> None:
-        self._path = folder / key
-        try:
-            real = self._path.resolve(strict=True)
-            if not real.is_file() or not real.is_relative_to(folder.resolve()):
-                raise NoSourceError(f"there is no {key} in {folder}")
-            found = real.stat()
-        except (OSError, ValueError) as error:
-            raise NoSourceError(f"there is no {key} in {folder}") from error
-        self._path = real
-        self.size_bytes: int | None = found.st_size
-        self.identity = f"file {found.st_size} {found.st_mtime_ns}"
-
-    def read(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield bytes [start, end)."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(start)
-                while start < end and (data := file.read(min(_READ_BYTES, end - start))):
-                    start += len(data)
-                    yield data
-        except OSError as error:
-            raise BrokenOffError(f"reading {self._path} broke off: {error.strerror}") from error

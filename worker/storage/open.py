@@ -10,8 +10,10 @@ from typing import TypedDict
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, S3Location
 from worker.runtime.budget import Budget
+from worker.runtime.threads import run_in_thread
 from worker.storage.base import RemoteFile, Store
-from worker.storage.local import LocalFile, LocalStore, identify_file
+from worker.storage.local import LocalStore
+from worker.storage.local_source import LocalFile, LocalSource
 from worker.storage.retrying import RetryingStore, retry_in_thread
 
 
@@ -39,18 +41,37 @@ def open_store(job: Job, budget: Budget, *, answer_s: float | None = None) -> Re
     raise TypeError("an https destination passed the parameters' validation")
 
 
-def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenedSource:
+    """A source: where it is read, and the name of its very content.
+
+    `check_unchanged` raises NoSourceError if a local file is no longer the one that was opened. A
+    remote one is compared while it is downloaded.
+    """
+
+    content: RemoteFile | Path
+    identity: str
+    check_unchanged: Callable[[], None] = lambda: None
+
+
+def open_source(job: Job, budget: Budget) -> OpenedSource:
     """Find the source, and name its very content.
 
     Raises:
-        NoSourceError: it is missing, or reading it is denied.
+        NoSourceError: it is missing, reading it is denied, or it was changed while it was hashed.
         StorageUnavailableError: its store does not answer.
         WorkerError: the budget's reason to stop.
 
     """
     location = job.source
     if isinstance(location, LocalLocation):
-        return location.path, retry_in_thread(lambda: identify_file(location.path), budget)
+        local = retry_in_thread(lambda: LocalSource(location.path), budget)
+        return OpenedSource(
+            content=local.path,
+            identity=local.identity,
+            # In a thread: a network file system may be slow to answer.
+            check_unchanged=lambda: run_in_thread(local.check_unchanged, budget.check),
+        )
     remote: RemoteFile
     if isinstance(location, HttpsLocation):
         from worker.storage.https import HttpsSource
@@ -63,7 +84,7 @@ def open_source(job: Job, budget: Budget) -> tuple[RemoteFile | Path, str]:
         )
     else:
         remote = retry_in_thread(lambda: _open_s3_source(job, location), budget)
-    return remote, remote.identity
+    return OpenedSource(content=remote, identity=remote.identity)
 
 
 def _open_s3_source(job: Job, location: S3Location) -> RemoteFile:

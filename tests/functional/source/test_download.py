@@ -5,105 +5,15 @@ from __future__ import annotations
 import ctypes
 import errno
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import Server
 from tests.functional.hls import files, without_run_name
+from tests.functional.source.faulty_server import SECRET, FaultyServer
 from tests.functional.worker_process import RunWorker
-from worker.config.location import S3Location
-from worker.errors import CannotWriteError, NoSourceError
+from worker.errors import CannotWriteError
 from worker.source import download
-from worker.storage.s3_source import S3Source
-
-SECRET = "X-Amz-Signature=0123456789abcdef"
-
-
-class FaultyServer(ThreadingHTTPServer):
-    """Serves one body. The first `cuts` answers break off; `ranges` False ignores Range."""
-
-    daemon_threads = True
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.body = body
-        self.cuts = 0
-        self.ranges = True
-        self.status = 0
-        self.failures = 0
-        self.replaced_after: int | None = None
-        self.requested: list[str | None] = []
-
-    @property
-    def source(self) -> tuple[str, ...]:
-        return ("--allow-private-sources", "--source", self.url)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/upload/in.mp4?{SECRET}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FaultyServer
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.server.requested.append(wanted)
-        if self.server.failures > 0:
-            self.server.failures -= 1
-            self.send_error(503)
-            return
-        after = self.server.replaced_after
-        etag = '"v1"' if after is None or len(self.server.requested) <= after else '"v2"'
-        if self.headers.get("If-Match", etag) != etag:
-            self.send_error(412)
-            return
-        if self.server.status:
-            self.send_error(self.server.status)
-            return
-        first, last = 0, len(self.server.body) - 1
-        if wanted and self.server.ranges and last < 0:
-            self.send_response(416)
-            self.send_header("Content-Range", "bytes */0")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        if wanted and self.server.ranges:
-            a, _, b = wanted.removeprefix("bytes=").partition("-")
-            first, last = int(a), min(int(b), last)
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(self.server.body)}")
-        else:
-            self.send_response(200)
-        body = self.server.body[first : last + 1]
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", etag)
-        self.end_headers()
-        if len(body) > 1 and self.server.cuts > 0:
-            self.server.cuts -= 1
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
-            self.connection.close()
-            return
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Write no access log."""
-
-
-@pytest.fixture
-def faulty(calm_clip: Path) -> Iterator[FaultyServer]:
-    server = FaultyServer(calm_clip.read_bytes())
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_a_download_continues_where_its_connection_was_cut(
@@ -137,25 +47,25 @@ def test_a_server_that_fails_for_a_moment_is_requested_again(
     assert ended.status == 0, ended.stdout
 
 
-def test_a_source_that_is_replaced_during_its_download_ends_the_job_with_66(
-    faulty: FaultyServer, run_worker: RunWorker, tmp_path: Path
+@pytest.mark.parametrize("kind", ["source", "s3_source"])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_source_that_trickles_ends_the_job_with_69(
+    kind: str,
+    ranges: bool,  # noqa: FBT001 (named by parametrize)
+    faulty: FaultyServer,
+    run_worker: RunWorker,
+    tmp_path: Path,
 ) -> None:
-    """Bytes of two versions are never mixed."""
-    faulty.replaced_after = 1
-    ended = run_worker(*faulty.source, "--destination", tmp_path / "out")
-    assert ended.status == 66
-    assert "was replaced while it was read (HTTP 412)" in ended.final["message"]
+    """Bytes that come now and then keep the time-out of a read from ending it."""
+    faulty.trickles, faulty.ranges = True, ranges
+    ended = run_worker(
+        *(*getattr(faulty, kind), "--destination", tmp_path / "out"),
+        before="import worker.source.download as d, worker.storage.retrying as r\n"
+        "d._WINDOW_S, r.PATIENCE_S = 0.5, 1",
+    )
+    assert ended.status == 69, ended.stdout
+    assert "the source is sent too slowly" in ended.final["message"]
     assert "submit the job again" in ended.final["message"]
-
-
-def test_an_s3_source_that_is_replaced_is_reported_as_replaced(moto: Server) -> None:
-    client = moto.client()
-    moto.make_bucket("replaced")
-    client.put_object(Bucket="replaced", Key="in.mp4", Body=b"one")
-    source = S3Source(client, S3Location(bucket="replaced", key="in.mp4"))
-    client.put_object(Bucket="replaced", Key="in.mp4", Body=b"another")
-    with pytest.raises(NoSourceError, match="was replaced while it was read"):
-        next(source.read(0, 4))
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -188,3 +188,14 @@ def test_logs_without_credentials_go_to_stdout_and_the_job_goes_on(
     assert ended.status == 0, ended.stdout + ended.stderr
     assert ended.named("cloudwatch_unavailable")
     assert ended.named("planned")
+
+
+def test_expired_credentials_of_a_source_are_retried_and_end_the_job_with_69(
+    proxy: Proxy, job_options: JobOptions, run_worker: RunWorker
+) -> None:
+    """Not with 66: a role has others soon."""
+    proxy.refusal = "ExpiredToken"
+    proxy.concerns = lambda request: "/in/clip.mp4" in request
+    ended = run_worker(*job_options, before=with_patience(1))
+    assert ended.named("storage_retried")
+    assert_ended(ended, 69, "/in/clip.mp4", "ExpiredToken", "with new credentials")

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import RENDITIONS, publish_to
-from worker.publish.leftovers import delete_leftovers
+from worker.publish.leftovers import delete_leftovers, delete_unpublished
 from worker.publish.manifest import read_manifest
 from worker.publish.publish import Published
 
@@ -95,6 +95,19 @@ def test_where_another_job_has_published_since_nothing_is_deleted() -> None:
         delete_leftovers(store, published, previous)
     assert not store.deleted
     assert [entry["event"] for entry in logs] == ["leftovers_not_deleted"]
+
+
+def test_a_run_that_viewers_have_is_not_deleted() -> None:
+    """Also where only the master playlist names it: its job died before the manifest."""
+    store = RecordingStore()
+    publish_and_delete(store, A)
+    previous = read_manifest(store)
+    publish_to(store, B, previous=previous)
+    store.objects[f"{C}/480p/00000.0badbeef.ts"] = b"ts"
+    for run in (A, B, C):
+        delete_unpublished(store, run, previous)
+    assert runs(store) == {A, B}
+    assert [key.partition("/")[0] for key in store.deleted] == [C]
 
 
 @pytest.mark.parametrize("master", [b"", b"\xff", b"#EXTM3U\n"])

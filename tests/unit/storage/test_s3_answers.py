@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -57,19 +56,6 @@ REFUSED = [
     ("NoSuchBucket", 404),
     ("NotImplemented", 501),
 ]
-
-
-@pytest.fixture
-def client() -> S3Client:
-    return boto3.client(
-        "s3", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
-
-
-@pytest.fixture
-def answers(client: S3Client) -> Iterator[Stubber]:
-    with Stubber(client) as stub:
-        yield stub
 
 
 @pytest.fixture
@@ -236,7 +222,7 @@ def test_an_answer_without_etag_counts_as_none(
 ) -> None:
     answers.add_response("put_object", {})
     answers.add_response("get_object", {"Body": Empty()})
-    answers.add_response("head_object", {"ContentLength": 1})
+    answers.add_response("get_object", {"Body": Empty()})
     with pytest.raises(StorageUnavailableError, match=r"cannot write .*has no ETag"):
         store.put(FILE)
     with pytest.raises(StorageUnavailableError, match=r"cannot read .*has no ETag"):
@@ -250,6 +236,25 @@ class Empty:
 
     def read(self) -> bytes:
         return b""
+
+
+@pytest.mark.parametrize(("code", "status"), PASSING)
+def test_a_source_whose_store_gives_an_answer_that_passes_is_requested_again(
+    client: S3Client, answers: Stubber, code: str, status: int
+) -> None:
+    """Expired credentials, too: it is opened by a request whose answer has a body with a code."""
+    answers.add_client_error("get_object", code, http_status_code=status)
+    with pytest.raises(StorageUnavailableError, match=f"cannot read .*{code}"):
+        S3Source(client, LOCATION)
+
+
+@pytest.mark.parametrize(("code", "status"), REFUSED)
+def test_a_source_that_is_refused_says_why(
+    client: S3Client, answers: Stubber, code: str, status: int
+) -> None:
+    answers.add_client_error("get_object", code, http_status_code=status)
+    with pytest.raises(NoSourceError, match=f"answers {code}"):
+        S3Source(client, LOCATION)
 
 
 def test_an_item_of_a_listing_without_etag_has_an_empty_one(
