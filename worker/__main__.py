@@ -6,15 +6,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-# Of the worker this alone: what is imported here is imported while a signal is not handled.
+# Of the worker these alone: what is imported here is imported while a signal is not handled.
 from worker.runtime.early_signals import EarlySignals
+from worker.runtime.imports import import_without
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one job, or what else the first word asks for, and return its exit status."""
     signals = EarlySignals()
     signals.install()
-    # Imported here: it takes most of a second, and SIGTERM may come meanwhile.
+    # Imported here: it takes most of a second, and SIGTERM may come meanwhile. structlog imports
+    # rich for tracebacks that the worker does not use, which would take a third of a second more.
+    import_without("structlog", unwanted="rich")
     from worker.entry import enter
 
     return enter(arguments, environment, signals)

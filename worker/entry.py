@@ -24,6 +24,7 @@ from worker.errors import (
 from worker.ffmpeg.capabilities import take_inventory
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
+from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
 from worker.pipeline import Context, plan_job, run_job
 from worker.preview.options import PREVIEW
@@ -46,7 +47,8 @@ def enter(arguments: Sequence[str], environment: Mapping[str, str], signals: Ear
         if signals.release():
             return TerminatedError.exit_status
         return _run_other(arguments, environment)
-    return _run_job(arguments, environment, signals)
+    with queued_output() as output:
+        return _run_job(arguments, environment, signals, output)
 
 
 def _run_other(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -61,13 +63,16 @@ def _run_other(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _run_job(
-    arguments: Sequence[str], environment: Mapping[str, str], signals: EarlySignals
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    signals: EarlySignals,
+    output: OutputQueue,
 ) -> int:
     try:
         job = parse_job(arguments, environment)
     except BadParametersError as error:
-        Logs(is_terminal=sys.stdout.isatty())
-        return _finish(outcome_of(error), JobResult())
+        logs = Logs(is_terminal=sys.stdout.isatty())
+        return _finish(outcome_of(error), JobResult(), logs, output)
     budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
     stats = JobStats()
     logs = _make_logs(job, stats)
@@ -92,7 +97,8 @@ def _run_job(
                 on_terminal=logs.is_human and sys.stdout.isatty(),
                 stats=stats,
             )
-            return _print_plan(job, context) if job.plan_only else _run(job, context)
+            run = _print_plan if job.plan_only else _run
+            return run(job, context, logs, output)
     finally:
         logs.close()
 
@@ -111,7 +117,7 @@ def _sends_logs(job: Job, *, in_batch: bool) -> bool:
     return not job.plan_only and (job.cloudwatch == "on" or (job.cloudwatch == "auto" and in_batch))
 
 
-def _run(job: Job, context: Context) -> int:
+def _run(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     log.info(
         STARTED,
         source=str(job.source),
@@ -122,26 +128,30 @@ def _run(job: Job, context: Context) -> int:
     result = JobResult()
     outcome = run_job(job, context, result)
     result.elapsed_s = round(context.budget.elapsed_s, 2)
-    return _finish(outcome, result)
+    return _finish(outcome, result, logs, output)
 
 
-def _finish(outcome: Outcome, result: JobResult) -> int:
+def _finish(outcome: Outcome, result: JobResult, logs: Logs, output: OutputQueue) -> int:
     """Write the last line, and return the exit status that it states."""
+    logs.deliver()
+    result.log_lines_dropped = output.count_dropped() or None
     write = log.info if outcome.exit_status == PUBLISHED else log.error
     fields = outcome.model_dump(mode="json", exclude={"name"}, exclude_none=True)
     write(FINISHED, outcome=outcome.name, **fields, **result.known())
     return outcome.exit_status
 
 
-def _print_plan(job: Job, context: Context) -> int:
+def _print_plan(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     try:
         plan = plan_job(job, context)
+        sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
+        # A pager reads it as slowly as its user does.
+        output.wait(context.budget.check)
     except Exception as error:  # each error gets its outcome
         outcome = outcome_of(error)
         if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
-        return _finish(outcome, JobResult())
-    sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
+        return _finish(outcome, JobResult(), logs, output)
     return PUBLISHED
 
 

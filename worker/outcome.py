@@ -57,6 +57,7 @@ class JobResult:
     ffmpeg_peak_memory_bytes: int | None = None
     worker_peak_memory_bytes: int | None = None
     elapsed_s: float | None = None
+    log_lines_dropped: int | None = None
 
     def known(self) -> dict[str, Any]:
         """Return the fields that are known."""

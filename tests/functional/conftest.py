@@ -39,11 +39,12 @@ def start_job(
     *arguments: object,
     environment: Mapping[str, str] | None = None,
     before: str = "",
+    stdout: int = subprocess.PIPE,
 ) -> Running:
     """Start `python -m worker`, with credentials for the test's own S3 servers only.
 
     Its work folder is below `folder`. The code `before` runs in its process first: to plant a
-    fault, or to lower a limit.
+    fault, or to lower a limit. `stdout` is a descriptor of the test's own.
     """
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -63,7 +64,7 @@ def start_job(
             [sys.executable, *python_arguments(before), *map(str, arguments)],
             cwd=ROOT,
             env=env,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -83,10 +84,8 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
     """Start a job below the test's own folder; it is killed if the test leaves it running."""
     started: list[Running] = []
 
-    def start(
-        *arguments: object, environment: Mapping[str, str] | None = None, before: str = ""
-    ) -> Running:
-        running = start_job(tmp_path, *arguments, environment=environment, before=before)
+    def start(*arguments: object, **how: Any) -> Running:  # as start_job
+        running = start_job(tmp_path, *arguments, **how)
         started.append(running)
         return running
 

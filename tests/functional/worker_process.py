@@ -43,8 +43,10 @@ class Running:
             self.process.kill()
             stdout, stderr = self.process.communicate()
             raise AssertionError(
-                f"the worker hung; its output: {stdout[-2000:]} {stderr}"
+                f"the worker hung; its output: {(stdout or '')[-2000:]} {stderr}"
             ) from None
+        # None where the test has stdout itself.
+        stdout = stdout or ""
         return Ended(self.process.returncode, stdout, stderr, read_events(stdout))
 
     def children(self) -> list[int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _SEND_INTERVAL_S = 5
-_CLOSE_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 3.0
 _OPEN_TIMEOUT_S = 8.0
 # About 5 MB at most; older lines are dropped when CloudWatch does not answer for that long.
 _MAX_UNDELIVERED = 10_000
@@ -59,7 +59,7 @@ class Handler(watchtower.CloudWatchLogHandler):
         return line
 
     def close(self) -> None:
-        """Deliver for five seconds at most; watchtower alone would wait for minutes."""
+        """Deliver for three seconds at most; watchtower alone would wait for minutes."""
         closing = threading.Thread(target=super().close, name="log-delivery", daemon=True)
         closing.start()
         closing.join(_CLOSE_TIMEOUT_S)

@@ -38,9 +38,19 @@ class _CurrentStdout(logging.StreamHandler[TextIO]):
     def __init__(self) -> None:
         super().__init__(sys.stdout)
 
+        self._is_closed = False
+
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stdout
-        super().emit(record)
+        if not self._is_closed:
+            self.stream = sys.stdout
+            super().emit(record)
+
+    def close(self) -> None:
+        """Write nothing more."""
+        self.acquire()
+        self._is_closed = True
+        self.release()
+        super().close()
 
 
 def _belongs_on_stdout(record: logging.LogRecord) -> bool:
@@ -49,7 +59,7 @@ def _belongs_on_stdout(record: logging.LogRecord) -> bool:
 
 
 class Logs:
-    """The open logs; `close` delivers what is left, within five seconds.
+    """The open logs; `deliver` before the last line, `close` after it.
 
     `on_warning` is called with each warning, whatever the level that is shown.
     """
@@ -106,12 +116,17 @@ class Logs:
         self._logger.addHandler(handler)
         self._cloudwatch = handler
 
-    def close(self) -> None:
-        """Deliver what is left; what cannot be delivered in time goes to stdout."""
+    def deliver(self) -> None:
+        """Send CloudWatch what it lacks; what it does not take in time goes to stdout."""
         if self._cloudwatch is not None:
             self._logger.removeHandler(self._cloudwatch)
             self._cloudwatch.close()
-        self._stdout.flush()
+            self._cloudwatch = None
+
+    def close(self) -> None:
+        """Write nothing more: what threads that were abandoned still log is left out."""
+        self.deliver()
+        self._stdout.close()
 
 
 def stream_name(job_id: str) -> str:

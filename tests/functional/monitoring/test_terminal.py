@@ -17,9 +17,17 @@ from tests.functional.worker_process import WORKER_TIMEOUT_S
 _OVER, _STYLE = "\x1b[2K", re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-def run_on_a_terminal(*arguments: object) -> tuple[int, str]:
-    """Run the worker on a terminal of 140 columns; return its exit status and all that it wrote."""
+def start_on_a_terminal(
+    *arguments: object, is_full: bool = False
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the worker on a terminal of 140 columns; return the end at which it is read, too."""
     controller, terminal = pty.openpty()
+    if is_full:
+        os.set_blocking(terminal, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(terminal, b"-")
+        os.set_blocking(terminal, True)
     process = subprocess.Popen(
         [sys.executable, "-m", "worker", *map(str, arguments)],
         cwd=ROOT,
@@ -36,6 +44,12 @@ def run_on_a_terminal(*arguments: object) -> tuple[int, str]:
         start_new_session=True,
     )
     os.close(terminal)
+    return process, controller
+
+
+def run_on_a_terminal(*arguments: object) -> tuple[int, str]:
+    """Run the worker on a terminal; return its exit status and all that it wrote."""
+    process, controller = start_on_a_terminal(*arguments)
     written = b""
     # When the last process has closed the terminal, reading it is an error.
     with suppress(OSError):
@@ -65,3 +79,17 @@ def test_a_failure_is_reported_below_the_bars(tmp_path: Path) -> None:
     assert "100%" not in lines[0]
     assert "job_finished" in lines[-1]
     assert "Traceback" not in written
+
+
+def test_a_halted_terminal_holds_nothing_up(short_clip: Path, tmp_path: Path) -> None:
+    """Neither log lines nor bars are waited for."""
+    out = tmp_path / "out"
+    process, controller = start_on_a_terminal(
+        "--source", short_clip, "--destination", out, is_full=True
+    )
+    try:
+        assert process.wait(120) == 0
+    finally:
+        process.kill()
+        os.close(controller)
+    assert (out / "master.m3u8").exists()

@@ -82,3 +82,14 @@ def test_no_query_of_a_url_is_shown_whoever_names_it(
     for text in (message, shown):
         assert "/in.mp4?… (of 'https://videos.example.org/in.mp4?…')" in text
         assert "SECRET" not in text
+
+
+def test_after_the_end_nothing_more_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """An abandoned thread that still logs could block at a stdout that is a pipe again."""
+    logs = Logs(is_terminal=False)
+    structlog.get_logger(LOGGER).error("before")
+    logs.close()
+    structlog.get_logger(LOGGER).error("after")
+    shown = capsys.readouterr()
+    assert "before" in shown.out
+    assert "after" not in shown.out + shown.err
