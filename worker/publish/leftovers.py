@@ -36,10 +36,11 @@ def delete_leftovers(store: Store, published: Published, previous: ManifestRecor
     for run in {run for run in known if run} - {manifest.run, manifest.previous_run}:
         store.delete(store.list(run_prefix(run)))
     kept = {*published_keys(manifest), f"{manifest.run}/{CHECKPOINT}"}
-    if previous and previous.run == manifest.run:
-        kept.update(published_keys(previous))
     if published.replaced_master and named_run(published.replaced_master) == manifest.run:
         kept.update(_named_keys(store, published.replaced_master))
+        # What the master playlist does not name: images and tracks.
+        if previous and previous.run == manifest.run:
+            kept.update(published_keys(previous))
     orphans = store.list(run_prefix(manifest.run)).keys() - kept
     if orphans:
         store.delete(orphans)

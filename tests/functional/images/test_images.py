@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.digests import without_digests
 from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, ffprobe, publish
 from tests.functional.hls import assert_strictly_valid, read_published
 from tests.functional.worker_process import RunWorker
@@ -138,7 +139,11 @@ def test_the_storyboard_of_a_resumed_job_shows_the_frame_of_each_cue(
     run = out / manifest_of(out)["run"]
     for name in ("master.m3u8", "manifest.json"):
         (out / name).unlink()
-    for path in [*run.glob("storyboard/*"), *run.glob("*/0003?.ts"), *run.glob("180p/0005?.ts")]:
+    for path in [
+        *run.glob("storyboard/*"),
+        *run.glob("*/0003?.*.ts"),
+        *run.glob("180p/0005?.*.ts"),
+    ]:
         path.unlink()
     second = run_worker(*options, "--preset", "faster")
     assert second.status == 0, second.stdout
@@ -217,7 +222,7 @@ def test_each_good_slide_becomes_one_thumbnail(run_worker: RunWorker, tmp_path: 
     # Not at a faster preset, which leaves edges in the blurred part.
     assert run_worker("--source", source, "--destination", out).status == 0
     names = manifest_of(out)["thumbnails"]
-    assert [Path(name).name for name in names] == ["0.jpg", "1.jpg"]
+    assert [without_digests(Path(name).name) for name in names] == ["0.jpg", "1.jpg"]
     assert (out / "thumbnail.jpg").read_bytes() == (out / names[0]).read_bytes()
     for name in names:
         size = ffprobe("-show_entries", "stream=width,height", "-of", "csv=p=0", out / name)

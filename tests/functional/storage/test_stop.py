@@ -39,7 +39,7 @@ def stop(running: Running, signals: int = 1) -> tuple[Ended, float]:
         ("start", "GET /faulty/*status.json"),
         ("fetch", "GET /faulty/in/clip.mp4"),
         ("recall", "GET /faulty?*list-type=2*"),
-        ("encode", "PUT /faulty/*180p/0000?.ts"),
+        ("encode", "PUT /faulty/*180p/0000?.*.ts"),
         ("verify", "GET /faulty?*list-type=2*"),
         ("publish", "PUT /faulty/*master.m3u8"),
     ],
