@@ -92,8 +92,8 @@ def write_filter(descriptor: int, architecture: str | None = None) -> None:
         raise NoFilterError(f"{_LIBRARY} makes no filter")
     try:
         if architecture is not None:
-            _check(library.seccomp_arch_add(context, _token(library, architecture)))
             _check(library.seccomp_arch_remove(context, library.seccomp_arch_native()))
+            _check(library.seccomp_arch_add(context, _token(library, architecture)))
         _add_rules(library, context)
         _check(library.seccomp_export_bpf(context, descriptor))
     finally:
