@@ -75,3 +75,12 @@ def test_an_unknown_mode_of_the_self_check_is_refused(run_worker: RunWorker) -> 
     ended = run_worker("--self-check", "--sandbox", "maybe")
     assert ended.status == 64
     assert "--sandbox" in ended.stderr
+
+
+def test_the_worker_closes_its_memory_to_other_processes(run_worker: RunWorker) -> None:
+    """PR_GET_DUMPABLE, when the job ends."""
+    dumpable = "ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)"
+    show = f'print(\'{{"event": "asked", "dumpable": %d}}\' % {dumpable})'
+    ended = run_worker(before=f"import atexit, ctypes\natexit.register(lambda: {show})")
+    assert ended.status == 64
+    assert [event["dumpable"] for event in ended.named("asked")] == [0]
