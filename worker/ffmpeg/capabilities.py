@@ -22,6 +22,7 @@ from worker.runtime.process import FailedError, Processes
 from worker.runtime.sandbox import Sandbox
 from worker.runtime.workspace import Tools, Workspace
 
+_PROGRAMS: tuple[Program, ...] = ("ffmpeg", "ffprobe")
 _ENCODERS = ("libx264", "aac", "mjpeg")
 # What the commands use and uploads mostly are; tests compare it with the commands themselves, and
 # with what the image's FFmpeg is built with.
@@ -94,7 +95,8 @@ def check_environment(tools: Tools, budget: Budget) -> str:
 def _choose_sandbox(tools: Tools, budget: Budget) -> None:
     def find_fault() -> str | None:
         try:
-            _run(_program("ffmpeg", tools, budget), "-version")
+            for name in _PROGRAMS:
+                _run(_program(name, tools, budget), "-version")
         except (BadEnvironmentError, EncoderKilledError) as error:
             return str(error)
         return None
@@ -145,7 +147,7 @@ def take_inventory(tools: Tools, budget: Budget) -> dict[str, Any]:
     _check_installed(tools)
     _choose_sandbox(tools, budget)
     sandbox = tools.sandbox
-    ffmpeg, ffprobe = (_program(name, tools, budget) for name in ("ffmpeg", "ffprobe"))
+    ffmpeg, ffprobe = (_program(name, tools, budget) for name in _PROGRAMS)
     there = {kind: _names(_run(ffmpeg, "-nostdin", f"-{kind}")[0], kind) for kind in NEEDED_PARTS}
     versions = {
         program.path: next(iter(_run(program, "-version")[0]), "unknown")
