@@ -16,7 +16,7 @@ from worker.runtime.landlock import landlock_version
 RECORDS = {"manifest.json", "status.json", "checkpoint.json"}
 # x264's rate control depends on how its threads are scheduled.
 ON_ONE_CORE = "import os\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
-HDR = "oddities/media__sample_with_colr_mdcv_and_clli.mp4"
+HDR = "oddities/media__dolbyVision-hdr.MOV"
 
 pytestmark = pytest.mark.skipif(not landlock_version(), reason="the kernel has no Landlock")
 
