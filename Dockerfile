@@ -80,11 +80,12 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/worker
 # The platform is said again, or podman 4 takes the one of the stages before.
 # hadolint ignore=DL3065
 FROM --platform=$TARGETPLATFORM ${BASE}
-# The libraries are those that FFmpeg was linked with: same base, same versions.
+# The libraries are those that FFmpeg was linked with: same base, same versions. libseccomp makes
+# the filter of its sandbox, which setpriv (in the base) sets.
 # hadolint ignore=DL3008
 RUN apt-get update -o Acquire::Retries=5 \
     && apt-get install -o Acquire::Retries=5 -y --no-install-recommends \
-        ca-certificates libdav1d7 libx264-164 python3 tini zlib1g \
+        ca-certificates libdav1d7 libseccomp2 libx264-164 python3 tini zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/ldconfig/aux-cache \
     && install -d -m 1777 /scratch
 COPY --from=ffmpeg /opt/ffmpeg /opt/ffmpeg

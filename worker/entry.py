@@ -13,6 +13,7 @@ import structlog
 from worker import __version__
 from worker.config.cli import SELF_CHECK, parse_job, parse_programs
 from worker.config.job import BATCH_JOB_ID, Job
+from worker.config.location import LocalLocation
 from worker.errors import (
     PUBLISHED,
     BadEnvironmentError,
@@ -32,6 +33,7 @@ from worker.records.job import Outcome
 from worker.records.schema import SCHEMAS, render_schema
 from worker.runtime.budget import Budget, stop_on_signals
 from worker.runtime.early_signals import EarlySignals
+from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
 
 SCHEMA = "schema"
@@ -68,6 +70,7 @@ def _run_job(
     signals: EarlySignals,
     output: OutputQueue,
 ) -> int:
+    hide_memory()
     try:
         job = parse_job(arguments, environment)
     except BadParametersError as error:
@@ -90,9 +93,7 @@ def _run_job(
                 )
             context = Context(
                 budget=budget,
-                tools=Tools(
-                    ffmpeg=job.ffmpeg, ffprobe=job.ffprobe, stall_timeout_s=job.stall_timeout_s
-                ),
+                tools=_tools(job),
                 now=lambda: datetime.now(UTC),
                 on_terminal=logs.is_human and sys.stdout.isatty(),
                 stats=stats,
@@ -101,6 +102,17 @@ def _run_job(
             return run(job, context, logs, output)
     finally:
         logs.close()
+
+
+def _tools(job: Job) -> Tools:
+    # A source that is fetched lies in the work folder.
+    local = [job.source.path] if isinstance(job.source, LocalLocation) else []
+    return Tools(
+        ffmpeg=job.ffmpeg,
+        ffprobe=job.ffprobe,
+        stall_timeout_s=job.stall_timeout_s,
+        sandbox=Sandbox(job.sandbox, readable=local),
+    )
 
 
 def _make_logs(job: Job, stats: JobStats) -> Logs:
@@ -166,13 +178,14 @@ def _print_schema(names: Sequence[str]) -> int:
 def _check_self(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Print what is there, as JSON alone on stdout; status 78 where something is missing."""
     try:
-        ffmpeg, ffprobe = parse_programs(arguments, environment)
+        ffmpeg, ffprobe, mode = parse_programs(arguments, environment)
     except BadParametersError as error:
         sys.stderr.write(f"{SELF_CHECK}: {error}\n")
         return error.exit_status
     budget = Budget(time_limit_s=_SELF_CHECK_S, clock=time.monotonic)
     try:
-        inventory = take_inventory(Tools(ffmpeg=ffmpeg, ffprobe=ffprobe), budget)
+        tools = Tools(ffmpeg=ffmpeg, ffprobe=ffprobe, sandbox=Sandbox(mode))
+        inventory = take_inventory(tools, budget)
     except WorkerError as error:
         inventory = {"missing": [str(error)]}
     sys.stdout.write(json.dumps(inventory, indent=2) + "\n")

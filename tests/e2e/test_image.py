@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,16 @@ def test_self_check_finds_nothing_missing(self_check: Ended) -> None:
     assert inventory["missing"] == []
     assert inventory["architecture"] == MACHINES[PLATFORM]
     assert inventory["ffmpeg"].startswith("ffmpeg version 7.1")
+
+
+def test_ffmpeg_runs_in_the_whole_sandbox(self_check: Ended) -> None:
+    """Emulated, there is neither Landlock nor seccomp: the image still runs."""
+    found = json.loads(self_check.stdout)["sandbox"]
+    if MACHINES[PLATFORM] == platform.machine():
+        assert found == {"parts": ["no_new_privs", "landlock", "seccomp"], "lacks": {}}
+    else:
+        assert found["parts"] == ["no_new_privs"]
+        assert set(found["lacks"]) == {"landlock", "seccomp"}
 
 
 def test_self_check_fails_where_ffmpeg_does_not_work(run: Callable[..., Ended]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
 from worker import __version__
 from worker.config.job import AWS_REGION, BATCH_JOB_ID, Job
 from worker.config.option import ENVIRONMENT_PREFIX, option_name, options_of, variable_name
+from worker.config.values import SandboxMode
 from worker.errors import BadParametersError
 
 SELF_CHECK = "--self-check"
@@ -50,22 +51,26 @@ def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
     return job
 
 
-def parse_programs(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
-    """Read which FFmpeg and which ffprobe `--self-check` is about.
+def parse_programs(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, str, SandboxMode]:
+    """Read which FFmpeg, ffprobe and sandbox `--self-check` is about.
 
     Raises:
-        BadParametersError: an argument is unknown.
+        BadParametersError: an argument is unknown, or a value.
 
     """
     faults: list[str] = []
     given = _parse_arguments(arguments, faults)
+    ffmpeg, ffprobe, mode = (
+        given.get(name) or environment.get(variable_name(name)) or Job.model_fields[name].default
+        for name in ("ffmpeg", "ffprobe", "sandbox")
+    )
+    if mode not in (modes := get_args(SandboxMode)):
+        faults.append(f"--sandbox: write {', '.join(modes)}")
     if faults:
         raise _refusal(faults)
-    ffmpeg, ffprobe = (
-        given.get(name) or environment.get(variable_name(name)) or name
-        for name in ("ffmpeg", "ffprobe")
-    )
-    return ffmpeg, ffprobe
+    return ffmpeg, ffprobe, cast("SandboxMode", mode)
 
 
 def _refusal(faults: Sequence[str]) -> BadParametersError:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.config.option import machine_setting, parameter, variable
-from worker.config.values import Destination, Ladder, Preset, Source
+from worker.config.values import Destination, Ladder, Preset, SandboxMode, Source
 
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
@@ -197,6 +197,11 @@ class Job(BaseModel):
         "ffprobe",
         metavar="PATH",
         description="the ffprobe to run",
+    )
+    sandbox: SandboxMode = machine_setting(
+        "auto",
+        description="restrict FFmpeg by no_new_privs, Landlock and seccomp; auto: by those that"
+        " this machine has, with a warning where one is missing; required: end with 78 then",
     )
     log_level: Literal["debug", "info", "warning", "error"] = parameter(
         "info",

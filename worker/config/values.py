@@ -24,6 +24,8 @@ Preset = Literal[
     "auto", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
 ]
 
+SandboxMode = Literal["auto", "required", "off"]
+
 
 def _split_ladder(value: object) -> object:
     if not isinstance(value, str) or value == "auto":

@@ -11,14 +11,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from worker import __version__
-from worker.errors import BadEnvironmentError
+from worker.errors import BadEnvironmentError, EncoderKilledError
 from worker.runtime.budget import Budget
 from worker.runtime.child import Line
 from worker.runtime.command import STDOUT, Command, Program
 from worker.runtime.process import FailedError, Processes
+from worker.runtime.sandbox import Sandbox
 from worker.runtime.workspace import Tools, Workspace
 
+_PROGRAMS: tuple[Program, ...] = ("ffmpeg", "ffprobe")
 _ENCODERS = ("libx264", "aac", "mjpeg")
 # What the commands use and uploads mostly are; tests compare it with the commands themselves, and
 # with what the image's FFmpeg is built with.
@@ -58,16 +62,19 @@ _INSTALL = "install FFmpeg 5.1 or newer (Debian: ffmpeg), or name it with --ffmp
 _RELEASE = re.compile(r"^ff(?:mpeg|probe) version ([nv]?([0-9]+)\.([0-9]+)\S*)")
 _TIMEOUT_S = 30.0
 
+log = structlog.get_logger(__name__)
+
 
 def check_environment(tools: Tools, budget: Budget) -> str:
-    """Return FFmpeg's version line.
+    """Choose the sandbox, and return FFmpeg's version line.
 
     Raises:
         BadEnvironmentError: FFmpeg or ffprobe is missing, does not run, is too old, or lacks an
-            encoder.
+            encoder; or the sandbox is required and lacks a part.
 
     """
     _check_installed(tools)
+    _choose_sandbox(tools, budget)
     # One start of FFmpeg gives both: a list on stdout, after its version on stderr.
     listed, stderr = _run(_program("ffmpeg", tools, budget), "-nostdin", "-encoders")
     version = next(iter(stderr), "unknown")
@@ -79,7 +86,47 @@ def check_environment(tools: Tools, budget: Budget) -> str:
         raise BadEnvironmentError(
             f"{tools.ffmpeg} lacks the encoders {', '.join(missing)}; use a full build"
         )
+    if fault := why_unsafe(tools.sandbox):
+        raise BadEnvironmentError(fault)
+    _log_sandbox(tools.sandbox)
     return version
+
+
+def _choose_sandbox(tools: Tools, budget: Budget) -> None:
+    def find_fault() -> str | None:
+        try:
+            for name in _PROGRAMS:
+                _run(_program(name, tools, budget), "-version")
+        except (BadEnvironmentError, EncoderKilledError) as error:
+            return str(error)
+        return None
+
+    if tools.sandbox.mode != "off":
+        tools.sandbox.choose(find_fault)
+
+
+def why_unsafe(sandbox: Sandbox) -> str | None:
+    """Return why a sandbox is not the one that is required."""
+    if sandbox.mode != "required" or not sandbox.lacks:
+        return None
+    return (
+        f"--sandbox required, and this machine lacks {_reasons(sandbox)}; run the job where these"
+        " are there, or with --sandbox auto"
+    )
+
+
+def _reasons(sandbox: Sandbox) -> str:
+    return "; ".join(f"{part} ({sandbox.reasons[part]})" for part in sandbox.lacks)
+
+
+def _log_sandbox(sandbox: Sandbox) -> None:
+    parts = list(sandbox.level.parts)
+    if sandbox.mode == "auto" and sandbox.lacks:
+        log.warning(
+            "sandbox_incomplete", parts=parts, lacks=list(sandbox.lacks), reason=_reasons(sandbox)
+        )
+    else:
+        log.info("sandbox_chosen", parts=parts)
 
 
 def why_too_old(version_line: str) -> str | None:
@@ -98,7 +145,9 @@ def take_inventory(tools: Tools, budget: Budget) -> dict[str, Any]:
 
     """
     _check_installed(tools)
-    ffmpeg, ffprobe = (_program(name, tools, budget) for name in ("ffmpeg", "ffprobe"))
+    _choose_sandbox(tools, budget)
+    sandbox = tools.sandbox
+    ffmpeg, ffprobe = (_program(name, tools, budget) for name in _PROGRAMS)
     there = {kind: _names(_run(ffmpeg, "-nostdin", f"-{kind}")[0], kind) for kind in NEEDED_PARTS}
     versions = {
         program.path: next(iter(_run(program, "-version")[0]), "unknown")
@@ -115,7 +164,12 @@ def take_inventory(tools: Tools, budget: Budget) -> dict[str, Any]:
         "protocols": sorted(there["protocols"]),
         "counts": {kind: len(names) for kind, names in there.items()},
         "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "sandbox": {
+            "parts": list(sandbox.level.parts),
+            "lacks": {part: sandbox.reasons.get(part, "--sandbox off") for part in sandbox.lacks},
+        },
         "missing": [
+            *filter(None, [why_unsafe(sandbox)]),
             *(f"{path}: {fault}" for path, fault in too_old.items() if fault),
             *(
                 f"{kind.removesuffix('s')} {name}"
@@ -151,11 +205,14 @@ class _Program:
 
 
 def _program(name: Program, tools: Tools, budget: Budget) -> _Program:
-    # It only lists: nothing is written where it runs.
+    path = tools.path_of(name)
+    # It only lists: nothing is written where it runs. Its own folder is there, and is no more than
+    # a sandbox should let it see.
+    folder = Path(shutil.which(path) or path).absolute().parent
     workspace = Workspace(
-        folder=Path("/"), tools=replace(tools, stall_timeout_s=_TIMEOUT_S), budget=budget
+        folder=folder, tools=replace(tools, stall_timeout_s=_TIMEOUT_S), budget=budget
     )
-    return _Program(name, tools.path_of(name), workspace)
+    return _Program(name, path, workspace)
 
 
 def _run(program: _Program, *args: str) -> tuple[list[str], tuple[str, ...]]:

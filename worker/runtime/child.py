@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.runtime.command import STDOUT, Command
-from worker.runtime.sandbox import limit_words
 from worker.runtime.workspace import Workspace
 
 _STDERR = "stderr"
@@ -53,10 +52,12 @@ class Child:
         self._work: dict[str, str] = {}
         pipes = {label: os.pipe() for label in (*command.pipes, _STDERR)}
         write_ends = {label: write for label, (_, write) in pipes.items()}
+        folder, sandbox = workspace.folder, workspace.tools.sandbox
         path = workspace.tools.path_of(command.program)
         try:
-            argv = [*limit_words(file_bytes=file_bytes), path, *command.fill_in(write_ends)]
-            self.process = _start(argv, write_ends, workspace.folder)
+            words = sandbox.command(path, folder, file_bytes=file_bytes)
+            argv = [*words, *command.fill_in(write_ends)]
+            self.process = _start(argv, write_ends, folder, sandbox.descriptors)
         except BaseException:
             for read, _ in pipes.values():
                 os.close(read)
@@ -130,13 +131,15 @@ class Child:
             os.close(read)
 
 
-def _start(argv: Sequence[str], fds: Mapping[str, int], folder: Path) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str], fds: Mapping[str, int], folder: Path, inherited: Sequence[int]
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=fds.get(STDOUT, subprocess.DEVNULL),
         stderr=fds[_STDERR],
-        pass_fds=tuple(fds.values()),
+        pass_fds=(*fds.values(), *inherited),
         cwd=folder,
         env={name: os.environ[name] for name in _HANDED_ON if name in os.environ},
         start_new_session=True,

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.errors import CannotWriteError
 from worker.runtime.budget import Budget
 from worker.runtime.command import Program
+from worker.runtime.sandbox import Sandbox
 from worker.runtime.work_folder import open_folder, remove_old_folders
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """The programs to run, and how long one may make no progress."""
+    """The programs to run, how they are restricted, and how long one may make no progress."""
 
     ffmpeg: str = "ffmpeg"
     ffprobe: str = "ffprobe"
     stall_timeout_s: float = 180.0
+    sandbox: Sandbox = field(default_factory=Sandbox)
 
     def path_of(self, program: Program) -> str:
         """Return the path of a program, or its name on PATH."""

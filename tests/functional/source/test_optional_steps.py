@@ -43,7 +43,8 @@ def faulty_ffmpeg(folder: Path, fault: str, *words: str) -> dict[str, str]:
     )
     path.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}esac\nexec {FFMPEG} "$@"\n')
     path.chmod(0o755)
-    return {"WORKER_FFMPEG": str(path)}
+    # In the sandbox it could not kill itself.
+    return {"WORKER_FFMPEG": str(path), "WORKER_SANDBOX": "off"}
 
 
 def found_words(folder: Path) -> list[str]:
