@@ -113,7 +113,7 @@ def test_a_source_that_is_not_a_video_fails_with_65_and_the_reason(aws: Server) 
     assert outcome["exit_status"] == 65
     for answer in (shown, job):
         assert "FAILED" in answer
-        assert "bad_source, exit status 65 (by status.json" in answer
+        assert "bad_source, exit status 65 (from status.json" in answer
         assert outcome["message"] in answer
     listed = ops(aws, "jobs", "--status", "FAILED").stdout
     assert job_id in listed
