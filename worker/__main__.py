@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
 # Of the worker these alone: what is imported here is imported while a signal is not handled.
 from worker.runtime.early_signals import EarlySignals
-from worker.runtime.imports import import_without
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -21,6 +21,18 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     from worker.entry import enter
 
     return enter(arguments, environment, signals)
+
+
+def import_without(library: str, unwanted: str) -> None:
+    """Import a library as if another one, of which it can make use, were not installed."""
+    if library in sys.modules or unwanted in sys.modules:
+        return
+    # What Python documents for it: None as a module makes its import fail with an ImportError.
+    sys.modules[unwanted] = None  # type: ignore[assignment] # typeshed knows no such entry
+    try:
+        importlib.import_module(library)
+    finally:
+        del sys.modules[unwanted]
 
 
 if __name__ == "__main__":

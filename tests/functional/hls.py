@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,11 @@ def named(folder: Path, name: str) -> Path:
     """Return the one file of a folder with this name, whatever the digest in it."""
     (found,) = (path for path in folder.iterdir() if without_digests(path.name) == name)
     return found
+
+
+def manifest_of(out: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())
+    return manifest
 
 
 def read_published(folder: Path) -> Published:

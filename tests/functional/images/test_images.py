@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from tests.digests import without_digests
 from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg, ffprobe, publish
-from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.hls import assert_strictly_valid, manifest_of, read_published
 from tests.functional.worker_process import RunWorker
 from worker.config.cli import parse_job
 from worker.ffmpeg.run import decoded_frames, run_ffmpeg
@@ -52,12 +51,6 @@ def brightening(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def published(brightening: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a job publishes of it, for tests that only read it, or that copy it."""
     return publish(tmp_path_factory.mktemp("published"), brightening, *OPTIONS, *FAST)
-
-
-def manifest_of(out: Path) -> dict[str, Any]:
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert isinstance(manifest, dict)
-    return manifest
 
 
 def seconds(clock: str) -> float:

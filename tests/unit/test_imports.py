@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.runtime.imports import import_without
+from worker.__main__ import import_without
 
 LIBRARY = """
 try:
