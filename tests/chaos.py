@@ -41,7 +41,7 @@ FAST_LEASE = (
     "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )
-OPTIONS = ("--ladder", "360,180", "--segment", "2", "--preset", "medium", "--log-level", "debug")
+OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 Target: TypeAlias = tuple[Store, str, Server | None]
 
 BUCKET = "chaos"
@@ -117,9 +117,9 @@ class Attempt:
 class Trial:
     """A source, the shape of its uninterrupted result, and stores to publish to."""
 
-    def __init__(self, folder: Path, server: Server) -> None:
+    def __init__(self, folder: Path, server: Server, preset: str) -> None:
         self.source, self.work = folder / "in.mp4", folder / "work"
-        self._folder, self._server = folder, server
+        self._folder, self._server, self._preset = folder, server, preset
         self.work.mkdir()
         ffmpeg(
             *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20"),
@@ -142,7 +142,8 @@ class Trial:
         return store, f"s3://{BUCKET}/{name}", self._server
 
     def submit(self, destination: str, server: Server | None) -> subprocess.Popen[str]:
-        arguments = [*OPTIONS, "--source", str(self.source), "--destination", destination]
+        options = (*OPTIONS, "--preset", self._preset)
+        arguments = [*options, "--source", str(self.source), "--destination", destination]
         if server:
             arguments += ["--s3-endpoint", server.endpoint]
         environment = {
@@ -275,6 +276,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200, help="runs on each store (200)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the times of the kills (1)")
     parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
+    parser.add_argument("--preset", default="medium", help="preset of all jobs (medium)")
     parser.add_argument("--store", choices=["local", "s3", "both"], default="both")
     options = parser.parse_args()
     number = signal.Signals[f"SIG{options.signal}"]
@@ -286,7 +288,7 @@ def main() -> int:
         serve("moto", moto, port) as server,
     ):
         server.make_bucket(BUCKET)
-        trial = Trial(Path(folder), server)
+        trial = Trial(Path(folder), server, options.preset)
         well = [chaos(trial, kind, options.runs, options.seed, number) for kind in kinds]
     return int(not all(well))
 

@@ -38,7 +38,6 @@ FAST = ("--preset", "superfast")
 def brightening(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """190 s whose upper half has luma 30, plus one each second, so that a frame shows its time."""
     path = tmp_path_factory.mktemp("clip") / "brightening.mp4"
-    # Drawn small, since geq is slow.
     upper = "geq=lum=30+T:cb=128:cr=128,scale=512:288:flags=neighbor,format=yuv420p"
     boxes = [
         f"drawbox=x={x}:y=200:w=256:h=88:color={c}:t=fill"
