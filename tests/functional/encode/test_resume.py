@@ -16,14 +16,14 @@ OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 # Where nothing has to be slow enough to be interrupted.
 FAST = ("--preset", "superfast")
 # A preset that is always late on a forecast, and one that is not, on any machine.
-LATE_AT_SLOWER = """
+LATE_AT_MEDIUM = """
 import worker.plan.plan, worker.plan.forecast as forecast
-worker.plan.plan.AUTO_PRESETS = ("slower", "superfast")
+worker.plan.plan.AUTO_PRESETS = ("medium", "superfast")
 needed_s = forecast.Forecast.needed_s
 def planted(self, choice=None):
     found = needed_s(self, choice)
-    is_slow = (choice or self.choice).preset == "slower"
-    return found + 1e6 if found is not None and is_slow else found
+    is_late = (choice or self.choice).preset == "medium"
+    return found + 1e6 if found is not None and is_late else found
 forecast.Forecast.needed_s = planted
 """
 
@@ -96,13 +96,13 @@ def test_a_job_that_would_be_late_changes_to_a_faster_preset(
 ) -> None:
     """As soon as there is a forecast: FFmpeg is stopped and started again in mid-video."""
     out = tmp_path / "late"
-    ended = run_worker(*("--source", clip, "--destination", out, *OPTIONS), before=LATE_AT_SLOWER)
+    ended = run_worker(*("--source", clip, "--destination", out, *OPTIONS), before=LATE_AT_MEDIUM)
     assert ended.status == 0, ended.stdout
     (replanned,) = ended.named("replanned")
     assert replanned["reason"] == "too_late_at_this_preset"
     status = json.loads((out / "status.json").read_text())
     assert status["forecast"]["decisions"]
-    assert json.loads((out / "manifest.json").read_text())["presets"] == ["slower", "superfast"]
+    assert json.loads((out / "manifest.json").read_text())["presets"] == ["medium", "superfast"]
     assert ended.final["rungs"] == ["360p", "180p"]
     assert_same_times(out, whole)
 
