@@ -21,7 +21,8 @@ RUN sed -i 's/^Types: deb$/Types: deb deb-src/' /etc/apt/sources.list.d/debian.s
 WORKDIR /build/ffmpeg
 # Decoders, demuxers and parsers: all of FFmpeg's own, as an upload may be anything (the worker
 # says which containers it takes). Protocols: file and pipe, so that nothing in an upload can
-# make FFmpeg open a socket. Encoders and muxers: for HLS and the thumbnail, and to test with.
+# make FFmpeg open a socket. Encoders, muxers and filters: for HLS and the thumbnail, and to test
+# with; FFmpeg's configure adds the filters that its programs insert by themselves.
 RUN case $TARGETARCH in \
         arm64) arch=aarch64 ;; \
         amd64) arch=x86_64 ;; \
@@ -45,6 +46,12 @@ RUN case $TARGETARCH in \
         --disable-muxers \
         --enable-muxer=segment,stream_segment,hls,mpegts,mp4,mov,matroska,adts,image2,image2pipe \
         --enable-muxer=null,webvtt,srt,rawvideo,wav,pcm_s16le,framecrc,framemd5,md5 \
+        --disable-filters \
+        --enable-filter=split,fps,setpts,trim,tpad,scale,format,setsar,setparams \
+        --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat \
+        --enable-filter=asetpts,aresample,aformat,apad,atrim,volume,alimiter,ebur128 \
+        --enable-filter=thumbnail,signalstats,metadata,tile \
+        --enable-filter=color,testsrc2,sine,anullsrc \
     && make -j"$(nproc)" \
     && make install-progs install-libs \
     && rm -rf /opt/ffmpeg/lib/pkgconfig /opt/ffmpeg/share \

@@ -194,6 +194,7 @@ def parse() -> argparse.Namespace:
         action="append",
         help="repeatable; local and moto where none is named; ceph needs scripts/ceph-rig",
     )
+    parser.add_argument("--preset", default="medium", help="preset of all jobs (medium)")
     parser.add_argument("--kind", choices=[*KINDS], help="one kind of job; all in turn without it")
     return parser.parse_args()
 
@@ -203,7 +204,8 @@ def main() -> int:
     stores = tuple(options.store or ("local", "moto"))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        trial = Trial(folder, stack.enter_context(serving(stores, folder)))
+        servers = stack.enter_context(serving(stores, folder))
+        trial = Trial(folder, servers, options.preset)
         well = [chaos(trial, store, options) for store in stores]
     return int(not all(well))
 

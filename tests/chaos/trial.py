@@ -26,7 +26,7 @@ FAST_LEASE = (
     "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )
-_OPTIONS = ("--ladder", "360,180", "--segment", "2", "--preset", "medium", "--log-level", "debug")
+_OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 # Each is tried in turn; all publish the source's subtitles.
 KINDS = {
     "plain": (),
@@ -43,10 +43,10 @@ Target: TypeAlias = tuple[Store, str, Server | None]
 class Trial:
     """A source, the shapes of its uninterrupted results, and stores to publish to."""
 
-    def __init__(self, folder: Path, servers: dict[str, Server]) -> None:
+    def __init__(self, folder: Path, servers: dict[str, Server], preset: str) -> None:
         self.source, self.work = folder / "in.mp4", folder / "work"
         self.longest_s = 0.0
-        self._folder, self._servers = folder, servers
+        self._folder, self._servers, self._preset = folder, servers, preset
         self._references: dict[str, Shape] = {}
         self.work.mkdir()
         texts = folder / "in.srt"
@@ -83,8 +83,8 @@ class Trial:
         return S3Store(server.client(), location), str(location), server
 
     def submit(self, kind: str, destination: str, server: Server | None) -> subprocess.Popen[str]:
-        arguments = [*_OPTIONS, *KINDS[kind], "--source", str(self.source)]
-        arguments += ["--destination", destination]
+        arguments = [*_OPTIONS, *KINDS[kind], "--preset", self._preset]
+        arguments += ["--source", str(self.source), "--destination", destination]
         if server:
             arguments += ["--s3-endpoint", server.endpoint]
         environment = {

@@ -198,14 +198,14 @@ def make_video() -> Callable[[Path, int], None]:
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 s of 720p with audio: long enough for a sample encode, large enough for two rungs.
 
-    It can be copied as the top rung. It has 15 frames a second, half of them duplicates, because
+    It can be copied as the top rung. It has 10 frames a second, half of them duplicates, because
     the job is emulated.
     """
     path = tmp_path_factory.mktemp("lecture") / "lecture.mp4"
-    video = "testsrc2=size=1280x720:rate=15:duration=8,tpad=stop_mode=clone:stop_duration=8"
+    video = "testsrc2=size=1280x720:rate=10:duration=8,tpad=stop_mode=clone:stop_duration=8"
     argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", video]
     argv += ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=16", "-pix_fmt", "yuv420p"]
-    argv += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "30", "-g", "60"]
+    argv += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "30", "-g", "40"]
     argv += ["-colorspace", "bt709", "-color_range", "tv", "-c:a", "aac", str(path)]
     subprocess.run(argv, check=True)
     return path

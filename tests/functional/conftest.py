@@ -176,9 +176,9 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def two_minutes_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def minute_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As the long clip, for a test that interferes early and waits for the end."""
-    return loop_clip(tmp_path_factory.mktemp("clip"), times=12)
+    return loop_clip(tmp_path_factory.mktemp("clip"), times=6)
 
 
 def loop_clip(folder: Path, *, times: int) -> Path:

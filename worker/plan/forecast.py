@@ -88,6 +88,7 @@ class Forecast:
         self._seconds_a_unit: float | None = None
         self._missing = dict(missing)
         self._units = 0.0
+        self._weights: dict[Choice, Weights] = {}
         self.choice = Choice(preset=plan.presets[0], rungs=self._sets[0])
 
     def observe(self, elapsed_s: float, missing: Mapping[str, int]) -> None:
@@ -208,22 +209,42 @@ class Forecast:
         return self.needed_s(choice) or 0.0
 
     def _cost(self, choice: Choice, missing: Mapping[str, int]) -> float:
-        return cost(self._plan, choice, {rung: missing.get(rung, 0) for rung in choice.rungs})
+        weights = self._weights.get(choice)
+        if weights is None:
+            weights = self._weights[choice] = weigh(self._plan, choice)
+        return cost(weights, missing)
 
 
-def cost(plan: Plan, choice: Choice, frames: Mapping[str, int]) -> float:
-    """Return the relative cost of so many frames of each rung; they are decoded once.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """The relative cost of a frame: of decoding it, and of encoding it for each rung."""
 
-    A rung that is copied costs nothing.
-    """
+    decode: float
+    encode: Mapping[str, float]
+
+
+def weigh(plan: Plan, choice: Choice) -> Weights:
+    """Return what frames of a choice cost; a rung that is copied costs nothing, and is left out."""
     video = plan.media.video
-    encoded = [rung for rung in plan.rungs if rung.name in frames and not rung.is_copied]
-    decoded = max((frames[rung.name] for rung in encoded), default=0)
-    return _DECODE_COST * video.width * video.height * decoded + sum(
-        _PRESET_COST[rung_preset(plan, rung.name, choice.preset)]
-        * (rung.width * rung.height * frames[rung.name])
-        for rung in encoded
+    return Weights(
+        decode=_DECODE_COST * video.width * video.height,
+        encode={
+            rung.name: _PRESET_COST[rung_preset(plan, rung.name, choice.preset)]
+            * (rung.width * rung.height)
+            for rung in plan.rungs
+            if rung.name in choice.rungs and not rung.is_copied
+        },
     )
+
+
+def cost(weights: Weights, frames: Mapping[str, int]) -> float:
+    """Return the relative cost of so many frames of each rung; they are decoded once."""
+    decoded, encoded = 0, 0.0
+    for rung, weight in weights.encode.items():
+        count = frames.get(rung, 0)
+        decoded = max(decoded, count)
+        encoded += weight * count
+    return weights.decode * decoded + encoded
 
 
 def rung_sets(rungs: Sequence[str], copied: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -73,7 +73,8 @@ def test_moving_video_keeps_every_frame(run_worker: RunWorker, tmp_path: Path) -
 
 def test_a_slow_fade_is_shown_in_time(run_worker: RunWorker, tmp_path: Path) -> None:
     """One level in two thirds of a second: no step is large, but they add up."""
-    fade = f"nullsrc=size={WIDTH}x{HEIGHT}:rate={RATE},geq=lum='100+floor(1.5*T)':cb=128:cr=128"
+    level = "geq=lum='100+floor(1.5*T)':cb=128:cr=128"
+    fade = f"nullsrc=size=16x16:rate={RATE},{level},scale={WIDTH}:{HEIGHT}:flags=neighbor"
     rungs = publish(run_worker, tmp_path, fade, "-color_range", "tv", "-colorspace", "bt709")
     seen = luma(rungs[0])
     # Decoding to gray expands the limited range to the full one.

@@ -41,7 +41,7 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
         ffmpeg(
             *("-f", "lavfi", "-i", f"{MOVING},tpad=stop_mode=clone:stop_duration={SECONDS / 2}"),
             *("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={SECONDS}"),
-            *("-vf", "format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "30"),
+            *("-vf", "format=yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "30"),
             *("-g", "999", "-sc_threshold", "0", "-force_key_frames", keys),
             *("-colorspace", "bt709", "-color_range", "tv", "-c:a", "aac", *options, path),
         )

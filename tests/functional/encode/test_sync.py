@@ -19,8 +19,8 @@ AUDIO_HZ = 8000
 def make_flash_and_beep(path: Path, *, audio_late_s: float = 0.0) -> None:
     """Every second a white frame and, at the same moment, 1/30 s of 1 kHz; 14 seconds."""
     video = (
-        f"color=black:size=320x180:rate={RATE}:duration=14,"
-        f"geq=lum='if(eq(mod(N,{RATE}),15),235,16)':cb=128:cr=128"
+        f"color=black:size=16x16:rate={RATE}:duration=14,"
+        f"geq=lum='if(eq(mod(N,{RATE}),15),235,16)':cb=128:cr=128,scale=320:180:flags=neighbor"
     )
     audio = (
         "aevalsrc='if(between(mod(t,1),0.5,0.5+1/30),sin(2*PI*1000*t),0)':s=48000"

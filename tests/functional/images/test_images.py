@@ -38,10 +38,14 @@ FAST = ("--preset", "superfast")
 def brightening(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """190 s whose upper half has luma 30, plus one each second, so that a frame shows its time."""
     path = tmp_path_factory.mktemp("clip") / "brightening.mp4"
-    luma = "if(lt(Y,200),30+T,if(lt(X,256),16,235))"
+    upper = "geq=lum=30+T:cb=128:cr=128,scale=512:288:flags=neighbor,format=yuv420p"
+    boxes = [
+        f"drawbox=x={x}:y=200:w=256:h=88:color={c}:t=fill"
+        for x, c in ((0, "black"), (256, "white"))
+    ]
     ffmpeg(
-        *("-f", "lavfi", "-i", "color=black:size=512x288:rate=10000/1001:duration=190"),
-        *("-vf", f"geq=lum='{luma}':cb=128:cr=128,format=yuv420p"),
+        *("-f", "lavfi", "-i", "color=black:size=16x16:rate=10000/1001:duration=190"),
+        *("-vf", ",".join((upper, *boxes))),
         *("-c:v", "libx264", "-qp", "4", "-preset", "ultrafast", path),
     )
     return path

@@ -118,9 +118,9 @@ def test_73_a_work_folder_that_fills_up_keeps_what_was_stored(
 ) -> None:
     """FFmpeg reports ENOSPC in several ways; the next job continues."""
     source, out = tmp_path / "noise.mkv", tmp_path / "out"
-    noise = "noise=alls=60:allf=t:enable='gte(t,24)'"
+    noise = "noise=alls=60:allf=t:enable='gte(t,18)'"
     ffmpeg(
-        *("-f", "lavfi", "-i", f"smptebars=size=640x360:rate=30:duration=36,{noise}"),
+        *("-f", "lavfi", "-i", f"smptebars=size=640x360:rate=15:duration=27,{noise}"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", source),
     )
     options = ("--source", source, "--destination", out, "--ladder", "360", "--preset", "superfast")
@@ -140,12 +140,12 @@ def test_76_a_stored_segment_that_is_lost_or_cut_prevents_publishing(
     kept_bytes: int | None,
     word: str,
     start_worker: StartWorker,
-    two_minutes_clip: Path,
+    minute_clip: Path,
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "out"
-    fast = ("--ladder", "144", "--preset", "ultrafast")
-    running = start_worker("--source", two_minutes_clip, "--destination", out, *fast)
+    fast = ("--ladder", "144", "--segment", "2", "--preset", "ultrafast")
+    running = start_worker("--source", minute_clip, "--destination", out, *fast)
     wait_for(lambda: video_segments(out), what="first segment")
     victim = video_segments(out)[0]
     if kept_bytes is None:

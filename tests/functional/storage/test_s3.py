@@ -89,7 +89,7 @@ def test_objects_have_the_headers_that_players_and_caches_need(
 
 
 def test_the_run_before_the_previous_one_is_deleted(
-    s3: Server, run_worker: RunWorker, small_clip: Path
+    s3: Server, run_worker: RunWorker, short_clip: Path
 ) -> None:
     """The previous run stays for players that are in mid-video."""
     where = (
@@ -97,7 +97,7 @@ def test_the_run_before_the_previous_one_is_deleted(
         *("--s3-endpoint", s3.endpoint),
     )
     runs = [
-        run_worker("--source", small_clip, *where, "--ladder", rung).final["run"]
+        run_worker("--source", short_clip, *where, "--ladder", rung).final["run"]
         for rung in ("180", "144", "120")
     ]
     stored = objects(s3.client(), f"switch-{s3.name}/")

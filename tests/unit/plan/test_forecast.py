@@ -92,7 +92,10 @@ def lecture(minutes: float) -> Plan:
     source = replace(video(), packets=packets(round(seconds * 30), rate=30))
     # Longer segments where there are many, so that thousands of cases take seconds.
     segment = "20" if minutes >= 60 else "6"
-    return plan("--segment", segment, video=source, audio=None, declared_s=None)
+    made = plan("--segment", segment, video=source, audio=None, declared_s=None)
+    # Of several hours, even longer ones: a decision falls at each, and 360 are many.
+    frames = max(made.grid.segment_frames, made.grid.total_frames // 360)
+    return replace(made, grid=replace(made.grid, segment_frames=frames))
 
 
 def hindsight_s(a_plan: Plan, machine: Machine, run: Run, choice: Choice) -> float:

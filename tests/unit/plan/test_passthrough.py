@@ -18,7 +18,7 @@ from worker.hls.segment import is_whole
 from worker.media.packets import Packets
 from worker.media.timeline import Grid
 from worker.plan.digest import output_form
-from worker.plan.forecast import Choice, cost
+from worker.plan.forecast import Choice, cost, weigh
 from worker.plan.passthrough import cut_at_idrs, is_light, plan_copy, why_encode
 from worker.plan.plan import Plan
 
@@ -96,8 +96,8 @@ def test_a_copy_is_cut_at_keyframes_and_costs_nothing() -> None:
     assert [copied.grid.frames(k) for k in range(3)] == [100, 150, 150]
     assert [rung.is_copied for rung in copied.rungs] == [True, False, False]
     choice = Choice(preset="faster", rungs=("1080p",))
-    assert cost(copied, choice, {"1080p": 400}) == 0
-    assert cost(made, choice, {"1080p": 400}) > 0
+    assert cost(weigh(copied, choice), {"1080p": 400}) == 0
+    assert cost(weigh(made, choice), {"1080p": 400}) > 0
     assert output_form(copied) != output_form(made), "it is another run"
 
 
