@@ -27,8 +27,11 @@ builtins.__import__ = importing
 AT_CALL = """
 import os, {module} as module
 real = module.{name}
+signals = [{number}]
 def calling(*args, **kwargs):
-    os.kill(os.getpid(), {number})
+    # A second signal would ask for a faster end.
+    if signals:
+        os.kill(os.getpid(), signals.pop())
     return real(*args, **kwargs)
 module.{name} = calling
 """
