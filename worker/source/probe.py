@@ -11,12 +11,14 @@ from typing import Any
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.inputs import show_packets, show_streams
 from worker.media.ffprobe import (
+    ENCRYPTED_PACKET,
     audio_stream,
     audio_tracks,
     choose_audio,
     choose_video,
     declared_duration_s,
     is_encrypted,
+    is_still_image,
     may_restart,
     text_stream,
     text_tracks,
@@ -70,6 +72,10 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
             "the video track holds no frame: the upload is empty or cut short",
             code=SourceFault.EMPTY,
         )
+    if is_still_image(raw_format, counts[video["index"]]):
+        raise BadSourceError(
+            "the file is a still image, not a video; upload a video", code=SourceFault.NO_VIDEO
+        )
     # A track that is declared and empty is not used.
     audio = choose_audio(audios, counts, language=language)
     chosen = [tallies[s["index"]] for s in (video, audio) if s is not None]
@@ -111,10 +117,7 @@ def _describe(processes: Processes, source: Path) -> dict[str, Any]:
 
 def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
     if is_encrypted(streams):
-        raise BadSourceError(
-            "the video is protected (DRM) and cannot be read; upload it without protection",
-            code=SourceFault.PROTECTED,
-        )
+        raise _protected()
     if videos:
         return
     kinds = sorted({str(s.get("codec_type")) for s in streams})
@@ -126,6 +129,13 @@ def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
     raise BadSourceError(
         f"the file holds no video track that can be read (found: {found})",
         code=SourceFault.NO_VIDEO,
+    )
+
+
+def _protected() -> BadSourceError:
+    return BadSourceError(
+        "the video is protected (DRM) and cannot be read; upload it without protection",
+        code=SourceFault.PROTECTED,
     )
 
 
@@ -146,6 +156,8 @@ def _count_packet(row: str, tallies: _Tallies) -> None:
     tally = tallies.get(int(index)) if index.isdigit() else None
     if tally is None:
         return
+    if ENCRYPTED_PACKET in row:
+        raise _protected()
     # D: an edit list takes the packet's content out of the presentation.
     if "D" in flags:
         tally.hidden += 1

@@ -14,6 +14,7 @@ from worker.media.ffprobe import (
     choose_video,
     declared_duration_s,
     is_encrypted,
+    is_still_image,
     may_restart,
     text_stream,
     text_tracks,
@@ -129,6 +130,26 @@ def test_protection_is_seen_on_any_track() -> None:
     assert is_encrypted([video_track(0), {**audio_track(1), "codec_tag_string": "enca"}])
     side_data = [{"side_data_type": "Encryption initialization data"}]
     assert is_encrypted([video_track(0, side_data_list=side_data)])
+
+
+@pytest.mark.parametrize(
+    ("raw_format", "count", "is_still"),
+    [
+        ({**MP4, "tags": {"major_brand": "avif"}}, 1, True),
+        ({**MP4, "tags": {"major_brand": "heic"}}, 1, True),
+        # A sequence, or the moving track of a motion photo.
+        ({**MP4, "tags": {"major_brand": "heic"}}, 60, False),
+        ({"format_name": "gif"}, 1, True),
+        ({"format_name": "gif"}, 2, False),
+        # A picture over minutes of audio.
+        (MP4, 1, False),
+        ({**MP4, "tags": {"major_brand": "isom"}}, 1, False),
+    ],
+)
+def test_a_still_image_is_no_video(
+    raw_format: dict[str, object], count: int, *, is_still: bool
+) -> None:
+    assert is_still_image(raw_format, count) == is_still
 
 
 def test_fields_and_turns_are_read() -> None:
