@@ -26,8 +26,9 @@ def open_input(source: Path, **options: Any) -> Any:
 
 
 def show_streams(source: Path) -> Command:
-    """Build the ffprobe that describes container and streams as JSON."""
-    return _ffprobe("-show_format", "-show_streams", "-print_format", "json", f"file:{source}")
+    """Build the ffprobe that describes container, streams and programs as JSON."""
+    shown = ("-show_format", "-show_streams", "-show_programs")
+    return _ffprobe(*shown, "-print_format", "json", f"file:{source}")
 
 
 def show_packets(source: Path) -> Command:

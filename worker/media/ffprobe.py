@@ -1,4 +1,4 @@
-"""Reads ffprobe's JSON (`-show_format -show_streams`) and chooses what to transcode. Pure."""
+"""Reads ffprobe's JSON (format, streams, programs) and chooses what to transcode. Pure."""
 
 from __future__ import annotations
 
@@ -82,6 +82,17 @@ def choose_video(tracks: Sequence[Raw], counts: Mapping[int, int]) -> Raw | None
         key=lambda s: (_is_disposed(s, "default"), s["width"] * s["height"], -s["index"]),
         default=None,
     )
+
+
+def in_program_of(video: Raw, tracks: Sequence[Raw], programs: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that belong to the video: those of its program, or of none.
+
+    A broadcast carries several programs (ISO/IEC 13818-1, 2.4.4), each with a video of its own.
+    """
+    members = [{s["index"] for s in program.get("streams", ())} for program in programs]
+    own = set().union(*(each for each in members if video["index"] in each))
+    others = set().union(*members) - own
+    return [s for s in tracks if not own or s["index"] not in others]
 
 
 def choose_audio(

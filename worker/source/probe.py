@@ -17,6 +17,7 @@ from worker.media.ffprobe import (
     choose_audio,
     choose_video,
     declared_duration_s,
+    in_program_of,
     is_encrypted,
     is_still_image,
     may_restart,
@@ -76,6 +77,8 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
         raise BadSourceError(
             "the file is a still image, not a video; upload a video", code=SourceFault.NO_VIDEO
         )
+    programs = raw.get("programs", ())
+    audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
     # A track that is declared and empty is not used.
     audio = choose_audio(audios, counts, language=language)
     chosen = [tallies[s["index"]] for s in (video, audio) if s is not None]

@@ -13,6 +13,7 @@ from worker.media.ffprobe import (
     choose_audio,
     choose_video,
     declared_duration_s,
+    in_program_of,
     is_encrypted,
     is_still_image,
     may_restart,
@@ -123,6 +124,23 @@ def test_what_a_header_promises(
     raw_format: dict[str, str], track: dict[str, str], promised: float | None
 ) -> None:
     assert declared_duration_s(raw_format, track) == promised
+
+
+def test_audio_comes_from_the_program_of_the_video() -> None:
+    """A track that no program names may be anybody's; without programs all are."""
+    programs = [
+        {"program_id": 1, "streams": [{"index": 0}, {"index": 1}]},
+        {"program_id": 2, "streams": [{"index": 2}, {"index": 3}, {"index": 4}]},
+    ]
+    tracks = [audio_track(index) for index in (1, 3, 4, 5)]
+
+    def found(video: int, programs: list[dict[str, object]]) -> list[int]:
+        return [s["index"] for s in in_program_of(video_track(video), tracks, programs)]
+
+    assert found(0, programs) == [1, 5]
+    assert found(2, programs) == [3, 4, 5]
+    assert found(0, []) == [1, 3, 4, 5]
+    assert found(9, programs) == [1, 3, 4, 5]
 
 
 def test_protection_is_seen_on_any_track() -> None:
