@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.inputs import show_packets, show_streams
 from worker.media.ffprobe import (
@@ -39,6 +41,8 @@ _MAX_TRACKS = 16
 # Two days of 60 frames a second. They are kept in memory, eight bytes each.
 _MAX_PACKETS = 10_400_000
 
+log = structlog.get_logger(__name__)
+
 Raw = Mapping[str, Any]
 _Tallies = Mapping[int, PacketTally]
 
@@ -60,6 +64,7 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
             find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
         )
         _refuse_unusable(streams, videos)
+        _warn_of_unknown_audio(streams, audios)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {
             stream["index"]: PacketTally(origin_s=float(origin_s))
@@ -133,6 +138,14 @@ def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
         f"the file holds no video track that can be read (found: {found})",
         code=SourceFault.NO_VIDEO,
     )
+
+
+def _warn_of_unknown_audio(streams: Sequence[Raw], audios: Sequence[Raw]) -> None:
+    """Log that the only audio there is has a codec that FFmpeg does not know."""
+    unknown = [s for s in streams if s.get("codec_type") == "audio"]
+    if unknown and not audios:
+        codec = unknown[0].get("codec_tag_string", "unknown")
+        log.warning("audio_undecodable", codec=codec, track=unknown[0]["index"])
 
 
 def _protected() -> BadSourceError:

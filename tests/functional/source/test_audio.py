@@ -123,3 +123,15 @@ def test_of_two_programs_the_audio_is_that_of_the_video(
     assert ended.status == 0, ended.final
     assert "RESOLUTION=320x180" in (out / "master.m3u8").read_text()
     assert frequency_of(audio_playlist(out)) == pytest.approx(1000, abs=5)
+
+
+def test_audio_of_an_unknown_codec_is_reported(run_worker: RunWorker, tmp_path: Path) -> None:
+    """As iPhones record it beside AAC (apac), where that is the only track."""
+    source, out = tmp_path / "in.mov", tmp_path / "out"
+    ffmpeg(*video(3), *tone(3), *X264, "-c:a", "aac", source)
+    source.write_bytes(source.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"xxxx"))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    (warning,) = ended.named("audio_undecodable")
+    assert (warning["codec"], warning["track"]) == ("apac", 1)
+    assert read_published(out).audio is None
