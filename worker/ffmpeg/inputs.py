@@ -26,13 +26,20 @@ def open_input(source: Path, **options: Any) -> Any:
 
 
 def show_streams(source: Path) -> Command:
-    """Build the ffprobe that describes container and streams as JSON."""
-    return _ffprobe("-show_format", "-show_streams", "-print_format", "json", f"file:{source}")
+    """Build the ffprobe that describes container, streams and programs as JSON."""
+    shown = ("-show_format", "-show_streams", "-show_programs")
+    return _ffprobe(*shown, "-print_format", "json", f"file:{source}")
 
 
 def show_packets(source: Path) -> Command:
-    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,size,flags` as CSV."""
-    entries = "packet=stream_index,pts_time,dts_time,duration_time,size,flags"
+    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,size,flags` as CSV.
+
+    The kinds of a packet's side data follow, in the row or on lines of their own.
+    """
+    entries = (
+        "packet=stream_index,pts_time,dts_time,duration_time,size,flags"
+        ":packet_side_data=side_data_type"
+    )
     csv = "csv=print_section=0:escape=none"
     return _ffprobe("-show_entries", entries, "-print_format", csv, f"file:{source}")
 

@@ -1,4 +1,4 @@
-"""Reads ffprobe's JSON (`-show_format -show_streams`) and chooses what to transcode. Pure."""
+"""Reads ffprobe's JSON (format, streams, programs) and chooses what to transcode. Pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ _DECLARING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"
 # Containers whose timestamps may restart in mid-file: a broadcast, joined recordings.
 _RESTARTING_CONTAINERS = frozenset({"mpegts", "mpeg"})
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
+# Of what packets carry where a container is encrypted (ISO/IEC 23001-7), whatever its tags are.
+ENCRYPTED_PACKET = "Encryption info"
+# ISO/IEC 23008-12, and AV1 Image File Format.
+_IMAGE_BRANDS = frozenset(
+    {"avif", "avis", "heic", "heim", "heis", "heix", "hevc", "hevx", "mif1", "msf1"}
+)
 _INTERLACED = frozenset({"tt", "bb", "tb", "bt"})
 # Subtitles that are text; the others are bitmaps.
 _TEXT_CODECS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
@@ -78,6 +84,17 @@ def choose_video(tracks: Sequence[Raw], counts: Mapping[int, int]) -> Raw | None
     )
 
 
+def in_program_of(video: Raw, tracks: Sequence[Raw], programs: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that belong to the video: those of its program, or of none.
+
+    A broadcast carries several programs (ISO/IEC 13818-1, 2.4.4), each with a video of its own.
+    """
+    members = [{s["index"] for s in program.get("streams", ())} for program in programs]
+    own = set().union(*(each for each in members if video["index"] in each))
+    others = set().union(*members) - own
+    return [s for s in tracks if not own or s["index"] not in others]
+
+
 def choose_audio(
     tracks: Sequence[Raw], counts: Mapping[int, int], *, language: str | None
 ) -> Raw | None:
@@ -105,6 +122,15 @@ def is_encrypted(streams: Iterable[Raw]) -> bool:
         or any("ncryption" in str(d.get("side_data_type")) for d in s.get("side_data_list", ()))
         for s in streams
     )
+
+
+def is_still_image(raw_format: Raw, count: int) -> bool:
+    """Whether a file of so many video packets is an image (HEIF, AVIF, GIF) that shows no motion.
+
+    A video of one frame in another container is a video: a picture over minutes of audio.
+    """
+    brand = str(raw_format.get("tags", {}).get("major_brand", ""))
+    return count == 1 and (brand in _IMAGE_BRANDS or "gif" in _names(raw_format))
 
 
 def may_restart(raw_format: Raw) -> bool:

@@ -8,15 +8,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.inputs import show_packets, show_streams
 from worker.media.ffprobe import (
+    ENCRYPTED_PACKET,
     audio_stream,
     audio_tracks,
     choose_audio,
     choose_video,
     declared_duration_s,
+    in_program_of,
     is_encrypted,
+    is_still_image,
     may_restart,
     text_stream,
     text_tracks,
@@ -35,6 +40,8 @@ _MAX_DESCRIPTION_BYTES = 4 << 20
 _MAX_TRACKS = 16
 # Two days of 60 frames a second. They are kept in memory, eight bytes each.
 _MAX_PACKETS = 10_400_000
+
+log = structlog.get_logger(__name__)
 
 Raw = Mapping[str, Any]
 _Tallies = Mapping[int, PacketTally]
@@ -57,6 +64,7 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
             find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
         )
         _refuse_unusable(streams, videos)
+        _warn_of_unknown_audio(streams, audios)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {
             stream["index"]: PacketTally(origin_s=float(origin_s))
@@ -70,6 +78,12 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
             "the video track holds no frame: the upload is empty or cut short",
             code=SourceFault.EMPTY,
         )
+    if is_still_image(raw_format, counts[video["index"]]):
+        raise BadSourceError(
+            "the file is a still image, not a video; upload a video", code=SourceFault.NO_VIDEO
+        )
+    programs = raw.get("programs", ())
+    audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
     # A track that is declared and empty is not used.
     audio = choose_audio(audios, counts, language=language)
     chosen = [tallies[s["index"]] for s in (video, audio) if s is not None]
@@ -111,10 +125,7 @@ def _describe(processes: Processes, source: Path) -> dict[str, Any]:
 
 def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
     if is_encrypted(streams):
-        raise BadSourceError(
-            "the video is protected (DRM) and cannot be read; upload it without protection",
-            code=SourceFault.PROTECTED,
-        )
+        raise _protected()
     if videos:
         return
     kinds = sorted({str(s.get("codec_type")) for s in streams})
@@ -126,6 +137,21 @@ def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
     raise BadSourceError(
         f"the file holds no video track that can be read (found: {found})",
         code=SourceFault.NO_VIDEO,
+    )
+
+
+def _warn_of_unknown_audio(streams: Sequence[Raw], audios: Sequence[Raw]) -> None:
+    """Log that the only audio there is has a codec that FFmpeg does not know."""
+    unknown = [s for s in streams if s.get("codec_type") == "audio"]
+    if unknown and not audios:
+        codec = unknown[0].get("codec_tag_string", "unknown")
+        log.warning("audio_undecodable", codec=codec, track=unknown[0]["index"])
+
+
+def _protected() -> BadSourceError:
+    return BadSourceError(
+        "the video is protected (DRM) and cannot be read; upload it without protection",
+        code=SourceFault.PROTECTED,
     )
 
 
@@ -146,6 +172,8 @@ def _count_packet(row: str, tallies: _Tallies) -> None:
     tally = tallies.get(int(index)) if index.isdigit() else None
     if tally is None:
         return
+    if ENCRYPTED_PACKET in row:
+        raise _protected()
     # D: an edit list takes the packet's content out of the presentation.
     if "D" in flags:
         tally.hidden += 1

@@ -104,3 +104,34 @@ def test_audio_that_cannot_be_decoded_is_left_out_with_a_warning(
         assert ended.status == 0, ended.final
         assert "AUDIO" not in (out / path.stem / "master.m3u8").read_text()
     assert ended.named("audio_undecodable")
+
+
+def test_of_two_programs_the_audio_is_that_of_the_video(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """The larger video is the second program's; the first program's audio comes first."""
+    source, out = tmp_path / "in.ts", tmp_path / "out"
+    ffmpeg(
+        *video(3, size="160x90"),
+        *tone(3, hertz=500),
+        *video(3),
+        *tone(3, hertz=1000),
+        *(word for index in range(4) for word in ("-map", index)),
+        *(*X264, "-c:a", "aac", "-program", "st=0:st=1", "-program", "st=2:st=3", source),
+    )
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    assert "RESOLUTION=320x180" in (out / "master.m3u8").read_text()
+    assert frequency_of(audio_playlist(out)) == pytest.approx(1000, abs=5)
+
+
+def test_audio_of_an_unknown_codec_is_reported(run_worker: RunWorker, tmp_path: Path) -> None:
+    """As iPhones record it beside AAC (apac), where that is the only track."""
+    source, out = tmp_path / "in.mov", tmp_path / "out"
+    ffmpeg(*video(3), *tone(3), *X264, "-c:a", "aac", source)
+    source.write_bytes(source.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"xxxx"))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    (warning,) = ended.named("audio_undecodable")
+    assert (warning["codec"], warning["track"]) == ("apac", 1)
+    assert read_published(out).audio is None

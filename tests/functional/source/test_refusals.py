@@ -14,17 +14,36 @@ from tests.functional.worker_process import RunWorker
 pytestmark = pytest.mark.ffmpeg
 
 
-def test_a_protected_video_is_refused(run_worker: RunWorker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", [b"encv\0", b"avc1\0"])
+def test_a_protected_video_is_refused(run_worker: RunWorker, tmp_path: Path, tag: bytes) -> None:
+    """By the name of its track, as files of shops have it, or by what its packets carry."""
     source, out = tmp_path / "in.mp4", tmp_path / "out"
     key = "00112233445566778899aabbccddeeff"
     drm = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", key)
     ffmpeg(*video(3), *tone(3), *X264, "-c:a", "aac", *drm, source)
-    # The name of such a track in files of shops; FFmpeg's muxer leaves the plain one.
-    source.write_bytes(source.read_bytes().replace(b"avc1\0", b"encv\0"))
+    # FFmpeg's muxer leaves the plain name.
+    source.write_bytes(source.read_bytes().replace(b"avc1\0", tag))
     ended = run_worker("--source", source, "--destination", out, *SMALL)
     assert ended.status == 65
     assert ended.final["code"] == "protected"
     assert "protected" in ended.final["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("in.gif", ()), ("in.avif", ("-c:v", "libaom-av1", "-still-picture", "1", "-cpu-used", "8"))],
+)
+def test_a_still_image_is_no_video(
+    run_worker: RunWorker, tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    source = tmp_path / name
+    ffmpeg(*video(1), "-frames:v", "1", *options, source)
+    ended = run_worker("--source", source, "--destination", tmp_path / "out", *SMALL)
+    assert (ended.status, ended.final.get("code")) == (65, "no_video"), ended.stdout
+    assert "a still image, not a video" in ended.final["message"]
+    moving = tmp_path / f"moving-{name}"
+    ffmpeg(*video(1), *options[:2], *options[4:], moving)
+    assert run_worker("--source", moving, "--destination", tmp_path / "2", *SMALL).status == 0
 
 
 def test_a_cut_upload_is_refused_and_published_as_far_as_it_goes_on_request(

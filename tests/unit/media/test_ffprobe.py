@@ -13,7 +13,9 @@ from worker.media.ffprobe import (
     choose_audio,
     choose_video,
     declared_duration_s,
+    in_program_of,
     is_encrypted,
+    is_still_image,
     may_restart,
     text_stream,
     text_tracks,
@@ -124,11 +126,48 @@ def test_what_a_header_promises(
     assert declared_duration_s(raw_format, track) == promised
 
 
+def test_audio_comes_from_the_program_of_the_video() -> None:
+    """A track that no program names may be anybody's; without programs all are."""
+    programs = [
+        {"program_id": 1, "streams": [{"index": 0}, {"index": 1}]},
+        {"program_id": 2, "streams": [{"index": 2}, {"index": 3}, {"index": 4}]},
+    ]
+    tracks = [audio_track(index) for index in (1, 3, 4, 5)]
+
+    def found(video: int, programs: list[dict[str, object]]) -> list[int]:
+        return [s["index"] for s in in_program_of(video_track(video), tracks, programs)]
+
+    assert found(0, programs) == [1, 5]
+    assert found(2, programs) == [3, 4, 5]
+    assert found(0, []) == [1, 3, 4, 5]
+    assert found(9, programs) == [1, 3, 4, 5]
+
+
 def test_protection_is_seen_on_any_track() -> None:
     assert not is_encrypted([video_track(0), audio_track(1)])
     assert is_encrypted([video_track(0), {**audio_track(1), "codec_tag_string": "enca"}])
     side_data = [{"side_data_type": "Encryption initialization data"}]
     assert is_encrypted([video_track(0, side_data_list=side_data)])
+
+
+@pytest.mark.parametrize(
+    ("raw_format", "count", "is_still"),
+    [
+        ({**MP4, "tags": {"major_brand": "avif"}}, 1, True),
+        ({**MP4, "tags": {"major_brand": "heic"}}, 1, True),
+        # A sequence, or the moving track of a motion photo.
+        ({**MP4, "tags": {"major_brand": "heic"}}, 60, False),
+        ({"format_name": "gif"}, 1, True),
+        ({"format_name": "gif"}, 2, False),
+        # A picture over minutes of audio.
+        (MP4, 1, False),
+        ({**MP4, "tags": {"major_brand": "isom"}}, 1, False),
+    ],
+)
+def test_a_still_image_is_no_video(
+    raw_format: dict[str, object], count: int, *, is_still: bool
+) -> None:
+    assert is_still_image(raw_format, count) == is_still
 
 
 def test_fields_and_turns_are_read() -> None:
