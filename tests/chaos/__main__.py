@@ -25,7 +25,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from tests.chaos.attempts import Attempt, Tally, count_losses, read_attempt
-from tests.chaos.trial import KINDS, LANES, STORES, Target, Trial, serving
+from tests.chaos.trial import KINDS, STORES, Target, Trial, serving
 from tests.published import Watcher, compare, shape
 
 MOST_KILLS = 6
@@ -81,7 +81,7 @@ class Run:
         self.tally.reads = watcher.reads
         self.tally.wrong += watcher.faults
         if self.number != signal.SIGSTOP:
-            count_losses(self.attempts, self.tally, lanes=LANES.get(self.kind, 1))
+            count_losses(self.attempts, self.tally)
         self.compare()
         if not self.tally.wrong:
             self.store.delete(self.store.list(""))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
+
+# From FFmpeg's last byte of a segment to the store's answer, on a busy machine.
+LONGEST_UPLOAD_S = 5.0
 
 
 @dataclass
@@ -92,16 +94,17 @@ def read_attempt(
     return Attempt(status, time.time() - started_s, was_killed, events)
 
 
-def count_losses(attempts: Sequence[Attempt], tally: Tally, *, lanes: int) -> None:
+def count_losses(attempts: Sequence[Attempt], tally: Tally) -> None:
     """Add what had to be encoded again after each kill, and how soon each job continued."""
     for number, made in enumerate(attempts):
         later = {segment for other in attempts[number + 1 :] for segment in other.encoded}
         lost = made.encoded.keys() & later
         tally.encoded += len(made.encoded)
         tally.again += len(lost)
-        worst = max(Counter(rung for rung, _ in lost).values(), default=0)
-        if worst > lanes:
-            tally.wrong.append(f"one kill cost {worst} finished segments of a rung: {lost}")
+        # A fast preset, and a copy, finish several while the first one is being uploaded.
+        waiting_s = max((made.lasted_s - made.encoded[each] for each in lost), default=0.0)
+        if waiting_s > LONGEST_UPLOAD_S:
+            tally.wrong.append(f"a segment was finished {waiting_s:.1f} s ago, and lost: {lost}")
         tally.lost_s += made.lost_s(lost)
         if made.encoding:
             tally.encode_s += made.encoding[1] - made.encoding[0]

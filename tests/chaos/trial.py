@@ -34,7 +34,6 @@ KINDS = {
     "copied top rung": ("--copy-top", "always"),
     "chapters": ("--chapters",),
 }
-LANES = {"two lanes": 2}
 BUCKET = "chaos"
 STORES = ("local", "moto", "ceph", "rclone")
 Target: TypeAlias = tuple[Store, str, Server | None]
