@@ -127,7 +127,7 @@ def is_encrypted(streams: Iterable[Raw]) -> bool:
 def is_still_image(raw_format: Raw, count: int) -> bool:
     """Whether a file of so many video packets is an image (HEIF, AVIF, GIF) that shows no motion.
 
-    A video of one frame in another container is a video: a picture over minutes of audio.
+    A video of one frame in another container is a video: one frame over minutes of audio.
     """
     brand = str(raw_format.get("tags", {}).get("major_brand", ""))
     return count == 1 and (brand in _IMAGE_BRANDS or "gif" in _names(raw_format))

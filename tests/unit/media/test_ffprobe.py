@@ -159,7 +159,7 @@ def test_protection_is_seen_on_any_track() -> None:
         ({**MP4, "tags": {"major_brand": "heic"}}, 60, False),
         ({"format_name": "gif"}, 1, True),
         ({"format_name": "gif"}, 2, False),
-        # A picture over minutes of audio.
+        # One frame over minutes of audio.
         (MP4, 1, False),
         ({**MP4, "tags": {"major_brand": "isom"}}, 1, False),
     ],
