@@ -31,7 +31,7 @@ def test_a_protected_video_is_refused(run_worker: RunWorker, tmp_path: Path, tag
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("in.gif", ()), ("in.avif", ("-c:v", "libaom-av1", "-cpu-used", "8"))],
+    [("in.gif", ()), ("in.avif", ("-c:v", "libsvtav1", "-preset", "10"))],
 )
 def test_a_still_image_is_no_video(
     run_worker: RunWorker, tmp_path: Path, name: str, options: tuple[str, ...]
