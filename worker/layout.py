@@ -17,7 +17,7 @@ STATUS = "status.json"
 
 # Below a run; the checkpoint alone is rewritten.
 CHECKPOINT = "checkpoint.json"
-STORYBOARD = "storyboard"
+_STORYBOARD = "storyboard"
 _REPORT = "report.html"
 _CHAPTERS_TRACK = "chapters.vtt"
 
@@ -28,6 +28,7 @@ IFRAME_PLAYLIST = "iframes.m3u8"
 SEGMENT_SUFFIX = ".ts"
 # As FFmpeg writes them to the work folder.
 SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
+_SUBTITLE_PATTERN = "%05d.vtt"
 
 # 32 bits of an MD5: they distinguish the few contents that one name has had.
 _DIGEST_CHARS = 8
@@ -73,7 +74,7 @@ def segment_name(rendition: str, index: int, md5: str) -> str:
 
 def subtitle_segment_name(rendition: str, index: int, md5: str) -> str:
     """Name a segment of a subtitle rendition below its run."""
-    return f"{rendition}/{content_name(f'{index:05d}.vtt', md5)}"
+    return f"{rendition}/{content_name(_SUBTITLE_PATTERN % index, md5)}"
 
 
 def file_name(key: str) -> str:
@@ -98,19 +99,17 @@ def master_file(text: str) -> File:
 
 def subtitle_file(run: str, rendition: str, index: int, text: str) -> File:
     """Make a WebVTT segment of a subtitle rendition."""
-    data = text.encode()
-    name = subtitle_segment_name(rendition, index, md5_of(data))
-    return File(key=f"{run}/{name}", data=data, content_type=_WEBVTT, cache_control=_IMMUTABLE)
+    return _addressed(f"{run}/{rendition}/{_SUBTITLE_PATTERN % index}", text.encode(), _WEBVTT)
 
 
 def sheet_file(run: str, index: int, data: bytes) -> File:
     """Make a storyboard sheet."""
-    return _addressed(f"{run}/{STORYBOARD}/sheet-{index:03d}.jpg", data, _JPEG)
+    return _addressed(f"{run}/{_STORYBOARD}/sheet-{index:03d}.jpg", data, _JPEG)
 
 
 def storyboard_file(run: str, track: str) -> File:
     """Make the storyboard's WebVTT track, which names the sheets beside it."""
-    return _addressed(f"{run}/{STORYBOARD}/index.vtt", track.encode(), _WEBVTT)
+    return _addressed(f"{run}/{_STORYBOARD}/index.vtt", track.encode(), _WEBVTT)
 
 
 def chapters_file(run: str, track: str) -> File:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from fractions import Fraction
 
 from worker.errors import VerificationError
 from worker.hls.mpegts import MalformedSegmentError, SegmentReading, read_segment
-from worker.layout import AUDIO
+from worker.layout import AUDIO, md5_of
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S, Grid
 from worker.plan.ladder import Rung
 from worker.plan.plan import TAIL_TOLERANCE_S, Plan
@@ -38,7 +37,7 @@ def measure_segment(plan: Plan, rendition: str, index: int, data: bytes) -> Segm
         rendition=rendition,
         index=index,
         bytes=len(data),
-        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        md5=md5_of(data),
         codec=reading.codec,
         frames=reading.frames,
         start_ticks=start,

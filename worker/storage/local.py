@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import tempfile
 import time
@@ -13,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from worker.errors import CannotWriteError, StorageUnavailableError
-from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File
+from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File, md5_of
 from worker.storage.base import Content, PreconditionFailedError, StoredObject
 
 _TEMPORARY = ".incomplete-"
@@ -46,7 +45,7 @@ class LocalStore:
         with self._written(file) as temporary:
             temporary.replace(self._folder / file.key)
             self._sync(file)
-        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+        return StoredObject(bytes=len(file.data), etag=md5_of(file.data))
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         """Write an object if it is the expected one; other workers on this machine wait.
@@ -61,7 +60,7 @@ class LocalStore:
                     raise PreconditionFailedError(file.key)
                 temporary.replace(self._folder / file.key)
             self._sync(file)
-        return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+        return StoredObject(bytes=len(file.data), etag=md5_of(file.data))
 
     @contextlib.contextmanager
     def _written(self, file: File) -> Iterator[Path]:
@@ -122,7 +121,7 @@ class LocalStore:
         """Read an object; None where there is none."""
         try:
             data = (self._folder / key).read_bytes()
-            return Content(data=data, etag=_etag(data))
+            return Content(data=data, etag=md5_of(data))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -146,7 +145,7 @@ class LocalStore:
                 key = path.relative_to(self._folder).as_posix()
                 if key.startswith(prefix) and path.is_file() and _TEMPORARY not in path.name:
                     data = path.read_bytes()
-                    found[key] = StoredObject(bytes=len(data), etag=_etag(data))
+                    found[key] = StoredObject(bytes=len(data), etag=md5_of(data))
         except OSError as error:
             raise _refused("list", self._folder / prefix, error) from error
         return found
@@ -198,10 +197,6 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
         for name in names:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
-
-
-def _etag(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _refused(verb: str, path: Path, error: OSError) -> CannotWriteError:

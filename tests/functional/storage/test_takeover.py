@@ -74,7 +74,6 @@ def test_an_overtaken_job_writes_nothing_into_its_successors_run(
 
 
 def test_a_job_that_is_overtaken_before_its_publish_replaces_nothing(
-    moto: Server,
     job_options: JobOptions,
     destination: S3Store,
     start_worker: StartWorker,
@@ -83,7 +82,6 @@ def test_a_job_that_is_overtaken_before_its_publish_replaces_nothing(
     reference: Shape,
 ) -> None:
     """Of another lecture: its thumbnail would be seen, and its master playlist."""
-    del moto
     destination.put(segment_file("other.mp4", short_clip.read_bytes()))
     other = (*job_options, "--source", f"s3://{BUCKET}/{_prefix(destination)}other.mp4")
     overtaken = start_worker(*other, before=f"{FAST_LEASE}\n{STOPS_AT_PUBLISH}")
