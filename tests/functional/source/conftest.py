@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.functional.served import served
 from tests.functional.source.faulty_server import FaultyServer
 
 
 @pytest.fixture
 def faulty(calm_clip: Path) -> Iterator[FaultyServer]:
     server = FaultyServer(calm_clip.read_bytes())
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(server):
+        yield server

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from tests.functional.conftest import Server
+from tests.functional.served import served
 
 ERROR = '<?xml version="1.0"?><Error><Code>{}</Code><Message>planted</Message></Error>'
 TEMPORARY = {
@@ -187,11 +188,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def between(server: Server) -> Iterator[Proxy]:
     proxy = Proxy(server)
-    thread = threading.Thread(target=proxy.serve_forever)
-    thread.start()
-    try:
+    with served(proxy):
         yield proxy
-    finally:
-        proxy.shutdown()
-        proxy.server_close()
-        thread.join()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, wait_for
+from tests.functional.served import served
 from tests.functional.storage.faulty_job import (
     JobOptions,
     assert_ended,
@@ -100,12 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     server = Endpoint()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(server):
+        yield server
 
 
 @pytest.mark.parametrize("fault", ["failures", "expired"])
