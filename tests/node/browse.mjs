@@ -268,7 +268,12 @@ const tasks = {
         await player.load(source);
         const tracks = player.getVariantTracks().map(({ height, audioCodec }) => ({ height, audioCodec }));
         const ended = new Promise((resolve) => video.addEventListener("ended", resolve, { once: true }));
-        await video.play();
+        // The player itself may pause while it fills its buffer, which aborts a play() under way.
+        while (video.paused && !video.ended) {
+          await video.play().catch((error) => {
+            if (error.name !== "AbortError") throw error;
+          });
+        }
         video.playbackRate = rate;
         await ended;
         return { faults, tracks, end: video.currentTime, duration: video.duration };
