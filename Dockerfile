@@ -41,15 +41,15 @@ RUN case $TARGETARCH in \
         --disable-protocols --enable-protocol=file,pipe \
         --disable-indevs --enable-indev=lavfi --disable-outdevs \
         --disable-encoders \
-        --enable-encoder=libx264,aac,mjpeg,png,rawvideo,wrapped_avframe,pcm_s16le \
+        --enable-encoder=libx264,aac,mjpeg,png,rawvideo,wrapped_avframe,pcm_s16le,pcm_f32le \
         --enable-encoder=webvtt,subrip,mov_text,text \
         --disable-muxers \
         --enable-muxer=segment,stream_segment,hls,mpegts,mp4,mov,matroska,adts,image2,image2pipe \
-        --enable-muxer=null,webvtt,srt,rawvideo,wav,pcm_s16le,framecrc,framemd5,md5 \
+        --enable-muxer=null,webvtt,srt,rawvideo,wav,pcm_s16le,framecrc,framemd5,md5,nut \
         --disable-filters \
         --enable-filter=split,fps,setpts,trim,tpad,scale,format,setsar,setparams \
         --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat \
-        --enable-filter=asetpts,aresample,aformat,apad,atrim,volume,alimiter,ebur128 \
+        --enable-filter=asetpts,aresample,aformat,apad,atrim,pan,volume,alimiter,ebur128,astats \
         --enable-filter=thumbnail,signalstats,metadata,tile \
         --enable-filter=color,testsrc2,sine,anullsrc \
     && make -j"$(nproc)" \

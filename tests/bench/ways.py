@@ -17,7 +17,7 @@ from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
 from tests.functional.hls import read_published
 from tests.functional.worker_process import python_arguments
 from worker.config.cli import parse_job
-from worker.ffmpeg.audio import encode_audio
+from worker.ffmpeg.audio import DECODED, decode_audio, encode_audio
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
@@ -99,7 +99,10 @@ def _fit(width: Fraction, height: Fraction, bound: int) -> tuple[int, int]:
 
 
 def _plain(source: Path, plan: Plan, folder: Path) -> Made:
-    """The worker's own commands, started without it, one after the other."""
+    """The worker's own commands, started without it, one after the other.
+
+    Decoded audio is a file between two of them, where the worker has a FIFO.
+    """
     with _commands(source, plan, folder) as (commands, descriptor):
         costs = [spend(c, folder=folder, pass_fds=[descriptor]) for c in commands]
     return Made(
@@ -116,6 +119,7 @@ def _plain(source: Path, plan: Plan, folder: Path) -> Made:
 
 def start_plain(source: Path, plan: Plan, folder: Path) -> float:
     """Run the worker's own commands side by side, as it does; return the seconds taken."""
+    os.mkfifo(folder / DECODED)
     with _commands(source, plan, folder) as (commands, descriptor):
         started_s = time.monotonic()
         running = [
@@ -148,7 +152,7 @@ def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[lis
         if encoded != rungs:
             commands.append(copy_video(plan, source))
         if plan.audio:
-            commands.append(encode_audio(plan, plan.audio, source))
+            commands += [decode_audio(plan.media, source), encode_audio(plan, plan.audio)]
         descriptor = nowhere.fileno()
         yield [_argv(command, descriptor) for command in commands], descriptor
 

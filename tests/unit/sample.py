@@ -57,6 +57,7 @@ AUDIO = AudioStream(
     index=1,
     codec="aac",
     channels=2,
+    layout="stereo",
     sample_rate_hz=48_000,
     language="ko",
     packets=packets(625, rate=48_000 / 1024),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.decode import reads_from_s
+from worker.media.streams import AudioStream
 from worker.plan.plan import Plan, Span
 
 # With fewer of a stream's packets decoded, most of what would be published is filler. Below a half,
 # because the two fields of an interlaced frame may travel as two packets and decode to one frame.
 _LEAST_SHARE = 0.45
+# Of audio: what a damaged packet here and there takes.
+_MISSING_AUDIO_S, _MISSING_AUDIO_SHARE = 1.0, 0.05
 
 
 class DecodedFrames:
@@ -82,8 +85,7 @@ def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: b
         )
 
 
-def has_audio_gap(plan: Plan, decoded: int | None) -> bool:
-    """Whether so little of the audio was decoded that much of it is silence now."""
-    if plan.media.audio is None or decoded is None:
-        return False
-    return decoded < _LEAST_SHARE * plan.media.audio.packets.count
+def is_nearly_all(audio: AudioStream, decoded_s: float) -> bool:
+    """Whether as many seconds of an audio track were decoded as its packets hold, or nearly."""
+    missing_s = audio.packets.clock.length_s - decoded_s
+    return missing_s <= max(_MISSING_AUDIO_S, _MISSING_AUDIO_SHARE * audio.packets.clock.length_s)

@@ -12,10 +12,10 @@ from worker.encode.decode_check import DecodedFrames, check_span_end
 from worker.encode.reports import read_out_time_s, read_segment_row
 from worker.encode.scheduler import Lane, Scheduler
 from worker.errors import BudgetSpentError, VerificationError
-from worker.ffmpeg.audio import encode_audio
+from worker.ffmpeg.audio import DECODED, decode_audio, decoded_rate_hz, encode_audio
 from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.encode import encode_video
-from worker.ffmpeg.run import decoded_frames
+from worker.ffmpeg.run import decoded_frames, written_samples
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
 from worker.plan.forecast import Decision, Forecast
@@ -26,7 +26,7 @@ from worker.runtime.process import Ended, FailedError, Processes
 from worker.runtime.workspace import Workspace
 from worker.upload.uploader import Finished, Uploader
 
-_AUDIO, _COPY = "ffmpeg (audio)", "ffmpeg (copy)"
+_DECODE, _AUDIO, _COPY = "ffmpeg (audio decode)", "ffmpeg (audio)", "ffmpeg (copy)"
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,11 @@ log = structlog.get_logger(__name__)
 class EncodeReport:
     """How an encode went. `rungs` are those that were made whole.
 
-    `decoded_audio_frames` is None where FFmpeg did not report them, and where the audio was there
-    already.
+    `decoded_audio_s` is None where the audio was there already.
     """
 
     rungs: tuple[str, ...]
-    decoded_audio_frames: int | None
+    decoded_audio_s: float | None
     peak_memory_bytes: int
 
 
@@ -76,7 +75,7 @@ class Encoder:
         self._hooks = hooks
         self._needs_audio = AUDIO not in done
         self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s)
-        self._decoded_audio_frames: int | None = None
+        self._decoded_audio_s: float | None = None
         self._decoded = DecodedFrames(plan)
 
     def run(self) -> EncodeReport:
@@ -103,13 +102,15 @@ class Encoder:
             self._decoded.check()
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
-                decoded_audio_frames=self._decoded_audio_frames,
+                decoded_audio_s=self._decoded_audio_s,
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
 
     def _start(self, processes: Processes) -> None:
         if self._needs_audio and self._plan.audio:
-            processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio, self._source))
+            self._workspace.add_fifo(DECODED)
+            processes.start(_DECODE, decode_audio(self._plan.media, self._source))
+            processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio))
         if self._scheduler.lacks_copy:
             processes.start(_COPY, copy_video(self._plan, self._source))
         self._start_spans(processes)
@@ -174,8 +175,8 @@ class Encoder:
     def _handle_end(self, event: Ended, lane: Lane | None, processes: Processes) -> None:
         decoded = decoded_frames(event.tail)
         media = self._plan.media
-        if event.child == _AUDIO and media.audio:
-            self._decoded_audio_frames = decoded.get(media.audio.index)
+        if event.child == _DECODE and media.audio:
+            self._decoded_audio_s = written_samples(event.tail) / decoded_rate_hz(media.audio)
         elif event.child == _COPY:
             self._check_copy()
         if lane is None:
@@ -208,7 +209,7 @@ class Encoder:
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
         if self._uploader.is_full:
-            processes.hold({*self._scheduler.lanes, _AUDIO, _COPY})
+            processes.hold({*self._scheduler.lanes, _DECODE, _AUDIO, _COPY})
         else:
             # Or a copy, as fast as a disk, would fill the queue at once and hold the encodes.
             processes.hold({_COPY} if self._uploader.is_filling else ())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.encode.decode_check import has_audio_gap
+from worker.encode.decode_check import is_nearly_all
 from worker.encode.encoder import Encoder, EncodeReport, Hooks
 from worker.errors import WorkerError
 from worker.hls.run import Run
@@ -149,9 +149,12 @@ def _collect_run(plan: Plan, name: str, checkpoint: Checkpoint, report: EncodeRe
 
 
 def _warn_of_audio_gaps(plan: Plan, report: EncodeReport) -> None:
-    if has_audio_gap(plan, report.decoded_audio_frames) and plan.media.audio is not None:
-        log.warning(
-            "audio_mostly_undecodable",
-            decoded=report.decoded_audio_frames,
-            packets=plan.media.audio.packets.count,
-        )
+    """Log that audio was decoded in part only, as less than its packets hold."""
+    audio, decoded_s = plan.media.audio, report.decoded_audio_s
+    if audio is None or decoded_s is None or is_nearly_all(audio, decoded_s):
+        return
+    log.warning(
+        "audio_incomplete",
+        decoded_s=round(decoded_s, 2),
+        length_s=round(audio.packets.clock.length_s, 2),
+    )

@@ -1,7 +1,15 @@
-"""The FFmpeg commands for audio: to encode it, to measure it and to try it. Pure."""
+"""The FFmpeg commands for audio: to decode, measure and encode it. Pure.
+
+One FFmpeg decodes, and hands PCM to another that measures or encodes. FFmpeg builds its filters
+anew where channels, layout or rate change on the way, and what they had counted is lost: the second
+one never sees such a change.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +20,156 @@ from worker.ffmpeg.decode import from_origin
 from worker.ffmpeg.encode import segment_options
 from worker.ffmpeg.inputs import open_input, seconds
 from worker.layout import AUDIO, SEGMENT_PATTERN
-from worker.media.streams import AudioStream
-from worker.plan.plan import AudioPlan, Plan, Span, plan_audio
+from worker.media.streams import AudioStream, Media
+from worker.plan.plan import AudioPlan, Plan, Side, Span
 from worker.runtime.command import Command
 
+# The FIFO on which decoded audio is handed on, in NUT: it keeps times to the sample.
+DECODED = "decoded.nut"
+
 _LAYOUTS = {1: "mono", 2: "stereo"}
+_SIDES: dict[Side, str] = {"both": "0.5*c0+0.5*c1", "left": "c0", "right": "c1"}
+# At these it is not resampled before it is laid on its time.
+_KEPT_RATES_HZ = (44_100, 48_000)
 _PEAK_LIMIT = 0.89  # -1 dB, for what the AAC encoder adds.
 _TRIED_S = 10
+# NUT has no times below zero.
+_SHIFT_S = Fraction(10)
+# The shortest gap that is filled, and the longest that packets may come late without being one.
+_SHORTEST_GAP_S, _LONGEST_LATENESS_S = 0.02, 0.2
+# By how much samples may be timed to follow a drift: three hundredths of a semitone.
+_MOST_STRETCH = 0.002
 
 
-def encode_audio(plan: Plan, audio: AudioPlan, source: Path) -> Command:
-    """Build the FFmpeg that encodes the whole audio into its own rendition."""
-    if plan.media.audio is None:
-        raise ValueError("the plan's source has no audio")
-    track = open_input(source)[str(plan.media.audio.index)]
-    stream = (
-        _mix(track.filter("asetpts", from_origin(plan.media)), plan.media.audio, audio)
-        # async=1 fills gaps and trims overlaps, first_pts=0 a late start, so that audio keeps its
-        # time to within 20 ms; without them it moves towards the start at every gap.
-        .filter("aresample", audio.sample_rate_hz, **{"async": 1}, first_pts=0, min_hard_comp=0.02)
+def decode_audio(media: Media, source: Path, *, is_trial: bool = False) -> Command:
+    """Build the FFmpeg that decodes a source's audio to PCM of one layout and rate, into `DECODED`.
+
+    A trial decodes the beginning, to see whether it can.
+    """
+    stream = _track(media)
+    decoded = _alike(open_input(source)[str(stream.index)], media)
+    output = ffmpeg.output(
+        decoded,
+        DECODED,
+        f="null" if is_trial else "nut",
+        acodec="pcm_f32le",
+        map_metadata=-1,
+        **({"t": _TRIED_S} if is_trial else {}),
+    )
+    if not is_trial:
+        # What cannot be decoded becomes silence, with a warning: FFmpeg alone would end with an
+        # error where that is more than two thirds, and the video is worth more.
+        output = output.global_args("-max_error_rate", "1")
+    return ffmpeg_command([output])
+
+
+def encode_audio(plan: Plan, audio: AudioPlan) -> Command:
+    """Build the FFmpeg that encodes what is decoded into an audio rendition."""
+    stream = _track(plan.media)
+    decoded = open_input(Path(DECODED))
+    encoded = (
+        _level(decoded["0"].filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, audio)
+        .filter("aresample", audio.sample_rate_hz, first_pts=0, **_laid(stream))
         # Audio lasts exactly as long as the video: players stall where a rendition ends early.
         .filter("apad")
         .filter("atrim", end=seconds(plan.grid.duration_s))
     )
     whole = Span(first=0, end=plan.grid.segment_count, rungs=(), preset="")
     output = ffmpeg.output(
-        stream,
+        encoded,
         f"{AUDIO}/{SEGMENT_PATTERN}",
         acodec="aac",
         audio_bitrate=audio.bit_rate_bps,
         **segment_options(plan, whole, AUDIO),
         segment_time=seconds(plan.grid.segment_s),
     )
-    # What cannot be decoded becomes silence, with a warning: FFmpeg alone would end with an error
-    # where that is more than two thirds, and the video is worth more.
-    return ffmpeg_command([output.global_args("-max_error_rate", "1")], pipes=[AUDIO])
+    # It reads to the end: who decodes would fail where nobody reads.
+    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
+    return ffmpeg_command([output, rest], pipes=[AUDIO])
 
 
-def measure_loudness(source: Path, stream: AudioStream) -> Command:
-    """Build the FFmpeg that measures how loud the audio is as it would be published (EBU R128).
+def measure_audio(media: Media, *, has_loudness: bool) -> Command:
+    """Build the FFmpeg that measures what is decoded, as it would be published.
 
-    It writes a summary on stderr: integrated loudness as `I: … LUFS`.
+    It writes a summary on stderr: for each side, and for half of their difference, the highest
+    level of a short moment as `RMS peak dB`; and with `has_loudness` (EBU R128) `I: … LUFS`.
     """
-    mixed = _mix(open_input(source)[str(stream.index)], stream, plan_audio(stream))
-    # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel is
-    # played on both sides, and is as loud as that.
-    meter = mixed.filter("ebur128", framelog="verbose", dualmono=1)
-    return ffmpeg_command([ffmpeg.output(meter, "-", f="null")], level="info")
+    stream = _track(media)
+    measured = open_input(Path(DECODED))["0"]
+    if has_loudness:
+        # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel
+        # is played on both sides, and is as loud as that.
+        plain = AudioPlan(channels=stream.mixed_channels, bit_rate_bps=0)
+        measured = _level(measured, stream, plain)
+        measured = measured.filter("ebur128", framelog="verbose", dualmono=1)
+    if stream.mixed_channels > 1:
+        measured = measured.filter("pan", args="2.1|c0=c0|c1=c1|c2=0.5*c0-0.5*c1")
+    measured = measured.filter(
+        "astats", measure_overall="none", measure_perchannel="RMS_level+RMS_peak"
+    )
+    return ffmpeg_command([ffmpeg.output(measured, "-", f="null")], level="info")
 
 
-def try_audio(source: Path, stream: AudioStream) -> Command:
-    """Build the FFmpeg that decodes the beginning of the audio, to see whether it can."""
-    # Not sought: a file without an index would be sought to its end.
-    until_s = (stream.packets.start_s or 0.0) + _TRIED_S
-    tried = ffmpeg.output(open_input(source)[str(stream.index)], "-", f="null", t=until_s)
-    return ffmpeg_command([tried], copy_times=False)
+def decoded_rate_hz(stream: AudioStream) -> int:
+    """Return the sample rate to which a track is decoded: its own where most have it."""
+    return stream.sample_rate_hz if stream.sample_rate_hz in _KEPT_RATES_HZ else 48_000
 
 
-def _mix(track: Any, stream: AudioStream, audio: AudioPlan) -> Any:
-    """Make as many channels as planned of any number, at a level that is not clipped."""
-    layout = _LAYOUTS[audio.channels]
-    mixed = track.filter("aformat", sample_fmts="fltp", channel_layouts=layout)
+def _track(media: Media) -> AudioStream:
+    if media.audio is None:
+        raise ValueError("the source has no audio")
+    return media.audio
+
+
+def _alike(track: Any, media: Media) -> Any:
+    """Give all frames one layout and rate; nothing here has anything to remember of the last."""
+    stream = _track(media)
+    shifted = replace(media, origin_s=media.origin_s - _SHIFT_S)
+    timed = track.filter("asetpts", from_origin(shifted))
+    if stream.mix == "first":
+        timed = timed.filter("pan", args="mono|c0=c0")
+    elif stream.mix == "sum":
+        weight = 1 / math.sqrt(stream.channels)
+        terms = "+".join(f"{weight:.4f}*c{i}" for i in range(stream.channels))
+        timed = timed.filter("pan", args=f"mono|c0={terms}")
+    return timed.filter(
+        "aformat",
+        sample_fmts="fltp",
+        channel_layouts=_LAYOUTS[stream.mixed_channels],
+        sample_rates=decoded_rate_hz(stream),
+    )
+
+
+def _level(track: Any, stream: AudioStream, audio: AudioPlan) -> Any:
+    """Take the planned channels, at a level that is not clipped."""
+    mixed = track
+    if audio.side:
+        mixed = mixed.filter("pan", args=f"mono|c0={_SIDES[audio.side]}")
     if audio.gain_db:
         mixed = mixed.filter("volume", f"{audio.gain_db:.2f}dB")
-    if audio.gain_db > 0 or stream.channels > audio.channels:
+    if audio.gain_db > 0 or stream.channels > max(_LAYOUTS):
         # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
         # scale. Without `level` it leaves what is below the limit alone, with `latency` its time.
         mixed = mixed.filter("alimiter", limit=_PEAK_LIMIT, level=0, latency=1)
     return mixed
+
+
+def _laid(stream: AudioStream) -> dict[str, Any]:
+    """Return how aresample lays samples: one after the other, and where they are missing silence.
+
+    Without `async` audio moves towards the start at every gap. Packets that come late are no gap:
+    they must be later than that to be one. What drifts is timed before it is cut.
+    """
+    clock = stream.packets.clock
+    if clock.agrees:
+        return {"async": 1, "min_hard_comp": _SHORTEST_GAP_S}
+    gap_s = min(_LONGEST_LATENESS_S, max(_SHORTEST_GAP_S, _SHORTEST_GAP_S / 2 + 2 * clock.jitter_s))
+    return {
+        # Samples a second.
+        "async": round(_MOST_STRETCH * decoded_rate_hz(stream)),
+        "min_comp": round(gap_s - _SHORTEST_GAP_S / 4, 3),
+        "min_hard_comp": round(gap_s, 3),
+        "comp_duration": 1,
+        # Or FFmpeg 5.1 starts the resampler where it begins to stretch, and fills from zero again.
+        "flags": "res",
+    }

@@ -15,6 +15,7 @@ from worker.runtime.workspace import Workspace
 # That one FFmpeg failed: no reason to end a job that can do without what it was to make.
 FFMPEG_FAILURES = (FailedError, EncoderKilledError)
 _DECODED = re.compile(r"Input stream #0:(\d+) .*?(\d+) frames decoded")
+_WRITTEN = re.compile(r"Output stream #0:0 \(audio\): .*?\((\d+) samples\)")
 
 
 def run_ffmpeg(
@@ -47,6 +48,11 @@ def run_ffmpeg(
     return tail
 
 
+def written_samples(tail: Sequence[str]) -> int:
+    """Return how many samples of audio an FFmpeg with one output reports as written."""
+    return sum(int(match[1]) for line in tail if (match := _WRITTEN.search(line)))
+
+
 def decoded_frames(tail: Sequence[str]) -> dict[int, int]:
     """Return how many frames of each track of its source an FFmpeg reports as decoded."""
     decoded: dict[int, int] = {}
@@ -55,3 +61,21 @@ def decoded_frames(tail: Sequence[str]) -> dict[int, int]:
             index, frames = int(match[1]), int(match[2])
             decoded[index] = decoded.get(index, 0) + frames
     return decoded
+
+
+def run_through_pipe(
+    decode: Command, read: Command, pipe: str, workspace: Workspace
+) -> tuple[str, ...]:
+    """Run two FFmpegs, the second of which reads what the first one writes into a FIFO.
+
+    Returns the last lines of the second one. Raises as `run_ffmpeg` does.
+    """
+    workspace.add_fifo(pipe)
+    tail: tuple[str, ...] = ()
+    with Processes(workspace) as processes:
+        processes.start("ffmpeg (audio decode)", decode)
+        processes.start("ffmpeg (audio check)", read)
+        for event in processes.events():
+            if isinstance(event, Ended) and event.child == "ffmpeg (audio check)":
+                tail = event.tail
+    return tail

@@ -24,6 +24,8 @@ _AAC_RATES_HZ = (
 _NAL_IDR = 5
 _NAL_SPS = 7
 _WRAP = 1 << 33
+# The muxer rounds a frame's time to the tick.
+_ROUNDING_TICKS = 2
 
 
 class MalformedSegmentError(Exception):
@@ -214,24 +216,32 @@ def _nal_units(payload: bytes) -> Iterator[bytes]:
 
 
 def _read_aac(units: list[_Pes]) -> SegmentReading:
-    """Count ADTS frames (ISO/IEC 14496-3, 1.A.2); several travel in one PES packet."""
+    """Count ADTS frames (ISO/IEC 14496-3, 1.A.2); several travel in one PES packet.
+
+    They follow one another without a gap, as the encoder's do: else samples were lost, or put in.
+    """
     frames = 0
-    last_pts, last_frames = 0, 0
+    first_pts, last_frames = units[0].pts_ticks, 0
     head = units[0].payload[:4]
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         raise MalformedSegmentError("its audio is not AAC in ADTS")
     rate_index = head[2] >> 2 & 0x0F
     if rate_index >= len(_AAC_RATES_HZ):
         raise MalformedSegmentError("its AAC header has no sample rate")
+    frame_ticks = _AAC_FRAME_SAMPLES * CLOCK_HZ / _AAC_RATES_HZ[rate_index]
     for unit in units:
-        last_pts = _unwrap(unit.pts_ticks, units[0].pts_ticks)
+        at, last_pts = round(first_pts + frames * frame_ticks), _unwrap(unit.pts_ticks, first_pts)
+        if abs(last_pts - at) > _ROUNDING_TICKS:
+            raise MalformedSegmentError(
+                f"AAC frame {frames} is at {last_pts - first_pts} ticks from the first, not at"
+                f" {at - first_pts}"
+            )
         last_frames = sum(1 for _ in _adts_frames(unit.payload))
         frames += last_frames
-    frame_ticks = _AAC_FRAME_SAMPLES * CLOCK_HZ / _AAC_RATES_HZ[rate_index]
     return SegmentReading(
         codec=f"mp4a.40.{(head[2] >> 6) + 1}",
         frames=frames,
-        first_pts_ticks=units[0].pts_ticks,
+        first_pts_ticks=first_pts,
         last_pts_ticks=round(last_pts + (last_frames - 1) * frame_ticks),
         end_ticks=round(last_pts + last_frames * frame_ticks),
         starts_with_keyframe=True,

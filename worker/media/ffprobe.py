@@ -95,24 +95,31 @@ def in_program_of(video: Raw, tracks: Sequence[Raw], programs: Iterable[Raw]) ->
     return [s for s in tracks if not own or s["index"] not in others]
 
 
-def choose_audio(
+def rank_audio(
     tracks: Sequence[Raw], counts: Mapping[int, int], *, language: str | None
-) -> Raw | None:
-    """Choose the language that is asked for, else the default track, else the first.
+) -> list[Raw]:
+    """Return the tracks that may be the audio, the best first.
 
-    Commentary and tracks for the hearing or visually impaired come after the others.
+    The language that is asked for comes first, then the default track, then the first. The others
+    are of the same language and kind: commentary and tracks for the hearing or visually impaired
+    are taken where there is nothing else.
     """
     wanted = None if language is None else language_tag(language)
-    return max(
+
+    def kind(raw: Raw) -> tuple[bool, bool]:
+        is_wanted = wanted is not None and _language_tag(raw) == wanted
+        return is_wanted, not any(_is_disposed(raw, special) for special in _SPECIAL_AUDIO)
+
+    ranked = sorted(
         (s for s in tracks if counts.get(s["index"])),
-        key=lambda s: (
-            wanted is not None and language_tag(_language(s) or "und") == wanted,
-            not any(_is_disposed(s, kind) for kind in _SPECIAL_AUDIO),
-            _is_disposed(s, "default"),
-            -s["index"],
-        ),
-        default=None,
+        key=lambda s: (*kind(s), _is_disposed(s, "default"), -s["index"]),
+        reverse=True,
     )
+    return [
+        s
+        for s in ranked
+        if kind(s) == kind(ranked[0]) and _language_tag(s) == _language_tag(ranked[0])
+    ]
 
 
 def is_encrypted(streams: Iterable[Raw]) -> bool:
@@ -183,6 +190,7 @@ def audio_stream(raw: Raw, packets: Packets) -> AudioStream:
         index=int(raw["index"]),
         codec=str(raw["codec_name"]),
         channels=_positive(raw["channels"]) or 0,
+        layout=_known(raw.get("channel_layout")),
         sample_rate_hz=_positive(raw["sample_rate"]) or 0,
         language=_language(raw),
         packets=packets,
@@ -204,6 +212,10 @@ def text_stream(raw: Raw) -> TextStream:
 
 def _language(raw: Raw) -> str | None:
     return language_code(str(raw.get("tags", {}).get("language", "")))
+
+
+def _language_tag(raw: Raw) -> str:
+    return language_tag(_language(raw) or "und")
 
 
 def _names(raw_format: Raw) -> list[str]:

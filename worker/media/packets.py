@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from worker.media.clock import Clock, ClockTally
+
 # FFmpeg's own -dts_delta_threshold: a longer step forward is a leap of the timestamps.
 _LONGEST_STEP_S = 10.0
 # Decoding times never go back; a short one is a muxer's rounding, not a restart.
@@ -29,7 +31,8 @@ class Packets:
 
     `keys` maps the time of each keyframe to the bytes of all packets before it, of `bytes` in all;
     `reorder` is how many packets come before one that is shown earlier. `hidden` are those that an
-    edit list takes out of the presentation: decoded, not shown, and not counted otherwise.
+    edit list takes out of the presentation: decoded, not shown, and not counted otherwise. `clock`
+    is how times keep to what packets hold, of audio.
     """
 
     count: int
@@ -43,6 +46,7 @@ class Packets:
     bytes: int = 0
     reorder: int = 0
     hidden: int = 0
+    clock: Clock = field(default_factory=Clock)
     keys: Mapping[float, int] = field(default_factory=dict, repr=False)
     times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
 
@@ -81,10 +85,12 @@ class Packets:
 class PacketTally:
     """Builds `Packets` one packet at a time; 8 bytes a packet, a hundred a keyframe.
 
-    `jumps` counts where decoding times go back, or forward by more than ten seconds.
+    `jumps` counts where decoding times go back, or forward by more than ten seconds. `keeps_clock`:
+    of audio, whose samples are a clock of their own.
     """
 
     origin_s: float
+    keeps_clock: bool = False
     times_s: array[float] = field(default_factory=lambda: array("d"))
     keys: dict[float, int] = field(default_factory=dict)
     count: int = 0
@@ -92,6 +98,7 @@ class PacketTally:
     hidden: int = 0
     end_s: float | None = None
     jumps: int = 0
+    _clock: ClockTally = field(default_factory=ClockTally)
     _decoded_s: float | None = None
     _last_s: float | None = None
     _is_open: bool = False
@@ -116,6 +123,8 @@ class PacketTally:
             return
         at_s = pts_s - self.origin_s
         self.times_s.append(at_s)
+        if self.keeps_clock:
+            self._clock.add(at_s, duration_s)
         if is_key:
             self.keys[at_s] = before
         end_s = at_s + (duration_s or 0.0)
@@ -145,6 +154,7 @@ class PacketTally:
             bytes=self.bytes,
             reorder=max((i - bisect_left(times, at_s) for i, at_s in self._late()), default=0),
             hidden=self.hidden,
+            clock=self._clock.clock(),
             keys=self.keys,
             times_s=times,
         )

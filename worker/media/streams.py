@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from worker.media.packets import Packets
 
 _QUARTER_TURN_DEG = 90
+
+# How channels are mixed: by their positions, as the sum of all, or from the first one alone.
+Mix = Literal["positions", "sum", "first"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +49,25 @@ class VideoStream:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioStream:
-    """The audio track to transcode. `language` is the container's code: `kor`, `en`."""
+    """The audio track to transcode. `language` is the container's code: `kor`, `en`.
+
+    `layout` is what FFmpeg calls the arrangement of the channels: `5.1(side)`, `ambisonic 1`. `mix`
+    is how FFmpeg can make two of them.
+    """
 
     index: int
     codec: str
     channels: int
+    layout: str | None
     sample_rate_hz: int
     language: str | None
     packets: Packets
+    mix: Mix = "positions"
+
+    @property
+    def mixed_channels(self) -> int:
+        """Number of channels that are made of it: a microphone's one stays one."""
+        return 1 if self.channels == 1 or self.mix != "positions" else 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +85,8 @@ class TextStream:
 class Media:
     """A source with a video track. `origin_s` is the container's start, t=0 of the timeline.
 
-    `declared_s` is the duration that the container records. `jumps` counts how often the timestamps
+    `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is the
+    duration that the container records. `jumps` counts how often the timestamps
     of video or audio restart or leap.
     """
 
@@ -79,6 +95,7 @@ class Media:
     declared_s: float | None
     video: VideoStream
     audio: AudioStream | None
+    other_audio: tuple[AudioStream, ...] = ()
     texts: tuple[TextStream, ...] = ()
     jumps: int = 0
 

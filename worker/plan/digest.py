@@ -13,7 +13,7 @@ from worker.plan.plan import Plan, plain_fraction
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
-PLAN_VERSION = 9
+PLAN_VERSION = 10
 
 
 def request_digest(identity: str, job: Job) -> str:
@@ -37,13 +37,14 @@ def output_form(plan: Plan) -> dict[str, Any]:
         "version": PLAN_VERSION,
         "grid": asdict(plan.grid),
         "rungs": [asdict(rung) for rung in plan.rungs],
-        "audio": audio and {**asdict(audio), "stream": _index(plan)},
+        "audio": audio and {**asdict(audio), **_track(plan)},
         "texts": [asdict(text) for text in plan.texts],
     }
 
 
-def _index(plan: Plan) -> int | None:
-    return plan.media.audio.index if plan.media.audio else None
+def _track(plan: Plan) -> dict[str, Any]:
+    stream = plan.media.audio
+    return {"stream": stream.index, "mix": stream.mix} if stream else {}
 
 
 def _digest(value: object) -> str:

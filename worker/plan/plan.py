@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from worker.config.job import Job
 from worker.media.streams import AudioStream, Media, TextStream
@@ -26,13 +26,32 @@ _CHANNEL_BPS = 64_000
 TAIL_TOLERANCE_S = Fraction(1, 2)
 
 
+# Which channels of a stereo track hold what there is to hear, where that is one channel.
+Side = Literal["both", "left", "right"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What was found by listening to a track: the gain to a loudness, and its one channel."""
+
+    gain_db: float = 0.0
+    side: Side | None = None
+
+
+_UNHEARD = Heard()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioPlan:
-    """The one audio rendition: AAC-LC. `gain_db` brings it to the loudness asked for."""
+    """The one audio rendition: AAC-LC. `gain_db` brings it to the loudness asked for.
+
+    `side` is where its one channel is in a stereo track.
+    """
 
     channels: int
     bit_rate_bps: int
     gain_db: float = 0.0
+    side: Side | None = None
     sample_rate_hz: int = 48_000
 
 
@@ -76,7 +95,7 @@ class Plan:
     threads: int
 
 
-def make_plan(media: Media, job: Job, *, machine: Machine, gain_db: float = 0.0) -> Plan:
+def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEARD) -> Plan:
     """Plan a run on a machine.
 
     Raises:
@@ -97,7 +116,7 @@ def make_plan(media: Media, job: Job, *, machine: Machine, gain_db: float = 0.0)
         media=media,
         grid=grid,
         rungs=plan_ladder(media.video, LADDER if job.ladder == "auto" else job.ladder, grid.rate),
-        audio=plan_audio(media.audio, gain_db=gain_db) if media.audio else None,
+        audio=plan_audio(media.audio, heard) if media.audio else None,
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=lanes,
@@ -105,10 +124,15 @@ def make_plan(media: Media, job: Job, *, machine: Machine, gain_db: float = 0.0)
     )
 
 
-def plan_audio(stream: AudioStream, *, gain_db: float = 0.0) -> AudioPlan:
-    """Plan the audio: a microphone's one channel stays one, which players play on both sides."""
-    channels = 1 if stream.channels == 1 else 2
-    return AudioPlan(channels=channels, bit_rate_bps=channels * _CHANNEL_BPS, gain_db=gain_db)
+def plan_audio(stream: AudioStream, heard: Heard = _UNHEARD) -> AudioPlan:
+    """Plan the audio: what is one channel stays one, which players play on both sides."""
+    channels = 1 if heard.side else stream.mixed_channels
+    return AudioPlan(
+        channels=channels,
+        bit_rate_bps=channels * _CHANNEL_BPS,
+        gain_db=heard.gain_db,
+        side=heard.side,
+    )
 
 
 def rung_preset(plan: Plan, rung: str, preset: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,11 @@ class Workspace:
     folder: Path
     tools: Tools
     budget: Budget
+
+    def add_fifo(self, name: str) -> None:
+        """Make a FIFO in the folder, by which one program reads what another one writes."""
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self.folder / name)
 
 
 @contextlib.contextmanager

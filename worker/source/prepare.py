@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -15,10 +15,10 @@ from worker.media.color import plan_conversion
 from worker.media.lut3d import TABLE_NAME, color_table
 from worker.media.streams import Media, VideoStream
 from worker.plan.parallelism import Machine
-from worker.plan.plan import Plan, make_plan
+from worker.plan.plan import Heard, Plan, make_plan
 from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
-from worker.source.audio_check import can_decode, gain_to
+from worker.source.audio_check import listen
 from worker.source.download import download
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
@@ -36,11 +36,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """The file to transcode, what is in it, and the gain of its audio."""
+    """The file to transcode, what is in it, and what was found by listening to its audio."""
 
     path: Path
     media: Media
-    gain_db: float = 0.0
+    heard: Heard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,13 +123,9 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
     if media.jumps:
         path = repair_timestamps(path, media, workspace)
         media = probe(path, workspace, language=job.audio_language)
-    audio, gain_db = media.audio, 0.0
-    if audio and not can_decode(path, audio, workspace):
-        log.warning("audio_undecodable", codec=audio.codec, track=audio.index)
-        media = replace(media, audio=None)
-    elif audio and job.loudness != "off":
-        gain_db = gain_to(job.loudness, path, audio, workspace)
-    return Prepared(path=path, media=media, gain_db=gain_db)
+    target_lufs = None if job.loudness == "off" else job.loudness
+    media, heard = listen(media, path, workspace, loudness_lufs=target_lufs)
+    return Prepared(path=path, media=media, heard=heard)
 
 
 def plan_source(path: Path, job: Job, workspace: Workspace) -> PlannedSource:
@@ -141,7 +137,7 @@ def plan_source(path: Path, job: Job, workspace: Workspace) -> PlannedSource:
     """
     prepared = prepare(path, job, workspace)
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
-    plan = make_plan(prepared.media, job, machine=machine, gain_db=prepared.gain_db)
+    plan = make_plan(prepared.media, job, machine=machine, heard=prepared.heard)
     write_color_table(plan.media.video, workspace.folder)
     selected = select_ladder(plan, job, prepared.path, workspace)
     return PlannedSource(path=prepared.path, plan=selected)

@@ -16,13 +16,13 @@ from worker.media.ffprobe import (
     ENCRYPTED_PACKET,
     audio_stream,
     audio_tracks,
-    choose_audio,
     choose_video,
     declared_duration_s,
     in_program_of,
     is_encrypted,
     is_still_image,
     may_restart,
+    rank_audio,
     text_stream,
     text_tracks,
     video_stream,
@@ -66,10 +66,7 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
         _refuse_unusable(streams, videos)
         _warn_of_unknown_audio(streams, audios)
         origin_s = Fraction(raw_format.get("start_time", "0"))
-        tallies = {
-            stream["index"]: PacketTally(origin_s=float(origin_s))
-            for stream in (*videos, *audios, *texts)
-        }
+        tallies = {s["index"]: _tally(s, origin_s) for s in (*videos, *audios, *texts)}
         _count_packets(processes, source, tallies)
     counts = {index: tally.count for index, tally in tallies.items()}
     video = choose_video(videos, counts)
@@ -85,14 +82,16 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
     programs = raw.get("programs", ())
     audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
     # A track that is declared and empty is not used.
-    audio = choose_audio(audios, counts, language=language)
-    chosen = [tallies[s["index"]] for s in (video, audio) if s is not None]
+    ranked = rank_audio(audios, counts, language=language)
+    chosen = [tallies[s["index"]] for s in (video, *ranked[:1])]
+    audio_streams = [audio_stream(s, tallies[s["index"]].packets()) for s in ranked]
     return Media(
         container=str(raw_format["format_name"]),
         origin_s=origin_s,
         declared_s=declared_duration_s(raw_format, video),
         video=video_stream(video, tallies[video["index"]].packets()),
-        audio=audio_stream(audio, tallies[audio["index"]].packets()) if audio else None,
+        audio=next(iter(audio_streams), None),
+        other_audio=tuple(audio_streams[1:]),
         texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
         jumps=sum(tally.jumps for tally in chosen) if may_restart(raw_format) else 0,
     )
@@ -153,6 +152,10 @@ def _protected() -> BadSourceError:
         "the video is protected (DRM) and cannot be read; upload it without protection",
         code=SourceFault.PROTECTED,
     )
+
+
+def _tally(stream: Raw, origin_s: Fraction) -> PacketTally:
+    return PacketTally(origin_s=float(origin_s), keeps_clock=stream["codec_type"] == "audio")
 
 
 def _count_packets(processes: Processes, source: Path, tallies: _Tallies) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.sample import plan
-from worker.encode.decode_check import DecodedFrames
+from tests.unit.sample import AUDIO, plan
+from worker.encode.decode_check import DecodedFrames, is_nearly_all
 from worker.errors import BadSourceError
+from worker.media.clock import Clock
 from worker.plan.plan import Span
 
 # 400 packets in three segments of 180, 180 and 40 frames.
@@ -41,3 +44,20 @@ def test_what_is_read_twice_does_not_make_up_for_what_is_damaged() -> None:
         frames.add(span, round(0.44 * read))
     with pytest.raises(BadSourceError, match="215 of 490 frames"):
         frames.check()
+
+
+@pytest.mark.parametrize(
+    ("length_s", "decoded_s", "is_enough"),
+    [
+        (15.2, 0.32, False),
+        (15.2, 14.5, True),
+        (3600, 3500, True),
+        (3600, 3300, False),
+        (0, 0, True),
+    ],
+)
+def test_audio_is_held_against_what_its_packets_hold(
+    length_s: float, decoded_s: float, *, is_enough: bool
+) -> None:
+    held = replace(AUDIO.packets, clock=Clock(length_s=length_s))
+    assert is_nearly_all(replace(AUDIO, packets=held), decoded_s) is is_enough

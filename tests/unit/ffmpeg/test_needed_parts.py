@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.ffmpeg.test_commands import ALL, SOURCE, after, filled
 from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
-from worker.ffmpeg.audio import encode_audio, measure_loudness, try_audio
+from worker.ffmpeg.audio import DECODED, decode_audio, encode_audio, measure_audio
 from worker.ffmpeg.capabilities import NEEDED_PARTS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.inputs import show_packets
@@ -21,7 +21,7 @@ from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
 from worker.images.storyboard import lay_out
 from worker.media.streams import TextStream
-from worker.plan.plan import Span, plan_audio
+from worker.plan.plan import Heard, Span, plan_audio
 from worker.source.sample_encode import choose_samples, encode_samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,7 +29,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def all_ffmpegs() -> list[list[str]]:
     """Every FFmpeg that the worker starts, in as many forms as it takes to use every part."""
-    mono = replace(AUDIO, channels=1)
     interlaced = replace(VIDEO, is_interlaced=True, color_transfer="smpte2084")
     text = TextStream(index=2, codec="subrip", language="ko", title=None, is_forced=False)
     a_plan = plan(texts=(text,))
@@ -43,10 +42,10 @@ def all_ffmpegs() -> list[list[str]]:
         encode_samples(long, samples, SOURCE),
         list_idrs(a_plan, SOURCE),
         copy_video(a_plan, SOURCE),
-        encode_audio(a_plan, plan_audio(AUDIO, gain_db=3), SOURCE),
-        encode_audio(plan(audio=mono), plan_audio(mono), SOURCE),
-        measure_loudness(SOURCE, AUDIO),
-        try_audio(SOURCE, AUDIO),
+        encode_audio(a_plan, plan_audio(AUDIO, Heard(gain_db=3, side="left"))),
+        decode_audio(MEDIA, SOURCE),
+        decode_audio(MEDIA, SOURCE, is_trial=True),
+        measure_audio(MEDIA, has_loudness=True),
         rewrite_timestamps(MEDIA, SOURCE, "repaired.ts"),
         extract_texts(a_plan, SOURCE),
         measure_frames(SOURCE, lay_out(7, 854, 480)),
@@ -117,9 +116,11 @@ def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) ->
 
 def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
     for argv in [*all_ffmpegs(), filled(show_packets(SOURCE))]:
-        inputs = argv.count(f"file:{SOURCE}")
+        inputs = argv.count(f"file:{SOURCE}") + argv.count(f"file:{DECODED}")
         assert inputs == max(1, argv.count("-i"))
         assert after(argv, "-protocol_whitelist") == ["file"] * inputs
         (demuxers,) = set(after(argv, "-format_whitelist"))
         assert {"hls", "concat", "sdp", "image2", "dash"}.isdisjoint(demuxers.split(","))
-        assert argv.index("-protocol_whitelist") < argv.index(f"file:{SOURCE}")
+        assert argv.index("-protocol_whitelist") < min(
+            argv.index(path) for path in (f"file:{SOURCE}", f"file:{DECODED}") if path in argv
+        )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.sample import plan
 from worker.errors import VerificationError
-from worker.hls.mpegts import SegmentReading
+from worker.hls.mpegts import MalformedSegmentError, SegmentReading, _Pes, _read_aac
 from worker.hls.segment import is_whole, measure_segment
 from worker.plan.plan import Plan
 from worker.records.segment import Segment
@@ -70,3 +70,24 @@ def test_frames_at_other_times(
 ) -> None:
     with pytest.raises(VerificationError, match=fault):
         measure(monkeypatch, frames, late=late)
+
+
+@pytest.mark.parametrize(
+    ("times", "fault"),
+    [
+        ([0, 7680, 15_361], None),
+        # Half a second of silence put in, a frame left out of the count, and time that runs back.
+        ([0, 7680, 60_360], "AAC frame 8 is at 60360 ticks from the first, not at 15360"),
+        ([0, 7680, 13_440], "AAC frame 8 is at 13440"),
+        ([0, 7680, -720_000], "AAC frame 8 is at -720000"),
+    ],
+)
+def test_aac_frames_follow_one_another(times: list[int], fault: str | None) -> None:
+    """Four frames of 48 kHz in each PES packet."""
+    header = bytes((0xFF, 0xF1, 0x4C, 0x80, 0x00, 0xFF, 0xFC))
+    units = [_Pes(pts_ticks=900_000 + at, payload=4 * header, end=0) for at in times]
+    if fault:
+        with pytest.raises(MalformedSegmentError, match=fault):
+            _read_aac(units)
+    else:
+        assert _read_aac(units).frames == 12

@@ -10,13 +10,13 @@ from tests.unit.sample import packets, video
 from worker.errors import BadSourceError
 from worker.media.ffprobe import (
     audio_tracks,
-    choose_audio,
     choose_video,
     declared_duration_s,
     in_program_of,
     is_encrypted,
     is_still_image,
     may_restart,
+    rank_audio,
     text_stream,
     text_tracks,
     video_stream,
@@ -93,9 +93,14 @@ def test_of_several_audio_tracks(language: str | None, chosen: int) -> None:
         audio_track(3, "kor"),
         {**audio_track(4), "channels": 0},
     ]
-    found = choose_audio(audio_tracks(tracks), dict.fromkeys(range(5), 9), language=language)
-    assert found
-    assert found["index"] == chosen
+    ranked = rank_audio(audio_tracks(tracks), dict.fromkeys(range(5), 9), language=language)
+    assert [s["index"] for s in ranked] == [chosen]
+
+
+def test_equal_audio_tracks_are_kept_in_their_order() -> None:
+    tracks = [audio_track(i) for i in range(3)] + [audio_track(3, "eng"), audio_track(4, comment=1)]
+    ranked = rank_audio(tracks, {0: 9, 1: 0, 2: 9, 3: 9, 4: 9}, language=None)
+    assert [s["index"] for s in ranked] == [0, 2]
 
 
 def test_only_text_becomes_subtitles() -> None:
