@@ -175,6 +175,8 @@ def _coding_faults(source: Source, output: Output) -> Iterator[str]:
         form = output.audio.form
         # One channel stays one; more become two. Audio without a source is another fault.
         channels = min(2, source.audio.channels) if source.audio else form["channels"]
+        if source.audio and source.audio.is_one_channel:
+            channels = 1
         expected = {"codec": "aac", "profile": "LC", "rate_hz": 48_000, "channels": channels}
         if form != expected:
             yield f"coding: the audio is {form}, not {expected}"

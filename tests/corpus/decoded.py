@@ -27,6 +27,8 @@ SIDE = 32
 BINS_A_SECOND = 1000
 # Some recorders round the times of packets, so that these leave gaps or overlap.
 _JITTER_BINS = 30
+# Shares of the louder side's power: less than codecs add, and less than crosstalk.
+_SAME, _EMPTY = 10**-3.3, 10**-5
 # What FFmpeg assumes of a raw stream, whose packets have no timestamps.
 UNTIMED_RATE = 25
 
@@ -59,12 +61,24 @@ class Audio:
     """Loudness of decoded audio, in pieces; times in seconds.
 
     A piece is the number of its first bin, and for each bin a sum of powers and a count of samples.
+    `sides` are sums of powers: of the left, the right, and half of their difference.
     """
 
     start_s: float
     end_s: float
     pieces: list[Piece]
     channels: int
+    sides: Floats
+
+    @property
+    def is_one_channel(self) -> bool:
+        """Whether a stereo track holds the same on both sides, or nothing on one of them."""
+        left, right, difference = self.sides
+        loudest = max(left, right)
+        return bool(
+            self.channels == 2  # noqa: PLR2004 (stereo)
+            and (difference <= _SAME * loudest or min(left, right) <= _EMPTY * loudest)
+        )
 
     def envelope(self, start_s: float, end_s: float) -> Floats:
         """Return the loudness of each bin; where there is no audio it is zero."""
@@ -83,6 +97,7 @@ class Audio:
             end_s=self.end_s + by_s,
             pieces=[(at + bins, piece) for at, piece in self.pieces],
             channels=self.channels,
+            sides=self.sides,
         )
 
 
@@ -106,6 +121,7 @@ class _Tally:
     reformatter: VideoReformatter = field(default_factory=VideoReformatter)
     audio_until_s: float | None = None
     channels: int = 0
+    sides: Floats = field(default_factory=lambda: np.zeros(3))
     audio_start_s: float | None = None
     audio_end_s: float = -math.inf
     pieces: list[Piece] = field(default_factory=list)
@@ -127,12 +143,14 @@ class _Tally:
         at_s = self.audio_until_s if frame.time is None else frame.time
         if at_s is None:
             return
-        samples = mono_power(frame)
-        self.audio_until_s = at_s + len(samples) / frame.sample_rate
+        samples = read_samples(frame)
+        power: Floats = np.mean(samples**2, axis=0)
+        self.sides += side_powers(samples)
+        self.audio_until_s = at_s + len(power) / frame.sample_rate
         self.channels = max(self.channels, frame.layout.nb_channels)
         self.audio_start_s = at_s if self.audio_start_s is None else min(self.audio_start_s, at_s)
         self.audio_end_s = max(self.audio_end_s, self.audio_until_s)
-        self.pieces.append(energy_bins(samples, at_s, frame.sample_rate))
+        self.pieces.append(energy_bins(power, at_s, frame.sample_rate))
 
     def decoded(self, errors: int) -> Decoded:
         return Decoded(self._frames(), self._audio(), errors)
@@ -158,11 +176,12 @@ class _Tally:
             end_s=self.audio_end_s,
             pieces=self.pieces,
             channels=self.channels,
+            sides=self.sides,
         )
 
 
-def mono_power(frame: Any) -> Floats:  # noqa: ANN401
-    """Return the mean square over the channels of each sample, full scale being 1."""
+def read_samples(frame: Any) -> Floats:  # noqa: ANN401
+    """Return a row for each channel, full scale being 1."""
     raw = frame.to_ndarray()
     if not frame.format.is_planar:
         raw = raw.reshape(-1, frame.layout.nb_channels).T
@@ -171,8 +190,15 @@ def mono_power(frame: Any) -> Floats:  # noqa: ANN401
         samples -= 128
     if raw.dtype.kind in "iu":
         samples /= 2.0 ** (8 * raw.dtype.itemsize - 1)
-    power: Floats = np.mean(np.nan_to_num(samples) ** 2, axis=0)
-    return power
+    return np.nan_to_num(samples)
+
+
+def side_powers(samples: Floats) -> Floats:
+    """Return sums of powers: of the left, the right, and half of their difference."""
+    if len(samples) != 2:  # noqa: PLR2004 (stereo)
+        return np.zeros(3)
+    left, right = samples
+    return np.array([np.sum(each**2) for each in (left, right, (left - right) / 2)])
 
 
 def energy_bins(power: Floats, at_s: float, rate_hz: int) -> Piece:

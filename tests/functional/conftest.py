@@ -29,8 +29,10 @@ from tests.functional.worker_process import (
 
 ROOT = Path(__file__).resolve().parents[2]
 MEDIA = Path(os.environ.get("WORKER_TEST_MEDIA", ROOT.parent / "shared" / "media"))
-FFMPEG = os.environ.get("WORKER_FFMPEG") or "ffmpeg"
-FFPROBE = os.environ.get("WORKER_FFPROBE") or "ffprobe"
+# Those of the worker, and of the tests: the image's FFmpeg makes no uploads.
+TESTED = {f"WORKER_{n}": os.environ.get(f"WORKER_{n}") or n.lower() for n in ("FFMPEG", "FFPROBE")}
+FFMPEG = os.environ.get("WORKER_TEST_FFMPEG") or TESTED["WORKER_FFMPEG"]
+FFPROBE = os.environ.get("WORKER_TEST_FFPROBE") or TESTED["WORKER_FFPROBE"]
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 
 
@@ -55,8 +57,8 @@ def start_job(
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": "ap-northeast-2",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "WORKER_FFMPEG": FFMPEG,
-        "WORKER_FFPROBE": FFPROBE,
+        "WORKER_SANDBOX": os.environ.get("WORKER_SANDBOX", "auto"),
+        **TESTED,
         **(environment or {}),
     }
     return Running(

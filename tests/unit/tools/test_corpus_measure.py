@@ -43,7 +43,7 @@ def talking(duration_s: float = 20.0) -> Audio:
     rng = np.random.default_rng(7)
     level = np.repeat(rng.random(round(duration_s * 10)), BINS_A_SECOND // 10)
     energy = np.stack([level**2, np.ones(len(level))])
-    return Audio(start_s=0, end_s=duration_s, pieces=[(0, energy)], channels=2)
+    return Audio(start_s=0, end_s=duration_s, pieces=[(0, energy)], channels=2, sides=np.zeros(3))
 
 
 def lag_of_audio(source: Audio, output: Audio, at_s: float = 6.0) -> float:
@@ -75,13 +75,19 @@ def test_the_lag_of_drifting_audio_grows() -> None:
 
 
 def replace_pieces(audio: Audio, at: int, energy: Floats) -> Audio:
-    return Audio(start_s=audio.start_s, end_s=audio.end_s, pieces=[(at, energy)], channels=2)
+    return Audio(
+        start_s=audio.start_s,
+        end_s=audio.end_s,
+        pieces=[(at, energy)],
+        channels=2,
+        sides=np.zeros(3),
+    )
 
 
 def test_silence_and_steady_tones_have_no_lag() -> None:
     for level in (0.0, 0.3):
         energy = np.stack([np.full(20_000, level), np.ones(20_000)])
-        steady = Audio(start_s=0, end_s=20, pieces=[(0, energy)], channels=2)
+        steady = Audio(start_s=0, end_s=20, pieces=[(0, energy)], channels=2, sides=np.zeros(3))
         assert measure.audio_lag(steady, steady, 0, 8, tolerance_s=0.04) is None
 
 
@@ -174,7 +180,9 @@ def test_packets_that_overlap_or_leave_gaps_have_one_envelope() -> None:
     """Times that a recorder rounded to 20 ms for frames of 21.3 ms."""
     pieces = [energy_bins(np.full(1024, 0.25), k * 0.02, 48_000) for k in range(20)]
     pieces += [energy_bins(np.full(1024, 0.25), 0.42 + k * 0.025, 48_000) for k in range(20)]
-    envelope = Audio(start_s=0, end_s=0.9, pieces=pieces, channels=2).envelope(0.01, 0.85)
+    envelope = Audio(start_s=0, end_s=0.9, pieces=pieces, channels=2, sides=np.zeros(3)).envelope(
+        0.01, 0.85
+    )
     assert envelope == pytest.approx(np.full(840, 0.5), abs=0.01)
 
 
