@@ -76,7 +76,7 @@ class Audio:
         left, right, difference = self.sides
         loudest = max(left, right)
         return bool(
-            self.channels == 2  # noqa: PLR2004 (stereo)
+            self.channels == 2
             and (difference <= _SAME * loudest or min(left, right) <= _EMPTY * loudest)
         )
 
@@ -190,12 +190,13 @@ def read_samples(frame: Any) -> Floats:  # noqa: ANN401
         samples -= 128
     if raw.dtype.kind in "iu":
         samples /= 2.0 ** (8 * raw.dtype.itemsize - 1)
-    return np.nan_to_num(samples)
+    known: Floats = np.nan_to_num(samples)
+    return known
 
 
 def side_powers(samples: Floats) -> Floats:
     """Return sums of powers: of the left, the right, and half of their difference."""
-    if len(samples) != 2:  # noqa: PLR2004 (stereo)
+    if len(samples) != 2:
         return np.zeros(3)
     left, right = samples
     return np.array([np.sum(each**2) for each in (left, right, (left - right) / 2)])
