@@ -13,8 +13,7 @@ def summary(*levels_db: str, lufs: str | None = None) -> list[str]:
     for i, level_db in enumerate(levels_db, 1):
         lines += [
             f"[Parsed_astats_2 @ 0x1] [info] Channel: {i}",
-            "[Parsed_astats_2 @ 0x1] [info] RMS level dB: -99.0",
-            f"[Parsed_astats_2 @ 0x1] [info] RMS peak dB: {level_db}",
+            f"[Parsed_astats_2 @ 0x1] [info] Peak level dB: {level_db}",
         ]
     return lines + ([f"[info]     I:  {lufs} LUFS"] if lufs else [])
 
