@@ -27,7 +27,7 @@ _ENCODERS = ("libx264", "aac", "mjpeg")
 # What the commands use and uploads mostly are; tests compare it with the commands themselves, and
 # with what the image's FFmpeg is built with.
 NEEDED_PARTS = {
-    "encoders": (*_ENCODERS, "rawvideo", "webvtt", "pcm_s16le"),
+    "encoders": (*_ENCODERS, "rawvideo", "pcm_s16le"),
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
     "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc"),

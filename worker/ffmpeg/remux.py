@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import ffmpeg
@@ -9,7 +10,7 @@ import ffmpeg
 from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.inputs import open_input
 from worker.media.streams import Media
-from worker.plan.plan import Plan
+from worker.plan.plan import TextPlan
 from worker.runtime.command import Command
 
 
@@ -32,17 +33,20 @@ def rewrite_timestamps(media: Media, source: Path, output: str) -> Command:
     return ffmpeg_command([copied], copy_times=False)
 
 
-def extract_texts(plan: Plan, source: Path) -> Command:
-    """Build the FFmpeg that writes each text track of a plan as `<name>.vtt`."""
+def copy_webvtt(texts: Sequence[TextPlan], source: Path) -> Command:
+    """Build the FFmpeg that writes tracks of WebVTT as `<name>.vtt`: text and settings as they are.
+
+    Settings travel beside the text, where ffprobe does not show them.
+    """
     opened = open_input(source)
-    texts = [
+    copied = [
         ffmpeg.output(
             opened[str(text.stream.index)],
             f"{text.name}.vtt",
             f="webvtt",
-            **{"c:s": "webvtt"},
+            **{"c:s": "copy"},
             map_metadata=-1,
         )
-        for text in plan.texts
+        for text in texts
     ]
-    return ffmpeg_command(texts)
+    return ffmpeg_command(copied)

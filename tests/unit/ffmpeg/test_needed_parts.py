@@ -15,8 +15,8 @@ from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
 from worker.ffmpeg.audio import encode_audio, measure_loudness, try_audio
 from worker.ffmpeg.capabilities import NEEDED_PARTS
 from worker.ffmpeg.encode import encode_video
-from worker.ffmpeg.inputs import show_packets
-from worker.ffmpeg.remux import extract_texts, rewrite_timestamps
+from worker.ffmpeg.inputs import show_packets, show_texts
+from worker.ffmpeg.remux import copy_webvtt, rewrite_timestamps
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
 from worker.images.storyboard import lay_out
@@ -48,7 +48,7 @@ def all_ffmpegs() -> list[list[str]]:
         measure_loudness(SOURCE, AUDIO),
         try_audio(SOURCE, AUDIO),
         rewrite_timestamps(MEDIA, SOURCE, "repaired.ts"),
-        extract_texts(a_plan, SOURCE),
+        copy_webvtt(a_plan.texts, SOURCE),
         measure_frames(SOURCE, lay_out(7, 854, 480)),
         make_thumbnails(SOURCE, a_plan.rungs[0]),
         pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
@@ -116,7 +116,8 @@ def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) ->
 
 
 def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
-    for argv in [*all_ffmpegs(), filled(show_packets(SOURCE))]:
+    probes = [filled(show(SOURCE)) for show in (show_packets, show_texts)]
+    for argv in [*all_ffmpegs(), *probes]:
         inputs = argv.count(f"file:{SOURCE}")
         assert inputs == max(1, argv.count("-i"))
         assert after(argv, "-protocol_whitelist") == ["file"] * inputs
