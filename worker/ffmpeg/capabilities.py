@@ -38,7 +38,7 @@ NEEDED_PARTS = {
         *("volume", "alimiter", "ebur128"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
-    "bsfs": ("setts", "filter_units", "h264_metadata"),
+    "bsfs": ("setts", "filter_units", "h264_metadata", "h264_mp4toannexb", "hevc_mp4toannexb"),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (

@@ -19,6 +19,7 @@ from worker.plan.plan import Plan, make_plan
 from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
 from worker.source.audio_check import can_decode, gain_to
+from worker.source.captions import find_captions
 from worker.source.download import download
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
@@ -123,6 +124,8 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
     if media.jumps:
         path = repair_timestamps(path, media, workspace)
         media = probe(path, workspace, language=job.audio_language)
+    if job.captions == "embedded":
+        media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     audio, gain_db = media.audio, 0.0
     if audio and not can_decode(path, audio, workspace):
         log.warning("audio_undecodable", codec=audio.codec, track=audio.index)

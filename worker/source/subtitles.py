@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,7 @@ from worker.plan.plan import Plan, TextPlan
 from worker.runtime.child import Line
 from worker.runtime.process import Processes
 from worker.runtime.workspace import Workspace
+from worker.source.captions import CAPTIONS, read_captions
 from worker.text.cues import packet_cues
 from worker.text.encoding import UTF8
 from worker.text.packets import MAX_TRACK_BYTES, TextPackets
@@ -35,26 +37,40 @@ def make_subtitles(plan: Plan, source: Path, workspace: Workspace) -> Mapping[st
 
     A video without its subtitles is better than none: what cannot be read is left out.
     """
-    copied = [text for text in plan.texts if text.stream.codec == _WEBVTT]
-    converted = [text for text in plan.texts if text.stream.codec != _WEBVTT]
-    if copied:
-        _copy(copied, source, workspace)
-    packets = _read_packets([text.stream.index for text in converted], source, workspace)
     lengths_s = segment_lengths_s(plan.grid)
     made = {}
-    for text in plan.texts:
+    for text, read in _readers(plan, source, workspace):
         try:
-            is_copied = text.stream.codec == _WEBVTT
-            cues = (
-                _copied_cues(text, plan, workspace)
-                if is_copied
-                else _converted_cues(text, plan, packets)
-            )
-            if cues:
+            if cues := read():
                 made[text.name] = render_segments(cues, lengths_s)
         except TooManyCuesError as error:
             log.warning("subtitles_left_out", reason=f"{text.name} cannot be used: {error}")
     return made
+
+
+def _readers(
+    plan: Plan, source: Path, workspace: Workspace
+) -> Iterator[tuple[TextPlan, Callable[[], tuple[Cue, ...]]]]:
+    """Read the source for all tracks of a kind at once; yield each with what makes its cues."""
+    kinds: dict[str, list[TextPlan]] = {}
+    for text in plan.texts:
+        kind = text.stream.codec if text.stream.codec in {_WEBVTT, CAPTIONS} else ""
+        kinds.setdefault(kind, []).append(text)
+    for kind, texts in kinds.items():
+        if kind == _WEBVTT:
+            _copy(texts, source, workspace)
+            yield from ((text, partial(_copied_cues, text, plan, workspace)) for text in texts)
+        elif kind == CAPTIONS:
+            captions = read_captions(source, plan.media, workspace)
+            for text in texts:
+                yield text, partial(_cues_of, text, captions)
+        else:
+            packets = _read_packets([text.stream.index for text in texts], source, workspace)
+            yield from ((text, partial(_converted_cues, text, plan, packets)) for text in texts)
+
+
+def _cues_of(text: TextPlan, captions: Mapping[str, tuple[Cue, ...]]) -> tuple[Cue, ...]:
+    return captions.get(text.stream.title or "", ())
 
 
 def _copy(texts: Sequence[TextPlan], source: Path, workspace: Workspace) -> None:
@@ -74,8 +90,6 @@ def _copied_cues(text: TextPlan, plan: Plan, workspace: Workspace) -> tuple[Cue,
 
 def _read_packets(indexes: Collection[int], source: Path, workspace: Workspace) -> TextPackets:
     packets = TextPackets(indexes)
-    if not indexes:
-        return packets
     try:
         with Processes(workspace) as processes:
             processes.start("ffprobe", show_texts(source))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 # A piece of text, and which of b, i and u it is shown with.
@@ -54,10 +54,11 @@ def webvtt_text(codec: str, text: str, data: bytes) -> str:
         "ssa": _ass_pieces,
         "mov_text": lambda text: _styled_pieces(text, data),
     }
-    return _render(readers.get(codec, _plain_pieces)(text.replace("\r\n", "\n")))
+    return render_pieces(readers.get(codec, _plain_pieces)(text.replace("\r\n", "\n")))
 
 
-def _render(pieces: Iterator[Piece]) -> str:
+def render_pieces(pieces: Iterable[Piece]) -> str:
+    """Write pieces of text as the text of a cue; empty where there is nothing to show."""
     written = "".join(
         "\n".join(_wrap(_CONTROL.sub("", part), styles) for part in re.split("[\r\n]", text))
         for text, styles in pieces

@@ -16,7 +16,12 @@ from worker.ffmpeg.audio import encode_audio, measure_loudness, try_audio
 from worker.ffmpeg.capabilities import NEEDED_PARTS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.inputs import show_packets, show_texts
-from worker.ffmpeg.remux import copy_webvtt, rewrite_timestamps
+from worker.ffmpeg.remux import (
+    USER_DATA_FILTERS,
+    copy_webvtt,
+    extract_user_data,
+    rewrite_timestamps,
+)
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
 from worker.images.storyboard import lay_out
@@ -49,6 +54,7 @@ def all_ffmpegs() -> list[list[str]]:
         try_audio(SOURCE, AUDIO),
         rewrite_timestamps(MEDIA, SOURCE, "repaired.ts"),
         copy_webvtt(a_plan.texts, SOURCE),
+        *(extract_user_data(replace(VIDEO, codec=codec), SOURCE) for codec in USER_DATA_FILTERS),
         measure_frames(SOURCE, lay_out(7, 854, 480)),
         make_thumbnails(SOURCE, a_plan.rungs[0]),
         pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
@@ -88,6 +94,10 @@ def parts_of(argv: list[str], kind: str) -> set[str]:
     named = {value for option in OPTIONS[kind] for value in after(written, option)}
     if kind == "encoders" and not named:
         named = {UNNAMED[muxer] for muxer in parts_of(argv, "muxers")}
+    if kind == "bsfs":
+        # In a chain, whose expressions may hold commas.
+        chains = (re.sub("'[^']*'", "", value).split(",") for value in named)
+        named = {each for chain in chains for each in chain}
     return {value.partition("=")[0] for value in named} - {"copy"}
 
 
