@@ -17,6 +17,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("pipeline", "preview"),
         ("encode", "publish"),
         ("source", "images", "upload", "report"),
+        ("text",),
         ("ffmpeg", "hls", "monitoring", "outcome"),
         ("plan", "storage"),
         ("runtime", "config", "messages"),

@@ -20,7 +20,7 @@ from tests.architecture import (
     upward,
 )
 
-PURE = ("plan", "hls", "media")
+PURE = ("plan", "hls", "media", "text")
 IMPURE = {
     *("subprocess", "socket", "time", "os", "threading", "random", "shutil", "tempfile"),
     *("boto3", "urllib3", "requests", "http"),

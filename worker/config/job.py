@@ -110,6 +110,12 @@ class Job(BaseModel):
         description="bring the audio to this loudness (EBU R128), -16 for example: measured first,"
         " then one gain for the whole, peaks limited",
     )
+    captions: Literal["embedded", "off"] = variable(
+        "embedded",
+        changes_output=True,
+        description="captions in the video's frames (CEA-608, as broadcasts and some cameras have"
+        " them): embedded publishes them as WebVTT, off leaves them out",
+    )
     chapters: bool = variable(
         default=False,
         changes_output=True,

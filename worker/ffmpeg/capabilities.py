@@ -27,18 +27,10 @@ _ENCODERS = ("libx264", "aac", "mjpeg")
 # What the commands use and uploads mostly are; tests compare it with the commands themselves, and
 # with what the image's FFmpeg is built with.
 NEEDED_PARTS = {
-    "encoders": (*_ENCODERS, "rawvideo", "webvtt", "pcm_s16le", "pcm_f32le"),
+    "encoders": (*_ENCODERS, "rawvideo", "pcm_s16le", "pcm_f32le"),
     "decoders": (
-        "h264",
-        "hevc",
-        "vp8",
-        "vp9",
-        "mpeg4",
-        "aac",
-        "mp3",
-        "opus",
-        "pcm_s16le",
-        "pcm_f32le",
+        *("h264", "hevc", "vp8", "vp9", "mpeg4"),
+        *("aac", "mp3", "opus", "pcm_s16le", "pcm_f32le"),
     ),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf", "nut"),
     "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc", "nut"),
@@ -49,7 +41,7 @@ NEEDED_PARTS = {
         *("pan", "volume", "alimiter", "ebur128", "astats"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
-    "bsfs": ("setts", "filter_units", "h264_metadata"),
+    "bsfs": ("setts", "filter_units", "h264_metadata", "h264_mp4toannexb", "hevc_mp4toannexb"),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (

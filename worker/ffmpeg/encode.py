@@ -121,6 +121,9 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         "force_key_frames": _key_times(plan.grid, span),
         # The fps filter has put the frames on the grid; FFmpeg's own pass would fill it up.
         "fps_mode": "passthrough",
+        # Captions in the frames are a text rendition, or left out; of those that came with frames
+        # that are left out as duplicates, FFmpeg would write what is left.
+        "a53cc": 0,
     }
 
 

@@ -44,6 +44,15 @@ def show_packets(source: Path) -> Command:
     return _ffprobe("-show_entries", entries, "-print_format", csv, f"file:{source}")
 
 
+def show_texts(source: Path) -> Command:
+    """Build the ffprobe that prints every packet of the text tracks, with its bytes."""
+    entries = "packet=stream_index,pts_time,duration_time,data"
+    return _ffprobe(
+        *("-select_streams", "s", "-show_entries", entries, "-show_data"),
+        *("-print_format", "default", f"file:{source}"),
+    )
+
+
 def _ffprobe(*words: str) -> Command:
     guard = [word for name, value in _INPUT_GUARD.items() for word in (f"-{name}", value)]
     return Command("ffprobe", ("-hide_banner", "-loglevel", "error", *guard, *words), (STDOUT,))

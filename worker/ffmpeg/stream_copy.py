@@ -23,6 +23,9 @@ _TAGS = (
     "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1"
     ":video_full_range_flag=0"
 )
+# Captions would be there, which are a text rendition or left out, and what a camera wrote about
+# itself. Nothing in SEI messages is needed to decode.
+_NO_SEI = "filter_units=remove_types=6"
 
 
 def list_idrs(plan: Plan, source: Path) -> Command:
@@ -99,7 +102,7 @@ def copy_video(plan: Plan, source: Path) -> Command:
         vcodec="copy",
         # Matroska's milliseconds are too coarse; without it FFmpeg 5.1 gives setts a wrong unit.
         time_base=f"1/{CLOCK_HZ}",
-        **{"bsf:v": f"{_TAGS},setts={':'.join(times)}:duration={frame_ticks}"},
+        **{"bsf:v": f"{_NO_SEI},{_TAGS},setts={':'.join(times)}:duration={frame_ticks}"},
         **segment_options(plan, whole, name),
         **cut_at_keyframes(plan.grid, whole),
     )

@@ -63,12 +63,19 @@ def _cues(track: str, origin_ms: int) -> Iterator[Cue]:
         if at is None:
             continue
         match = _TIMING.match(lines[at])
-        text = "\n".join(lines[at + 1 :]).replace("\0", "").replace("-->", "→")
-        if match is None or not text:
+        if match is None:
             continue
+        # Its text is escaped already; an arrow that is not would be read as another cue's time.
+        text = "\n".join(lines[at + 1 :]).replace("\0", "").replace("-->", "--&gt;")
         start_ms, end_ms = (_milliseconds(match.groups()[i : i + 4]) - origin_ms for i in (0, 4))
-        if end_ms > max(start_ms, 0):
-            yield Cue(start_ms=max(start_ms, 0), end_ms=end_ms, text=text, settings=match[9] or "")
+        yield from clip_cue(start_ms, end_ms, text, match[9] or "")
+
+
+def clip_cue(start_ms: int, end_ms: int, text: str, settings: str = "") -> tuple[Cue, ...]:
+    """Return the part of a cue that is on the timeline; nothing where there is none, or no text."""
+    if not text or end_ms <= max(start_ms, 0):
+        return ()
+    return (Cue(start_ms=max(start_ms, 0), end_ms=end_ms, text=text, settings=settings),)
 
 
 def segment_lengths_s(grid: Grid) -> tuple[Fraction, ...]:

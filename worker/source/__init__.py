@@ -1,4 +1,4 @@
 """The source: fetched, probed, repaired, sampled, planned.
 
-May import: ffmpeg, hls, storage, plan, runtime, config, media, errors.
+May import: text, ffmpeg, hls, storage, plan, runtime, config, media, errors.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -19,6 +19,7 @@ from worker.plan.plan import Heard, Plan, make_plan
 from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
 from worker.source.audio_check import listen
+from worker.source.captions import find_captions
 from worker.source.download import download
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
@@ -123,6 +124,8 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
     if media.jumps:
         path = repair_timestamps(path, media, workspace)
         media = probe(path, workspace, language=job.audio_language)
+    if job.captions == "embedded":
+        media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     target_lufs = None if job.loudness == "off" else job.loudness
     media, heard = listen(media, path, workspace, loudness_lufs=target_lufs)
     return Prepared(path=path, media=media, heard=heard)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from worker.ffmpeg.remux import extract_texts
+from worker.ffmpeg.inputs import show_texts
+from worker.ffmpeg.remux import copy_webvtt
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
-from worker.hls.webvtt import TooManyCuesError, read_cues, render_segments, segment_lengths_s
-from worker.plan.plan import Plan
+from worker.hls.webvtt import (
+    Cue,
+    TooManyCuesError,
+    read_cues,
+    render_segments,
+    segment_lengths_s,
+)
+from worker.plan.plan import Plan, TextPlan
+from worker.runtime.child import Line
+from worker.runtime.process import Processes
 from worker.runtime.workspace import Workspace
+from worker.source.captions import CAPTIONS, read_captions
+from worker.text.cues import packet_cues
+from worker.text.encoding import UTF8
+from worker.text.packets import MAX_TRACK_BYTES, TextPackets
 
-# A day of fast speech is a tenth of it.
-_MAX_BYTES = 32 << 20
+_WEBVTT = "webvtt"
 
 log = structlog.get_logger(__name__)
 
@@ -24,24 +37,77 @@ def make_subtitles(plan: Plan, source: Path, workspace: Workspace) -> Mapping[st
 
     A video without its subtitles is better than none: what cannot be read is left out.
     """
-    if not plan.texts:
-        return {}
-    try:
-        run_ffmpeg("ffmpeg (text)", extract_texts(plan, source), workspace)
-    except FFMPEG_FAILURES as error:
-        log.warning("subtitles_left_out", reason=str(error))
-        return {}
     lengths_s = segment_lengths_s(plan.grid)
     made = {}
-    for text in plan.texts:
-        path = workspace.folder / f"{text.name}.vtt"
-        if not path.exists() or path.stat().st_size > _MAX_BYTES:
-            log.warning("subtitles_left_out", reason=f"{text.name} is too large, or missing")
-            continue
+    for text, read in _readers(plan, source, workspace):
         try:
-            cues = read_cues(path.read_text(errors="replace"), origin_s=plan.media.origin_s)
-            if cues:
+            if cues := read():
                 made[text.name] = render_segments(cues, lengths_s)
         except TooManyCuesError as error:
             log.warning("subtitles_left_out", reason=f"{text.name} cannot be used: {error}")
     return made
+
+
+def _readers(
+    plan: Plan, source: Path, workspace: Workspace
+) -> Iterator[tuple[TextPlan, Callable[[], tuple[Cue, ...]]]]:
+    """Read the source for all tracks of a kind at once; yield each with what makes its cues."""
+    kinds: dict[str, list[TextPlan]] = {}
+    for text in plan.texts:
+        kind = text.stream.codec if text.stream.codec in {_WEBVTT, CAPTIONS} else ""
+        kinds.setdefault(kind, []).append(text)
+    for kind, texts in kinds.items():
+        if kind == _WEBVTT:
+            _copy(texts, source, workspace)
+            yield from ((text, partial(_copied_cues, text, plan, workspace)) for text in texts)
+        elif kind == CAPTIONS:
+            captions = read_captions(source, plan.media, workspace)
+            for text in texts:
+                yield text, partial(_cues_of, text, captions)
+        else:
+            packets = _read_packets([text.stream.index for text in texts], source, workspace)
+            yield from ((text, partial(_converted_cues, text, plan, packets)) for text in texts)
+
+
+def _cues_of(text: TextPlan, captions: Mapping[str, tuple[Cue, ...]]) -> tuple[Cue, ...]:
+    return captions.get(text.stream.title or "", ())
+
+
+def _copy(texts: Sequence[TextPlan], source: Path, workspace: Workspace) -> None:
+    try:
+        run_ffmpeg("ffmpeg (text)", copy_webvtt(texts, source), workspace)
+    except FFMPEG_FAILURES as error:
+        # Of a source that breaks off, what came before is there.
+        log.warning("subtitles_left_out", reason=str(error))
+
+
+def _copied_cues(text: TextPlan, plan: Plan, workspace: Workspace) -> tuple[Cue, ...]:
+    path = workspace.folder / f"{text.name}.vtt"
+    if not path.exists() or path.stat().st_size > MAX_TRACK_BYTES:
+        raise TooManyCuesError("it is too large, or missing")
+    return read_cues(path.read_text(errors="replace"), origin_s=plan.media.origin_s)
+
+
+def _read_packets(indexes: Collection[int], source: Path, workspace: Workspace) -> TextPackets:
+    packets = TextPackets(indexes)
+    try:
+        with Processes(workspace) as processes:
+            processes.start("ffprobe", show_texts(source))
+            for event in processes.events():
+                if isinstance(event, Line):
+                    packets.add(event.text)
+    except FFMPEG_FAILURES as error:
+        log.warning("subtitles_left_out", reason=str(error))
+    return packets
+
+
+def _converted_cues(text: TextPlan, plan: Plan, packets: TextPackets) -> tuple[Cue, ...]:
+    index = text.stream.index
+    if index in packets.too_large:
+        raise TooManyCuesError("it is too large")
+    cues, encoding = packet_cues(
+        text.stream.codec, packets.tracks[index], origin_s=plan.media.origin_s
+    )
+    if encoding != UTF8:
+        log.info("subtitles_decoded", track=text.name, encoding=encoding)
+    return cues

@@ -21,6 +21,7 @@ from worker.runtime.command import Command
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path("/data/-a %d:'b'.mp4")
 FDS = {
+    "user_data": 13,
     "1080p": 5,
     "720p": 6,
     "480p": 7,
@@ -80,7 +81,7 @@ def test_one_rung_in_full() -> None:
         *("-i", "file:/in.mp4"),
         "-filter_complex",
         ONE_RUNG_GRAPH,
-        *("-map", "[s16]", "-f", "segment", "-avoid_negative_ts", "disabled"),
+        *("-map", "[s16]", "-f", "segment", "-a53cc", "0", "-avoid_negative_ts", "disabled"),
         "-bsf:v",
         "setts=pts=PTS:dts='max(DTS,STARTPTS+N*3000.0^2/(STARTPTS-STARTDTS+3000.0))'",
         *("-bufsize", "4920000", "-crf", "18.8", "-enc_time_base", "1/90000"),

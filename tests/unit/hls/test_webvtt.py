@@ -38,7 +38,7 @@ def test_cues_are_read_from_the_containers_start() -> None:
         Cue(
             start_ms=3_657_500,
             end_ms=3_660_500,
-            text="over → a boundary",
+            text="over --&gt; a boundary",
             settings="align:start",
         ),
     )

@@ -1,0 +1,94 @@
+"""Captions in the frames of uploads (CEA-608) become WebVTT, and are left in no segment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.captions import ERASE_SHOWN, FLIP, NOTE_SIGN, on_frames, pop_on, twice
+from tests.functional.conftest import ffmpeg, ffprobe
+from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.source.captioned import put_captions
+from tests.functional.source.generated import FAST, SMALL, tone
+from tests.functional.worker_process import RunWorker
+
+pytestmark = pytest.mark.ffmpeg
+
+# A slide that does not change: frames that repeat the one before are not encoded.
+SLIDE = (
+    *("-f", "lavfi", "-i", "color=gray:size=640x360:rate=25:duration=6"),
+    *("-vf", "format=yuv420p", "-colorspace", "bt709", "-color_range", "tv"),
+)
+FRAMES = on_frames(
+    (2, [*pop_on("HELLO WORLD "), *twice(NOTE_SIGN)]),
+    (50, twice(FLIP)),
+    (60, pop_on("a < b")),
+    (100, twice(FLIP)),
+    (125, twice(ERASE_SHOWN)),
+)
+CODECS = {
+    "h264": ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-x264-params", "aud=1"),
+    "hevc": ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:aud=1"),
+    "mpeg2video": ("-c:v", "mpeg2video", "-bf", "2", "-q:v", "5"),
+}
+
+
+def make_captioned(folder: Path, codec: str = "h264", suffix: str = "ts") -> Path:
+    """Six seconds of a slide with two captions, and a tone that starts with it."""
+    bare, captioned, source = (folder / name for name in ("bare.ts", "cc.ts", f"in.{suffix}"))
+    ffmpeg(*SLIDE, *CODECS[codec], bare)
+    put_captions(bare, captioned, FRAMES)
+    ffmpeg("-i", captioned, *tone(6), "-c:v", "copy", "-c:a", "aac", source)
+    return source
+
+
+def segments_with_captions(out: Path) -> list[Path]:
+    return [path for path in out.rglob("*.ts") if b"GA94" in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [("h264", "ts"), ("h264", "mp4"), ("h264", "mkv"), ("hevc", "mp4"), ("mpeg2video", "ts")],
+)
+def test_captions_become_a_text_rendition_on_time(
+    run_worker: RunWorker, tmp_path: Path, codec: str, suffix: str
+) -> None:
+    source, out = make_captioned(tmp_path, codec, suffix), tmp_path / "out"
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    (found,) = ended.named("captions_found")
+    assert found["cues"] == {"CC1": 2}
+    master = (out / "master.m3u8").read_text()
+    assert 'TYPE=SUBTITLES,GROUP-ID="text",NAME="CC1"' in master
+    (segment,) = out.glob("*/text0/*.vtt")
+    shown = json.loads(ffprobe("-show_format", "-show_streams", "-of", "json", source))
+    start_s = float(shown["streams"][0]["start_time"]) - float(shown["format"]["start_time"])
+    times = [f"00:00:0{start_s + frame / 25:.3f}" for frame in (50, 100, 125)]
+    assert segment.read_text().partition("\n\n")[2].split("\n\n")[:2] == [
+        f"{times[0]} --> {times[1]}\nHELLO WORLD ♪",
+        f"{times[1]} --> {times[2]}\na &lt; b",
+    ]
+    assert segments_with_captions(out) == []
+    assert_strictly_valid(read_published(out))
+
+
+def test_captions_can_be_left_out(run_worker: RunWorker, tmp_path: Path) -> None:
+    source, out = make_captioned(tmp_path), tmp_path / "out"
+    assert b"GA94" in source.read_bytes()
+    ended = run_worker("--source", source, "--destination", out, *SMALL, "--captions", "off")
+    assert ended.status == 0, ended.final
+    assert "SUBTITLES" not in (out / "master.m3u8").read_text()
+    assert ended.named("captions_found") == []
+    assert segments_with_captions(out) == []
+
+
+def test_a_copied_rung_has_no_captions_in_its_frames(run_worker: RunWorker, tmp_path: Path) -> None:
+    source, out = make_captioned(tmp_path, suffix="mp4"), tmp_path / "out"
+    rungs = (*FAST, "--ladder", "360,180", "--copy-top", "always")
+    ended = run_worker("--source", source, "--destination", out, *rungs)
+    assert ended.status == 0, ended.final
+    assert ended.named("top_rung_copied"), ended.named("top_rung_encoded")
+    assert segments_with_captions(out) == []
+    assert_strictly_valid(read_published(out))
