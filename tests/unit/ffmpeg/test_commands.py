@@ -13,6 +13,7 @@ import pytest
 from tests.unit.sample import AUDIO, VIDEO, packets, plan
 from worker.ffmpeg.audio import encode_audio
 from worker.ffmpeg.encode import encode_video
+from worker.media.frame_clock import FrameClock
 from worker.plan.plan import Span, plan_audio
 from worker.runtime.command import Command
 
@@ -200,7 +201,8 @@ def test_any_number_of_channels_becomes_two_at_most_and_nothing_clips(
 
 
 def test_an_interlaced_source_is_deinterlaced_before_the_grid() -> None:
-    source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25))
+    clock = FrameClock(rate=Fraction(25), is_steady=True)
+    source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25), clock=clock)
     graph = after(video_argv(video=source), "-filter_complex")[0]
     assert re.search(r"setpts[^;]*;\[s0\]bwdif=deint=interlaced:mode=send_frame\[s1\];", graph)
     fast = plan("--max-frame-rate", "60", video=source)
