@@ -12,6 +12,7 @@ from typing import Any
 from worker.config.cli import parse_job
 from worker.config.job import Job
 from worker.hls.run import Run
+from worker.media.frame_clock import FrameClock
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, Media, VideoStream
 from worker.plan.parallelism import Machine
@@ -26,9 +27,6 @@ def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
         count=count,
         start_s=start_s,
         end_s=start_s + count / rate,
-        median_interval_s=1 / rate,
-        short_interval_s=1 / rate,
-        long_interval_s=1 / rate,
         longest_gop_s=1.0,
     )
 
@@ -52,6 +50,7 @@ VIDEO = VideoStream(
     color_range="tv",
     is_dolby_only=False,
     packets=packets(400, rate=30),
+    clock=FrameClock(rate=Fraction(30), is_steady=True),
 )
 AUDIO = AudioStream(
     index=1,

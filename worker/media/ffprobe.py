@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from worker.media.frame_clock import read_clock
 from worker.media.language import language_code, language_tag
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, TextStream, VideoStream
@@ -181,6 +182,7 @@ def video_stream(raw: Raw, packets: Packets) -> VideoStream:
         color_range=_known(raw.get("color_range")),
         is_dolby_only=_is_dolby_only(raw.get("side_data_list", ())),
         packets=packets,
+        clock=read_clock(packets.times_s, tick_s=float(_ratio(raw.get("time_base"), "/") or 0)),
     )
 
 

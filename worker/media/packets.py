@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from worker.media.clock import Clock, ClockTally
+from worker.media.audio_clock import AudioClock, AudioClockTally
 
 # FFmpeg's own -dts_delta_threshold: a longer step forward is a leap of the timestamps.
 _LONGEST_STEP_S = 10.0
@@ -23,11 +23,9 @@ _LONGEST_GUESS_S = 0.1
 class Packets:
     """One stream's packets, timed from the container's start.
 
-    `end_s` is where the last packet's content ends. `median_interval_s`, `short_interval_s`
-    and `long_interval_s` (10th and 90th percentile) describe the distances of successive
-    presentation times, `longest_gop_s` those of keyframes, `first_key_s` is when the first
-    of these is shown. All are None where the packets carry no
-    timestamps (raw streams), and `times_s` (presentation times, sorted) is empty then.
+    `end_s` is where the last packet's content ends. `longest_gop_s` is the longest distance of
+    keyframes, `first_key_s` when the first of these is shown. All are None where the packets carry
+    no timestamps (raw streams), and `times_s` (presentation times, sorted) is empty then.
 
     `keys` maps the time of each keyframe to the bytes of all packets before it, of `bytes` in all;
     `reorder` is how many packets come before one that is shown earlier. `hidden` are those that an
@@ -38,15 +36,12 @@ class Packets:
     count: int
     start_s: float | None
     end_s: float | None
-    median_interval_s: float | None = None
-    short_interval_s: float | None = None
-    long_interval_s: float | None = None
     longest_gop_s: float | None = None
     first_key_s: float | None = None
     bytes: int = 0
     reorder: int = 0
     hidden: int = 0
-    clock: Clock = field(default_factory=Clock)
+    clock: AudioClock = field(default_factory=AudioClock)
     keys: Mapping[float, int] = field(default_factory=dict, repr=False)
     times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
 
@@ -98,7 +93,7 @@ class PacketTally:
     hidden: int = 0
     end_s: float | None = None
     jumps: int = 0
-    _clock: ClockTally = field(default_factory=ClockTally)
+    _clock: AudioClockTally = field(default_factory=AudioClockTally)
     _decoded_s: float | None = None
     _last_s: float | None = None
     _is_open: bool = False
@@ -146,9 +141,6 @@ class PacketTally:
             count=self.count,
             start_s=times[0] if times else None,
             end_s=end_s,
-            median_interval_s=median_s,
-            short_interval_s=_percentile(steps, 0.1),
-            long_interval_s=_percentile(steps, 0.9),
             longest_gop_s=self._longest_gop_s(times),
             first_key_s=min(self.keys, default=None),
             bytes=self.bytes,

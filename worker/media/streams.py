@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from worker.media.frame_clock import FrameClock
 from worker.media.packets import Packets
 
 _QUARTER_TURN_DEG = 90
@@ -19,7 +20,8 @@ class VideoStream:
     """The video track to transcode. `width` and `height` are as coded, before rotation.
 
     `is_transformed`: a player must turn or mirror it. `is_dolby_only`: Dolby Vision in colors of
-    its own (profile 5), with no base layer that other players can show.
+    its own (profile 5), with no base layer that other players can show. `clock` is None where
+    the packets carry no timestamps (raw streams), and the rates that the header names count.
     """
 
     index: int
@@ -40,6 +42,7 @@ class VideoStream:
     color_range: str | None
     is_dolby_only: bool
     packets: Packets
+    clock: FrameClock | None
 
     @property
     def is_turned(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
+from worker.media.frame_clock import is_common, snap_rate
 from worker.media.streams import VideoStream
 
 # The timeline's t=0 in the segments, so that neither the times of B-frames (which decode before
@@ -14,20 +15,7 @@ START_OFFSET_S = 10
 # The clock of MPEG-TS (ISO/IEC 13818-1, 2.4.2): times in segments are ticks of it.
 CLOCK_HZ = 90_000
 
-_COMMON_RATES = tuple(
-    Fraction(numerator, denominator)
-    for numerator, denominator in (
-        (5, 1), (6, 1), (10, 1), (12, 1), (25, 2), (15000, 1001), (15, 1), (20, 1),
-        (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1),
-        (60000, 1001), (60, 1), (100, 1), (120000, 1001), (120, 1),
-    )
-)  # fmt: skip
-_SNAP = 0.01
-# The mean is off by more than this where frames are missing here and there.
-_STEADY = 0.03
 _UNKNOWN_RATE = Fraction(25)
-# A frame that comes at an irregular time is shown within half a frame of it: 0.05 s at this rate.
-_LEAST_VARIABLE_RATE = Fraction(10)
 _LEAST_RATE = Fraction(1)
 _FASTEST_INTERLACED = Fraction(30)  # Frames a second; television's 25 and 29.97 are below.
 # Below two thirds of the cap an even division (40 → 20 is one) loses more than an uneven one.
@@ -101,33 +89,25 @@ def make_grid(
 
 
 def source_rate(video: VideoStream) -> Fraction:
-    """Rate that shows every frame of the source at its time, snapped to a common one."""
-    packets = video.packets
-    median, short, long = (
-        packets.median_interval_s, packets.short_interval_s, packets.long_interval_s,
-    )  # fmt: skip
-    if median is None or short is None or long is None:
-        return _snap(video.average_rate or video.nominal_rate or _UNKNOWN_RATE)
-    if long - short <= 0.2 * median:
-        # Regular: the average over the whole is finer than any one distance, which is rounded to
-        # the container's tick (1 ms in Matroska).
-        mean = _mean_rate(video)
-        steady = mean is not None and abs(float(mean) * median - 1) <= _STEADY
-        return _snap(mean if mean is not None and steady else Fraction(1 / median))
-    return max(_LEAST_VARIABLE_RATE, _snap(Fraction(1 / short)))
+    """Rate that shows every frame of the source at its time, or what its header says."""
+    if video.clock is None:
+        return snap_rate(video.average_rate or video.nominal_rate or _UNKNOWN_RATE)
+    return video.clock.rate
 
 
 def output_rate(video: VideoStream, *, most: float) -> Fraction:
     """Rate to encode at: the source's, divided evenly where it is above `most` a second.
 
-    An interlaced source shows two moments a frame, so its rate is that of its fields.
+    An interlaced source shows two moments a frame, so its rate is that of its fields. Of a clock
+    that is not steady, or known too roughly to be a common one, an even division has no use.
     """
     rate = max(_LEAST_RATE, _field_rate(video))
     cap = Fraction(most)
     if rate <= cap:
         return rate
     divided = rate / -(-rate // cap)
-    return divided if divided >= cap * _LEAST_DIVIDED_SHARE else cap
+    is_known = is_common(rate) and (video.clock is None or video.clock.is_steady)
+    return divided if is_known and divided >= cap * _LEAST_DIVIDED_SHARE else cap
 
 
 def _field_rate(video: VideoStream) -> Fraction:
@@ -137,21 +117,6 @@ def _field_rate(video: VideoStream) -> Fraction:
     """
     rate = source_rate(video)
     return 2 * rate if video.is_interlaced and rate <= _FASTEST_INTERLACED else rate
-
-
-def _mean_rate(video: VideoStream) -> Fraction | None:
-    packets = video.packets
-    if packets.start_s is None or packets.end_s is None or packets.end_s <= packets.start_s:
-        return None
-    return packets.count / Fraction(packets.end_s - packets.start_s)
-
-
-def _snap(rate: Fraction) -> Fraction:
-    """Take the nearest common rate where one is within 1%: 30.006 is a phone's 30."""
-    nearest = min(_COMMON_RATES, key=lambda common: abs(common - rate))
-    if abs(nearest - rate) <= _SNAP * rate:
-        return nearest
-    return rate.limit_denominator(1001)
 
 
 def clock_time(seconds: float | Fraction) -> str:

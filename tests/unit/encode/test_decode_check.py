@@ -9,7 +9,7 @@ import pytest
 from tests.unit.sample import AUDIO, plan
 from worker.encode.decode_check import DecodedFrames, is_nearly_all
 from worker.errors import BadSourceError
-from worker.media.clock import Clock
+from worker.media.audio_clock import AudioClock
 from worker.plan.plan import Span
 
 # 400 packets in three segments of 180, 180 and 40 frames.
@@ -59,5 +59,5 @@ def test_what_is_read_twice_does_not_make_up_for_what_is_damaged() -> None:
 def test_audio_is_held_against_what_its_packets_hold(
     length_s: float, decoded_s: float, *, is_enough: bool
 ) -> None:
-    held = replace(AUDIO.packets, clock=Clock(length_s=length_s))
+    held = replace(AUDIO.packets, clock=AudioClock(length_s=length_s))
     assert is_nearly_all(replace(AUDIO, packets=held), decoded_s) is is_enough

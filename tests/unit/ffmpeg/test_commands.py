@@ -13,7 +13,8 @@ import pytest
 from tests.unit.sample import AUDIO, VIDEO, media, packets, plan
 from worker.ffmpeg.audio import decode_audio, decoded_rate_hz, encode_audio
 from worker.ffmpeg.encode import encode_video
-from worker.media.clock import Clock
+from worker.media.audio_clock import AudioClock
+from worker.media.frame_clock import FrameClock
 from worker.media.streams import Mix
 from worker.plan.plan import Heard, Span, plan_audio
 from worker.runtime.command import Command
@@ -200,7 +201,7 @@ def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
 
 
 def test_packets_that_come_late_are_no_gap_and_what_drifts_is_stretched() -> None:
-    clock = Clock(length_s=13.0, spread_s=0.06, jitter_s=0.03)
+    clock = AudioClock(length_s=13.0, spread_s=0.06, jitter_s=0.03)
     stream = replace(AUDIO, packets=replace(AUDIO.packets, clock=clock))
     argv = filled(encode_audio(plan(audio=stream), plan_audio(stream)))
     (graph,) = after(argv, "-filter_complex")
@@ -246,7 +247,8 @@ def test_channels_are_mixed_by_position_or_all_alike(mix: Mix, channels: int, gr
 
 
 def test_an_interlaced_source_is_deinterlaced_before_the_grid() -> None:
-    source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25))
+    clock = FrameClock(rate=Fraction(25), is_steady=True)
+    source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25), clock=clock)
     graph = after(video_argv(video=source), "-filter_complex")[0]
     assert re.search(r"setpts[^;]*;\[s0\]bwdif=deint=interlaced:mode=send_frame\[s1\];", graph)
     fast = plan("--max-frame-rate", "60", video=source)

@@ -23,7 +23,6 @@ from worker.media.ffprobe import (
     video_tracks,
 )
 from worker.media.packets import PacketTally
-from worker.media.timeline import source_rate
 from worker.plan.refusals import refuse_huge_frames
 
 MP4 = {"format_name": "mov,mp4,m4a,3gp,3g2,mj2", "duration": "60.0"}
@@ -229,4 +228,3 @@ def test_a_last_packet_without_a_length_lasts_as_long_as_the_others() -> None:
     for i in range(48):
         tally.add(i / 24, i / 24, 1 / 24 if i < 47 else None, is_key=i == 0)
     assert tally.packets().end_s == pytest.approx(2.0)
-    assert source_rate(video(packets=tally.packets())) == 24

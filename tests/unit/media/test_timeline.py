@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.sample import packets, video
+from tests.unit.sample import video
+from worker.media.frame_clock import FrameClock, snap_rate
 from worker.media.packets import Packets
 from worker.media.timeline import Grid, clock_time, make_grid, output_rate
 
@@ -24,38 +26,22 @@ from worker.media.timeline import Grid, clock_time, make_grid, output_rate
 )  # fmt: skip
 def test_constant_rates(source: float, expected: Fraction) -> None:
     """Kept where they fit, divided evenly where they do not; never raised."""
-    assert output_rate(video(packets=packets(500, rate=source)), most=30) == expected
+    clock = FrameClock(rate=snap_rate(Fraction(source)), is_steady=True)
+    assert output_rate(video(clock=clock), most=30) == expected
 
 
-def test_slides_at_irregular_times_get_a_rate_that_keeps_their_times() -> None:
-    """A frame every half second or so, at any time: to within 1/20 s."""
-    irregular = Packets(
-        count=20, start_s=0, end_s=10, median_interval_s=0.5, short_interval_s=0.36,
-        long_interval_s=0.63,
-    )  # fmt: skip
-    assert output_rate(video(packets=irregular), most=30) == 10
-
-
-def test_a_stray_gap_does_not_bend_the_rate() -> None:
-    """72 frames, 30 a second, with a hole of 5: 28.05 on average is not the rate."""
-    holed = Packets(
-        count=72, start_s=0, end_s=2.567, median_interval_s=1 / 30, short_interval_s=1 / 30,
-        long_interval_s=1 / 30,
-    )  # fmt: skip
-    assert output_rate(video(packets=holed), most=30) == 30
-
-
-def test_milliseconds_of_matroska_still_say_ntsc() -> None:
-    ticks = Packets(
-        count=2997, start_s=0, end_s=100.0, median_interval_s=0.033, short_interval_s=0.033,
-        long_interval_s=0.034,
-    )  # fmt: skip
-    assert output_rate(video(packets=ticks), most=30) == Fraction(30000, 1001)
+def test_an_even_division_is_for_a_steady_clock_of_a_common_rate() -> None:
+    """73 and 61.2 are no clocks: of these a third would be 24.4 and 20.4."""
+    unsteady = FrameClock(rate=Fraction(73), is_steady=False)
+    assert output_rate(video(clock=unsteady), most=30) == 30
+    assert output_rate(video(clock=replace(unsteady, rate=Fraction(50))), most=30) == 30
+    rough = FrameClock(rate=Fraction(612, 10), is_steady=True)
+    assert output_rate(video(clock=rough), most=30) == 30
 
 
 def test_an_untimed_source_is_counted() -> None:
     untimed = Packets(count=50, start_s=None, end_s=None)
-    raw = video(packets=untimed, average_rate=Fraction(25), nominal_rate=Fraction(25))
+    raw = video(packets=untimed, clock=None, average_rate=Fraction(25), nominal_rate=Fraction(25))
     grid = make_grid(raw, duration_s=None, most=30, segment_s=6)
     assert grid.rate == 25
     assert grid.total_frames == 50
@@ -69,7 +55,7 @@ def test_an_untimed_source_is_counted() -> None:
 )
 def test_segments_tile_the_whole(rate: Fraction, duration_s: float, segment_s: float) -> None:
     """No gap, no overlap, and the sum is the whole, exactly, at any length."""
-    source = video(packets=packets(round(duration_s * rate) + 1, rate=float(rate)))
+    source = video(clock=FrameClock(rate=rate, is_steady=True))
     grid = make_grid(source, duration_s=duration_s, most=60, segment_s=segment_s)
     assert sum(grid.frames(k) for k in range(grid.segment_count)) == grid.total_frames
     assert all(grid.frames(k) > 0 for k in range(grid.segment_count))

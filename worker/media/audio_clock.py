@@ -23,7 +23,7 @@ _LONGEST_JITTER_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Clock:
+class AudioClock:
     """`length_s` is what all packets hold. `spread_s` is how far their times run apart from that.
 
     `jitter_s` is how far single packets are off from those around them.
@@ -40,8 +40,8 @@ class Clock:
 
 
 @dataclass(slots=True)
-class ClockTally:
-    """Builds a `Clock` one packet at a time, in the order of the file; eight bytes a packet."""
+class AudioClockTally:
+    """Builds an `AudioClock` packet by packet, in the order of the file; eight bytes each."""
 
     length_s: float = 0.0
     _ahead_s: array[float] = field(default_factory=lambda: array("d"))
@@ -55,14 +55,14 @@ class ClockTally:
         self._is_open = not duration_s
         self.length_s += duration_s or 0.0
 
-    def clock(self) -> Clock:
+    def clock(self) -> AudioClock:
         """Return what was counted."""
         ahead_s = self._ahead_s
         if not ahead_s:
-            return Clock()
+            return AudioClock()
         spread_s = max(ahead_s) - min(ahead_s)
         jitter_s = _jitter_s(ahead_s) if spread_s > _AGREED_S else 0.0
-        return Clock(length_s=self.length_s, spread_s=spread_s, jitter_s=jitter_s)
+        return AudioClock(length_s=self.length_s, spread_s=spread_s, jitter_s=jitter_s)
 
 
 def _jitter_s(ahead_s: Sequence[float]) -> float:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from worker.media.clock import Clock, ClockTally
+from worker.media.audio_clock import AudioClock, AudioClockTally
 
 PACKET_S = 0.02
 
 
-def clock(at_s: Callable[[int], float], *, count: int = 1000, has_duration: bool = True) -> Clock:
-    tally = ClockTally()
-    for i in range(count):
+def clock(at_s: Callable[[int], float], *, has_duration: bool = True) -> AudioClock:
+    tally = AudioClockTally()
+    for i in range(1000):
         tally.add(at_s(i), PACKET_S if has_duration else None)
     return tally.clock()
 
@@ -55,4 +55,4 @@ def test_packets_that_come_late_are_jitter(most_s: float, share: float) -> None:
 
 
 def test_nothing_has_no_clock() -> None:
-    assert ClockTally().clock() == Clock()
+    assert AudioClockTally().clock() == AudioClock()
