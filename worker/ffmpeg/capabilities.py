@@ -30,7 +30,7 @@ NEEDED_PARTS = {
     "encoders": (*_ENCODERS, "rawvideo", "webvtt", "pcm_s16le"),
     "decoders": ("h264", "hevc", "vp8", "vp9", "mpeg4", "aac", "mp3", "opus", "pcm_s16le"),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf"),
-    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc"),
+    "muxers": ("segment", "mpegts", "matroska", "image2", "rawvideo", "null", "webvtt", "framecrc"),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
         *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop", "concat"),

@@ -22,12 +22,12 @@ def refuse_source(media: Media, *, allow_truncated: bool) -> None:
 
     """
     if not allow_truncated:
-        _refuse_truncated(media)
+        refuse_truncated(media)
     refuse_unconvertible_colors(media.video)
     refuse_huge_frames(media.video)
 
 
-def _refuse_truncated(media: Media) -> None:
+def refuse_truncated(media: Media) -> None:
     """Refuse half a file, which FFmpeg would turn into half a video with exit status 0.
 
     Raises:

@@ -120,9 +120,7 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
 
     """
     media = probe(path, workspace, language=job.audio_language)
-    if media.jumps:
-        path = repair_timestamps(path, media, workspace)
-        media = probe(path, workspace, language=job.audio_language)
+    path, media = repair_timestamps(path, media, job, workspace)
     audio, gain_db = media.audio, 0.0
     if audio and not can_decode(path, audio, workspace):
         log.warning("audio_undecodable", codec=audio.codec, track=audio.index)

@@ -16,7 +16,7 @@ from worker.ffmpeg.audio import encode_audio, measure_loudness, try_audio
 from worker.ffmpeg.capabilities import NEEDED_PARTS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.inputs import show_packets
-from worker.ffmpeg.remux import extract_texts, rewrite_timestamps
+from worker.ffmpeg.remux import copy_tracks, extract_texts, rewrite_timestamps
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
 from worker.images.storyboard import lay_out
@@ -38,6 +38,7 @@ def all_ffmpegs() -> list[list[str]]:
     long = plan(video=replace(VIDEO, packets=packets(30 * 240, rate=30)), declared_s=None)
     samples = choose_samples(long)
     assert samples
+    shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         encode_video(plan(video=interlaced), whole, SOURCE),
         encode_samples(long, samples, SOURCE),
@@ -47,7 +48,11 @@ def all_ffmpegs() -> list[list[str]]:
         encode_audio(plan(audio=mono), plan_audio(mono), SOURCE),
         measure_loudness(SOURCE, AUDIO),
         try_audio(SOURCE, AUDIO),
-        rewrite_timestamps(MEDIA, SOURCE, "repaired.ts"),
+        *(
+            rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
+            for container in ("mpegts", "matroska")
+        ),
+        copy_tracks(SOURCE, "joined.mkv"),
         extract_texts(a_plan, SOURCE),
         measure_frames(SOURCE, lay_out(7, 854, 480)),
         make_thumbnails(SOURCE, a_plan.rungs[0]),
