@@ -33,7 +33,10 @@ NEEDED_PARTS = {
         *("aac", "mp3", "opus", "pcm_s16le", "pcm_f32le"),
     ),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf", "nut"),
-    "muxers": ("segment", "mpegts", "image2", "rawvideo", "null", "webvtt", "framecrc", "nut"),
+    "muxers": (
+        *("segment", "mpegts", "matroska", "nut"),
+        *("image2", "rawvideo", "null", "webvtt", "framecrc"),
+    ),
     "filters": (
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
         *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop", "concat"),

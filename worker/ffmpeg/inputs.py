@@ -27,7 +27,8 @@ def open_input(source: Path, **options: Any) -> Any:
 
 def show_streams(source: Path) -> Command:
     """Build the ffprobe that describes container, streams and programs as JSON."""
-    shown = ("-show_format", "-show_streams", "-show_programs")
+    # The hash stands for the decoder's configuration in a container's header.
+    shown = ("-show_format", "-show_streams", "-show_programs", "-show_data_hash", "md5")
     return _ffprobe(*shown, "-print_format", "json", f"file:{source}")
 
 

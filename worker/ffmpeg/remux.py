@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import ffmpeg
 
 from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.inputs import open_input
 from worker.media.streams import Media, VideoStream
+from worker.media.timeline import CLOCK_HZ
 from worker.plan.plan import TextPlan
 from worker.runtime.command import Command, pipe_url
 
@@ -22,24 +24,63 @@ USER_DATA_FILTERS = {
     "mpeg2video": "filter_units=pass_types=178",
 }
 
+# Matroska's own unit, which its muxer does not change.
+_MATROSKA_HZ = 1000
+CopyFormat = Literal["mpegts", "matroska"]
+Shifts = Sequence[tuple[int, float]]
 
-def rewrite_timestamps(media: Media, source: Path, output: str) -> Command:
-    """Build the FFmpeg that copies video and audio into a file whose timestamps run through.
+# What MPEG-TS carries with its parameters in the stream, so that joined parts may differ in them.
+_IN_MPEG = frozenset(
+    {"h264", "hevc", "mpeg1video", "mpeg2video", "aac", "ac3", "eac3", "mp2", "mp3"}
+)
 
-    Where timestamps restart, or leap by more than ten seconds, FFmpeg by itself (without -copyts)
-    continues from where it was, for all tracks alike.
+
+def copy_format(medias: Iterable[Media]) -> CopyFormat:
+    """Choose the container for a copy of the tracks of some recordings."""
+    streams = [s for media in medias for s in (media.video, media.audio) if s]
+    return "mpegts" if {s.codec for s in streams} <= _IN_MPEG else "matroska"
+
+
+def rewrite_timestamps(
+    media: Media, source: Path, output: str, *, container: CopyFormat, shifts: Mapping[int, Shifts]
+) -> Command:
+    """Build the FFmpeg that copies video and audio with other timestamps.
+
+    `shifts` has for each track's index from which packet on times move by how many seconds more.
     """
     opened = open_input(source)
     indexes = [media.video.index, *([media.audio.index] if media.audio else [])]
-    # MPEG-TS carries parameter sets in the stream: joined parts may differ in them.
+    ticks_hz = CLOCK_HZ if container == "mpegts" else _MATROSKA_HZ
+    filters = {
+        f"bsf:{position}": _move(shifts[index], ticks_hz) for position, index in enumerate(indexes)
+    }
     copied = ffmpeg.output(
         *(opened[str(index)] for index in indexes),
         output,
-        f="mpegts",
+        f=container,
         c="copy",
+        # The packets are counted: none may be left out, as those before the first keyframe are.
+        copyinkf=None,
+        copypriorss=1,
         map_metadata=-1,
+        # The unit of the shifts, on every FFmpeg.
+        time_base=f"1/{ticks_hz}",
+        **filters,
+        # MPEG-TS would begin 1.4 s later otherwise, at every part.
+        **({"muxdelay": 0, "muxpreload": 0} if container == "mpegts" else {}),
     )
-    return ffmpeg_command([copied], copy_times=False)
+    return ffmpeg_command([copied])
+
+
+def copy_tracks(source: Path, output: str) -> Command:
+    """Build the FFmpeg that copies Matroska files put end to end into one that can be sought."""
+    copied = ffmpeg.output(open_input(source), output, f="matroska", c="copy", copyinkf=None)
+    return ffmpeg_command([copied])
+
+
+def _move(shifts: Shifts, ticks_hz: int) -> str:
+    moved = "".join(f"+gte(N,{first})*{round(by_s * ticks_hz)}" for first, by_s in shifts)
+    return f"setts=pts='PTS{moved}':dts='DTS{moved}'"
 
 
 def extract_user_data(video: VideoStream, source: Path) -> Command:

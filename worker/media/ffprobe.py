@@ -17,8 +17,7 @@ Raw = Mapping[str, Any]
 # Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
 # ffprobe from the bit rate, which says nothing about a truncated upload.
 _DECLARING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"})
-# Containers whose timestamps may restart in mid-file: a broadcast, joined recordings.
-_RESTARTING_CONTAINERS = frozenset({"mpegts", "mpeg"})
+_MPEG_CONTAINERS = frozenset({"mpegts", "mpeg"})
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
 # Of what packets carry where a container is encrypted (ISO/IEC 23001-7), whatever its tags are.
 ENCRYPTED_PACKET = "Encryption info"
@@ -141,9 +140,9 @@ def is_still_image(raw_format: Raw, count: int) -> bool:
     return count == 1 and (brand in _IMAGE_BRANDS or "gif" in _names(raw_format))
 
 
-def may_restart(raw_format: Raw) -> bool:
-    """Whether FFmpeg repairs the timestamps of such a container where they restart."""
-    return not _RESTARTING_CONTAINERS.isdisjoint(_names(raw_format))
+def is_mpeg_container(names: str) -> bool:
+    """Whether a container is MPEG-TS or MPEG-PS, by ffprobe's names for it."""
+    return not _MPEG_CONTAINERS.isdisjoint(names.split(","))
 
 
 def declared_duration_s(raw_format: Raw, video: Raw) -> float | None:

@@ -12,9 +12,9 @@ from itertools import pairwise
 from worker.media.audio_clock import AudioClock, AudioClockTally
 
 # FFmpeg's own -dts_delta_threshold: a longer step forward is a leap of the timestamps.
-_LONGEST_STEP_S = 10.0
+LONGEST_STEP_S = 10.0
 # Decoding times never go back; a short one is a muxer's rounding, not a restart.
-_LONGEST_STEP_BACK_S = 1.0
+LONGEST_STEP_BACK_S = 1.0
 
 _LONGEST_GUESS_S = 0.1
 
@@ -112,7 +112,7 @@ class PacketTally:
         before, self.bytes = self.bytes, self.bytes + size_bytes
         if dts_s is not None:
             step_s = 0.0 if self._decoded_s is None else dts_s - self._decoded_s
-            self.jumps += not -_LONGEST_STEP_BACK_S <= step_s <= _LONGEST_STEP_S
+            self.jumps += not -LONGEST_STEP_BACK_S <= step_s <= LONGEST_STEP_S
             self._decoded_s = dts_s
         if pts_s is None:
             return

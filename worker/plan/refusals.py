@@ -22,28 +22,42 @@ def refuse_source(media: Media, *, allow_truncated: bool) -> None:
 
     """
     if not allow_truncated:
-        _refuse_truncated(media)
+        refuse_truncated(media)
     refuse_unconvertible_colors(media.video)
     refuse_huge_frames(media.video)
 
 
-def _refuse_truncated(media: Media) -> None:
+def refuse_truncated(media: Media) -> None:
     """Refuse half a file, which FFmpeg would turn into half a video with exit status 0.
+
+    A container that starts at 3600 s declares its length, or where it ends on its own clock: which
+    of them depends on what wrote it, and not on the container's kind.
 
     Raises:
         BadSourceError: with both lengths.
 
     """
-    declared_s, found_s = media.declared_s, media.duration_s
-    if declared_s is None or found_s is None:
+    declared_s, found_s, origin_s = media.declared_s, media.duration_s, float(media.origin_s)
+    if declared_s is None or found_s is None or _lasts(found_s, declared_s):
         return
-    tolerance_s = max(_DECLARED_TOLERANCE_S, _DECLARED_TOLERANCE_SHARE * declared_s)
-    if found_s < declared_s - tolerance_s:
-        raise BadSourceError(
-            f"the file declares a duration of {declared_s:.1f} s, but its content ends at"
-            f" {found_s:.1f} s: it is truncated; upload it again",
-            code=SourceFault.TRUNCATED,
-        )
+    ended_s = declared_s - origin_s
+    # Longer than up to there, it was a length, which is not reached.
+    is_end = 0 < ended_s < declared_s and found_s <= ended_s + _tolerance_s(ended_s)
+    if is_end and _lasts(found_s, ended_s):
+        return
+    raise BadSourceError(
+        f"the file declares a duration of {ended_s if is_end else declared_s:.1f} s, but its"
+        f" content ends at {found_s:.1f} s: it is truncated; upload it again",
+        code=SourceFault.TRUNCATED,
+    )
+
+
+def _lasts(found_s: float, expected_s: float) -> bool:
+    return found_s >= expected_s - _tolerance_s(expected_s)
+
+
+def _tolerance_s(expected_s: float) -> float:
+    return max(_DECLARED_TOLERANCE_S, _DECLARED_TOLERANCE_SHARE * expected_s)
 
 
 def refuse_too_long(grid: Grid, *, max_duration_s: float) -> None:

@@ -121,9 +121,7 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
 
     """
     media = probe(path, workspace, language=job.audio_language)
-    if media.jumps:
-        path = repair_timestamps(path, media, workspace)
-        media = probe(path, workspace, language=job.audio_language)
+    path, media = repair_timestamps(path, media, job, workspace)
     if job.captions == "embedded":
         media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     target_lufs = None if job.loudness == "off" else job.loudness

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from worker.media.ffprobe import (
     declared_duration_s,
     in_program_of,
     is_encrypted,
+    is_mpeg_container,
     is_still_image,
-    may_restart,
     rank_audio,
     text_stream,
     text_tracks,
@@ -29,6 +30,7 @@ from worker.media.ffprobe import (
     video_tracks,
 )
 from worker.media.packets import PacketTally
+from worker.media.sections import Section, SectionTally
 from worker.media.streams import Media
 from worker.runtime.child import Line
 from worker.runtime.process import FailedError, Processes
@@ -93,8 +95,32 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
         audio=next(iter(audio_streams), None),
         other_audio=tuple(audio_streams[1:]),
         texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
-        jumps=sum(tally.jumps for tally in chosen) if may_restart(raw_format) else 0,
+        jumps=sum(tally.jumps for tally in chosen),
     )
+
+
+def find_sections(source: Path, media: Media, workspace: Workspace) -> tuple[Section, ...]:
+    """Read the packets of the chosen tracks once more: where their timestamps restart or leap."""
+    indexes = {str(s.index) for s in (media.video, media.audio) if s}
+    tally = SectionTally(is_mpeg=is_mpeg_container(media.container))
+
+    def count(row: str) -> None:
+        index, pts, dts, duration, *_ = (*row.split(","), "", "", "")
+        if index in indexes:
+            tally.add(int(index), _time(pts), _time(dts), _time(duration))
+
+    # One that breaks off has been read as far before.
+    with Processes(workspace) as processes, contextlib.suppress(FailedError):
+        _read_packets(processes, source, count)
+    return tally.sections()
+
+
+def parameters(source: Path, workspace: Workspace) -> list[dict[str, Any]]:
+    """Describe the decoder's configuration of each track, as far as a container's header has it."""
+    names = ("codec_name", "extradata_hash", "channels", "sample_rate", "sample_fmt")
+    with Processes(workspace) as processes:
+        streams = _describe(processes, source).get("streams", ())
+    return [{name: stream.get(name) for name in names} for stream in streams]
 
 
 def _describe(processes: Processes, source: Path) -> dict[str, Any]:
@@ -159,15 +185,19 @@ def _tally(stream: Raw, origin_s: Fraction) -> PacketTally:
 
 
 def _count_packets(processes: Processes, source: Path, tallies: _Tallies) -> None:
-    processes.start("ffprobe", show_packets(source))
     try:
-        for event in processes.events():
-            if isinstance(event, Line):
-                _count_packet(event.text, tallies)
+        _read_packets(processes, source, lambda row: _count_packet(row, tallies))
     except FailedError as error:
         # What was counted before the break stands; the plan decides whether it is enough.
         if not any(tally.count for tally in tallies.values()):
             raise _unreadable(error.tail) from error
+
+
+def _read_packets(processes: Processes, source: Path, count: Callable[[str], None]) -> None:
+    processes.start("ffprobe", show_packets(source))
+    for event in processes.events():
+        if isinstance(event, Line):
+            count(event.text)
 
 
 def _count_packet(row: str, tallies: _Tallies) -> None:

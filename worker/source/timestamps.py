@@ -1,54 +1,285 @@
-"""Repairs a source whose timestamps restart, by copying its tracks into another file."""
+"""Repairs a source whose timestamps restart or leap, and one that is several files put end to end.
+
+Its tracks are copied, part by part, into one file whose timestamps run through.
+"""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import structlog
 
+from worker.config.job import Job
 from worker.errors import BadSourceError, CannotWriteError, SourceFault
 from worker.ffmpeg.diagnostics import explain_failure
-from worker.ffmpeg.remux import rewrite_timestamps
+from worker.ffmpeg.remux import copy_format, copy_tracks, rewrite_timestamps
 from worker.ffmpeg.run import run_ffmpeg
+from worker.media.sections import MAX_SECTIONS, Section, packet_shifts, shifts_s
 from worker.media.streams import Media
+from worker.plan.refusals import refuse_truncated
+from worker.runtime.command import Command
 from worker.runtime.process import FailedError
 from worker.runtime.sandbox import MAX_FILE_BYTES
 from worker.runtime.workspace import Workspace
+from worker.source.appended import Part, find_parts
+from worker.source.probe import find_sections, parameters, probe
+
+# Where the copy begins: no time of it is negative, which not every container can say.
+_START_S = 1.0
+# Packets of a joint that a demuxer leaves out: damaged ones, or the first after it.
+_LOST_SHARE = 0.01
+
+# Codecs whose packets configure their decoder.
+_SELF_CONTAINED = frozenset({"vp8", "vp9", "av1", "opus", "mp2", "mp3", "ac3", "eac3"})
+
+# Codecs whose frames are decoded in the order in which they are shown.
+_IN_ORDER = frozenset({"vp8", "vp9", "av1", "theora", "mjpeg"})
+# What a part is that would be no video by itself: the rest of the upload is one.
+_LATER_FAULTS = {
+    SourceFault.UNREADABLE: SourceFault.TRUNCATED,
+    SourceFault.EMPTY: SourceFault.TRUNCATED,
+    SourceFault.NO_VIDEO: SourceFault.BROKEN_TIMESTAMPS,
+    SourceFault.AUDIO_ONLY: SourceFault.BROKEN_TIMESTAMPS,
+}
 
 log = structlog.get_logger(__name__)
 
 
-def repair_timestamps(source: Path, media: Media, workspace: Workspace) -> Path:
-    """Return a copy of the source whose timestamps run from start to end.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Recording:
+    """A file of its own within the upload, and the sections of its clock."""
+
+    path: Path
+    media: Media
+    sections: tuple[Section, ...]
+
+
+def repair_timestamps(
+    source: Path, media: Media, job: Job, workspace: Workspace
+) -> tuple[Path, Media]:
+    """Return a file whose timestamps run from start to end, and what is in it.
+
+    The source itself, where it is one recording on one clock.
 
     Raises:
-        BadSourceError: its tracks cannot be copied.
-        CannotWriteError: there is no space for a second file.
+        BadSourceError: a part cannot be read, or its tracks cannot be copied.
+        CannotWriteError: there is no space for the copies.
 
     """
-    size = source.stat().st_size
+    parts = find_parts(source, workspace.budget.check, allow_truncated=job.allow_truncated)
+    if not parts and not media.jumps:
+        return source, media
+    if parts:
+        recordings = _cut(source, parts, job, workspace)
+    else:
+        recordings = [_recording(source, media, workspace)]
+    joints = sum(len(recording.sections) for recording in recordings) - 1
+    if joints < 1 and not parts:
+        return source, replace(media, jumps=0)
+    _refuse_unlike(recordings, workspace)
+    path = _join(recordings, workspace)
+    repaired = _as_first(probe(path, workspace, language=job.audio_language), recordings[0].media)
+    _refuse_incomplete(repaired, recordings)
+    log.info(
+        "timestamps_repaired", jumps=joints, parts=len(recordings), texts_left_out=len(media.texts)
+    )
+    return path, repaired
+
+
+def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) -> list[_Recording]:
+    """Make a file of each part, and read it; one that cannot be read is left out on request."""
+    _need_space(workspace, 3 * source.stat().st_size)
+    recordings: list[_Recording] = []
+    for number, part in enumerate(parts, 1):
+        path = workspace.folder / f"part{number}"
+        _copy_bytes(source, part, path, workspace)
+        try:
+            media = probe(path, workspace, language=job.audio_language)
+            if not job.allow_truncated:
+                refuse_truncated(media)
+        except BadSourceError as error:
+            if not (job.allow_truncated and recordings):
+                raise BadSourceError(
+                    f"recording {number} of the {len(parts)} that the upload consists of cannot be"
+                    f" used: {error}",
+                    code=_LATER_FAULTS.get(error.code, error.code) if number > 1 else error.code,
+                ) from error
+            log.warning("part_left_out", part=number, parts=len(parts), reason=str(error))
+            continue
+        recordings.append(_recording(path, media, workspace))
+    return recordings
+
+
+def _copy_bytes(source: Path, part: Part, path: Path, workspace: Workspace) -> None:
+    left = part.end - part.start
+    with source.open("rb") as file, path.open("wb") as output:
+        output.write(part.prefix)
+        file.seek(part.start)
+        while left and (block := file.read(min(left, 1 << 20))):
+            workspace.budget.check()
+            output.write(block)
+            left -= len(block)
+
+
+def _recording(path: Path, media: Media, workspace: Workspace) -> _Recording:
+    sections = find_sections(path, media, workspace)
+    if len(sections) > MAX_SECTIONS:
+        raise _unrepairable(f"they restart or leap {len(sections)} times")
+    return _Recording(path=path, media=media, sections=sections)
+
+
+def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
+    """Copy all recordings into one file, each after the other."""
+    _need_space(workspace, 2 * sum(each.path.stat().st_size for each in recordings))
+    container = copy_format(each.media for each in recordings)
+    suffix = {"mpegts": "ts", "matroska": "mkv"}[container]
+    path, copied = (workspace.folder / f"{name}.{suffix}" for name in ("repaired", "copied"))
+    shifts = _shifts(recordings)
+    for number, recording in enumerate(recordings):
+        indexes = [s.index for s in (recording.media.video, recording.media.audio) if s]
+        own, shifts = shifts[: len(recording.sections)], shifts[len(recording.sections) :]
+        moves = {i: tuple(packet_shifts(recording.sections, own, i)) for i in indexes}
+        output = copied if number else path
+        command = rewrite_timestamps(
+            recording.media, recording.path, str(output), container=container, shifts=moves
+        )
+        _run(command, recording.path, workspace)
+        if number:
+            with path.open("ab") as joined, copied.open("rb") as file:
+                shutil.copyfileobj(file, joined)
+    if len(recordings) > 1 and container == "matroska":
+        # Only the first part of these has an index.
+        _run(copy_tracks(path, str(copied)), path, workspace)
+        return copied
+    return path
+
+
+def _shifts(recordings: Sequence[_Recording]) -> list[float]:
+    sections = [section for recording in recordings for section in recording.sections]
+    if not all(recording.sections for recording in recordings):
+        raise _unrepairable("a part of it has none")
+    are_joints = [number > 0 for each in recordings for number in range(len(each.sections))][1:]
+    begin_s = _START_S - sections[0].start_s
+    return [shift_s + begin_s for shift_s in shifts_s(sections, are_joints=are_joints)]
+
+
+def _run(command: Command, source: Path, workspace: Workspace) -> None:
+    # MPEG-TS adds four bytes to each 184, and stuffs.
+    file_bytes = 2 * source.stat().st_size + MAX_FILE_BYTES
+    try:
+        run_ffmpeg("ffmpeg (timestamps)", command, workspace, file_bytes=file_bytes)
+    except FailedError as error:
+        explained = explain_failure(error)
+        if isinstance(explained, BadSourceError):
+            raise _unrepairable("its tracks cannot be copied") from error
+        raise explained from error
+
+
+def _refuse_unlike(recordings: Sequence[_Recording], workspace: Workspace) -> None:
+    """Refuse parts of which one file cannot be made.
+
+    Raises:
+        BadSourceError: with what differs.
+
+    """
+    first = recordings[0].media
+    if any(_is_out_of_order(each) for each in recordings):
+        raise _unrepairable("its frames are out of order behind the joint")
+    # The copy cannot say that a video is turned.
+    if any(each.media.video.is_transformed for each in recordings):
+        raise _unrepairable("it is rotated")
+    for each in (recording.media for recording in recordings[1:]):
+        if each.video.codec != first.video.codec:
+            raise _unrepairable(f"{first.video.codec} is followed by {each.video.codec}")
+        audio, other = first.audio, each.audio
+        if audio and other and audio.codec != other.codec:
+            raise _unrepairable(f"{audio.codec} is followed by {other.codec}")
+    if copy_format(recording.media for recording in recordings) == "matroska":
+        _refuse_other_parameters(recordings, workspace)
+
+
+def _is_out_of_order(recording: _Recording) -> bool:
+    """Whether FFmpeg's decoding times are wrong behind a restart.
+
+    Matroska has none. Those that FFmpeg derives are right again at the next header only.
+    """
+    media, sections = recording.media, recording.sections
+    restarts = any(after.start_s < before.end_s for before, after in pairwise(sections))
+    return restarts and "matroska" in media.container and media.video.codec not in _IN_ORDER
+
+
+def _refuse_other_parameters(recordings: Sequence[_Recording], workspace: Workspace) -> None:
+    """Refuse parts whose decoders are configured otherwise: Matroska says it once, at its start.
+
+    Raises:
+        BadSourceError: with the codec.
+
+    """
+
+    def configured(recording: _Recording) -> list[dict[str, object]]:
+        indexes = [s.index for s in (recording.media.video, recording.media.audio) if s]
+        found = parameters(recording.path, workspace)
+        return [found[i] for i in indexes if found[i]["codec_name"] not in _SELF_CONTAINED]
+
+    first = configured(recordings[0])
+    for recording in recordings[1:]:
+        for one, other in zip(first, configured(recording), strict=False):
+            if one != other:
+                raise _unrepairable(f"the {one['codec_name']} of its parts differs")
+
+
+def _refuse_incomplete(repaired: Media, recordings: Sequence[_Recording]) -> None:
+    """Refuse a copy that lacks packets, or whose timestamps restart still.
+
+    Raises:
+        BadSourceError: with the counts.
+
+    """
+    for name, found, whole in (
+        ("video", repaired.video, [each.media.video for each in recordings]),
+        ("audio", repaired.audio, [each.media.audio for each in recordings if each.media.audio]),
+    ):
+        count = found.packets.count if found else 0
+        expected = sum(stream.packets.count + stream.packets.hidden for stream in whole)
+        if count < (1 - _LOST_SHARE) * expected - len(recordings):
+            raise _unrepairable(f"only {count} of {expected} packets of {name} could be copied")
+    if repaired.jumps:
+        raise _unrepairable("they restart still in the copy")
+
+
+def _as_first(repaired: Media, first: Media) -> Media:
+    """Add what only the header of the first recording says."""
+    video = replace(
+        repaired.video,
+        sample_aspect_ratio=first.video.sample_aspect_ratio,
+        color_space=first.video.color_space,
+        color_transfer=first.video.color_transfer,
+        color_primaries=first.video.color_primaries,
+        color_range=first.video.color_range,
+        is_dolby_only=first.video.is_dolby_only,
+    )
+    audio = repaired.audio
+    if audio and first.audio:
+        audio = replace(audio, language=first.audio.language)
+    # Its container's header says nothing about the upload's own length.
+    return replace(repaired, video=video, audio=audio, declared_s=None)
+
+
+def _unrepairable(reason: str) -> BadSourceError:
+    return BadSourceError(
+        "the recording's timestamps restart, or it was joined from several files, and cannot be"
+        f" repaired ({reason}); export it again as one video",
+        code=SourceFault.BROKEN_TIMESTAMPS,
+    )
+
+
+def _need_space(workspace: Workspace, size: int) -> None:
     if shutil.disk_usage(workspace.folder).free < size:
         raise CannotWriteError(
             f"the work folder has no space for another {size} bytes, which a recording whose"
             " timestamps restart needs; give the job a larger volume"
         )
-    path = workspace.folder / "repaired.ts"
-    try:
-        run_ffmpeg(
-            "ffmpeg (timestamps)",
-            rewrite_timestamps(media, source, str(path)),
-            workspace,
-            # MPEG-TS adds four bytes to each 184, and stuffs.
-            file_bytes=2 * size + MAX_FILE_BYTES,
-        )
-    except FailedError as error:
-        raise explain_failure(error) from error
-    if not path.exists():
-        raise BadSourceError(
-            "the recording's timestamps restart and cannot be repaired; export it again as one"
-            " video",
-            code=SourceFault.BROKEN_TIMESTAMPS,
-        )
-    log.info("timestamps_repaired", jumps=media.jumps)
-    return path

@@ -18,6 +18,7 @@ from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.inputs import show_packets, show_texts
 from worker.ffmpeg.remux import (
     USER_DATA_FILTERS,
+    copy_tracks,
     copy_webvtt,
     extract_user_data,
     rewrite_timestamps,
@@ -42,6 +43,7 @@ def all_ffmpegs() -> list[list[str]]:
     long = plan(video=replace(VIDEO, packets=packets(30 * 240, rate=30)), declared_s=None)
     samples = choose_samples(long)
     assert samples
+    shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         encode_video(plan(video=interlaced), whole, SOURCE),
         encode_samples(long, samples, SOURCE),
@@ -51,7 +53,11 @@ def all_ffmpegs() -> list[list[str]]:
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
         measure_audio(MEDIA, has_loudness=True),
-        rewrite_timestamps(MEDIA, SOURCE, "repaired.ts"),
+        *(
+            rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
+            for container in ("mpegts", "matroska")
+        ),
+        copy_tracks(SOURCE, "joined.mkv"),
         copy_webvtt(a_plan.texts, SOURCE),
         *(extract_user_data(replace(VIDEO, codec=codec), SOURCE) for codec in USER_DATA_FILTERS),
         measure_frames(SOURCE, lay_out(7, 854, 480)),

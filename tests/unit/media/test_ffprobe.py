@@ -15,7 +15,6 @@ from worker.media.ffprobe import (
     in_program_of,
     is_encrypted,
     is_still_image,
-    may_restart,
     rank_audio,
     text_stream,
     text_tracks,
@@ -210,8 +209,6 @@ def test_a_clock_that_starts_anew_is_noticed(times: tuple[float, ...], jumps: in
     for at in times:
         tally.add(at, at, 1.0, is_key=True)
     assert tally.jumps == jumps
-    assert may_restart({"format_name": "mpegts"})
-    assert not may_restart(MP4)
 
 
 @pytest.mark.parametrize("size", [(16_385, 2), (8200, 8200)])
