@@ -26,6 +26,7 @@ from ops.errors import (
     UnexpectedError,
     UnreachableError,
 )
+from worker.config.values import StoreKeys
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -116,10 +117,20 @@ class Aws:
         """EC2 Auto Scaling."""
         return self._session.client("autoscaling", **self._options())
 
-    def s3(self, *, endpoint: str | None = None, region: str | None = None) -> S3Client:
-        """S3, or the compatible store that a job uses."""
+    def s3(
+        self,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        keys: StoreKeys | None = None,
+    ) -> S3Client:
+        """S3, or the compatible store that a job uses, with its own keys where it has any."""
         return self._session.client(
-            "s3", region_name=region or self.region, **self._options(endpoint)
+            "s3",
+            region_name=region or self.region,
+            aws_access_key_id=keys.access_key_id if keys else None,
+            aws_secret_access_key=keys.secret_access_key if keys else None,
+            **self._options(endpoint),
         )
 
 

@@ -34,3 +34,13 @@ LEGACY_GROUP = "academy-video-worker-asg"
 LEGACY_POLICY = "video-backlogcount-tt"
 LEGACY_NAMESPACE = "Academy/VideoProcessing"
 LEGACY_METRIC = "VideoQueueDepthTotal"
+
+# By option of the worker, the template's parameter for it.
+STORE_PARAMETERS = {
+    "s3_endpoint": "StoreEndpoint",
+    "s3_region": "StoreRegion",
+    "source_s3_endpoint": "SourceStoreEndpoint",
+    "source_s3_region": "SourceStoreRegion",
+}
+# By what their options begin with, the parameters that name the secrets of stores.
+STORE_SECRETS = {"s3_": "StoreSecret", "source_s3_": "SourceStoreSecret"}

@@ -20,7 +20,8 @@ def submitted_options(job: type[Job] = Job) -> tuple[Option, ...]:
     return tuple(
         option
         for option in options_of(job)
-        if option.given_by is not GivenBy.MACHINE and option.field not in LOCATIONS
+        if option.given_by in (GivenBy.PARAMETER, GivenBy.VARIABLE)
+        and option.field not in LOCATIONS
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from worker.config.job import Job
-from worker.config.option import options_of
+from worker.config.option import GivenBy, options_of
 from worker.records.schema import SCHEMAS, render_schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +31,8 @@ def options_table(job: type[BaseModel] = Job) -> str:
             f"`{option.default}`" if option.default not in {"", "required"} else option.default
         )
         text = option.help.replace("|", "\\|")
-        rows.append(f"| `{option.name}` | `{option.variable}` | {default} | {text} |")
+        name = "–" if option.given_by is GivenBy.SECRETS else f"`{option.name}`"
+        rows.append(f"| {name} | `{option.variable}` | {default} | {text} |")
     return "\n".join(rows) + "\n"
 
 

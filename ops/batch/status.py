@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +12,7 @@ from ops.batch.job import BatchJob
 from ops.console import duration
 from worker.config.location import S3Location
 from worker.config.option import variable_name
+from worker.config.values import keys_in
 from worker.layout import STATUS
 from worker.records.base import UnreadableRecordError
 from worker.records.status import StatusRecord
@@ -69,6 +71,7 @@ def _fetch(aws: Aws, job: BatchJob, location: S3Location) -> bytes:
     client = aws.s3(
         endpoint=job.environment.get(variable_name("s3_endpoint")) or None,
         region=job.environment.get(variable_name("s3_region")) or None,
+        keys=keys_in(os.environ),
     )
     answer = client.get_object(Bucket=location.bucket, Key=f"{location.key}/{STATUS}")
     return answer["Body"].read()

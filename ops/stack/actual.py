@@ -70,6 +70,7 @@ def read_definition(definition: JobDefinitionTypeDef) -> dict[str, str]:
     needs = {n["type"]: n["value"] for n in container.get("resourceRequirements", ())}
     log = container.get("logConfiguration")
     variables = {e.get("name"): e.get("value", "") for e in container.get("environment", ())}
+    secrets = container.get("secrets", ())
     deadline_s = definition.get("timeout", {}).get("attemptDurationSeconds", "no")
     return {
         "image": container.get("image", ""),
@@ -84,6 +85,11 @@ def read_definition(definition: JobDefinitionTypeDef) -> dict[str, str]:
         if log
         else "none",
         "log group of the worker": variables.get(variable_name("log_group"), "none"),
+        **{
+            f"variable {name}": variables.get(name, "")
+            for name in map(variable_name, names.STORE_PARAMETERS)
+        },
+        "secrets": ", ".join(sorted(f"{s['name']} {s['valueFrom']}" for s in secrets)) or "none",
         "init": _flag(container.get("linuxParameters", {}).get("initProcessEnabled")),
         "read-only root": _flag(container.get("readonlyRootFilesystem")),
     }

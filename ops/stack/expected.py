@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ops import names
 from ops.options import container_command, definition_parameters
 from worker.config.job import Job
+from worker.config.option import variable_name
 
 # Graviton: a letter or two, the generation, `g` (c6g, m7gd, x2gd); a1 is the first one.
 _ARM64 = re.compile(r"^([a-z]+\d+g[a-z]*|a1)(\..+)?$")
@@ -91,9 +92,22 @@ def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, 
         "log driver": "awslogs",
         "log group of the container": names.LOG_GROUP,
         "log group of the worker": names.LOG_GROUP,
+        **{
+            f"variable {variable_name(field)}": parameters.get(name, "")
+            for field, name in names.STORE_PARAMETERS.items()
+        },
+        "secrets": ", ".join(sorted(_secrets(parameters))) or "none",
         "init": "true",
         "read-only root": "true",
     }
+
+
+def _secrets(parameters: Mapping[str, str]) -> Iterator[str]:
+    """Yield each secret of the job definition, and where ECS finds it."""
+    for prefix, name in names.STORE_SECRETS.items():
+        if arn := parameters.get(name, ""):
+            for key in ("access_key_id", "secret_access_key"):
+                yield f"{variable_name(prefix + key)} {arn}:{key}::"
 
 
 def _rule(name: str, event: str, parameters: Mapping[str, str]) -> dict[str, str]:

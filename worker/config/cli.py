@@ -10,12 +10,20 @@ from pydantic import ValidationError
 
 from worker import __version__
 from worker.config.job import AWS_REGION, BATCH_JOB_ID, Job
-from worker.config.option import ENVIRONMENT_PREFIX, option_name, options_of, variable_name
+from worker.config.option import (
+    ENVIRONMENT_PREFIX,
+    GivenBy,
+    option_name,
+    options_of,
+    variable_name,
+)
 from worker.config.values import SandboxMode
 from worker.errors import BadParametersError
 
 SELF_CHECK = "--self-check"
 _MAX_VALUE_CHARS = 4096
+# One is of no use without the other.
+_PAIRS = tuple((f"{of}s3_access_key_id", f"{of}s3_secret_access_key") for of in ("", "source_"))
 # pydantic's messages of these types are written for programmers.
 _INSTEAD = {
     "bool_parsing": "write true or false",
@@ -40,7 +48,7 @@ def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
     given["aws_region"] = given["aws_region"] or environment.get(AWS_REGION, "")
     given |= {f: v for f, v in _parse_arguments(arguments, faults).items() if v is not None}
     values: dict[str, Any] = {f: v for f, v in given.items() if v != ""}
-    faults += _unusable(values)
+    faults += [*_unusable(values), *_unpaired(values)]
     try:
         job = Job.model_validate(values)
     except ValidationError as error:
@@ -88,6 +96,15 @@ def _unusable(values: Mapping[str, Any]) -> list[str]:
         elif isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
             faults.append(f"{option_name(field)}: longer than {_MAX_VALUE_CHARS} characters")
     return faults
+
+
+def _unpaired(values: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{variable_name(missing)}: is needed where {variable_name(given)} is given"
+        for pair in _PAIRS
+        for given, missing in (pair, pair[::-1])
+        if given in values and missing not in values
+    ]
 
 
 def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:
@@ -140,6 +157,8 @@ def build_parser(job: type[Job] = Job) -> argparse.ArgumentParser:
         help="show what this machine or image holds and whether that is enough; no job is run",
     )
     for option in options_of(job):
+        if option.given_by is GivenBy.SECRETS:
+            continue
         text = option.help.replace("%", "%%")
         if option.default not in {"", "required", "false"}:
             text += f" (default: {option.default})"

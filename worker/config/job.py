@@ -6,9 +6,9 @@ import uuid
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from worker.config.option import machine_setting, parameter, variable
+from worker.config.option import machine_setting, parameter, secret, variable
 from worker.config.values import Destination, Ladder, Preset, SandboxMode, Source
 
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
@@ -164,6 +164,34 @@ class Job(BaseModel):
         metavar="REGION",
         pattern=r"^[a-z0-9-]{2,32}$",
         description="region of the buckets (R2: auto); default: that of AWS",
+    )
+    s3_access_key_id: SecretStr | None = secret(
+        description="key of the store, where it is not AWS's; without it AWS's own credentials are"
+        " used (a role, a profile)",
+    )
+    s3_secret_access_key: SecretStr | None = secret(
+        description="the secret of that key",
+    )
+    source_s3_endpoint: str | None = variable(
+        None,
+        changes_output=False,
+        metavar="URL",
+        pattern=r"^(aws|https?://[^/\s]+/?)$",
+        description="where the source is, if not in the destination's store: a URL, or aws; the"
+        " credentials of the destination are not used for it",
+    )
+    source_s3_region: str | None = variable(
+        None,
+        changes_output=False,
+        metavar="REGION",
+        pattern=r"^[a-z0-9-]{2,32}$",
+        description="region of the source's bucket, if it is another one",
+    )
+    source_s3_access_key_id: SecretStr | None = secret(
+        description="key of the source's store, if it is another one",
+    )
+    source_s3_secret_access_key: SecretStr | None = secret(
+        description="the secret of that key",
     )
     aws_region: str | None = machine_setting(
         None,

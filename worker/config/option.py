@@ -30,6 +30,8 @@ class GivenBy(StrEnum):
     """A submission, as an environment variable of its container."""
     MACHINE = "machine"
     """The image, the job definition or the person at the machine; never a submission."""
+    SECRETS = "secrets"
+    """The environment alone, which a job definition's `secrets` fill; the rest others may read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +79,11 @@ def variable(default: Any = ..., *, changes_output: bool, **field: Any) -> Any: 
 def machine_setting(default: Any = ..., **field: Any) -> Any:  # noqa: ANN401 (as pydantic's Field)
     """Declare an option that no submission gives; it never changes the output."""
     return _declare(default, given_by=GivenBy.MACHINE, changes_output=False, **field)
+
+
+def secret(**field: Any) -> Any:  # noqa: ANN401 (as pydantic's Field)
+    """Declare an option that only the environment gives, and that nothing prints."""
+    return _declare(None, given_by=GivenBy.SECRETS, changes_output=False, metavar="", **field)
 
 
 def _declare(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,10 +17,27 @@ from worker.config.location import (
     S3Location,
     parse_location,
 )
+from worker.config.option import variable_name
 
 # An S3 key has 1,024 bytes; the rest is for `<run>/1080p/00000.ts` and what else lies below.
 _MAX_PREFIX_BYTES = 900
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreKeys:
+    """Credentials of a store apart from AWS's; neither is shown."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+
+
+def keys_in(environment: Mapping[str, str]) -> StoreKeys | None:
+    """Read the credentials of a store from the environment, as a job does; None for AWS's own."""
+    names = (variable_name(name) for name in ("s3_access_key_id", "s3_secret_access_key"))
+    key_id, key = (environment.get(name) for name in names)
+    return StoreKeys(access_key_id=key_id, secret_access_key=key) if key_id and key else None
+
 
 Preset = Literal[
     "auto", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"

@@ -35,9 +35,9 @@ _IN_MPEG = frozenset(
 )
 
 
-def copy_format(medias: Iterable[Media]) -> CopyFormat:
+def copy_format(recordings: Iterable[Media]) -> CopyFormat:
     """Choose the container for a copy of the tracks of some recordings."""
-    streams = [s for media in medias for s in (media.video, media.audio) if s]
+    streams = [s for media in recordings for s in (media.video, media.audio) if s]
     return "mpegts" if {s.codec for s in streams} <= _IN_MPEG else "matroska"
 
 

@@ -30,6 +30,7 @@ def open_preview(options: Options) -> PublishedFolder:
         options.location,
         endpoint=options.s3_endpoint,
         region=options.s3_region,
+        keys=options.keys,
         connections=_CONNECTIONS,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from worker.config.job import AWS_REGION
 from worker.config.location import HttpsLocation, LocalLocation, S3Location, parse_location
 from worker.config.option import variable_name
+from worker.config.values import StoreKeys, keys_in
 from worker.errors import BadParametersError
 
 PREVIEW = "preview"
@@ -27,6 +28,7 @@ class Options:
     writes_report: bool
     s3_endpoint: str | None
     s3_region: str | None
+    keys: StoreKeys | None
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
@@ -60,6 +62,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         or environment.get(variable_name("aws_region"))
         or environment.get(AWS_REGION)
         or None,
+        keys=keys_in(environment),
     )
 
 

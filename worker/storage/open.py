@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from pydantic import SecretStr
+
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, S3Location
+from worker.config.values import StoreKeys
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
 from worker.storage.base import RemoteFile, Store
 from worker.storage.local import LocalStore
 from worker.storage.local_source import LocalFile, LocalSource
 from worker.storage.retrying import RetryingStore, retry_in_thread
+
+# What stands for AWS where a URL names another store.
+_AWS = "aws"
 
 
 def open_store(job: Job, budget: Budget, *, answer_s: float | None = None) -> RetryingStore:
@@ -92,13 +98,14 @@ def _open_s3_source(job: Job, location: S3Location) -> RemoteFile:
     from worker.storage.s3_errors import RefusedSourceError
     from worker.storage.s3_source import S3Source
 
-    client = make_client(location, **_client_options(job), refused=RefusedSourceError)
+    client = make_client(location, **_source_options(job), refused=RefusedSourceError)
     return S3Source(client, location)
 
 
 class _ClientOptions(TypedDict):
     endpoint: str | None
     region: str | None
+    keys: StoreKeys | None
     connections: int
 
 
@@ -106,8 +113,37 @@ def _client_options(job: Job) -> _ClientOptions:
     return {
         "endpoint": job.s3_endpoint,
         "region": job.s3_region or job.aws_region,
+        "keys": store_keys(job.s3_access_key_id, job.s3_secret_access_key),
         "connections": job.upload_threads,
     }
+
+
+def _source_options(job: Job) -> _ClientOptions:
+    """Return the options of the source's store: the destination's, unless they are its own.
+
+    Another store gets no credentials of the destination's.
+    """
+    keys = store_keys(job.source_s3_access_key_id, job.source_s3_secret_access_key)
+    shared = _client_options(job)
+    if job.source_s3_endpoint is None:
+        region = job.source_s3_region or shared["region"]
+        return {**shared, "region": region, "keys": keys or shared["keys"]}
+    is_aws = job.source_s3_endpoint == _AWS
+    return {
+        **shared,
+        "endpoint": None if is_aws else job.source_s3_endpoint,
+        "region": job.source_s3_region or job.aws_region,
+        "keys": keys,
+    }
+
+
+def store_keys(key_id: SecretStr | None, key: SecretStr | None) -> StoreKeys | None:
+    """Return the credentials of a store; None for AWS's own."""
+    if key_id is None or key is None:
+        return None
+    return StoreKeys(
+        access_key_id=key_id.get_secret_value(), secret_access_key=key.get_secret_value()
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +163,7 @@ def open_folder(
     *,
     endpoint: str | None,
     region: str | None,
+    keys: StoreKeys | None,
     connections: int,
 ) -> PublishedFolder:
     """Open a destination to read what is published there; no request to it is made yet.
@@ -144,7 +181,9 @@ def open_folder(
     from worker.storage.s3 import S3Store, make_client
     from worker.storage.s3_source import S3Source
 
-    client = make_client(location, endpoint=endpoint, region=region, connections=connections)
+    client = make_client(
+        location, endpoint=endpoint, region=region, keys=keys, connections=connections
+    )
     return PublishedFolder(
         name=str(location),
         store=S3Store(client, location),

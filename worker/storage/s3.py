@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from worker.config.location import S3Location
+from worker.config.values import StoreKeys
 from worker.layout import File
 from worker.storage.base import (
     Content,
@@ -51,12 +52,14 @@ def make_client(
     *,
     endpoint: str | None,
     region: str | None,
+    keys: StoreKeys | None,
     connections: int,
     answer_s: float | None = None,
     refused: type[RefusedError | RefusedSourceError] = RefusedError,
 ) -> S3Client:
     """Make a client for a location that may be shared by `connections` threads.
 
+    Without `keys` the credentials are AWS's: of a role, a profile, or the environment.
     Credentials are fetched here, so a provider that fails is a store that does not answer. An
     answer is waited for `answer_s` seconds; None: 30.
 
@@ -78,7 +81,14 @@ def make_client(
         response_checksum_validation="when_required",
     )
     with errors_of("open", str(location), refused=refused):
-        return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+        return boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region,
+            config=config,
+            aws_access_key_id=keys.access_key_id if keys else None,
+            aws_secret_access_key=keys.secret_access_key if keys else None,
+        )
 
 
 class S3Store:

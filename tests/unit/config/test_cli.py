@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from worker.config.cli import build_parser, parse_job
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, S3Location, parse_location
-from worker.config.option import option_name, variable_name
+from worker.config.option import GivenBy, options_of
+from worker.config.values import StoreKeys, keys_in
 from worker.errors import BadParametersError
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
 
@@ -25,9 +26,28 @@ def fault(arguments: list[str], environment: dict[str, str] | None = None) -> st
 
 def test_every_field_is_an_option_and_a_variable() -> None:
     shown = build_parser().format_help()
-    for field in Job.model_fields:
-        assert option_name(field) in shown
-        assert variable_name(field).startswith("WORKER_")
+    for option in options_of(Job):
+        # A secret in an argument list could be read by others.
+        assert (f" {option.name} " in shown) is (option.given_by is not GivenBy.SECRETS)
+        assert option.variable.startswith("WORKER_")
+
+
+@pytest.mark.parametrize("of", ["", "SOURCE_"])
+def test_a_store_has_both_of_its_keys_or_none(of: str) -> None:
+    key_id, key = f"WORKER_{of}S3_ACCESS_KEY_ID", f"WORKER_{of}S3_SECRET_ACCESS_KEY"
+    job = parse_job(GOOD, {key_id: "one", key: "canary"})
+    assert "canary" not in repr(job)
+    for given, missing in ((key_id, key), (key, key_id)):
+        with pytest.raises(BadParametersError, match=f"{missing}: is needed where {given}"):
+            parse_job(GOOD, {given: "canary"})
+
+
+def test_an_operators_environment_has_the_keys_of_a_store_as_a_job_has() -> None:
+    names = {"WORKER_S3_ACCESS_KEY_ID": "one", "WORKER_S3_SECRET_ACCESS_KEY": "canary"}
+    keys = keys_in(names)
+    assert keys == StoreKeys(access_key_id="one", secret_access_key="canary")
+    assert "canary" not in repr(keys)
+    assert keys_in({}) is None
 
 
 def test_the_command_line_wins_over_the_environment() -> None:

@@ -198,7 +198,7 @@ def test_a_provider_that_fails_when_the_client_is_made_is_one_too(
 
     monkeypatch.setattr(boto3, "client", make)
     with pytest.raises(StorageUnavailableError, match="cannot open s3://bucket/out: "):
-        make_client(LOCATION, endpoint=None, region="eu-west-1", connections=1)
+        make_client(LOCATION, endpoint=None, region="eu-west-1", keys=None, connections=1)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,15 @@ def test_a_job_definition_as_it_should_be_is_no_drift() -> None:
         ({"retryStrategy": {"attempts": 2}}, "attempts"),
         ({"parameters": {"ladder": "720"}}, "parameter ladder"),
         ({"containerProperties": {}}, "read-only root"),
+        ({"containerProperties": {"secrets": [{"name": "A", "valueFrom": "arn"}]}}, "secrets"),
+        (
+            {
+                "containerProperties": {
+                    "environment": [{"name": "WORKER_S3_ENDPOINT", "value": "https://elsewhere"}]
+                }
+            },
+            "variable WORKER_S3_ENDPOINT",
+        ),
     ],
 )
 def test_a_job_definition_that_lacks_something_is_drift(change: dict[str, Any], name: str) -> None:
