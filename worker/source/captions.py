@@ -23,8 +23,6 @@ from worker.text.cea608 import Field
 from worker.text.cea708 import Dtvcc
 
 CAPTIONS = "eia_608"
-# Twelve hours of captions at 60 frames a second are half of it.
-_MAX_BYTES = 256 << 20
 # Of a frame. Captions take 100, and what cameras and HDR add is hardly more.
 _MAX_PACKET_BYTES = 1 << 16
 # FFmpeg's number for no timestamp is the least of 64 bits.
@@ -69,9 +67,7 @@ def read_captions(
     packets = _Packets()
     path = workspace.folder / USER_DATA
     try:
-        run_ffmpeg(
-            "ffmpeg (captions)", command, workspace, on_line=packets.add, file_bytes=_MAX_BYTES
-        )
+        run_ffmpeg("ffmpeg (captions)", command, workspace, on_line=packets.add)
     except FFMPEG_FAILURES as error:
         # Of a source that breaks off, what came before is there.
         log.warning("captions_left_out", reason=str(error))
