@@ -1,10 +1,12 @@
-"""Makes captions (CEA-608) as broadcasts carry them: pairs of bytes in the user data of frames."""
+"""Makes captions (CEA-608 and CEA-708) as broadcasts carry them: in the user data of frames."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 Pair = tuple[int, int]
+# cc_type (0 and 1: the fields; 2 and 3: more and the start of a packet of CEA-708) and a pair.
+Triplet = tuple[int, Pair]
 
 RESUME_POP_ON, BACKSPACE, DELETE_TO_END = (0x14, 0x20), (0x14, 0x21), (0x14, 0x24)
 ROLL_UP_2, ROLL_UP_3, PAINT_ON, TEXT_MODE = (0x14, 0x25), (0x14, 0x26), (0x14, 0x29), (0x14, 0x2A)
@@ -34,10 +36,23 @@ def parity(code: int) -> int:
     return code | (0x80 if code.bit_count() % 2 == 0 else 0)
 
 
-def cc_data(pairs: Iterable[tuple[int, Pair]]) -> bytes:
-    """Write pairs, each with its field (0, 1), as the user data of one frame; ATSC A/53, part 4."""
-    triplets = [bytes((0xFC | field, parity(a), parity(b))) for field, (a, b) in pairs]
-    return b"GA94\x03" + bytes((0xC0 | len(triplets), 0xFF)) + b"".join(triplets) + b"\xff"
+def cc_data(triplets: Iterable[Triplet]) -> bytes:
+    """Write triplets as the user data of one frame; ATSC A/53, part 4."""
+    written = [
+        bytes((0xFC | kind, *((parity(a), parity(b)) if kind < 2 else (a, b))))
+        for kind, (a, b) in triplets
+    ]
+    return b"GA94\x03" + bytes((0xC0 | len(written), 0xFF)) + b"".join(written) + b"\xff"
+
+
+def dtvcc(block: bytes, *, service: int = 1) -> list[Triplet]:
+    """Write a service block as a packet of CEA-708."""
+    body = bytes((service << 5 | len(block),)) + block
+    # The header counts pairs, itself included.
+    body += b"\0" * (1 - len(body) % 2)
+    packet = bytes(((len(body) + 1) // 2,)) + body
+    pairs = zip(packet[::2], packet[1::2], strict=True)
+    return [(2 if k else 3, pair) for k, pair in enumerate(pairs)]
 
 
 def sei(user_data: bytes, *, header: bytes = b"\x06") -> bytes:
@@ -52,11 +67,11 @@ def sei(user_data: bytes, *, header: bytes = b"\x06") -> bytes:
     return header + bytes(escaped)
 
 
-def on_frames(*written: tuple[int, Sequence[Pair]]) -> dict[int, Pair]:
+def on_frames(*written: tuple[int, Sequence[Pair]]) -> dict[int, list[Triplet]]:
     """Give each pair a frame of its own, from the given one on, as line 21 has them."""
-    frames: dict[int, Pair] = {}
+    frames: dict[int, list[Triplet]] = {}
     for first, pairs in written:
         for frame, pair in enumerate(pairs, start=first):
             assert frame not in frames, f"frame {frame} has a pair already"
-            frames[frame] = pair
+            frames[frame] = [(0, pair)]
     return frames

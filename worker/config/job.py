@@ -113,8 +113,8 @@ class Job(BaseModel):
     captions: Literal["embedded", "off"] = variable(
         "embedded",
         changes_output=True,
-        description="captions in the video's frames (CEA-608, as broadcasts and some cameras have"
-        " them): embedded publishes them as WebVTT, off leaves them out",
+        description="captions in the video's frames (CEA-608 and CEA-708, as broadcasts have them):"
+        " embedded publishes them as WebVTT, off leaves them out",
     )
     chapters: bool = variable(
         default=False,

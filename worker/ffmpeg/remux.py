@@ -99,6 +99,8 @@ def extract_user_data(video: VideoStream, source: Path) -> Command:
     outputs = [
         ffmpeg.output(opened, USER_DATA, f="rawvideo", **written),
         ffmpeg.output(opened, pipe_url(USER_DATA), f="framecrc", **written),
+        # Where frames have no user data, FFmpeg would seem to stand still.
+        ffmpeg.output(opened, "-", f="null", vcodec="copy"),
     ]
     return ffmpeg_command(outputs, pipes=[USER_DATA], level="error")
 

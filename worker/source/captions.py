@@ -1,7 +1,8 @@
-"""Reads the captions that are in a video's frames (CEA-608), without decoding the frames."""
+"""Reads captions in a video's frames (CEA-608, CEA-708), without decoding the frames."""
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +15,20 @@ from worker.ffmpeg.remux import USER_DATA, USER_DATA_FILTERS, extract_user_data
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.webvtt import Cue, TooManyCuesError
 from worker.media.streams import Media, TextStream
+from worker.runtime.budget import Budget
 from worker.runtime.child import Line
 from worker.runtime.workspace import Workspace
 from worker.text.a53 import ESCAPED, PresentationOrder, Triplet, cc_triplets
 from worker.text.cea608 import Field
+from worker.text.cea708 import Dtvcc
 
 CAPTIONS = "eia_608"
-# Twelve hours of captions at 60 frames a second are half of it.
-_MAX_BYTES = 256 << 20
-# A field has 60 pairs a second: of twelve hours.
-_MAX_PAIRS = 3_000_000
+# Of a frame. Captions take 100, and what cameras and HDR add is hardly more.
+_MAX_PACKET_BYTES = 1 << 16
+# FFmpeg's number for no timestamp is the least of 64 bits.
+_UNTIMED_S = -1e9
+# Two fields have 120 pairs a second, and text of CEA-708 hardly as many: of twelve hours.
+_MAX_PAIRS = 8_000_000
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +57,7 @@ def find_captions(source: Path, media: Media, workspace: Workspace) -> tuple[Tex
 def read_captions(
     source: Path, media: Media, workspace: Workspace
 ) -> Mapping[str, tuple[Cue, ...]]:
-    """Return the cues of each caption channel (CC1 … CC4) that shows something.
+    """Return the cues of each caption channel (CC1 …) that shows something.
 
     A video without its captions is better than none: what cannot be read is left out.
     """
@@ -62,15 +67,18 @@ def read_captions(
     packets = _Packets()
     path = workspace.folder / USER_DATA
     try:
-        run_ffmpeg(
-            "ffmpeg (captions)", command, workspace, on_line=packets.add, file_bytes=_MAX_BYTES
-        )
-        return _decode(_triplets(path, packets, media), media)
-    except (*FFMPEG_FAILURES, TooManyCuesError) as error:
+        run_ffmpeg("ffmpeg (captions)", command, workspace, on_line=packets.add)
+    except FFMPEG_FAILURES as error:
+        # Of a source that breaks off, what came before is there.
+        log.warning("captions_left_out", reason=str(error))
+    path.touch()
+    try:
+        return _decode(_triplets(path, packets, media, workspace.budget), media)
+    except TooManyCuesError as error:
         log.warning("captions_left_out", reason=str(error))
         return {}
     finally:
-        path.unlink(missing_ok=True)
+        path.unlink()
 
 
 @dataclass(slots=True)
@@ -89,26 +97,42 @@ class _Packets:
             self.sizes.append(packet.bytes)
 
 
-def _triplets(path: Path, packets: _Packets, media: Media) -> Iterator[tuple[float, Triplet]]:
-    order = PresentationOrder()
+def _triplets(
+    path: Path, packets: _Packets, media: Media, budget: Budget
+) -> Iterator[tuple[float, Triplet]]:
+    order, untimed = PresentationOrder(), 0
     with path.open("rb") as file:
         for at_s, size in zip(packets.times_s, packets.sizes, strict=True):
-            data = file.read(size)
+            budget.check()
+            data = file.read(size) if size <= _MAX_PACKET_BYTES else b""
+            file.seek(size - len(data), os.SEEK_CUR)
             triplets = cc_triplets(data, is_escaped=media.video.codec in ESCAPED)
-            if triplets:
+            if not triplets:
+                continue
+            if at_s < _UNTIMED_S:
+                untimed += 1
+            else:
                 yield from order.add(at_s, triplets)
     yield from order.rest()
+    if untimed:
+        # Their order is known only to a decoder.
+        log.warning("captions_left_out", reason=f"{untimed} frames of them have no timestamp")
 
 
 def _decode(triplets: Iterator[tuple[float, Triplet]], media: Media) -> dict[str, tuple[Cue, ...]]:
-    fields = (Field(), Field())
+    fields, dtvcc = (Field(), Field()), Dtvcc()
     at_ms, origin_s = 0, float(media.origin_s)
     for count, (at_s, (kind, first, second)) in enumerate(triplets):
         if count > _MAX_PAIRS:
-            raise TooManyCuesError("they have more pairs than CEA-608 has room for")
+            raise TooManyCuesError("they have more pairs than captions have")
         at_ms = round((at_s - origin_s) * 1000)
         if kind < len(fields):
             fields[kind].add(at_ms, first, second)
+        else:
+            dtvcc.add(at_ms, kind, first, second)
     end_ms = max(at_ms, round(1000 * (media.duration_s or 0)))
     channels = [cues for each in fields for cues in each.end(end_ms)]
+    if not any(channels):
+        # Where there are both, they say the same.
+        channels = [*dtvcc.end(end_ms)]
     return {f"CC{k}": cues for k, cues in enumerate(channels, start=1) if cues}

@@ -96,6 +96,8 @@ def _read_packets(indexes: Collection[int], source: Path, workspace: Workspace) 
             for event in processes.events():
                 if isinstance(event, Line):
                     packets.add(event.text)
+                if packets.is_full:
+                    break
     except FFMPEG_FAILURES as error:
         log.warning("subtitles_left_out", reason=str(error))
     return packets
@@ -103,7 +105,7 @@ def _read_packets(indexes: Collection[int], source: Path, workspace: Workspace) 
 
 def _converted_cues(text: TextPlan, plan: Plan, packets: TextPackets) -> tuple[Cue, ...]:
     index = text.stream.index
-    if index in packets.too_large:
+    if packets.is_full or index in packets.too_large:
         raise TooManyCuesError("it is too large")
     cues, encoding = packet_cues(
         text.stream.codec, packets.tracks[index], origin_s=plan.media.origin_s

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 # `GA94`, the type of cc_data(), its flags and the reserved byte before the triplets.
 _CC_DATA = re.compile(rb"GA94\x03([\x00-\xff])[\x00-\xff]")
 _HAS_DATA, _COUNT = 0x40, 0x1F
-# cc_valid, and cc_type in the lowest two bits.
-_VALID = 0x04
+# cc_valid; cc_type is in the lowest two bits, where the higher one is of CEA-708.
+_VALID, _TYPE_708 = 0x04, 0x02
 # H.264 and HEVC have at most 16 frames out of order.
 _REORDER = 32
 
@@ -32,8 +32,13 @@ def cc_triplets(user_data: bytes, *, is_escaped: bool) -> list[Triplet]:
         for match in _CC_DATA.finditer(data)
         if match[1][0] & _HAS_DATA
         for at in range(match.end(), match.end() + 3 * (match[1][0] & _COUNT), 3)
-        if at + 2 < len(data) and data[at] & _VALID and (data[at + 1] | data[at + 2]) & 0x7F
+        if at + 2 < len(data) and _holds_something(data[at], data[at + 1] | data[at + 2])
     ]
+
+
+def _holds_something(head: int, both: int) -> bool:
+    # Pairs of CEA-608 are padded with zeros, beside a parity bit; in CEA-708 zeros are data.
+    return bool(head & _VALID and (head & _TYPE_708 or both & 0x7F))
 
 
 class PresentationOrder:

@@ -6,13 +6,11 @@ one and shown at once; roll-up and paint-on captions are written into the one th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
-from itertools import groupby
 
 from worker.hls.webvtt import Cue
-from worker.text.markup import Piece, render_pieces
+from worker.text.cells import NO_STYLES, Cells, styles_of
+from worker.text.markup import render_pieces
 from worker.text.shown_text import ShownText
 
 _COLUMNS, _LAST_ROW = 32, 15
@@ -32,8 +30,6 @@ _MISCELLANEOUS = (0x14, 0x15)
 # A control code comes twice; the pair of a 24 Hz frame is 42 ms after the one before.
 _REPEAT_MS = 100
 
-Cell = tuple[str, frozenset[str]]
-
 
 class _Mode(Enum):
     NONE = "none"
@@ -46,34 +42,15 @@ class _Mode(Enum):
 _MODES = {0x20: _Mode.POP_ON, 0x29: _Mode.PAINT_ON, 0x2A: _Mode.NONE, 0x2B: _Mode.NONE}
 
 
-@dataclass(slots=True)
-class _Memory:
-    """Rows of cells, by row and column, of which only written ones are there."""
-
-    rows: dict[int, dict[int, Cell]] = field(default_factory=dict)
-
-    def render(self) -> str:
-        """Write it as the text of a WebVTT cue."""
-        return render_pieces(self._pieces())
-
-    def _pieces(self) -> Iterator[Piece]:
-        for _, row in sorted(self.rows.items()):
-            if row:
-                line = [row.get(k, (" ", frozenset())) for k in range(min(row), max(row) + 1)]
-                for styles, cells in groupby(line, lambda cell: cell[1]):
-                    yield "".join(char for char, _ in cells), styles
-            yield "\n", frozenset()
-
-
 class Channel:
     """One channel (CC1 … CC4): its memories, its cursor, and what it showed."""
 
     def __init__(self) -> None:
         self.shown = ShownText()
-        self._displayed, self._hidden = _Memory(), _Memory()
+        self._displayed, self._hidden = Cells(), Cells()
         self._mode = _Mode.NONE
         self._depth, self._row, self._column = 2, _LAST_ROW, 0
-        self._styles: frozenset[str] = frozenset()
+        self._styles = NO_STYLES
 
     def control(self, at_ms: int, first: int, second: int) -> None:
         """Execute a control code, its channel bit cleared."""
@@ -83,9 +60,9 @@ class Channel:
             self._command(second)
         elif first == 0x11 and second in _TWENTIES:
             # A mid-row code takes the space of a character.
-            self._styles = frozenset()
+            self._styles = NO_STYLES
             self._write(" ")
-            self._style(is_italic=second >= 0x2E, is_underlined=bool(second & 1))
+            self._styles = styles_of(is_italic=second >= 0x2E, is_underlined=bool(second & 1))
         elif first == 0x11 and second in _THIRTIES:
             self._write(_SPECIAL[second - 0x30])
         elif first in _EXTENDED and second in range(0x20, 0x40):
@@ -105,10 +82,10 @@ class Channel:
             self._show(at_ms)
 
     def _show(self, at_ms: int) -> None:
-        self.shown.show(at_ms, self._displayed.render())
+        self.shown.show(at_ms, render_pieces(self._displayed.pieces()))
 
     @property
-    def _memory(self) -> _Memory:
+    def _memory(self) -> Cells:
         return self._hidden if self._mode is _Mode.POP_ON else self._displayed
 
     def _write(self, char: str) -> None:
@@ -123,21 +100,16 @@ class Channel:
             self._column -= 1
             self._memory.rows.get(self._row, {}).pop(self._column, None)
 
-    def _style(self, *, is_italic: bool, is_underlined: bool) -> None:
-        styles = {"i": is_italic, "u": is_underlined}
-        self._styles = frozenset(name for name, is_on in styles.items() if is_on)
-
     def _address(self, first: int, second: int) -> None:
         """Move the cursor: a preamble address code."""
         row = _ROWS[first] + (1 if second & 0x20 and first != 0x10 else 0)
         if self._mode is _Mode.ROLL_UP and row != self._row:
             # The rows that are shown move with the lowest one.
-            by = row - self._row
-            self._displayed.rows = {k + by: cells for k, cells in self._displayed.rows.items()}
+            self._displayed.scroll(row - self._row)
         self._row = row
         attribute = second >> 1 & 0x0F
         self._column = 4 * (attribute - 8) if attribute >= 8 else 0
-        self._style(is_italic=attribute == 7, is_underlined=bool(second & 1))
+        self._styles = styles_of(is_italic=attribute == 7, is_underlined=bool(second & 1))
 
     def _command(self, code: int) -> None:
         """Execute a miscellaneous control code (table 52)."""
@@ -152,11 +124,11 @@ class Channel:
             case 0x25 | 0x26 | 0x27:
                 self._roll_up(depth=code - 0x23)
             case 0x2C:
-                self._displayed = _Memory()
+                self._displayed = Cells()
             case 0x2D:
                 self._return()
             case 0x2E:
-                self._hidden = _Memory()
+                self._hidden = Cells()
             case 0x2F:
                 self._displayed, self._hidden = self._hidden, self._displayed
                 self._mode = _Mode.POP_ON
@@ -170,7 +142,7 @@ class Channel:
 
     def _roll_up(self, *, depth: int) -> None:
         if self._mode is not _Mode.ROLL_UP:
-            self._displayed, self._hidden = _Memory(), _Memory()
+            self._displayed, self._hidden = Cells(), Cells()
             self._row, self._column = _LAST_ROW, 0
         self._mode, self._depth = _Mode.ROLL_UP, depth
         self._keep_window()
@@ -178,16 +150,12 @@ class Channel:
     def _return(self) -> None:
         if self._mode is not _Mode.ROLL_UP:
             return
-        rows = self._displayed.rows
-        self._displayed.rows = {k - 1: cells for k, cells in rows.items() if k <= self._row}
+        self._displayed.scroll(-1)
         self._keep_window()
-        self._column = 0
-        self._style(is_italic=False, is_underlined=False)
+        self._column, self._styles = 0, NO_STYLES
 
     def _keep_window(self) -> None:
-        window = range(self._row - self._depth + 1, self._row + 1)
-        rows = self._displayed.rows
-        self._displayed.rows = {k: cells for k, cells in rows.items() if k in window}
+        self._displayed.keep(range(self._row - self._depth + 1, self._row + 1))
 
 
 class Field:

@@ -29,18 +29,19 @@ _LIKELY = (
 
 
 def decode_texts(raws: Sequence[bytes]) -> tuple[list[str], str]:
-    """Decode the texts of one track; return them, and the encoding of most.
+    """Decode the texts of one track; return them, and their encoding.
 
-    What is wrong in it becomes U+FFFD. A text that starts with a byte order mark is what that says.
+    Where texts differ in it, those that are not UTF-8 are named, with commas. What is wrong in it
+    becomes U+FFFD. A text that starts with a byte order mark is what that says.
     """
-    encoding = _find_encoding(raws)
-    return [_decode(raw, encoding) for raw in raws], encoding
-
-
-def _decode(raw: bytes, encoding: str) -> str:
-    mark = _mark_of(raw)
-    text = raw.removeprefix(mark).decode(_MARKS.get(mark, encoding), errors="replace")
-    return text.rstrip("\0")
+    common = _find_encoding(raws)
+    marks = [_mark_of(raw) for raw in raws]
+    encodings = [_MARKS.get(mark, common) for mark in marks]
+    texts = [
+        raw.removeprefix(mark).decode(encoding, errors="replace").rstrip("\0")
+        for raw, mark, encoding in zip(raws, marks, encodings, strict=True)
+    ]
+    return texts, ",".join(sorted({*encodings} - {UTF8})) or UTF8
 
 
 def _mark_of(raw: bytes) -> bytes:
@@ -50,8 +51,7 @@ def _mark_of(raw: bytes) -> bytes:
 def _find_encoding(raws: Sequence[bytes]) -> str:
     plain = [raw for raw in raws if not _mark_of(raw)]
     if all(_is_utf8(raw) for raw in plain):
-        marked = {_MARKS[_mark_of(raw)] for raw in raws} - {UTF8} if not plain else set()
-        return marked.pop() if len(marked) == 1 else UTF8
+        return UTF8
     # Where a file was cut into packets, only the first has the mark.
     orders = {_MARKS[mark] for raw in raws if (mark := _mark_of(raw))} - {UTF8}
     if len(orders) == 1:

@@ -12,9 +12,11 @@ from fractions import Fraction
 
 # A day of fast speech is a tenth of it.
 MAX_TRACK_BYTES = 32 << 20
+# Of all tracks, those included that are too large: half a minute of ffprobe's lines.
+_MAX_BYTES = 4 * MAX_TRACK_BYTES
 # `00000010: 6520 6e65 7874 …  e next`: sixteen bytes in hexadecimal, then as characters.
 _HEX = slice(10, 50)
-_OFFSET_CHARS = 8
+_OFFSET_CHARS, _LINE_BYTES = 8, 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +40,12 @@ class TextPackets:
         self._bytes = dict.fromkeys(indexes, 0)
         self._fields: dict[str, str] = {}
         self._data = bytearray()
+        self._bytes_read = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is so much text that none of it is read on."""
+        return self._bytes_read > _MAX_BYTES
 
     def add(self, line: str) -> None:
         """Read a line."""
@@ -46,8 +54,10 @@ class TextPackets:
         elif line == "[/PACKET]":
             self._end_packet()
         elif line[_OFFSET_CHARS : _HEX.start] == ": ":
-            with contextlib.suppress(ValueError):
-                self._data += bytes.fromhex(line[_HEX])
+            self._bytes_read += _LINE_BYTES
+            if len(self._data) <= MAX_TRACK_BYTES:
+                with contextlib.suppress(ValueError):
+                    self._data += bytes.fromhex(line[_HEX])
         else:
             name, _, value = line.partition("=")
             self._fields[name] = value

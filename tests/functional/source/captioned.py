@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import av
 
-from tests.captions import Pair, cc_data, sei
+from tests.captions import Triplet, cc_data, sei
 
 _START = re.compile(b"\0\0\0?\x01")
 # First bytes of NAL units: those of H.264's slices by type, of HEVC's likewise.
@@ -16,8 +16,8 @@ _HEADERS = {"h264": b"\x06", "hevc": b"\x4e\x01"}
 _MPEG2_SLICE, _MPEG2_USER_DATA = b"\0\0\x01\x01", b"\0\0\x01\xb2"
 
 
-def put_captions(source: Path, target: Path, frames: Mapping[int, Pair]) -> None:
-    """Write a copy whose k-th frame, in the order of display, carries a pair of field 1."""
+def put_captions(source: Path, target: Path, frames: Mapping[int, Sequence[Triplet]]) -> None:
+    """Write a copy whose k-th frame, in the order of display, carries these triplets."""
     with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
         stream = reading.streams.video[0]
         packets = [packet for packet in reading.demux(stream) if packet.pts is not None]
@@ -25,8 +25,8 @@ def put_captions(source: Path, target: Path, frames: Mapping[int, Pair]) -> None
         copied = writing.add_stream_from_template(stream)
         for packet in packets:
             assert packet.pts is not None
-            pair = frames.get(display[packet.pts], (0, 0))
-            data = _with_user_data(bytes(packet), stream.codec.name, cc_data([(0, pair)]))
+            triplets = frames.get(display[packet.pts], [(0, (0, 0))])
+            data = _with_user_data(bytes(packet), stream.codec.name, cc_data(triplets))
             changed = av.Packet(data)
             changed.pts, changed.dts, changed.time_base = packet.pts, packet.dts, packet.time_base
             changed.is_keyframe, changed.stream = packet.is_keyframe, copied

@@ -1,13 +1,14 @@
-"""Captions in the frames of uploads (CEA-608) become WebVTT, and are left in no segment."""
+"""Captions in the frames of uploads become WebVTT, and are left in no segment."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.captions import ERASE_SHOWN, FLIP, NOTE_SIGN, on_frames, pop_on, twice
+from tests.captions import ERASE_SHOWN, FLIP, NOTE_SIGN, Triplet, dtvcc, on_frames, pop_on, twice
 from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
 from tests.functional.source.captioned import put_captions
@@ -35,11 +36,16 @@ CODECS = {
 }
 
 
-def make_captioned(folder: Path, codec: str = "h264", suffix: str = "ts") -> Path:
+def make_captioned(
+    folder: Path,
+    codec: str = "h264",
+    suffix: str = "ts",
+    frames: Mapping[int, Sequence[Triplet]] = FRAMES,
+) -> Path:
     """Six seconds of a slide with two captions, and a tone that starts with it."""
     bare, captioned, source = (folder / name for name in ("bare.ts", "cc.ts", f"in.{suffix}"))
     ffmpeg(*SLIDE, *CODECS[codec], bare)
-    put_captions(bare, captioned, FRAMES)
+    put_captions(bare, captioned, frames)
     ffmpeg("-i", captioned, *tone(6), "-c:v", "copy", "-c:a", "aac", source)
     return source
 
@@ -72,6 +78,22 @@ def test_captions_become_a_text_rendition_on_time(
     ]
     assert segments_with_captions(out) == []
     assert_strictly_valid(read_published(out))
+
+
+def test_where_there_is_only_cea_708_that_is_read(run_worker: RunWorker, tmp_path: Path) -> None:
+    """As Korean broadcasts have it: CEA-608 has no Hangul."""
+    window = b"\x98\x38\x40\x00\x10\x1f\x11"
+    hangul = b"".join(b"\x18" + char.encode("euc_kr") for char in "안녕하세요")
+    frames = {50: dtvcc(window + hangul), 100: dtvcc(b"\x8a\x01")}
+    source, out = make_captioned(tmp_path, frames=frames), tmp_path / "out"
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    (segment,) = out.glob("*/text0/*.vtt")
+    timing, text, *_ = segment.read_text().partition("\n\n")[2].splitlines()
+    assert text == "안녕하세요"
+    start, end = (float(time[-6:]) for time in timing.split(" --> "))
+    assert end - start == pytest.approx(2, abs=0.002)
+    assert segments_with_captions(out) == []
 
 
 def test_captions_can_be_left_out(run_worker: RunWorker, tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import FFMPEG, ffmpeg
+from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg
 from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
 
-# Words of which each is in the arguments of one FFmpeg alone.
-TEXT, SAMPLES, IDR_LIST = "text0.vtt", "sample-180p", "filter_units"
+# Words of which each is in the arguments of one FFmpeg, or ffprobe, alone.
+TEXT, SAMPLES, IDR_LIST = "-select_streams s", "sample-180p", "pass_types=5"
+CAPTIONS = "user_data"
 FAST = ("--preset", "superfast")
 COPIED = (*FAST, "--ladder", "180,144", "--copy-top")
 LOUDNESS, TRIED_AUDIO = "ebur128", "-f null -t"
@@ -36,15 +37,23 @@ def upload(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def faulty_ffmpeg(folder: Path, fault: str, *words: str) -> dict[str, str]:
-    """An FFmpeg with a fault where one of these words is in its arguments; it records the word."""
-    path = folder / "faulty-ffmpeg"
+    """FFmpeg and ffprobe with a fault where one of these words is in their arguments.
+
+    They record the word.
+    """
     cases = "".join(
         f'  *"{word}"*) echo "{word}" >> {folder}/found; {fault} ;;\n' for word in words
     )
-    path.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}esac\nexec {FFMPEG} "$@"\n')
-    path.chmod(0o755)
-    # In the sandbox it could not kill itself.
-    return {"WORKER_FFMPEG": str(path), "WORKER_SANDBOX": "off"}
+    for name, program in (("ffmpeg", FFMPEG), ("ffprobe", FFPROBE)):
+        path = folder / f"faulty-{name}"
+        path.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}esac\nexec {program} "$@"\n')
+        path.chmod(0o755)
+    # In the sandbox they could not kill themselves.
+    return {
+        "WORKER_FFMPEG": str(folder / "faulty-ffmpeg"),
+        "WORKER_FFPROBE": str(folder / "faulty-ffprobe"),
+        "WORKER_SANDBOX": "off",
+    }
 
 
 def found_words(folder: Path) -> list[str]:
@@ -54,7 +63,7 @@ def found_words(folder: Path) -> list[str]:
 def test_optional_outputs_whose_ffmpeg_is_killed_are_left_out(
     upload: Path, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    words = (TEXT, IDR_LIST, LOUDNESS, TRIED_AUDIO, KEY_FRAMES)
+    words = (TEXT, CAPTIONS, IDR_LIST, LOUDNESS, TRIED_AUDIO, KEY_FRAMES)
     ended = run_worker(
         *("--source", upload, "--destination", tmp_path / "out", "--log-level", "debug"),
         *(*COPIED, "always", "--loudness", "-16"),
@@ -62,7 +71,8 @@ def test_optional_outputs_whose_ffmpeg_is_killed_are_left_out(
     )
     assert ended.status == 0, ended.final
     assert set(found_words(tmp_path)) == {*words}, ended.named("top_rung_encoded")
-    for event in ("subtitles_left_out", "images_left_out", "top_rung_encoded"):
+    optional = ("subtitles_left_out", "captions_left_out", "images_left_out")
+    for event in (*optional, "top_rung_encoded"):
         (logged,) = ended.named(event)
         assert "was killed by SIGKILL" in logged["reason"]
     assert len(ended.named("audio_check_failed")) == 2

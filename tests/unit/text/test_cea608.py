@@ -17,6 +17,7 @@ from tests.captions import (
     FLIP,
     NOTE_SIGN,
     PAINT_ON,
+    RESUME_POP_ON,
     RETURN,
     ROLL_UP_2,
     ROW_1,
@@ -104,6 +105,26 @@ def test_roll_up_captions_are_shown_with_the_line_before() -> None:
     ]
 
 
+def test_roll_up_captions_erase_others_and_move_with_their_lowest_row() -> None:
+    start = twice(ROLL_UP_2, RETURN, ROW_15)
+    shown = decode(
+        *((0, pop_on("before")), (1000, twice(FLIP)), (2000, pop_on("hidden"))),
+        (3000, [*start, *letters("one"), *twice(RETURN), *letters("two")]),
+        (6000, [*twice(ROW_1), *twice(RETURN), *letters("three")]),
+        (9000, twice(RESUME_POP_ON, FLIP)),
+    )
+    assert shown == [
+        (1000, 3000, "before"),
+        (3240, 6080, "one\ntwo"),
+        (6080, 9080, "two\nthree"),
+    ]
+
+
+def test_the_hidden_memory_can_be_erased() -> None:
+    pairs = [*twice(RESUME_POP_ON, ROW_1), *letters("never"), *pop_on("shown")]
+    assert decode((0, pairs), (2000, twice(FLIP)))[0][2] == "shown"
+
+
 def test_what_is_written_slowly_is_no_cue_that_shows_it_long_before() -> None:
     start = twice(PAINT_ON, ROW_14)
     shown = decode((0, [*start, *letters("at first ")]), (3000, letters("and later")))
@@ -179,6 +200,8 @@ def test_padding_and_what_is_not_valid_is_no_triplet() -> None:
 
 def test_captions_come_in_the_order_of_display() -> None:
     order = PresentationOrder()
-    decoded = [0.0, *(k + d for k in range(1, 90, 3) for d in (2.0, 0.0, 1.0))]
+    # A pyramid of 16 B-frames, of which the shortest come last.
+    steps = (15, 7, 3, 11, 1, 5, 9, 13, *range(0, 16, 2))
+    decoded = [float(k + step) for k in range(0, 96, 16) for step in steps]
     found = [pair for at_s in decoded for pair in order.add(at_s, [(0, int(at_s), 0)])]
-    assert [*found, *order.rest()] == [(float(k), (0, k, 0)) for k in range(91)]
+    assert [*found, *order.rest()] == [(float(k), (0, k, 0)) for k in range(96)]

@@ -63,6 +63,21 @@ def test_a_track_that_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) 
     assert (found.too_large, found.tracks[1], len(found.tracks[2])) == ({1}, [], 1)
 
 
+def test_no_more_is_read_than_many_tracks_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packets_module, "_MAX_BYTES", 47)
+    assert read(LINES, 1, 2).is_full
+    monkeypatch.setattr(packets_module, "_MAX_BYTES", 48)
+    assert not read(LINES, 1, 2).is_full
+
+
+def test_a_packet_is_gathered_no_further_than_a_track_may_be_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packets_module, "MAX_TRACK_BYTES", 32)
+    endless = "\n".join(["[PACKET]", *["00000000: 7878"] * 500_000])
+    assert len(read(endless, 1)._data) < 64
+
+
 def packet(at_s: str, duration_s: str | None, text: str) -> TextPacket:
     return TextPacket(
         at_s=Fraction(at_s),

@@ -41,6 +41,12 @@ def test_a_byte_order_mark_decides_and_is_not_part_of_the_text(mark: bytes, enco
     assert decode_texts(first) == ([*KOREAN], encoding)
 
 
+def test_a_text_with_a_mark_among_others_is_read_as_that() -> None:
+    """Timed text of MP4 may have a mark in each sample."""
+    marked = codecs.BOM_UTF16_BE + "가".encode("utf-16-be")
+    assert decode_texts([marked, "나".encode()]) == (["가", "나"], "utf-16-be")
+
+
 def test_a_mark_of_utf_8_is_not_part_of_the_text() -> None:
     assert decode_texts([codecs.BOM_UTF8 + "가".encode()]) == (["가"], "utf-8")
 
