@@ -46,8 +46,8 @@ def refuse_truncated(media: Media) -> None:
     if is_end and _lasts(found_s, ended_s):
         return
     raise BadSourceError(
-        f"the file declares a duration of {ended_s if is_end else declared_s:.1f} s, but its content"
-        f" ends at {found_s:.1f} s: it is truncated; upload it again",
+        f"the file declares a duration of {ended_s if is_end else declared_s:.1f} s, but its"
+        f" content ends at {found_s:.1f} s: it is truncated; upload it again",
         code=SourceFault.TRUNCATED,
     )
 
