@@ -55,6 +55,7 @@ class SourceFault(StrEnum):
     EMPTY = "empty"
     TRUNCATED = "truncated"
     DAMAGED = "damaged"
+    NO_DECODER = "no_decoder"
     PROTECTED = "protected"
     TOO_LONG = "too_long"
     TOO_LARGE = "too_large"

@@ -49,6 +49,11 @@ TEACHER_MESSAGES: dict[SourceFault, Message] = {
         en="This video is damaged. Export it again, or upload it again.",
         ko="영상이 손상되었습니다. 다시 내보내거나 다시 올려 주세요.",
     ),
+    SourceFault.NO_DECODER: Message(
+        en="The format of this video cannot be read here. Export it as MP4 (H.264) and upload"
+        " that.",
+        ko="여기에서는 읽을 수 없는 형식의 영상입니다. MP4(H.264)로 내보낸 뒤 올려 주세요.",
+    ),
     SourceFault.PROTECTED: Message(
         en="This video is copy-protected (DRM). Upload it without protection.",
         ko="복제 방지(DRM)가 걸린 영상입니다. 보호를 푼 파일을 올려 주세요.",

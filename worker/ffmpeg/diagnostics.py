@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import structlog
 
 from worker.errors import (
@@ -22,6 +25,10 @@ _LACKING = (
     *("Unrecognized option", "Option not found"),
     *("Unknown bitstream filter", "Bitstream filter not found"),
 )
+# FFmpeg 8, and 5. A decoder that needs hardware is there, and cannot do it: the third.
+_NO_DECODER = re.compile(r"no decoder found for: (\w+)|Decoder \(codec (\w+)\) not found")
+_NO_HARDWARE = re.compile(r"decod.*: Function not implemented", re.IGNORECASE)
+_DECODER = re.compile(r"\[dec:(\w+) @|^\[(\w+) @")
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +54,33 @@ def explain_failure(error: FailedError) -> WorkerError:
         return BadEnvironmentError(
             f"this FFmpeg lacks a part that is needed ({lacking[0]}); see --self-check"
         )
+    codec = _undecodable(errors)
+    if codec is not None:
+        return no_decoder(codec)
     return BadSourceError(
         "the video is damaged and cannot be decoded; export it again, or upload it again",
         code=SourceFault.DAMAGED,
     )
+
+
+def no_decoder(codec: str) -> BadSourceError:
+    """Return the refusal of a video that may be whole, but has a codec that this FFmpeg lacks."""
+    return BadSourceError(
+        f"this FFmpeg has no decoder for the video's codec ({codec}); export it as H.264 and upload"
+        " that",
+        code=SourceFault.NO_DECODER,
+    )
+
+
+def _undecodable(errors: Sequence[str]) -> str | None:
+    """Return the codec that FFmpeg says it cannot decode at all."""
+    for line in errors:
+        if match := _NO_DECODER.search(line):
+            return match[1] or match[2]
+    if not any(_NO_HARDWARE.search(line) for line in errors):
+        return None
+    found = (match for line in errors if (match := _DECODER.search(line)))
+    return next((match[1] or match[2] for match in found), "unknown")
 
 
 def _is_error(line: str) -> bool:

@@ -49,6 +49,19 @@ def video_tracks(streams: Iterable[Raw]) -> list[Raw]:
     ]
 
 
+def unknown_video(streams: Iterable[Raw]) -> str | None:
+    """Return the tag (`vvc1`) of a video track whose codec FFmpeg does not know; None without."""
+    tags = (
+        str(s.get("codec_tag_string"))
+        for s in streams
+        if s.get("codec_type") == "video"
+        and not _is_known(s)
+        and not any(_is_disposed(s, still) for still in _STILLS)
+    )
+    # Bytes that are no letters are written as numbers.
+    return next((tag if tag.isalnum() else "unknown" for tag in tags), None)
+
+
 def audio_tracks(streams: Iterable[Raw]) -> list[Raw]:
     """Return the tracks that may be the audio."""
     return [

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from worker.errors import BadSourceError, SourceFault
+from worker.ffmpeg.diagnostics import no_decoder
 from worker.ffmpeg.inputs import show_packets, show_streams
 from worker.media.ffprobe import (
     ENCRYPTED_PACKET,
@@ -26,6 +27,7 @@ from worker.media.ffprobe import (
     rank_audio,
     text_stream,
     text_tracks,
+    unknown_video,
     video_stream,
     video_tracks,
 )
@@ -153,6 +155,8 @@ def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
         raise _protected()
     if videos:
         return
+    if tag := unknown_video(streams):
+        raise no_decoder(tag)
     kinds = sorted({str(s.get("codec_type")) for s in streams})
     if "audio" in kinds:
         raise BadSourceError(

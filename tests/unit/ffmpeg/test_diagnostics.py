@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from worker.errors import BadEnvironmentError, BadSourceError
+from worker.errors import BadEnvironmentError, BadSourceError, SourceFault
 from worker.ffmpeg.diagnostics import explain_failure
 from worker.runtime.process import FailedError
+
+NOT_IMPLEMENTED = "Function not implemented"
 
 
 @pytest.mark.parametrize(
@@ -34,4 +36,34 @@ def test_anything_else_is() -> None:
     said = ["[h264 @ 0x1] [error] non-existing PPS 0 referenced", "[fatal] Conversion failed!"]
     # The video's title, in FFmpeg's description of it.
     said.insert(0, "[info]     title           : Unknown encoder, and what to do")
-    assert isinstance(explain_failure(FailedError("ffmpeg", 1, said)), BadSourceError)
+    error = explain_failure(FailedError("ffmpeg", 1, said))
+    assert isinstance(error, BadSourceError)
+    assert error.code is SourceFault.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("codec", "lines"),
+    [
+        ("vvc", ["[error] Decoder (codec vvc) not found for input stream #0:0"]),
+        ("evc", ["[vist#0:0/evc @ 0x1] [error] Decoding requested, but no decoder found for: evc"]),
+        (
+            "av1",
+            [
+                f"[dec:av1 @ 0x2] [error] Error submitting packet to decoder: {NOT_IMPLEMENTED}",
+                "[dec:av1 @ 0x2] [fatal] Decode error rate 1 exceeds maximum",
+            ],
+        ),
+        (
+            "av1",
+            [
+                "[av1 @ 0x1] [error] Your platform doesn't support hardware accelerated decoding.",
+                f"[error] Error while decoding stream #0:0: {NOT_IMPLEMENTED}",
+            ],
+        ),
+    ],
+)
+def test_a_codec_that_ffmpeg_cannot_decode_is_no_damage(codec: str, lines: list[str]) -> None:
+    error = explain_failure(FailedError("ffmpeg", 1, lines))
+    assert isinstance(error, BadSourceError)
+    assert error.code is SourceFault.NO_DECODER
+    assert f"({codec})" in str(error)

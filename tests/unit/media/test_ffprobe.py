@@ -18,6 +18,7 @@ from worker.media.ffprobe import (
     rank_audio,
     text_stream,
     text_tracks,
+    unknown_video,
     video_stream,
     video_tracks,
 )
@@ -52,6 +53,13 @@ def test_cover_art_and_unknown_codecs_are_no_video() -> None:
         video_track(3),
     ]
     assert [s["index"] for s in video_tracks(tracks)] == [3]
+
+
+def test_a_video_of_an_unknown_codec_is_named_by_its_tag() -> None:
+    unknown = video_track(0, codec_name="unknown", codec_tag_string="vvc1")
+    assert unknown_video([audio_track(1), unknown]) == "vvc1"
+    assert unknown_video([{**unknown, "codec_tag_string": "[0][0][0][0]"}]) == "unknown"
+    assert unknown_video([{**unknown, "disposition": {"attached_pic": 1}}, video_track(2)]) is None
 
 
 @pytest.mark.parametrize(
