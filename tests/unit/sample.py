@@ -50,6 +50,7 @@ VIDEO = VideoStream(
     color_range="tv",
     is_dolby_only=False,
     packets=packets(400, rate=30),
+    lag_s=Fraction(0),
     clock=FrameClock(rate=Fraction(30), is_steady=True),
 )
 AUDIO = AudioStream(

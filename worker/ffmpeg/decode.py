@@ -30,7 +30,9 @@ def decode_span(plan: Plan, span: Span, source: Path) -> Any:
     if read_from_s := reads_from_s(plan, span):
         # -accurate_seek would drop the frame that is on screen when the span starts.
         options |= {"ss": seconds(read_from_s), "noaccurate_seek": None}
-    stream = open_video(source, video, **options).filter("setpts", from_origin(plan.media))
+    stream = open_video(source, video, **options).filter(
+        "setpts", from_origin(plan.media, lag_s=video.lag_s)
+    )
     stream = deinterlace(stream, video, grid.rate).filter(
         "fps", str(grid.rate), start_time=seconds(start / grid.rate)
     )
@@ -51,13 +53,13 @@ def reads_from_s(plan: Plan, span: Span) -> Fraction:
     return max(Fraction(0), start_s - early_s)
 
 
-def from_origin(media: Media) -> str:
+def from_origin(media: Media, *, lag_s: Fraction = Fraction(0)) -> str:
     """Put t=0 at the container's start. -copyts keeps FFmpeg from choosing another.
 
     It would take the first timestamp of the streams it was given to use, which differs between
     the video's and the audio's process where the two start apart (MPEG-TS).
     """
-    return f"round(PTS-{seconds(media.origin_s)}/TB)"
+    return f"round(PTS-{seconds(media.origin_s + lag_s)}/TB)"
 
 
 def open_video(source: Path, video: VideoStream, **options: Any) -> Any:

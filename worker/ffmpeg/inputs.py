@@ -8,6 +8,7 @@ from typing import Any
 
 import ffmpeg
 
+from worker.plan.refusals import MAX_PIXELS
 from worker.runtime.command import STDOUT, Command
 
 # Containers that an upload may be. A playlist, concat script, SDP or image sequence is none of
@@ -16,6 +17,8 @@ _DEMUXERS = (
     "aac,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
     "mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,wtv,yuv4mpegpipe"
 )
+# A recording that was joined in the middle of a GOP may begin with as many that show nothing.
+_FIRST_PACKETS = 600
 _INPUT_GUARD = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 
 
@@ -51,6 +54,19 @@ def show_texts(source: Path) -> Command:
     return _ffprobe(
         *("-select_streams", "s", "-show_entries", entries, "-show_data"),
         *("-print_format", "default", f"file:{source}"),
+    )
+
+
+def show_first_frames(source: Path, index: int) -> Command:
+    """Build the ffprobe that decodes the first frames of a track and describes them as JSON."""
+    entries = (
+        "frame=best_effort_timestamp_time,width,height,sample_aspect_ratio"
+        ":frame_side_data=side_data_type,displaymatrix,rotation"
+    )
+    return _ffprobe(
+        *("-max_pixels", str(MAX_PIXELS), "-select_streams", str(index)),
+        *("-read_intervals", f"%+#{_FIRST_PACKETS}", "-show_frames", "-show_entries", entries),
+        *("-print_format", "json", f"file:{source}"),
     )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from worker.media.first_frame import FirstFrame, lag_s
 from worker.media.frame_clock import read_clock
 from worker.media.language import language_code, language_tag
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, TextStream, VideoStream
 
 Raw = Mapping[str, Any]
+NO_FORMAT: Raw = {}
 
 # Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
 # ffprobe from the bit rate, which says nothing about a truncated upload.
@@ -173,8 +175,14 @@ def declared_duration_s(raw_format: Raw, video: Raw) -> float | None:
     return float(duration)
 
 
-def video_stream(raw: Raw, packets: Packets) -> VideoStream:
-    """Read a video track."""
+def video_stream(
+    raw: Raw, packets: Packets, first: FirstFrame | None = None, raw_format: Raw = NO_FORMAT
+) -> VideoStream:
+    """Read a video track, its packets, and the first frame that can be decoded."""
+    late_s = lag_s(first, packets, origin_s=float(raw_format.get("start_time", 0)))
+    if "avi" not in _names(raw_format):
+        # FFmpeg's times of frames are right there, and the packets' are early.
+        packets, late_s = packets.later(float(late_s)), Fraction(0)
     return VideoStream(
         index=int(raw["index"]),
         codec=str(raw["codec_name"]),
@@ -194,6 +202,7 @@ def video_stream(raw: Raw, packets: Packets) -> VideoStream:
         color_range=_known(raw.get("color_range")),
         is_dolby_only=_is_dolby_only(raw.get("side_data_list", ())),
         packets=packets,
+        lag_s=late_s,
         clock=read_clock(packets.times_s, tick_s=float(_ratio(raw.get("time_base"), "/") or 0)),
     )
 

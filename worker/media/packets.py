@@ -6,7 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from worker.media.audio_clock import AudioClock, AudioClockTally
@@ -27,6 +27,9 @@ class Packets:
     keyframes, `first_key_s` when the first of these is shown. All are None where the packets carry
     no timestamps (raw streams), and `times_s` (presentation times, sorted) is empty then.
 
+    `is_decode_timed`: the container has decoding times alone (AVI, ASF). Frames are shown at these,
+    in another order, so that they stand for the presentation times of all of them together.
+
     `keys` maps the time of each keyframe to the bytes of all packets before it, of `bytes` in all;
     `reorder` is how many packets come before one that is shown earlier. `hidden` are those that an
     edit list takes out of the presentation: decoded, not shown, and not counted otherwise. `clock`
@@ -42,8 +45,23 @@ class Packets:
     reorder: int = 0
     hidden: int = 0
     clock: AudioClock = field(default_factory=AudioClock)
+    is_decode_timed: bool = False
     keys: Mapping[float, int] = field(default_factory=dict, repr=False)
     times_s: array[float] = field(default_factory=lambda: array("d"), repr=False)
+
+    def later(self, by_s: float) -> Packets:
+        """Return the same packets, shown later."""
+        if not by_s or not self.times_s:
+            return self
+        times = array("d", (at_s + by_s for at_s in self.times_s))
+        return replace(
+            self,
+            start_s=times[0],
+            end_s=None if self.end_s is None else self.end_s + by_s,
+            first_key_s=None if self.first_key_s is None else self.first_key_s + by_s,
+            keys={at_s + by_s: count for at_s, count in self.keys.items()},
+            times_s=times,
+        )
 
     def busiest_s(self, length_s: float) -> float | None:
         """Return the keyframe from which about `length_s` seconds take most bytes."""
@@ -97,6 +115,7 @@ class PacketTally:
     _decoded_s: float | None = None
     _last_s: float | None = None
     _is_open: bool = False
+    _is_decode_timed: bool | None = None
 
     def add(
         self,
@@ -114,9 +133,13 @@ class PacketTally:
             step_s = 0.0 if self._decoded_s is None else dts_s - self._decoded_s
             self.jumps += not -LONGEST_STEP_BACK_S <= step_s <= LONGEST_STEP_S
             self._decoded_s = dts_s
-        if pts_s is None:
+        if self._is_decode_timed is None and (pts_s is not None or dts_s is not None):
+            # FFmpeg gives later packets presentation times where it can guess them.
+            self._is_decode_timed = pts_s is None
+        time_s = dts_s if self._is_decode_timed else pts_s
+        if time_s is None:
             return
-        at_s = pts_s - self.origin_s
+        at_s = time_s - self.origin_s
         self.times_s.append(at_s)
         if self.keeps_clock:
             self._clock.add(at_s, duration_s)
@@ -131,12 +154,9 @@ class PacketTally:
         """Return what was counted."""
         times = array("d", sorted(self.times_s))
         steps = sorted(b - a for a, b in pairwise(times) if b > a)
-        median_s = _percentile(steps, 0.5)
         end_s = self.end_s
         if end_s is not None and self._is_open:
-            # The last packet has no duration: it is taken to last as long as the others, but
-            # not where those are far apart.
-            end_s = max(end_s, times[-1] + min(median_s or 0.0, _LONGEST_GUESS_S))
+            end_s = max(end_s, times[-1] + _usual_interval_s(steps))
         return Packets(
             count=self.count,
             start_s=times[0] if times else None,
@@ -147,6 +167,7 @@ class PacketTally:
             reorder=max((i - bisect_left(times, at_s) for i, at_s in self._late()), default=0),
             hidden=self.hidden,
             clock=self._clock.clock(),
+            is_decode_timed=bool(self._is_decode_timed),
             keys=self.keys,
             times_s=times,
         )
@@ -166,5 +187,12 @@ class PacketTally:
         return max(b - a for a, b in pairwise(bounds))
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float | None:
-    return ordered[int(share * (len(ordered) - 1))] if ordered else None
+def _usual_interval_s(steps: Sequence[float]) -> float:
+    """Return how long a packet without a duration lasts: as the others, if those are alike.
+
+    Where they are not, and far apart (slides at any time), that says nothing of the last one.
+    """
+    if not steps:
+        return 0.0
+    short_s, median_s = steps[len(steps) // 10], steps[(len(steps) - 1) // 2]
+    return median_s if median_s <= 1.5 * short_s else min(median_s, _LONGEST_GUESS_S)

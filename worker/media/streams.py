@@ -20,8 +20,9 @@ class VideoStream:
     """The video track to transcode. `width` and `height` are as coded, before rotation.
 
     `is_transformed`: a player must turn or mirror it. `is_dolby_only`: Dolby Vision in colors of
-    its own (profile 5), with no base layer that other players can show. `clock` is None where
-    the packets carry no timestamps (raw streams), and the rates that the header names count.
+    its own (profile 5), with no base layer that other players can show. `lag_s` is by
+    how much FFmpeg's times of frames are late. `clock` is None where the packets carry no
+    timestamps (raw streams), and the rates that the header names count.
     """
 
     index: int
@@ -42,6 +43,7 @@ class VideoStream:
     color_range: str | None
     is_dolby_only: bool
     packets: Packets
+    lag_s: Fraction
     clock: FrameClock | None
 
     @property

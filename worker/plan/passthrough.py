@@ -53,7 +53,7 @@ def why_encode(plan: Plan) -> str | None:
 def _why_off_grid(plan: Plan) -> str | None:
     grid, packets = plan.grid, plan.media.video.packets
     rate = float(grid.rate)
-    if len(packets.times_s) != packets.count:
+    if packets.is_decode_timed or len(packets.times_s) != packets.count:
         return "it has frames without a timestamp"
     if any(round(at_s * rate) != frame for frame, at_s in enumerate(packets.times_s)):
         return "its frames are not evenly spaced"

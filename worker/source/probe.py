@@ -28,7 +28,6 @@ from worker.media.ffprobe import (
     text_stream,
     text_tracks,
     unknown_video,
-    video_stream,
     video_tracks,
 )
 from worker.media.packets import PacketTally
@@ -37,6 +36,7 @@ from worker.media.streams import Media
 from worker.runtime.child import Line
 from worker.runtime.process import FailedError, Processes
 from worker.runtime.workspace import Workspace
+from worker.source.first_frame import read_video
 
 # A description of thousands of streams is an attack, not a lecture.
 _MAX_DESCRIPTION_BYTES = 4 << 20
@@ -93,7 +93,7 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
         container=str(raw_format["format_name"]),
         origin_s=origin_s,
         declared_s=declared_duration_s(raw_format, video),
-        video=video_stream(video, tallies[video["index"]].packets()),
+        video=read_video(source, video, tallies[video["index"]], raw_format, workspace),
         audio=next(iter(audio_streams), None),
         other_audio=tuple(audio_streams[1:]),
         texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),

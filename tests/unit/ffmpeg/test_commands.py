@@ -147,6 +147,12 @@ def test_a_late_start_of_the_container_is_the_timelines_zero() -> None:
     assert "setpts=round(PTS-0.008005/TB)" in graph
 
 
+def test_frames_that_the_decoder_gives_late_are_put_back() -> None:
+    late = replace(VIDEO, lag_s=Fraction(2, 25))
+    graph = after(video_argv(video=late, origin_s=Fraction(1, 50)), "-filter_complex")[0]
+    assert "setpts=round(PTS-0.100000/TB)" in graph
+
+
 def test_the_last_frame_is_held_until_the_audio_ends_but_not_without_end() -> None:
     """Audio of 13.33 s, video of 10: 100 frames more, and half a second of tolerance."""
     short = replace(VIDEO, packets=packets(300, rate=30))

@@ -22,6 +22,7 @@ from worker.media.ffprobe import (
     video_stream,
     video_tracks,
 )
+from worker.media.first_frame import FirstFrame
 from worker.media.packets import PacketTally
 from worker.plan.refusals import refuse_huge_frames
 
@@ -188,6 +189,21 @@ def test_fields_and_turns_are_read() -> None:
     assert not video_stream(video_track(0), packets(9, rate=25)).is_interlaced
 
 
+@pytest.mark.parametrize(("name", "lag_s", "start_s"), [("avi", 0.08, 0), ("asf", 0, 0.08)])
+def test_without_presentation_times_frames_or_packets_are_put_in_step(
+    name: str, lag_s: float, start_s: float
+) -> None:
+    """In AVI every track starts at zero; elsewhere FFmpeg's times of frames are right."""
+    tally = PacketTally(origin_s=1.0)
+    for i in range(9):
+        tally.add(None, 1 + i / 25, 1 / 25, is_key=i == 0)
+    first = FirstFrame(at_s=1.08, width=640, height=360, sample_aspect_ratio=None, side_data=())
+    raw_format = {"format_name": name, "start_time": "1.000000"}
+    read = video_stream(video_track(0), tally.packets(), first, raw_format)
+    assert float(read.lag_s) == pytest.approx(lag_s)
+    assert read.packets.start_s == pytest.approx(start_s)
+
+
 @pytest.mark.parametrize(
     ("rows", "is_transformed"),
     [
@@ -226,10 +242,3 @@ def test_a_huge_frame_is_refused(size: tuple[int, int]) -> None:
         refuse_huge_frames(video(width=width, height=height))
     refuse_huge_frames(video(width=16, height=4000))
     refuse_huge_frames(video(width=7680, height=4320))
-
-
-def test_a_last_packet_without_a_length_lasts_as_long_as_the_others() -> None:
-    tally = PacketTally(origin_s=0)
-    for i in range(48):
-        tally.add(i / 24, i / 24, 1 / 24 if i < 47 else None, is_key=i == 0)
-    assert tally.packets().end_s == pytest.approx(2.0)

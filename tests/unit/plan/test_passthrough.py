@@ -59,6 +59,7 @@ def test_what_fits_is_not_encoded() -> None:
         ({"sample_aspect_ratio": Fraction(4, 3)}, "size"),
         ({"packets": replace(timed(), hidden=2)}, "edit list"),
         ({"packets": replace(timed(), times_s=array("d"))}, "without a timestamp"),
+        ({"packets": replace(timed(), is_decode_timed=True)}, "without a timestamp"),
         ({"packets": timed(count=380)}, "audio goes on"),
     ],
 )
