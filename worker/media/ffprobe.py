@@ -29,7 +29,7 @@ _IMAGE_BRANDS = frozenset(
 )
 _INTERLACED = frozenset({"tt", "bb", "tb", "bt"})
 # Subtitles that are text; the others are bitmaps.
-_TEXT_CODECS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
+_TEXT_CODECS = frozenset({"ass", "eia_608", "mov_text", "ssa", "subrip", "text", "webvtt"})
 _STILLS = ("attached_pic", "still_image", "timed_thumbnails")
 _SPECIAL_AUDIO = ("comment", "hearing_impaired", "visual_impaired")
 _TITLE_CHARS = 60

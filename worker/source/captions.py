@@ -22,7 +22,8 @@ from worker.text.a53 import ESCAPED, PresentationOrder, Triplet, cc_triplets
 from worker.text.cea608 import Field
 from worker.text.cea708 import Dtvcc
 
-CAPTIONS = "eia_608"
+# Instead of a codec: of text streams that are no tracks of their own.
+CAPTIONS = "captions"
 # Of a frame. Captions take 100, and what cameras and HDR add is hardly more.
 _MAX_PACKET_BYTES = 1 << 16
 # FFmpeg's number for no timestamp is the least of 64 bits.

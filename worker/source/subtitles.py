@@ -23,11 +23,11 @@ from worker.runtime.child import Line
 from worker.runtime.process import Processes
 from worker.runtime.workspace import Workspace
 from worker.source.captions import CAPTIONS, read_captions
-from worker.text.cues import packet_cues
+from worker.text.cues import caption_cues, packet_cues
 from worker.text.encoding import UTF8
 from worker.text.packets import MAX_TRACK_BYTES, TextPackets
 
-_WEBVTT = "webvtt"
+_WEBVTT, _CEA_608 = "webvtt", "eia_608"
 
 log = structlog.get_logger(__name__)
 
@@ -107,9 +107,10 @@ def _converted_cues(text: TextPlan, plan: Plan, packets: TextPackets) -> tuple[C
     index = text.stream.index
     if packets.is_full or index in packets.too_large:
         raise TooManyCuesError("it is too large")
-    cues, encoding = packet_cues(
-        text.stream.codec, packets.tracks[index], origin_s=plan.media.origin_s
-    )
+    codec, read, origin_s = text.stream.codec, packets.tracks[index], plan.media.origin_s
+    if codec == _CEA_608:
+        return caption_cues(read, origin_s=origin_s, duration_s=plan.grid.duration_s)
+    cues, encoding = packet_cues(codec, read, origin_s=origin_s)
     if encoding != UTF8:
         log.info("subtitles_decoded", track=text.name, encoding=encoding)
     return cues

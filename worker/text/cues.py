@@ -7,12 +7,16 @@ from fractions import Fraction
 from itertools import pairwise
 
 from worker.hls.webvtt import MAX_CUES, Cue, TooManyCuesError, clip_cue
+from worker.text.cea608 import Field
 from worker.text.encoding import decode_texts
 from worker.text.markup import text_bytes, webvtt_text
 from worker.text.packets import TextPacket
 
 # A text of which nobody says when it ends is shown until the next one, and this long at most.
 _LONGEST_OPEN_S = Fraction(10)
+# Of several pairs in a packet each is for a frame of NTSC.
+_PAIR_S = Fraction(1001, 30_000)
+_TYPE = 0x03
 
 
 def packet_cues(
@@ -37,6 +41,30 @@ def packet_cues(
     if len(cues) > MAX_CUES:
         raise TooManyCuesError(f"there are more than {MAX_CUES} cues")
     return tuple(cues), encoding
+
+
+def caption_cues(
+    packets: Sequence[TextPacket], *, origin_s: Fraction, duration_s: Fraction
+) -> tuple[Cue, ...]:
+    """Return the cues of a track of CEA-608: those of the first channel that shows something.
+
+    Raises:
+        TooManyCuesError: there are more than 50,000.
+
+    """
+    fields, at_ms = (Field(), Field()), 0
+    for packet in sorted(packets, key=lambda packet: packet.at_s):
+        counts = [0, 0]
+        for at in range(0, len(packet.data) - 2, 3):
+            head, first, second = packet.data[at : at + 3]
+            kind = head & _TYPE
+            if kind < len(fields):
+                at_s = packet.at_s - origin_s + counts[kind] * _PAIR_S
+                counts[kind] += 1
+                at_ms = max(at_ms, round(1000 * at_s))
+                fields[kind].add(at_ms, first, second)
+    channels = (cues for field in fields for cues in field.end(round(1000 * duration_s)))
+    return next(filter(None, channels), ())
 
 
 def _ends_s(ordered: Sequence[TextPacket]) -> Iterator[Fraction]:

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.captions import ERASE_SHOWN, FLIP, NOTE_SIGN, Triplet, dtvcc, on_frames, pop_on, twice
+from tests.captions import (
+    ERASE_SHOWN,
+    FLIP,
+    NOTE_SIGN,
+    Triplet,
+    dtvcc,
+    on_frames,
+    parity,
+    pop_on,
+    twice,
+)
 from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import assert_strictly_valid, read_published
 from tests.functional.source.captioned import put_captions
@@ -18,10 +28,8 @@ from tests.functional.worker_process import RunWorker
 pytestmark = pytest.mark.ffmpeg
 
 # A slide that does not change: frames that repeat the one before are not encoded.
-SLIDE = (
-    *("-f", "lavfi", "-i", "color=gray:size=640x360:rate=25:duration=6"),
-    *("-vf", "format=yuv420p", "-colorspace", "bt709", "-color_range", "tv"),
-)
+SLIDE = ("-f", "lavfi", "-i", "color=gray:size=640x360:rate=25:duration=6")
+PLAIN = ("-vf", "format=yuv420p", "-colorspace", "bt709", "-color_range", "tv")
 FRAMES = on_frames(
     (2, [*pop_on("HELLO WORLD "), *twice(NOTE_SIGN)]),
     (50, twice(FLIP)),
@@ -44,7 +52,7 @@ def make_captioned(
 ) -> Path:
     """Six seconds of a slide with two captions, and a tone that starts with it."""
     bare, captioned, source = (folder / name for name in ("bare.ts", "cc.ts", f"in.{suffix}"))
-    ffmpeg(*SLIDE, *CODECS[codec], bare)
+    ffmpeg(*SLIDE, *PLAIN, *CODECS[codec], bare)
     put_captions(bare, captioned, frames)
     ffmpeg("-i", captioned, *tone(6), "-c:v", "copy", "-c:a", "aac", source)
     return source
@@ -94,6 +102,26 @@ def test_where_there_is_only_cea_708_that_is_read(run_worker: RunWorker, tmp_pat
     start, end = (float(time[-6:]) for time in timing.split(" --> "))
     assert end - start == pytest.approx(2, abs=0.002)
     assert segments_with_captions(out) == []
+
+
+def test_a_track_of_captions_becomes_a_text_rendition(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """As editors write it into QuickTime."""
+    script, source, out = (tmp_path / name for name in ("in.scc", "in.mov", "out"))
+    lines = (
+        f"00:00:0{second}:00\t" + " ".join(f"{parity(a):02x}{parity(b):02x}" for a, b in pairs)
+        for second, pairs in enumerate(
+            (pop_on("HELLO"), twice(FLIP), twice(ERASE_SHOWN), twice(ERASE_SHOWN)), start=1
+        )
+    )
+    script.write_text("\n\n".join(("Scenarist_SCC V1.0", *lines, "")))
+    ffmpeg(*SLIDE, "-i", script, "-c:v", "libx264", "-c:s", "copy", source)
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    (segment,) = out.glob("*/text0/*.vtt")
+    cues = segment.read_text().partition("\n\n")[2]
+    assert cues == "00:00:02.000 --> 00:00:03.000\nHELLO\n\n"
 
 
 def test_captions_can_be_left_out(run_worker: RunWorker, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from fractions import Fraction
 
 import pytest
 
+from tests.captions import ERASE_SHOWN, FLIP, pop_on
 from worker.hls import webvtt
 from worker.hls.webvtt import Cue, TooManyCuesError
 from worker.text import packets as packets_module
-from worker.text.cues import packet_cues
+from worker.text.cues import caption_cues, packet_cues
 from worker.text.packets import TextPacket, TextPackets
 
 LINES = """[PACKET]
@@ -111,6 +112,23 @@ def test_the_encoding_of_the_track_is_returned() -> None:
     some = TextPacket(at_s=Fraction(0), duration_s=Fraction(1), data="안녕 <".encode("cp949"))
     cues, encoding = packet_cues("subrip", [some], origin_s=Fraction(0))
     assert ([cue.text for cue in cues], encoding) == (["안녕 &lt;"], "cp949")
+
+
+def test_a_track_of_captions_is_decoded() -> None:
+    """Each packet holds pairs of both fields, of one frame or of several."""
+
+    def packet(at_s: str, *pairs: tuple[int, int], kind: int = 0xFC) -> TextPacket:
+        data = b"".join(bytes((kind, *pair)) for pair in pairs)
+        return TextPacket(at_s=Fraction(at_s), duration_s=None, data=data)
+
+    other = packet("1.5", (0x15, 0x2C), kind=0xFD)
+    some = [packet("2", FLIP, FLIP), packet("1", *pop_on("HELLO")), other]
+    erased = packet("3", (0, 0), (0, 0), (0, 0), ERASE_SHOWN)
+    cues = caption_cues([*some, erased], origin_s=Fraction("0.5"), duration_s=Fraction(9))
+    assert cues == (Cue(start_ms=1500, end_ms=2600, text="HELLO"),)
+    (cue,) = caption_cues(some, origin_s=Fraction(0), duration_s=Fraction(9))
+    assert (cue.start_ms, cue.end_ms) == (2000, 9000)
+    assert caption_cues([other], origin_s=Fraction(0), duration_s=Fraction(9)) == ()
 
 
 def test_more_cues_than_anybody_reads_are_refused() -> None:
