@@ -21,8 +21,8 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "live.mp4": (*_H264, "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"),
     "ts": (*_H264, "-c:a", "aac"),
     "mpg": ("-c:v", "mpeg2video", "-c:a", "mp2"),
-    "ogv": ("-c:v", "libtheora", "-c:a", "libopus", "-f", "ogg"),
-    "vorbis.ogv": ("-c:v", "libtheora", "-c:a", "libvorbis", "-f", "ogg"),
+    "ogv": (*_VP8, "-f", "ogg"),
+    "vorbis.ogv": (*_VP8[:-1], "libvorbis", "-f", "ogg"),
     "asf": ("-c:v", "wmv2", "-c:a", "wmav2"),
     "avi": ("-c:v", "mpeg4", "-c:a", "libmp3lame"),
 }

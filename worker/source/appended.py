@@ -17,7 +17,7 @@ import structlog
 from worker.errors import BadSourceError, SourceFault
 
 # More parts than a person joins; each is probed and copied by itself.
-MAX_PARTS = 200
+MAX_PARTS = 500
 # Of the structure: as many packets as a source may have.
 _MAX_STEPS = 20_000_000
 _CHECKED_EVERY = 100_000
@@ -266,5 +266,8 @@ def _avi(source: _Bytes, start: int) -> _Steps:
             break
         yield None
         size = int.from_bytes(chunk[4:8], "little")
+        if size == 0:
+            # A recorder that broke off has not written it.
+            return source.size
         position += 8 + size + size % 2
     return min(position, source.size)

@@ -82,12 +82,21 @@ def repair_timestamps(
         return source, replace(media, jumps=0)
     _refuse_unlike(recordings, workspace)
     path = _join(recordings, workspace)
-    repaired = _as_first(probe(path, workspace, language=job.audio_language), recordings[0].media)
+    try:
+        copy = probe(path, workspace, language=job.audio_language)
+    except BadSourceError as error:
+        # Of MPEG-TS FFmpeg reads a few seconds to find the tracks: a first frame may stay longer.
+        raise _unrepairable("the copy cannot be read") from error
+    repaired = _as_first(copy, recordings[0].media)
     _refuse_incomplete(repaired, recordings)
+    # Judged as the source is: in a copy in MPEG-TS, too, a frame may stay for minutes.
+    as_source = replace(repaired, container=media.container)
+    if len(find_sections(path, as_source, workspace)) > 1:
+        raise _unrepairable("they restart still in the copy")
     log.info(
         "timestamps_repaired", jumps=joints, parts=len(recordings), texts_left_out=len(media.texts)
     )
-    return path, repaired
+    return path, replace(repaired, jumps=0)
 
 
 def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) -> list[_Recording]:
@@ -233,7 +242,7 @@ def _refuse_other_parameters(recordings: Sequence[_Recording], workspace: Worksp
 
 
 def _refuse_incomplete(repaired: Media, recordings: Sequence[_Recording]) -> None:
-    """Refuse a copy that lacks packets, or whose timestamps restart still.
+    """Refuse a copy that lacks packets.
 
     Raises:
         BadSourceError: with the counts.
@@ -247,8 +256,6 @@ def _refuse_incomplete(repaired: Media, recordings: Sequence[_Recording]) -> Non
         expected = sum(stream.packets.count + stream.packets.hidden for stream in whole)
         if count < (1 - _LOST_SHARE) * expected - len(recordings):
             raise _unrepairable(f"only {count} of {expected} packets of {name} could be copied")
-    if repaired.jumps:
-        raise _unrepairable("they restart still in the copy")
 
 
 def _as_first(repaired: Media, first: Media) -> Media:

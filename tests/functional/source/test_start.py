@@ -41,7 +41,7 @@ FLV, MATROSKA = b"duration\0", bytes.fromhex("448988")
         ("in.mkv", 300, MPEG, (MATROSKA, 1000 * (300 + SECONDS))),
         ("in.mp4", 300, (*MPEG, "-movflags", "faststart"), None),
         ("in.ts", 18_000, MPEG, None),
-        ("in.ogv", 3600, ("-c:v", "libtheora", "-c:a", "libopus"), None),
+        ("in.ogv", 3600, ("-c:v", "libvpx", "-c:a", "libopus"), None),
     ],
 )
 def test_a_clock_that_begins_anywhere_begins_at_zero(

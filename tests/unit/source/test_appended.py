@@ -113,7 +113,7 @@ def test_an_flv_that_configures_its_decoders_anew_is_cut_there(tmp_path: Path) -
 
 
 def test_more_files_than_a_person_joins_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadSourceError, match="more than 200 recordings"):
+    with pytest.raises(BadSourceError, match="more than 500 recordings"):
         parts_of(tmp_path, MP4 * (MAX_PARTS + 1))
 
 
