@@ -140,6 +140,8 @@ def _stream_tag(run: Run, rates: BitRates, codecs: Sequence[str], **attributes: 
         **attributes,
         AUDIO=f'"{AUDIO}"' if run.audio else None,
         SUBTITLES=f'"{SUBTITLES}"' if run.texts else None,
+        # Or players list captions that may be in the frames; each that was is a text rendition.
+        CLOSED_CAPTIONS="NONE",
     )
 
 

@@ -95,10 +95,13 @@ def test_master_playlist_names_rungs_audio_and_an_audio_only_variant() -> None:
     ]
     top = lines[4]
     assert 'CODECS="avc1.640028,mp4a.40.2",RESOLUTION=1920x1080,FRAME-RATE=30.000' in top
-    assert top.endswith('AUDIO="audio"')
+    assert top.endswith('AUDIO="audio",CLOSED-CAPTIONS=NONE')
     audio_only = lines[lines.index("run/audio/index.m3u8") - 1]
     assert "RESOLUTION" not in audio_only
     assert 'CODECS="mp4a.40.2",AUDIO="audio"' in audio_only
+    # NONE must be on all of them (RFC 8216, 4.3.4.2).
+    streams = [line for line in lines if line.startswith("#EXT-X-STREAM-INF")]
+    assert all(line.endswith(",CLOSED-CAPTIONS=NONE") for line in streams)
 
 
 def test_without_audio_no_group_is_named() -> None:
