@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import ffmpeg
+from tests.functional.conftest import ffmpeg, media
 from tests.functional.encode.test_sync import beeps_s
 from tests.functional.hls import decode, read_published
 from tests.functional.source.generated import SMALL, X264, tone, video
@@ -184,3 +184,16 @@ def test_many_microphones_are_added_up(run_worker: RunWorker, tmp_path: Path) ->
     assert ended.named("audio_mixed_without_positions")
     # 0.5 of one in ten: -9 dB of a sine, and -10 dB.
     assert volume_db(audio_playlist(out)) == pytest.approx(-19, abs=0.5)
+
+
+def test_packets_of_several_frames_are_held_against_what_they_hold(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """AMR of phones: FFmpeg 5.1 decodes the first of the five frames of each packet."""
+    source, out = media("oddities/mp4parser__multiTrack.3gp"), tmp_path / "out"
+    ended = run_worker("--source", source, "--destination", out, "--preset", "superfast")
+    assert ended.status == 0, ended.final
+    report = decode(source, "-map", "0:a", "-f", "s16le").stdout
+    decodes_all = len(report) / 2 / 8000 > 69
+    warnings = [round(event["length_s"], 1) for event in ended.named("audio_incomplete")]
+    assert warnings == ([] if decodes_all else [69.9])
