@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from worker.media.frame_clock import FrameClock
+from worker.media.orientation import Orientation
 from worker.media.packets import Packets
-
-_QUARTER_TURN_DEG = 90
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoStream:
-    """The video track to transcode. `width` and `height` are as coded, before rotation.
+    """The video track to transcode. `width` and `height` are the first frame's, before rotation.
 
-    `is_transformed`: a player must turn or mirror it. `is_dolby_only`: Dolby Vision in colors of
-    its own (profile 5), with no base layer that other players can show. `lag_s` is by
-    how much FFmpeg's times of frames are late. `clock` is None where the packets carry no
+    `rotation_deg` is what its metadata say, `orientation` what is done. `is_dolby_only`: Dolby
+    Vision in colors of its own (profile 5), with no base layer that other players can show. `lag_s`
+    is by how much FFmpeg's times of frames are late. `clock` is None where the packets carry no
     timestamps (raw streams), and the rates that the header names count.
     """
 
@@ -28,7 +27,7 @@ class VideoStream:
     height: int
     sample_aspect_ratio: Fraction | None
     rotation_deg: int
-    is_transformed: bool
+    orientation: Orientation
     is_interlaced: bool
     nominal_rate: Fraction | None
     average_rate: Fraction | None
@@ -45,7 +44,7 @@ class VideoStream:
     @property
     def is_turned(self) -> bool:
         """Whether rotation swaps width and height."""
-        return self.rotation_deg % 180 == _QUARTER_TURN_DEG
+        return self.orientation.is_turned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
