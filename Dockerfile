@@ -48,7 +48,7 @@ RUN case $TARGETARCH in \
         --enable-muxer=null,webvtt,srt,rawvideo,wav,pcm_s16le,framecrc,framemd5,md5,nut \
         --disable-filters \
         --enable-filter=split,fps,setpts,trim,tpad,scale,format,setsar,setparams \
-        --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat \
+        --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat,transpose,hflip,vflip \
         --enable-filter=asetpts,aresample,aformat,apad,atrim,pan,volume,alimiter,ebur128,astats \
         --enable-filter=thumbnail,signalstats,metadata,tile \
         --enable-filter=color,testsrc2,sine,anullsrc \

@@ -13,6 +13,7 @@ from worker.config.cli import parse_job
 from worker.config.job import Job
 from worker.hls.run import Run
 from worker.media.frame_clock import FrameClock
+from worker.media.orientation import UPRIGHT
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, Media, VideoStream
 from worker.plan.parallelism import Machine
@@ -39,7 +40,7 @@ VIDEO = VideoStream(
     height=1080,
     sample_aspect_ratio=Fraction(1),
     rotation_deg=0,
-    is_transformed=False,
+    orientation=UPRIGHT,
     is_interlaced=False,
     nominal_rate=Fraction(30),
     average_rate=Fraction(30),

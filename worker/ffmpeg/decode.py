@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from worker.ffmpeg.dedup import drop_duplicates
+from worker.ffmpeg.dedup import drop_duplicates, mark_rows
 from worker.ffmpeg.inputs import open_input, seconds
 from worker.media.streams import Media, VideoStream
 from worker.media.timeline import Grid, source_rate
@@ -15,6 +15,15 @@ from worker.plan.refusals import MAX_PIXELS
 
 # Beyond a whole GOP: leading frames of an open one need the GOP before.
 _SEEK_MARGIN_S = 2
+# Frames of 1080 rows may become 1088, and sizes are even: that is no change of the aspect.
+_ALIKE = 0.02
+# transpose's directions, by what is swapped after columns have become rows.
+_TURNS = {
+    (False, False): "cclock_flip",
+    (True, False): "clock",
+    (False, True): "cclock",
+    (True, True): "clock_flip",
+}
 
 
 def decode_span(plan: Plan, span: Span, source: Path) -> Any:
@@ -33,14 +42,15 @@ def decode_span(plan: Plan, span: Span, source: Path) -> Any:
     stream = open_video(source, video, **options).filter(
         "setpts", from_origin(plan.media, lag_s=video.lag_s)
     )
-    stream = deinterlace(stream, video, grid.rate).filter(
+    stream = deinterlace(stream, video, grid).filter(
         "fps", str(grid.rate), start_time=seconds(start / grid.rate)
     )
     if frames.stop > _certain_frames(plan):
         stream = stream.filter("tpad", stop=_padding_frames(plan, frames.stop), stop_mode="clone")
     lead = {"start_frame": frames.start - start} if frames.start > start else {}
     stream = stream.filter("trim", **lead, end_frame=frames.stop - start)
-    return drop_duplicates(stream.filter("setpts", "PTS-STARTPTS"), video, grid, frames)
+    stream = fit_frames(stream.filter("setpts", "PTS-STARTPTS"), video, grid)
+    return turn_upright(drop_duplicates(stream, video, grid, frames), video)
 
 
 def reads_from_s(plan: Plan, span: Span) -> Fraction:
@@ -65,19 +75,70 @@ def from_origin(media: Media, *, lag_s: Fraction = Fraction(0)) -> str:
 def open_video(source: Path, video: VideoStream, **options: Any) -> Any:
     """Open a source's video track, with input options."""
     # A graph that is rebuilt where frames change their size (a phone that is turned in a call)
-    # starts counting again; scale takes any size as it comes.
-    guard = {"reinit_filter": 0, "max_pixels": MAX_PIXELS}
+    # starts counting again; scale takes any size as it comes. And frames are turned by the plan:
+    # what FFmpeg would turn by itself depends on its version.
+    guard = {"reinit_filter": 0, "max_pixels": MAX_PIXELS, "noautorotate": None}
     return open_input(source, **guard, **options)[str(video.index)]
 
 
-def deinterlace(stream: Any, video: VideoStream, rate: Fraction) -> Any:
+def deinterlace(stream: Any, video: VideoStream, grid: Grid) -> Any:
     """Make whole frames of fields, at the fields' rate where the output has it."""
     if not video.is_interlaced:
         return stream
-    by_field = rate > source_rate(video)
-    # Frames that are marked as progressive pass through it.
-    return stream.filter(
+    by_field = grid.rate > source_rate(video)
+    # bwdif reads the frames before and after, which must not be smaller. Frames that are marked as
+    # progressive pass through it.
+    return fit_shape(stream, video, below=mark_rows(video, grid)).filter(
         "bwdif", mode="send_field" if by_field else "send_frame", deint="interlaced"
+    )
+
+
+def fit_frames(stream: Any, video: VideoStream, grid: Grid) -> Any:
+    """Give all frames one shape, with the strip below it that `drop_duplicates` marks.
+
+    Those that were made of fields have it already.
+    """
+    if video.is_interlaced:
+        return stream
+    return fit_shape(stream, video, below=mark_rows(video, grid))
+
+
+def turn_upright(stream: Any, video: VideoStream) -> Any:
+    """Turn and mirror frames, in the shape of the first one, as they are to be seen."""
+    to = video.orientation
+    if to.is_turned:
+        return stream.filter("transpose", _TURNS[to.swaps_sides, to.swaps_top])
+    for name, is_swapped in (("hflip", to.swaps_sides), ("vflip", to.swaps_top)):
+        if is_swapped:
+            stream = stream.filter(name)
+    return stream
+
+
+def fit_shape(stream: Any, video: VideoStream, *, below: int = 0) -> Any:
+    """Put frames whose size or aspect changes on the way into the first one's shape, with bars.
+
+    `below` so many rows are added.
+    """
+    width, height = video.width, video.height
+    # By how much a frame is wider than the first one, both as they are seen.
+    wider = f"dar*{float(height / (width * (video.sample_aspect_ratio or Fraction(1)))):.6f}"
+    is_alike = f"lt(abs({wider}-1),{_ALIKE})"
+    # Without `eval` the size is that of the first frame's, whatever the shape of the others.
+    stream = stream.filter(
+        "scale",
+        f"if({is_alike},{width},2*round({width}*min(1,{wider})/2))",
+        f"if({is_alike},{height},2*round({height}*min(1,1/({wider}))/2))",
+        eval="frame",
+        interl=-1,
+    )
+    return stream.filter(
+        "pad",
+        width,
+        height + below,
+        "(ow-iw)/2",
+        f"({height}-ih)/2",
+        color="black",
+        eval="frame",
     )
 
 

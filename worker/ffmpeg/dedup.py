@@ -26,16 +26,21 @@ _LONGEST_S = 1
 _MARK_SIDE = 16
 
 
-def _may_drop(video: VideoStream) -> bool:
-    """Whether the source's frames can be compared as they are."""
-    return (
-        video.pixel_format in _COMPARABLE
+def mark_rows(video: VideoStream, grid: Grid) -> int:
+    """Return how many rows below the frame are for marks: 0 where nothing is dropped.
+
+    Frames must be such that they can be compared as they are.
+    """
+    may_drop = (
+        grid.segment_frames > 1
+        and video.pixel_format in _COMPARABLE
         # The strip for marks must not split a line of chroma.
         and video.width % 2 == 0
         and video.height % 2 == 0
         and video.width >= 4 * _MARK_SIDE
         and video.height >= 4 * _MARK_SIDE
     )
+    return _MARK_SIDE if may_drop else 0
 
 
 def drop_duplicates(stream: Any, video: VideoStream, grid: Grid, frames: range) -> Any:
@@ -43,11 +48,12 @@ def drop_duplicates(stream: Any, video: VideoStream, grid: Grid, frames: range) 
 
     Kept whatever they show: the first and the last of each segment, so that frames show its
     bounds, and one each second. mpdecimate has no option for that, so they are marked in a strip
-    below the frame that is cropped again, and never repeat anything: the last of a segment, which
-    makes the next one unlike it too, the last of all, and every other second. It compares with the
-    last one that it kept, so from each segment's start on it decides alike in every span.
+    below the frame (`mark_rows`) that is cropped again, and never repeat anything: the last of a
+    segment, which makes the next one unlike it too, the last of all, and every other second. It
+    compares with the last one that it kept, so from each segment's start on it decides alike in
+    every span.
     """
-    if not _may_drop(video) or grid.segment_frames == 1:
+    if not mark_rows(video, grid):
         return stream
     second = round(_LONGEST_S * grid.rate)
     marks = (
@@ -56,25 +62,20 @@ def drop_duplicates(stream: Any, video: VideoStream, grid: Grid, frames: range) 
         # By itself: of a last segment of one frame it must differ from the end before it.
         f"eq(n,{len(frames) - 1})",
     )
-    width, height = video.width, video.height
-    if video.is_turned:
-        width, height = height, width
-    # Frames that change their size are scaled here, as pad would not notice.
-    stream = stream.filter("scale", width, height).filter(
-        "pad", height=height + _MARK_SIDE, color="black"
-    )
     for column, mark in enumerate(marks):
         stream = stream.filter(
             "drawbox",
             x=column * _MARK_SIDE,
-            y=height,
+            y=video.height,
             w=_MARK_SIDE,
             h=_MARK_SIDE,
             color="white",
             t="fill",
             enable=mark,
         )
-    return stream.filter("mpdecimate", hi=_HI, lo=_LO, frac=_SHARE).filter("crop", h=height, y=0)
+    return stream.filter("mpdecimate", hi=_HI, lo=_LO, frac=_SHARE).filter(
+        "crop", h=video.height, y=0
+    )
 
 
 def _ends_of_segments(grid: Grid, frames: range) -> str:

@@ -13,6 +13,7 @@ import ffmpeg
 
 from worker.ffmpeg.color_filters import EXACT, scale_rgb, to_rgb
 from worker.ffmpeg.command import ffmpeg_command
+from worker.ffmpeg.decode import fit_shape, open_video, turn_upright
 from worker.ffmpeg.inputs import open_input
 from worker.images.frame_stats import SMALL_HEIGHT, SMALL_WIDTH
 from worker.images.storyboard import Sheet
@@ -78,16 +79,17 @@ def pick_thumbnail(plan: Plan, source: Path, *, at_s: float, output: str) -> Com
     top = plan.rungs[0]
     # A raw stream cannot be sought, not even to its start.
     seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
-    frame = open_input(source, **seek)[str(plan.media.video.index)]
+    video = plan.media.video
     frame = (
         # A frame before zero (MPEG-TS whose clock wraps) would be dropped.
-        frame.filter("setpts", "PTS-STARTPTS")
+        open_video(source, video, **seek)
+        .filter("setpts", "PTS-STARTPTS")
         # Rounded up, a clip of a few frames still gives one.
         .filter("fps", "5", round="up")
-        .filter("thumbnail", 6)
     )
+    frame = turn_upright(fit_shape(frame, video).filter("thumbnail", 6), video)
     frame = (
-        _for_jpeg(to_rgb(frame, plan.media.video, top), _thumbnail_size(top))
+        _for_jpeg(to_rgb(frame, video, top), _thumbnail_size(top))
         .filter("signalstats")
         .filter("metadata", "print", file=pipe_url(STATS))
     )

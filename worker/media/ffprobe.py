@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
 from worker.media.first_frame import FirstFrame, lag_s
 from worker.media.frame_clock import read_clock
 from worker.media.language import language_code, language_tag
+from worker.media.orientation import UPRIGHT, read_orientation, read_rotation_deg
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, TextStream, VideoStream
 
@@ -27,6 +29,9 @@ ENCRYPTED_PACKET = "Encryption info"
 _IMAGE_BRANDS = frozenset(
     {"avif", "avis", "heic", "heim", "heis", "heix", "hevc", "hevx", "mif1", "msf1"}
 )
+# Those with messages (SEI) that say how a frame lies. FFmpeg's versions differ in whether it acts
+# on them, as on EXIF data in the frames of other codecs; the container's matrix comes first.
+_TURNING_CODECS = frozenset({"h264", "hevc"})
 _INTERLACED = frozenset({"tt", "bb", "tb", "bt"})
 # Subtitles that are text; the others are bitmaps.
 _TEXT_CODECS = frozenset({"ass", "eia_608", "mov_text", "ssa", "subrip", "text", "webvtt"})
@@ -34,8 +39,6 @@ _STILLS = ("attached_pic", "still_image", "timed_thumbnails")
 _SPECIAL_AUDIO = ("comment", "hearing_impaired", "visual_impaired")
 _TITLE_CHARS = 60
 _DOLBY_ONLY_PROFILE = 5
-# Of a display matrix that changes nothing (ISO/IEC 14496-12, 8.3.2.3).
-_UPRIGHT_ROWS = (["65536", "0", "0"], ["0", "65536", "0"], ["0", "0", "1073741824"])
 
 
 def video_tracks(streams: Iterable[Raw]) -> list[Raw]:
@@ -183,15 +186,21 @@ def video_stream(
     if "avi" not in _names(raw_format):
         # FFmpeg's times of frames are right there, and the packets' are early.
         packets, late_s = packets.later(float(late_s)), Fraction(0)
+    shape, turns = raw, raw.get("side_data_list", ())
+    if first and (first.width, first.height) != (raw["width"], raw["height"]):
+        # ffprobe reads on for some seconds, in which frames may change.
+        shape = {f.name: getattr(first, f.name) for f in fields(first)}
+    if first and raw["codec_name"] in _TURNING_CODECS and read_orientation(turns) is None:
+        turns = first.side_data
     return VideoStream(
         index=int(raw["index"]),
         codec=str(raw["codec_name"]),
         profile=_known(raw.get("profile")),
-        width=int(raw["width"]),
-        height=int(raw["height"]),
-        sample_aspect_ratio=_ratio(raw.get("sample_aspect_ratio"), ":"),
-        rotation_deg=_rotation(raw.get("side_data_list", ())),
-        is_transformed=_is_transformed(raw.get("side_data_list", ())),
+        width=shape["width"],
+        height=shape["height"],
+        sample_aspect_ratio=_ratio(shape.get("sample_aspect_ratio"), ":"),
+        rotation_deg=read_rotation_deg(turns),
+        orientation=read_orientation(turns) or UPRIGHT,
         is_interlaced=raw.get("field_order") in _INTERLACED,
         nominal_rate=_ratio(raw.get("r_frame_rate"), "/"),
         average_rate=_ratio(raw.get("avg_frame_rate"), "/"),
@@ -263,20 +272,6 @@ def _ratio(text: str | None, separator: str) -> Fraction | None:
     if int(numerator) == 0 or int(denominator) == 0:
         return None
     return Fraction(int(numerator), int(denominator))
-
-
-def _rotation(side_data: Iterable[Raw]) -> int:
-    for data in side_data:
-        if "rotation" in data:
-            return round(float(data["rotation"])) % 360
-    return 0
-
-
-def _is_transformed(side_data: Iterable[Raw]) -> bool:
-    """Read display matrices: rows of an address and three numbers each."""
-    texts = [str(data["displaymatrix"]) for data in side_data if "displaymatrix" in data]
-    matrices = [[line.partition(":")[2].split() for line in text.splitlines()] for text in texts]
-    return any(tuple(filter(None, rows)) != _UPRIGHT_ROWS for rows in matrices)
 
 
 def _is_dolby_only(side_data: Iterable[Raw]) -> bool:

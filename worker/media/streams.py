@@ -7,9 +7,8 @@ from fractions import Fraction
 from typing import Literal
 
 from worker.media.frame_clock import FrameClock
+from worker.media.orientation import Orientation
 from worker.media.packets import Packets
-
-_QUARTER_TURN_DEG = 90
 
 # How channels are mixed: by their positions, as the sum of all, or from the first one alone.
 Mix = Literal["positions", "sum", "first"]
@@ -17,11 +16,11 @@ Mix = Literal["positions", "sum", "first"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoStream:
-    """The video track to transcode. `width` and `height` are as coded, before rotation.
+    """The video track to transcode. `width` and `height` are the first frame's, before rotation.
 
-    `is_transformed`: a player must turn or mirror it. `is_dolby_only`: Dolby Vision in colors of
-    its own (profile 5), with no base layer that other players can show. `lag_s` is by
-    how much FFmpeg's times of frames are late. `clock` is None where the packets carry no
+    `rotation_deg` is what its metadata say, `orientation` what is done. `is_dolby_only`: Dolby
+    Vision in colors of its own (profile 5), with no base layer that other players can show. `lag_s`
+    is by how much FFmpeg's times of frames are late. `clock` is None where the packets carry no
     timestamps (raw streams), and the rates that the header names count.
     """
 
@@ -32,7 +31,7 @@ class VideoStream:
     height: int
     sample_aspect_ratio: Fraction | None
     rotation_deg: int
-    is_transformed: bool
+    orientation: Orientation
     is_interlaced: bool
     nominal_rate: Fraction | None
     average_rate: Fraction | None
@@ -49,7 +48,7 @@ class VideoStream:
     @property
     def is_turned(self) -> bool:
         """Whether rotation swaps width and height."""
-        return self.rotation_deg % 180 == _QUARTER_TURN_DEG
+        return self.orientation.is_turned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from worker.media.color import is_plain
+from worker.media.orientation import UPRIGHT
 from worker.media.timeline import Grid, source_rate
 from worker.plan.plan import TAIL_TOLERANCE_S, Plan
 
@@ -37,7 +38,7 @@ def why_encode(plan: Plan) -> str | None:
         f"its pixel format is {video.pixel_format}": video.pixel_format != "yuv420p",
         "its colors are not BT.709 in limited range": not is_plain(video),
         "it is interlaced": video.is_interlaced,
-        "it is rotated or mirrored": video.is_transformed,
+        "it is rotated or mirrored": video.orientation != UPRIGHT,
         "its size is not that of the rung": (video.width, video.height) != (top.width, top.height)
         or video.sample_aspect_ratio not in {None, 1},
         "its frame rate is not that of the rung": source_rate(video) != grid.rate,

@@ -12,7 +12,7 @@ from typing import Any
 import ffmpeg
 
 from worker.ffmpeg.command import ffmpeg_command
-from worker.ffmpeg.decode import deinterlace, open_video
+from worker.ffmpeg.decode import deinterlace, fit_frames, open_video, turn_upright
 from worker.ffmpeg.dedup import drop_duplicates
 from worker.ffmpeg.encode import encoder_options, scale_to_rungs
 from worker.ffmpeg.framecrc import FramecrcReader
@@ -129,7 +129,7 @@ def encode_samples(plan: Plan, samples: Samples, source: Path) -> Command:
     parts = [_part(plan, samples, source, start_s) for start_s in samples.starts_s]
     stream = ffmpeg.concat(*parts) if len(parts) > 1 else parts[0]
     stream = drop_duplicates(stream, video, grid, range(grid.total_frames))
-    branches = scale_to_rungs(stream, plan, plan.rungs)
+    branches = scale_to_rungs(turn_upright(stream, video), plan, plan.rungs)
     sampled = replace(plan, grid=grid)
     span = Span(first=0, end=grid.segment_count, rungs=(), preset=_PRESET)
     outputs = [
@@ -159,9 +159,10 @@ def _without_cap(options: dict[str, Any]) -> dict[str, Any]:
 def _part(plan: Plan, samples: Samples, source: Path, start_s: Fraction) -> Any:
     video = plan.media.video
     stream = open_video(source, video, ss=seconds(start_s), t=_EACH_S + 1)
-    return (
-        deinterlace(stream, video, samples.grid.rate)
+    stream = (
+        deinterlace(stream, video, samples.grid)
         .filter("fps", str(samples.grid.rate), start_time=0)
         .filter("trim", end_frame=samples.grid.segment_frames)
         .filter("setpts", "PTS-STARTPTS")
     )
+    return fit_frames(stream, video, samples.grid)

@@ -15,6 +15,7 @@ from worker.ffmpeg.audio import decode_audio, decoded_rate_hz, encode_audio
 from worker.ffmpeg.encode import encode_video
 from worker.media.audio_clock import AudioClock
 from worker.media.frame_clock import FrameClock
+from worker.media.orientation import UPRIGHT, Orientation
 from worker.media.streams import Mix
 from worker.plan.plan import Heard, Span, plan_audio
 from worker.runtime.command import Command
@@ -39,7 +40,10 @@ ONE_RUNG_GRAPH = (
     "[0:0]setpts=round(PTS-0.000000/TB)[s0];[s0]fps=30:start_time=0.000000[s1];"
     "[s1]tpad=stop=15:stop_mode=clone[s2];[s2]trim=end_frame=400[s3];"
     "[s3]setpts=PTS-STARTPTS[s4];"
-    "[s4]scale=1920:1080[s5];[s5]pad=color=black:height=1096[s6];"
+    "[s4]scale=if(lt(abs(dar*0.562500-1)\\,0.02)\\,1920\\,2*round(1920*min(1\\,dar*0.562500)/2))"
+    ":if(lt(abs(dar*0.562500-1)\\,0.02)\\,1080\\,2*round(1080*min(1\\,1/(dar*0.562500))/2))"
+    ":eval=frame:interl=-1[s5];"
+    "[s5]pad=1920:1096:(ow-iw)/2:(1080-ih)/2:color=black:eval=frame[s6];"
     "[s6]drawbox=color=white:enable=mod(floor((n+0)/30)\\,2):h=16:t=fill:w=16:x=0:y=1080[s7];"
     "[s7]drawbox=color=white:enable=eq(mod(n\\,180)\\,179):h=16:t=fill:w=16:x=16:y=1080[s8];"
     "[s8]drawbox=color=white:enable=eq(n\\,399):h=16:t=fill:w=16:x=32:y=1080[s9];"
@@ -78,7 +82,8 @@ def test_one_rung_in_full() -> None:
     assert argv == [
         "ffmpeg",
         *("-format_whitelist", after(argv, "-format_whitelist")[0]),
-        *("-max_pixels", "67108864", "-protocol_whitelist", "file", "-reinit_filter", "0"),
+        *("-max_pixels", "67108864", "-noautorotate", "-protocol_whitelist", "file"),
+        *("-reinit_filter", "0"),
         *("-i", "file:/in.mp4"),
         "-filter_complex",
         ONE_RUNG_GRAPH,
@@ -256,12 +261,48 @@ def test_an_interlaced_source_is_deinterlaced_before_the_grid() -> None:
     clock = FrameClock(rate=Fraction(25), is_steady=True)
     source = replace(VIDEO, is_interlaced=True, packets=packets(400, rate=25), clock=clock)
     graph = after(video_argv(video=source), "-filter_complex")[0]
-    assert re.search(r"setpts[^;]*;\[s0\]bwdif=deint=interlaced:mode=send_frame\[s1\];", graph)
+    names = re.findall(r"\]([a-z]+)=", graph)
+    assert names[:5] == ["setpts", "scale", "pad", "bwdif", "fps"]
+    assert names.count("pad") == 1, "frames are fitted once, before bwdif reads three of them"
+    assert "bwdif=deint=interlaced:mode=send_frame[" in graph
     fast = plan("--max-frame-rate", "60", video=source)
     span = Span(first=0, end=1, rungs=ALL, preset="faster")
     by_field = filled(encode_video(fast, span, SOURCE))
     assert "mode=send_field" in after(by_field, "-filter_complex")[0]
     assert "fps=50:" in after(by_field, "-filter_complex")[0]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "filters"),
+    [
+        (UPRIGHT, ""),
+        (Orientation(swaps_sides=True), "hflip"),
+        (Orientation(swaps_top=True), "vflip"),
+        (Orientation(swaps_sides=True, swaps_top=True), "hflip,vflip"),
+        (Orientation(is_turned=True), "transpose=cclock_flip"),
+        (Orientation(is_turned=True, swaps_sides=True), "transpose=clock"),
+        (Orientation(is_turned=True, swaps_top=True), "transpose=cclock"),
+        (Orientation(is_turned=True, swaps_sides=True, swaps_top=True), "transpose=clock_flip"),
+    ],
+)
+def test_frames_are_turned_by_filters_of_the_plan_before_they_are_scaled(
+    orientation: Orientation, filters: str
+) -> None:
+    argv = video_argv(video=replace(VIDEO, orientation=orientation))
+    assert "-noautorotate" in argv
+    chain = re.findall(r"\]([^\[;]+)\[", after(argv, "-filter_complex")[0])
+    crop, split = (next(i for i, f in enumerate(chain) if f.startswith(n)) for n in ("crop", "spl"))
+    assert ",".join(chain[crop + 1 : split]) == filters
+
+
+def test_the_shape_is_the_first_frame_s_with_its_pixels_aspect() -> None:
+    """720x576 at 64:45 is seen as 16:9."""
+    wide = replace(VIDEO, width=720, height=576, sample_aspect_ratio=Fraction(64, 45))
+    graph = after(video_argv(video=wide), "-filter_complex")[0]
+    assert "scale=if(lt(abs(dar*0.562500-1)" in graph
+    assert "pad=720:592:(ow-iw)/2:(576-ih)/2:" in graph
+    deep = replace(wide, pixel_format="yuv420p10le")
+    assert "pad=720:576:" in after(video_argv(video=deep), "-filter_complex")[0], "no marks"
 
 
 def test_a_source_without_audio_has_no_audio_command() -> None:

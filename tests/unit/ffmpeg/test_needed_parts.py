@@ -26,6 +26,7 @@ from worker.ffmpeg.remux import (
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
 from worker.images.storyboard import lay_out
+from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
 from worker.plan.plan import Heard, Span, plan_audio
 from worker.source.sample_encode import choose_samples, encode_samples
@@ -36,6 +37,8 @@ ROOT = Path(__file__).resolve().parents[3]
 def all_ffmpegs() -> list[list[str]]:
     """Every FFmpeg that the worker starts, in as many forms as it takes to use every part."""
     interlaced = replace(VIDEO, is_interlaced=True, color_transfer="smpte2084")
+    turned = replace(VIDEO, orientation=Orientation(is_turned=True))
+    upside_down = replace(VIDEO, orientation=Orientation(swaps_sides=True, swaps_top=True))
     text = TextStream(index=2, codec="subrip", language="ko", title=None, is_forced=False)
     a_plan = plan(texts=(text,))
     whole = Span(first=0, end=a_plan.grid.segment_count, rungs=ALL, preset="faster")
@@ -45,7 +48,10 @@ def all_ffmpegs() -> list[list[str]]:
     assert samples
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
-        encode_video(plan(video=interlaced), whole, SOURCE),
+        *(
+            encode_video(plan(video=video), whole, SOURCE)
+            for video in (interlaced, turned, upside_down)
+        ),
         encode_samples(long, samples, SOURCE),
         list_idrs(a_plan, SOURCE),
         copy_video(a_plan, SOURCE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from worker.media.ffprobe import (
     video_tracks,
 )
 from worker.media.first_frame import FirstFrame
+from worker.media.orientation import UPRIGHT, Orientation
 from worker.media.packets import PacketTally
 from worker.plan.refusals import refuse_huge_frames
 
@@ -182,11 +184,48 @@ def test_a_still_image_is_no_video(
     assert is_still_image(raw_format, count) == is_still
 
 
+def matrix(*rows: str) -> dict[str, Any]:
+    """A display matrix as ffprobe writes it."""
+    text = "".join(f"\n{i:08x}: {row}" for i, row in enumerate(rows)) + "\n"
+    return {"side_data_type": "Display Matrix", "displaymatrix": text, "rotation": -90}
+
+
+CLOCKWISE = matrix("0 65536 0", "-65536 0 0", "0 0 1073741824")
+MIRRORED = matrix("-65536 0 0", "0 65536 0", "0 0 1073741824")
+
+
 def test_fields_and_turns_are_read() -> None:
-    turned = video_track(0, field_order="tt", side_data_list=[{"rotation": -90}])
+    turned = video_track(0, field_order="tt", side_data_list=[CLOCKWISE])
     read = video_stream(turned, packets(9, rate=25))
-    assert (read.is_interlaced, read.rotation_deg) == (True, 270)
-    assert not video_stream(video_track(0), packets(9, rate=25)).is_interlaced
+    assert (read.is_interlaced, read.rotation_deg, read.is_turned) == (True, 270, True)
+    upright = video_stream(video_track(0), packets(9, rate=25))
+    assert not upright.is_interlaced
+    assert upright.orientation == UPRIGHT
+
+
+def first_frame(**changes: Any) -> FirstFrame:
+    shape: dict[str, Any] = {"width": 640, "height": 360, "sample_aspect_ratio": None}
+    return FirstFrame(**{"at_s": 0.0, "side_data": (), **shape, **changes})
+
+
+def test_a_frame_says_how_it_lies_where_the_container_does_not() -> None:
+    counted, first = packets(9, rate=25), first_frame(side_data=(CLOCKWISE,))
+    read = video_stream(video_track(0), counted, first)
+    assert (read.is_turned, read.rotation_deg) == (True, 270)
+    both = video_stream(video_track(0, side_data_list=[MIRRORED]), counted, first)
+    assert both.orientation == Orientation(swaps_sides=True), "the container's comes first"
+    photos = video_stream(video_track(0, codec_name="mjpeg"), counted, first)
+    assert photos.orientation == UPRIGHT, "some versions of FFmpeg do not read EXIF data"
+
+
+def test_the_shape_is_that_of_the_first_frame() -> None:
+    track = video_track(0, width=180, height=320, sample_aspect_ratio="1:1")
+    first = first_frame(sample_aspect_ratio="4:3")
+    read = video_stream(track, packets(9, rate=25), first)
+    assert (read.width, read.height, read.sample_aspect_ratio) == (640, 360, Fraction(4, 3))
+    # The container's aspect stays where the sizes agree.
+    same = video_stream(track, packets(9, rate=25), first_frame(width=180, height=320))
+    assert same.sample_aspect_ratio == 1
 
 
 @pytest.mark.parametrize(("name", "lag_s", "start_s"), [("avi", 0.08, 0), ("asf", 0, 0.08)])
@@ -197,30 +236,11 @@ def test_without_presentation_times_frames_or_packets_are_put_in_step(
     tally = PacketTally(origin_s=1.0)
     for i in range(9):
         tally.add(None, 1 + i / 25, 1 / 25, is_key=i == 0)
-    first = FirstFrame(at_s=1.08, width=640, height=360, sample_aspect_ratio=None, side_data=())
+    first = first_frame(at_s=1.08)
     raw_format = {"format_name": name, "start_time": "1.000000"}
     read = video_stream(video_track(0), tally.packets(), first, raw_format)
     assert float(read.lag_s) == pytest.approx(lag_s)
     assert read.packets.start_s == pytest.approx(start_s)
-
-
-@pytest.mark.parametrize(
-    ("rows", "is_transformed"),
-    [
-        (("65536 0 0", "0 65536 0", "0 0 1073741824"), False),
-        (("0 65536 0", "-65536 0 0", "0 0 1073741824"), True),
-        # Upside down in a mirror: FFmpeg reports no rotation.
-        (("65536 0 0", "0 -65536 0", "0 0 1073741824"), True),
-    ],
-)
-def test_a_matrix_that_turns_or_mirrors_is_noticed(
-    rows: tuple[str, ...], *, is_transformed: bool
-) -> None:
-    text = "".join(f"\n{i:08x}: {row}" for i, row in enumerate(rows)) + "\n"
-    data = {"side_data_type": "Display Matrix", "displaymatrix": text, "rotation": 0}
-    read = video_stream(video_track(0, side_data_list=[data]), packets(9, rate=25))
-    assert read.is_transformed == is_transformed
-    assert not video_stream(video_track(0), packets(9, rate=25)).is_transformed
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sample import video
+from worker.media.orientation import Orientation
 from worker.plan.ladder import display_size, drop_similar_rungs, plan_ladder
 
 DEFAULT = (1080, 720, 480)
@@ -41,7 +42,8 @@ def test_known_shapes(width: int, height: int, expected: list[str]) -> None:
 
 
 def test_rotation_turns_the_ladder() -> None:
-    assert sizes(1920, 1080, rotation_deg=90)[0] == "1080p 1080x1920"
+    turned = Orientation(is_turned=True)
+    assert sizes(1920, 1080, orientation=turned)[0] == "1080p 1080x1920"
 
 
 def test_anamorphic_video_gets_square_pixels() -> None:
@@ -74,7 +76,7 @@ def test_asked_heights_bound_the_top() -> None:
 @given(
     width=st.integers(1, 8000),
     height=st.integers(1, 8000),
-    rotation=st.sampled_from([0, 90, 180, 270]),
+    orientation=st.builds(Orientation, is_turned=st.booleans(), swaps_top=st.booleans()),
     aspect=st.fractions(min_value=Fraction(1, 4), max_value=4, max_denominator=64),
     heights=st.lists(st.integers(2, 4320), min_size=1, max_size=8),
     rate=st.fractions(min_value=1, max_value=120, max_denominator=1001),
@@ -82,12 +84,12 @@ def test_asked_heights_bound_the_top() -> None:
 def test_invariants(
     width: int,
     height: int,
-    rotation: int,
+    orientation: Orientation,
     aspect: Fraction,
     heights: list[int],
     rate: Fraction,
 ) -> None:
-    source = video(width=width, height=height, rotation_deg=rotation, sample_aspect_ratio=aspect)
+    source = video(width=width, height=height, orientation=orientation, sample_aspect_ratio=aspect)
     rungs = plan_ladder(source, heights, rate)
     shown_width, shown_height = display_size(source)
     assert rungs

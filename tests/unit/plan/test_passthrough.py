@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.sample import VIDEO, plan, rung_segments
 from worker.ffmpeg.stream_copy import IDRS, PARAMETERS, IdrIndex
 from worker.hls.segment import is_whole
+from worker.media.orientation import Orientation
 from worker.media.packets import Packets
 from worker.media.timeline import Grid
 from worker.plan.digest import output_form
@@ -54,7 +55,7 @@ def test_what_fits_is_not_encoded() -> None:
         ({"pixel_format": "yuvj420p"}, "pixel format"),
         ({"color_range": "pc"}, "colors"),
         ({"is_interlaced": True}, "interlaced"),
-        ({"is_transformed": True}, "mirrored"),
+        ({"orientation": Orientation(swaps_sides=True)}, "mirrored"),
         ({"width": 3840, "height": 2160}, "size"),
         ({"sample_aspect_ratio": Fraction(4, 3)}, "size"),
         ({"packets": replace(timed(), hidden=2)}, "edit list"),
