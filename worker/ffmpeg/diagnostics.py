@@ -25,6 +25,11 @@ _LACKING = (
     *("Unrecognized option", "Option not found"),
     *("Unknown bitstream filter", "Bitstream filter not found"),
 )
+# What was decoded does not fit the filters: an audio layout without names, for example.
+_UNCONVERTIBLE = (
+    *("Failed to configure output pad", "Error reinitializing filters"),
+    *("Failed to inject frame into filter", "Error configuring filter graph"),
+)
 # FFmpeg 8, and 5. A decoder that needs hardware is there, and cannot do it: the third.
 _NO_DECODER = re.compile(r"no decoder found for: (\w+)|Decoder \(codec (\w+)\) not found")
 _NO_HARDWARE = re.compile(r"decod.*: Function not implemented", re.IGNORECASE)
@@ -57,6 +62,14 @@ def explain_failure(error: FailedError) -> WorkerError:
     codec = _undecodable(errors)
     if codec is not None:
         return no_decoder(codec)
+    if any(words in line for words in _UNCONVERTIBLE for line in errors):
+        # The first says why; what follows is a consequence. Addresses are in brackets.
+        reason = errors[0].rpartition("] ")[2]
+        return BadSourceError(
+            f"the file can be decoded, but not converted ({reason}); export it as H.264 with"
+            " stereo audio and upload that",
+            code=SourceFault.UNREADABLE,
+        )
     return BadSourceError(
         "the video is damaged and cannot be decoded; export it again, or upload it again",
         code=SourceFault.DAMAGED,

@@ -10,6 +10,7 @@ import ffmpeg
 
 from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.inputs import open_input
+from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import Media, VideoStream
 from worker.media.timeline import CLOCK_HZ
 from worker.plan.plan import TextPlan
@@ -37,8 +38,12 @@ _IN_MPEG = frozenset(
 
 def copy_format(recordings: Iterable[Media]) -> CopyFormat:
     """Choose the container for a copy of the tracks of some recordings."""
-    streams = [s for media in recordings for s in (media.video, media.audio) if s]
-    return "mpegts" if {s.codec for s in streams} <= _IN_MPEG else "matroska"
+    for media in recordings:
+        codecs = {s.codec for s in (media.video, media.audio) if s}
+        # What MPEG carries it carries again, and some of it (AAC in LATM) nothing else does.
+        if not (codecs <= _IN_MPEG or is_mpeg_container(media.container)):
+            return "matroska"
+    return "mpegts"
 
 
 def rewrite_timestamps(

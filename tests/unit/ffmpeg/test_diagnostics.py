@@ -45,7 +45,7 @@ def test_anything_else_is() -> None:
     ("codec", "lines"),
     [
         ("vvc", ["[error] Decoder (codec vvc) not found for input stream #0:0"]),
-        ("evc", ["[vist#0:0/evc @ 0x1] [error] Decoding requested, but no decoder found for: evc"]),
+        ("evc", ["[error] Decoding requested, but no decoder found for: evc"]),
         (
             "av1",
             [
@@ -67,3 +67,15 @@ def test_a_codec_that_ffmpeg_cannot_decode_is_no_damage(codec: str, lines: list[
     assert isinstance(error, BadSourceError)
     assert error.code is SourceFault.NO_DECODER
     assert f"({codec})" in str(error)
+
+
+def test_what_is_decoded_and_cannot_be_converted_is_no_damage() -> None:
+    said = [
+        "[SWR @ 0x1] [error] Rematrix is needed between 10 channels and stereo",
+        "[auto_aresample_0 @ 0x1] [error] Failed to configure output pad on auto_aresample_0",
+        "[error] Error reinitializing filters!",
+    ]
+    error = explain_failure(FailedError("ffmpeg", 1, said))
+    assert isinstance(error, BadSourceError)
+    assert error.code is SourceFault.UNREADABLE
+    assert "(Rematrix is needed between 10 channels and stereo)" in str(error)
