@@ -35,7 +35,8 @@ def test_what_is_published_to_s3_is_read_through_the_guard(
     client = moto.client()
     listed = client.list_objects_v2(Bucket=BUCKET, Prefix="lectures/talk/")["Contents"]
     segment = next(row for row in listed if "/240p/00000." in row["Key"])
-    with guarding(ORIGIN=f"{moto.endpoint}/{BUCKET}/") as guarded:
+    origin = {"ORIGIN": f"{moto.endpoint}/{BUCKET}/", "ORIGIN_HEADER": "Authorization: AWS any:key"}
+    with guarding(**origin) as guarded:
         folder = ("--folder", "lectures/talk", "--path")
         master = guarded.sign(*folder, "lectures/talk/master.m3u8")
         found = json.loads(ffprobe("-of", "json", "-show_format", "-show_streams", master))
@@ -53,3 +54,7 @@ def test_what_is_published_to_s3_is_read_through_the_guard(
         with pytest.raises(urllib.error.HTTPError, match="404") as missing:
             get(guarded.sign(*folder, "lectures/talk/none.ts"))
         missing.value.close()
+    with guarding(ORIGIN=origin["ORIGIN"]) as unknown:
+        with pytest.raises(urllib.error.HTTPError, match="502") as denied:
+            get(unknown.sign("--path", "lectures/talk/master.m3u8"))
+        denied.value.close()

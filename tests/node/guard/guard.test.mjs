@@ -74,6 +74,12 @@ test("a token is good for no other folder", async () => {
   }
 });
 
+test("a token for a folder opens no file of the folder's own name", async () => {
+  for (const names of [MASTER.split("/"), [...MASTER.split("/"), "below"]]) {
+    assert.equal(await status(MASTER, { query: `?token=${makeToken({ names })}` }), 403);
+  }
+});
+
 test("a token that was changed in any part is refused", async () => {
   const [expires, depth, viewer, signature] = makeToken({ viewer: "student-1" }).split(".");
   const changed = [
@@ -247,7 +253,7 @@ test("a server's answers are passed on, and no redirect is followed", async () =
   const silenced = console.error;
   console.error = () => {};
   const answers = {
-    200: 200, 206: 206, 403: 404, 404: 404, 416: 416, 302: 502, 401: 502, 503: 502,
+    200: 200, 206: 206, 403: 502, 404: 404, 416: 416, 302: 502, 401: 502, 503: 502,
   };
   try {
     env = { SECRET, ORIGIN: "https://store.example/bucket/", ORIGIN_HEADER: "x-from: guard:1" };

@@ -32,7 +32,7 @@ test("lines are signed; line ends, empty lines, byte ranges and comments stay", 
 
 test("text that reads like an attribute is not one", () => {
   for (const line of [
-    '#EXTINF:6,the title URI="a.ts"',
+    '#EXTINF:6,URI="a.ts"',
     '#EXT-X-MEDIA:TYPE=AUDIO,NAME="a,URI=",LANGUAGE="b.ts"',
     '#EXT-X-MEDIA:TYPE=AUDIO,NAME="a,URI=b.ts"',
     '#EXT-X-CONTENT-STEERING:SERVER-URI="steer.m3u8"',
