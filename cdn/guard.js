@@ -17,8 +17,8 @@ const TYPES = new Map([
   ["key", { type: "application/octet-stream", isSecret: true }],
 ]);
 const NOT_STORED = "private, no-store";
-// Of no zone: a request that passes the guard by cannot find what is cached here.
-const CACHE = { name: "published", url: "https://published.invalid/" };
+// A cache of its own: in the zone's own one, a request that passes the guard by would find its files.
+const CACHE = "published";
 
 export default {
   async fetch(request, env, context) {
@@ -47,19 +47,19 @@ const respond = async (request, env, context) => {
   if (!kind) throw new Refusal(404, "there is no such file");
   const tokens = url.searchParams.getAll(PARAMETER);
   const folder = await checkToken(tokens, names, secrets, Date.now() / 1000);
+  const read = (how) => readCached(env, context, { names, kind, origin: url.origin, ...how });
   if (kind.rewrite) {
-    const stored = await readCached(env, context, names, kind, { method: "GET", range: null });
+    const stored = await read({ method: "GET", range: null });
     return answerText(stored, kind, method, signer(url, folder, tokens[0]));
   }
-  const range = rangeOf(request.headers);
-  return answerBytes(await readCached(env, context, names, kind, { method, range }), kind);
+  return answerBytes(await read({ method, range: rangeOf(request.headers) }), kind);
 };
 
 // Whoever has a token gets the same bytes, so they are cached without one. Only immutable files are,
 // whole: their names carry a digest of their content.
-const readCached = async (env, context, names, kind, { method, range }) => {
-  const cache = method === "GET" && !kind.isSecret ? await globalThis.caches?.open(CACHE.name) : null;
-  const key = CACHE.url + encodePath(names);
+const readCached = async (env, context, { names, kind, origin, method, range }) => {
+  const cache = method === "GET" && !kind.isSecret ? await globalThis.caches?.open(CACHE) : null;
+  const key = `${origin}/${encodePath(names)}`;
   const cached = await cache?.match(new Request(key, { headers: range ? { range } : {} }));
   if (cached) return cached;
   const stored = await readStored(env, names, method, range);

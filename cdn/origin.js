@@ -30,11 +30,9 @@ const readServer = async ({ ORIGIN, ORIGIN_HEADER }, names, method, range) => {
   const url = `${ORIGIN.replace(/\/$/, "")}/${encodePath(names)}`;
   // A redirect would lead to a file that no token was checked for.
   const answer = await fetch(url, { method, headers, redirect: "manual" });
-  // S3 denies what is missing to those who may not list the bucket.
-  const status = answer.status === 403 ? 404 : answer.status;
-  if (![200, 206, 404, 416].includes(status)) {
-    throw new Refusal(502, `the store answered ${answer.status}`);
-  }
+  const { status } = answer;
+  // Also 401 and 403: it is the guard that is denied, not the viewer.
+  if (![200, 206, 404, 416].includes(status)) throw new Refusal(502, `the store answered ${status}`);
   const kept = KEPT.filter((name) => answer.headers.has(name));
   return new Response(status < 400 ? answer.body : null, {
     status,

@@ -8,11 +8,15 @@ const TAG = /^(?<tag>#EXT-X-[A-Z0-9-]+:)(?<attributes>.*)$/s;
 const ATTRIBUTE = /(?<name>[^=,]+)=(?<value>"[^"]*"|[^,]*)/g;
 // The one line of a storyboard's cue (Media Fragments URI, 4.2.2); text that is spoken has none.
 const TILE = /^\S+#xywh=\S+$/;
+// A file beside the playlist or below its folder, as the worker names all of them. A playlist of three
+// hours has 1800: to parse each as a URL would exceed the CPU time of a free Worker, 10 ms.
+const PLAIN = /^(?:[\w-][\w.-]*\/)*[\w-][\w.-]*$/;
 const HAS_TOKEN = new RegExp(`^${PARAMETER}(=|$)`);
 
 // Returns a function that adds the token to a URI below the folder, and leaves any other as it is:
 // no other host and no other video ever sees the token. `base` is the URL of the file that names it.
 export const signer = (base, folder, token) => (uri) => {
+  if (PLAIN.test(uri)) return `${uri}?${PARAMETER}=${token}`;
   // A variable of EXT-X-DEFINE: where the URI leads is not known here.
   if (uri.includes("{$") || !isBelow(uri, base, folder)) return uri;
   const { path, query = "", fragment = "" } =

@@ -1,20 +1,8 @@
-// Drives headless Chromium over a preview: runs the task named in the JSON on stdin, and prints
-// what it found as JSON. The assertions are in tests/functional/preview/test_browser.py.
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+// Drives headless Chromium over a preview.
+// The assertions are in tests/functional/preview/test_browser.py.
+import { SHAKA, TIMEOUT_MS, runTask } from "./launch.mjs";
 
-const SHAKA = fileURLToPath(
-  new URL("node_modules/shaka-player/dist/shaka-player.compiled.js", import.meta.url),
-);
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-  "--disable-background-networking", "--disable-component-update",
-  "--autoplay-policy=no-user-gesture-required", "--mute-audio",
-];
 const DESKTOP = { width: 1280, height: 900 };
-// Against a hang; not a measure of speed.
-const TIMEOUT_MS = 240_000;
 
 const report = async (page) => ({
   faults: await page.evaluate(() => preview.faults),
@@ -317,16 +305,4 @@ const middle = async (page, png) => {
   return color;
 };
 
-let input = "";
-for await (const piece of process.stdin) input += piece;
-const { executable, task, ...options } = JSON.parse(input);
-if (!existsSync(executable)) {
-  console.error(`no browser at ${executable}`);
-  process.exit(78);
-}
-const browser = await chromium.launch({ executablePath: executable, args: FLAGS });
-try {
-  console.log(JSON.stringify(await tasks[task](browser, options)));
-} finally {
-  await browser.close();
-}
+await runTask(tasks);

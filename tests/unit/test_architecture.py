@@ -93,7 +93,9 @@ def sources() -> list[Path]:
 
 
 def test_files_are_short() -> None:
-    lengths = {path: len(path.read_text().splitlines()) for path in sources()}
+    guard = list((ROOT / "cdn").glob("*.js"))
+    assert guard
+    lengths = {path: len(path.read_text().splitlines()) for path in (*sources(), *guard)}
     assert {str(path): n for path, n in lengths.items() if n > MAX_FILE_LINES} == {}
 
 

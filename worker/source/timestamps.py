@@ -198,10 +198,10 @@ def _refuse_unlike(recordings: Sequence[_Recording], workspace: Workspace) -> No
     first = recordings[0].media
     if any(_is_out_of_order(each) for each in recordings):
         raise _unrepairable("its frames are out of order behind the joint")
-    # The copy cannot say that a video is turned.
-    if any(each.media.video.is_transformed for each in recordings):
-        raise _unrepairable("it is rotated")
     for each in (recording.media for recording in recordings[1:]):
+        # The copy says of no part how it is turned.
+        if each.video.orientation != first.video.orientation:
+            raise _unrepairable("its parts are rotated differently")
         if each.video.codec != first.video.codec:
             raise _unrepairable(f"{first.video.codec} is followed by {each.video.codec}")
         audio, other = first.audio, each.audio
@@ -263,6 +263,8 @@ def _as_first(repaired: Media, first: Media) -> Media:
     video = replace(
         repaired.video,
         sample_aspect_ratio=first.video.sample_aspect_ratio,
+        rotation_deg=first.video.rotation_deg,
+        orientation=first.video.orientation,
         color_space=first.video.color_space,
         color_transfer=first.video.color_transfer,
         color_primaries=first.video.color_primaries,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import pytest
 
+from tests.functional.browser import RunTask, assert_no_fault, run_in_browser
 from tests.functional.conftest import ROOT
 from tests.functional.preview.previewing import (
     CHAPTERS,
@@ -28,54 +28,15 @@ from tests.functional.preview.previewing import (
     Sample,
 )
 
-DRIVER = ROOT / "tests" / "node" / "browse.mjs"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Faster than real time, where the machine is fast enough.
 RATE = 4
 TOLERANCE_S = 0.1
-# Not faults of what is published. The first also occurs with an audio rendition of FFmpeg itself:
-# hls.js queues the first segment before it has buffers for both, and then finds no growth. The
-# second is a load that a change of rung made needless. The third occurs on a busy machine with all
-# of it buffered: a gap would be skipped (bufferSeekOverHole, bufferNudgeOnStall), which is a fault.
-HARMLESS = {"bufferAppendNoProgress", "aborted", "bufferStalledError"}
-
-RunTask: TypeAlias = Callable[..., Any]
-
-
-def find_browser() -> str:
-    names = [os.environ.get("WORKER_CHROMIUM") or "", *BROWSERS]
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    if not found:
-        pytest.skip("there is no Chromium (Debian: chromium); run scripts/setup --dev")
-    return found
 
 
 @pytest.fixture(scope="module")
 def run_task(served: Previewing) -> RunTask:
     """Run a task of tests/node/browse.mjs in the browser."""
-    browser = find_browser()
-    if not shutil.which("node") or not (DRIVER.parent / "node_modules").is_dir():
-        pytest.skip("no Node.js packages; run scripts/setup --dev where there is npm")
-
-    def run_task(task: str, **options: object) -> Any:  # noqa: ANN401 (JSON)
-        words = {"executable": browser, "task": task, "url": served.url, **options}
-        answer = subprocess.run(
-            ["node", DRIVER],
-            input=json.dumps(words),
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stderr[-4000:]
-        return json.loads(answer.stdout)
-
-    return run_task
-
-
-def assert_no_fault(found: Mapping[str, Any]) -> None:
-    assert [fault for fault in found["faults"] if fault["fatal"]] == []
-    assert [fault for fault in found["faults"] if fault["details"] not in HARMLESS] == []
+    return partial(run_in_browser, "browse.mjs", url=served.url)
 
 
 def assert_played_through(found: Mapping[str, Any]) -> None:

@@ -74,6 +74,12 @@ test("a token is good for no other folder", async () => {
   }
 });
 
+test("a token for a folder opens no file of the folder's own name", async () => {
+  for (const names of [MASTER.split("/"), [...MASTER.split("/"), "below"]]) {
+    assert.equal(await status(MASTER, { query: `?token=${makeToken({ names })}` }), 403);
+  }
+});
+
 test("a token that was changed in any part is refused", async () => {
   const [expires, depth, viewer, signature] = makeToken({ viewer: "student-1" }).split(".");
   const changed = [
@@ -195,7 +201,7 @@ test("a playlist is read once and carries each viewer's own token", async () => 
   }
   assert.deepEqual(bucket.reads, [PLAYLIST]);
   const [[key, [bytes]]] = context.cache.stored;
-  assert.equal(key, `https://published.invalid/${PLAYLIST}`);
+  assert.equal(key, `https://v.example/${PLAYLIST}`);
   assert.equal(Buffer.from(bytes).toString(), FILES[PLAYLIST]);
 });
 
@@ -247,11 +253,11 @@ test("a server's answers are passed on, and no redirect is followed", async () =
   const silenced = console.error;
   console.error = () => {};
   const answers = {
-    200: [200, "lectures/talk"], 206: [206], 403: [404], 404: [404], 416: [416], 302: [502], 401: [502], 503: [502],
+    200: 200, 206: 206, 403: 502, 404: 404, 416: 416, 302: 502, 401: 502, 503: 502,
   };
   try {
     env = { SECRET, ORIGIN: "https://store.example/bucket/", ORIGIN_HEADER: "x-from: guard:1" };
-    for (const [given, [expected]] of Object.entries(answers)) {
+    for (const [given, expected] of Object.entries(answers)) {
       globalThis.fetch = async (url, init) => {
         asked.push([url, init.redirect, init.headers.get("x-from"), init.headers.get("range")]);
         return new Response("0", { status: Number(given), headers: { "set-cookie": "a=b", location: "/x" } });

@@ -1,0 +1,102 @@
+"""The commands for audio, compared as lists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.ffmpeg.test_commands import SOURCE, after, filled
+from tests.unit.sample import AUDIO, media, plan
+from worker.ffmpeg.audio import decode_audio, decoded_rate_hz, encode_audio
+from worker.media.audio_clock import AudioClock
+from worker.media.streams import Mix
+from worker.plan.plan import Heard, plan_audio
+
+
+def test_audio_is_decoded_to_one_layout_and_rate() -> None:
+    argv = filled(decode_audio(media(), SOURCE))
+    (graph,) = after(argv, "-filter_complex")
+    assert graph == (
+        "[0:1]asetpts=round(PTS--10.000000/TB)[s0];"
+        "[s0]aformat=channel_layouts=stereo:sample_fmts=fltp:sample_rates=48000[s1]"
+    )
+    assert after(argv, "-f") == ["nut"]
+    assert argv[-1] != "-t"
+    assert "-t" in filled(decode_audio(media(), SOURCE, is_trial=True))
+
+
+@pytest.mark.parametrize(("own_hz", "decoded_hz"), [(44_100, 44_100), (16_000, 48_000)])
+def test_audio_keeps_its_rate_until_it_is_laid_on_its_time(own_hz: int, decoded_hz: int) -> None:
+    assert decoded_rate_hz(replace(AUDIO, sample_rate_hz=own_hz)) == decoded_hz
+
+
+def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
+    argv = filled(encode_audio(plan(), plan_audio(AUDIO)))
+    (graph,) = after(argv, "-filter_complex")
+    assert graph == (
+        "[0:0]asetpts=PTS-10.000000/TB[s0];"
+        "[s0]aresample=48000:async=1:first_pts=0:min_hard_comp=0.02[s1];[s1]apad[s2];"
+        "[s2]atrim=end=13.333333[s3]"
+    )
+    assert after(argv, "-segment_list") == ["pipe:8"]
+    assert after(argv, "-b:a") == ["128000"]
+    # What decodes is read to its end.
+    assert after(argv, "-map") == ["[s3]", "0:a"]
+
+
+def test_packets_that_come_late_are_no_gap_and_what_drifts_is_stretched() -> None:
+    clock = AudioClock(length_s=13.0, spread_s=0.06, jitter_s=0.03)
+    stream = replace(AUDIO, packets=replace(AUDIO.packets, clock=clock))
+    argv = filled(encode_audio(plan(audio=stream), plan_audio(stream)))
+    (graph,) = after(argv, "-filter_complex")
+    assert "min_hard_comp=0.07" in graph
+    assert "min_comp=0.065" in graph
+    assert "async=96" in graph
+
+
+@pytest.mark.parametrize(
+    ("channels", "heard", "filters"),
+    [
+        (1, Heard(), []),
+        (2, Heard(), []),
+        (2, Heard(gain_db=-3.5), ["volume=-3.50dB"]),
+        (2, Heard(gain_db=4.0), ["volume=4.00dB", "alimiter"]),
+        (2, Heard(side="right"), ["pan=args=mono|c0=c1"]),
+        (6, Heard(), ["alimiter"]),
+    ],
+)
+def test_audio_is_brought_to_its_level_and_nothing_clips(
+    channels: int, heard: Heard, filters: list[str]
+) -> None:
+    stream = replace(AUDIO, channels=channels)
+    argv = filled(encode_audio(plan(audio=stream), plan_audio(stream, heard)))
+    chain = re.findall(r"\]([a-z]+(?:=[^\[;]*)?)", after(argv, "-filter_complex")[0])
+    chain = [word.replace("\\", "") for word in chain][1 : 1 + len(filters)]
+    assert [word[: len(expected)] for word, expected in zip(chain, filters, strict=True)] == filters
+
+
+@pytest.mark.parametrize(
+    ("mix", "channels", "graph"),
+    [
+        ("positions", 6, "aformat=channel_layouts=stereo"),
+        ("sum", 9, "mono|c0=0.3333*c0+0.3333*c1"),
+        ("first", 4, "mono|c0=c0[s1]"),
+    ],
+)
+def test_channels_are_mixed_by_position_or_all_alike(mix: Mix, channels: int, graph: str) -> None:
+    stream = replace(AUDIO, channels=channels, mix=mix)
+    argv = filled(decode_audio(media(audio=stream), SOURCE))
+    assert graph in after(argv, "-filter_complex")[0].replace("\\", "")
+    assert plan_audio(stream).channels == (2 if mix == "positions" else 1)
+
+
+def test_a_source_without_audio_has_no_audio_command() -> None:
+    with pytest.raises(ValueError, match="no audio"):
+        encode_audio(plan(audio=None), plan_audio(AUDIO))
+
+
+def test_the_second_track_may_be_the_chosen_one() -> None:
+    argv = filled(decode_audio(media(audio=replace(AUDIO, index=3)), SOURCE))
+    assert "[0:3]asetpts" in after(argv, "-filter_complex")[0]
