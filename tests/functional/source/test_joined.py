@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +148,29 @@ def test_a_frame_that_stays_while_audio_goes_on_is_not_cut_short(
     assert ended.status == 0, ended.final
     assert not ended.named("timestamps_repaired")
     assert read_published(out).rungs[0].duration_s == pytest.approx(24, abs=0.1)
+
+
+def turn(mp4: bytes) -> bytes:
+    """Turn the first track of an MP4 by 90 degrees, by the matrix in its header."""
+    matrix = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 180 << 16, 0, 1 << 30)
+    at = mp4.index(b"tkhd") + 44
+    return mp4[:at] + matrix + mp4[at + len(matrix) :]
+
+
+def test_parts_that_are_rotated_alike_are_one_video(run_worker: RunWorker, tmp_path: Path) -> None:
+    """The copy that joins them says nothing of it."""
+    parts = [make_part(tmp_path / f"{i}.mp4", *H264, *AAC, is_second=bool(i)) for i in range(2)]
+    source, out = tmp_path / "joined.mp4", tmp_path / "out"
+    source.write_bytes(turn(parts[0]) + turn(parts[1]))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    published = read_published(out)
+    assert "RESOLUTION=180x320" in (out / "master.m3u8").read_text()
+    assert_joined(published)
+    source.write_bytes(parts[0] + turn(parts[1]))
+    refused = run_worker("--source", source, "--destination", tmp_path / "2", *SMALL)
+    assert (refused.status, refused.final["code"]) == (65, "broken_timestamps")
+    assert "rotated differently" in refused.final["message"]
 
 
 def test_parts_that_cannot_be_one_video_are_refused(run_worker: RunWorker, tmp_path: Path) -> None:
