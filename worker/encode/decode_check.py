@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.decode import reads_from_s
-from worker.media.streams import AudioStream
+from worker.media.streams import AudioStream, VideoStream
 from worker.plan.plan import Plan, Span
 
 # With fewer of a stream's packets decoded, most of what would be published is filler. Below a half,
 # because the two fields of an interlaced frame may travel as two packets and decode to one frame.
 _LEAST_SHARE = 0.45
+# A frame for a second, and what a damaged packet here and there takes.
+_MISSING_FRAMES, _MISSING_FRAMES_SHARE = 25, 0.05
 # Of audio: what a damaged packet here and there takes.
 _MISSING_AUDIO_S, _MISSING_AUDIO_SHARE = 1.0, 0.05
 
@@ -43,6 +45,12 @@ class DecodedFrames:
             return int(packets.count * (end_s - start_s) / float(grid.duration_s))
         return found
 
+    @property
+    def missing(self) -> int:
+        """Frames of the video that could not be decoded, by the share of those that were read."""
+        # Of what is read twice, before a span and within the one before, as much is damaged.
+        return round(self._present * max(0, 1 - self._decoded / max(1, self._read)))
+
     def check(self) -> None:
         """Refuse a source of which most frames could not be decoded and were filled in.
 
@@ -53,9 +61,7 @@ class DecodedFrames:
             BadSourceError: with both counts.
 
         """
-        # Of what is read twice, before a span and within the one before, as much is damaged.
-        missing = self._present * max(0, 1 - self._decoded / max(1, self._read))
-        if missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
+        if self.missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
             raise BadSourceError(
                 f"only {self._decoded} of {self._read} frames can be decoded:"
                 " the file is damaged; export or upload it again",
@@ -83,6 +89,13 @@ def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: b
             f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again",
             code=SourceFault.DAMAGED,
         )
+
+
+def lacks_frames(video: VideoStream, missing: int) -> bool:
+    """Whether enough frames are missing to be seen. Fields that travel as packets look so, too."""
+    return not video.is_interlaced and missing > max(
+        _MISSING_FRAMES, _MISSING_FRAMES_SHARE * video.packets.count
+    )
 
 
 def is_nearly_all(audio: AudioStream, decoded_s: float) -> bool:

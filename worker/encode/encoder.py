@@ -40,6 +40,7 @@ class EncodeReport:
 
     rungs: tuple[str, ...]
     decoded_audio_s: float | None
+    missing_frames: int
     peak_memory_bytes: int
 
 
@@ -103,6 +104,7 @@ class Encoder:
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
                 decoded_audio_s=self._decoded_audio_s,
+                missing_frames=self._decoded.missing,
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
 

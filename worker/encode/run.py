@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.encode.decode_check import is_nearly_all
+from worker.encode.decode_check import is_nearly_all, lacks_frames
 from worker.encode.encoder import Encoder, EncodeReport, Hooks
 from worker.errors import WorkerError
 from worker.hls.run import Run
@@ -77,7 +77,7 @@ def encode_run(
     )
     report = _encode(encoder, uploader, checkpoint, store=store, budget=budget)
     checkpoint.save(store)
-    _warn_of_audio_gaps(plan, report)
+    _warn_of_gaps(plan, report)
     run = _collect_run(plan, name, checkpoint, report)
     return Encoded(
         run=run,
@@ -148,13 +148,14 @@ def _collect_run(plan: Plan, name: str, checkpoint: Checkpoint, report: EncodeRe
     )
 
 
-def _warn_of_audio_gaps(plan: Plan, report: EncodeReport) -> None:
-    """Log that audio was decoded in part only, as less than its packets hold."""
-    audio, decoded_s = plan.media.audio, report.decoded_audio_s
-    if audio is None or decoded_s is None or is_nearly_all(audio, decoded_s):
-        return
-    log.warning(
-        "audio_incomplete",
-        decoded_s=round(decoded_s, 2),
-        length_s=round(audio.packets.clock.length_s, 2),
-    )
+def _warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
+    """Log that video or audio was decoded in part only, as less than its packets hold."""
+    video, audio, decoded_s = plan.media.video, plan.media.audio, report.decoded_audio_s
+    if lacks_frames(video, report.missing_frames):
+        log.warning("video_incomplete", missing=report.missing_frames, packets=video.packets.count)
+    if audio is not None and decoded_s is not None and not is_nearly_all(audio, decoded_s):
+        log.warning(
+            "audio_incomplete",
+            decoded_s=round(decoded_s, 2),
+            length_s=round(audio.packets.clock.length_s, 2),
+        )

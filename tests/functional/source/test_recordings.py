@@ -91,3 +91,20 @@ def test_location_name_and_device_of_an_upload_are_not_published(
         assert b"37.5665" not in content, name
         # Not a name of three letters, which a megabyte of frames may hold by chance.
         assert b"Kimberley" not in content, name
+
+
+def test_frames_that_are_void_on_the_way_are_reported(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """A fifth of the upload was never written, as where a card was full of bad blocks."""
+    source, out = tmp_path / "in.mp4", tmp_path / "out"
+    ffmpeg(*video(12), *X264, "-movflags", "+faststart", source)
+    data = source.read_bytes()
+    begin, end = len(data) * 4 // 10, len(data) * 6 // 10
+    source.write_bytes(data[:begin] + bytes(end - begin) + data[end:])
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    (warning,) = ended.named("video_incomplete")
+    assert warning["packets"] == 300
+    assert 45 < warning["missing"] < 100
+    assert read_published(out).rungs[0].duration_s == pytest.approx(12, abs=0.1)
