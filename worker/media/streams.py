@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from worker.media.aspects import AspectChange
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets
@@ -40,6 +41,7 @@ class VideoStream:
     packets: Packets
     lag_s: Fraction
     clock: FrameClock | None
+    aspect_changes: tuple[AspectChange, ...] = ()
 
     @property
     def is_turned(self) -> bool:
