@@ -82,13 +82,18 @@ def open_video(source: Path, video: VideoStream, **options: Any) -> Any:
 
 
 def deinterlace(stream: Any, video: VideoStream, grid: Grid) -> Any:
-    """Make whole frames of fields, at the fields' rate where the output has it."""
+    """Make whole frames of fields, at the fields' rate where the output has it.
+
+    All of one shape, where they cannot be given it later.
+    """
+    if _is_fitted_first(video):
+        stream = fit_shape(stream, video, below=mark_rows(video, grid))
     if not video.is_interlaced:
         return stream
     by_field = grid.rate > source_rate(video)
     # bwdif reads the frames before and after, which must not be smaller. Frames that are marked as
     # progressive pass through it.
-    return fit_shape(stream, video, below=mark_rows(video, grid)).filter(
+    return stream.filter(
         "bwdif", mode="send_field" if by_field else "send_frame", deint="interlaced"
     )
 
@@ -96,9 +101,9 @@ def deinterlace(stream: Any, video: VideoStream, grid: Grid) -> Any:
 def fit_frames(stream: Any, video: VideoStream, grid: Grid) -> Any:
     """Give all frames one shape, with the strip below it that `drop_duplicates` marks.
 
-    Those that were made of fields have it already.
+    Those that were made of fields have it already, and those whose aspect depends on the time.
     """
-    if video.is_interlaced:
+    if _is_fitted_first(video):
         return stream
     return fit_shape(stream, video, below=mark_rows(video, grid))
 
@@ -121,7 +126,7 @@ def fit_shape(stream: Any, video: VideoStream, *, below: int = 0) -> Any:
     """
     width, height = video.width, video.height
     # By how much a frame is wider than the first one, both as they are seen.
-    wider = f"dar*{float(height / (width * (video.sample_aspect_ratio or Fraction(1)))):.6f}"
+    wider = f"{_seen_aspect(video)}*{height}/{width}"
     is_alike = f"lt(abs({wider}-1),{_ALIKE})"
     # Without `eval` the size is that of the first frame's, whatever the shape of the others.
     stream = stream.filter(
@@ -140,6 +145,25 @@ def fit_shape(stream: Any, video: VideoStream, *, below: int = 0) -> Any:
         color="black",
         eval="frame",
     )
+
+
+def _is_fitted_first(video: VideoStream) -> bool:
+    """Whether frames are fitted before they are put on the grid, which takes fewer of them."""
+    return video.is_interlaced or bool(video.aspect_changes)
+
+
+def _seen_aspect(video: VideoStream) -> str:
+    """Write the aspect of a frame, as it is seen, over the pixel's aspect of the first one."""
+    first = video.sample_aspect_ratio or Fraction(1)
+    if not video.aspect_changes:
+        return f"dar/({first})"
+    terms, before = ["1"], Fraction(1)
+    for change in video.aspect_changes:
+        now = change.sample_aspect_ratio / first
+        # A millisecond early: times were rounded.
+        terms.append(f"gte(t,{change.at_s - 1e-3:.6f})*({now - before})")
+        before = now
+    return f"iw/ih*({'+'.join(terms)})"
 
 
 def _start_frame(plan: Plan, span: Span) -> int:

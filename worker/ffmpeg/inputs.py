@@ -70,6 +70,15 @@ def show_first_frames(source: Path, index: int) -> Command:
     )
 
 
+def show_key_frames(source: Path, index: int) -> Command:
+    """Build the ffprobe that decodes a track's key frames: `time,sample aspect ratio` as CSV."""
+    return _ffprobe(
+        *("-max_pixels", str(MAX_PIXELS), "-skip_frame", "nokey", "-select_streams", str(index)),
+        *("-show_entries", "frame=best_effort_timestamp_time,sample_aspect_ratio"),
+        *("-print_format", "csv=print_section=0", f"file:{source}"),
+    )
+
+
 def _ffprobe(*words: str) -> Command:
     guard = [word for name, value in _INPUT_GUARD.items() for word in (f"-{name}", value)]
     return Command("ffprobe", ("-hide_banner", "-loglevel", "error", *guard, *words), (STDOUT,))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from worker.media.aspects import AspectChange
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets
@@ -44,6 +45,7 @@ class VideoStream:
     packets: Packets
     lag_s: Fraction
     clock: FrameClock | None
+    aspect_changes: tuple[AspectChange, ...] = ()
 
     @property
     def is_turned(self) -> bool:

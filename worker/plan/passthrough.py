@@ -41,6 +41,7 @@ def why_encode(plan: Plan) -> str | None:
         "it is rotated or mirrored": video.orientation != UPRIGHT,
         "its size is not that of the rung": (video.width, video.height) != (top.width, top.height)
         or video.sample_aspect_ratio not in {None, 1},
+        "its aspect changes": bool(video.aspect_changes),
         "its frame rate is not that of the rung": source_rate(video) != grid.rate,
         "its timestamps restart": plan.media.jumps > 0,
         "an edit list hides some of it": packets.hidden > 0,

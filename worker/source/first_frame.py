@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from worker.ffmpeg.inputs import show_first_frames
+from worker.ffmpeg.inputs import show_first_frames, show_key_frames
+from worker.media.aspects import may_change_aspect, read_changes
 from worker.media.ffprobe import video_stream
 from worker.media.first_frame import FirstFrame, is_frame_end, read_first_frame
 from worker.media.packets import PacketTally
@@ -31,7 +33,21 @@ def read_video(
 
     """
     first = _decode_first_frame(source, raw["index"], workspace)
-    return video_stream(raw, tally.packets(), first, raw_format)
+    video = video_stream(raw, tally.packets(), first, raw_format)
+    if not may_change_aspect(str(raw_format.get("format_name", "")), video.height):
+        return video
+    rows = _list_key_frames(source, video.index, workspace)
+    changes = read_changes(rows, origin_s=float(raw_format.get("start_time", 0)))
+    return replace(video, aspect_changes=changes)
+
+
+def _list_key_frames(source: Path, index: int, workspace: Workspace) -> list[str]:
+    rows: list[str] = []
+    # Newer FFmpeg gives all frames the first one's aspect, so that no filter sees a change.
+    with contextlib.suppress(FailedError), Processes(workspace) as processes:
+        processes.start("ffprobe (key frames)", show_key_frames(source, index))
+        rows = [event.text for event in processes.events() if isinstance(event, Line)]
+    return rows
 
 
 def _decode_first_frame(source: Path, index: int, workspace: Workspace) -> FirstFrame | None:

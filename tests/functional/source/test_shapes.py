@@ -57,6 +57,33 @@ def test_a_message_in_the_frames_turns_and_mirrors_them(
     assert corners(thumbnail, width, height) == white
 
 
+@pytest.mark.parametrize("is_interlaced", [False, True], ids=["frames", "fields"])
+def test_a_broadcast_that_changes_its_aspect_keeps_it_within_the_first_one(
+    run_worker: RunWorker, tmp_path: Path, *, is_interlaced: bool
+) -> None:
+    """4:3, then 16:9 in frames of the same size, then 4:3 again."""
+    parts = []
+    for i, ratio in enumerate(("1", "4/3", "1")):
+        part = tmp_path / f"part{i}.ts"
+        white = f"color=white:s=240x180:r=25:d=4,noise=alls=20:allf=t,setsar={ratio}"
+        fields = ("-x264-params", "tff=1") if is_interlaced else ()
+        encoder = ("-c:v", "libx264", "-preset", "veryfast", "-bf", 0, *fields)
+        ffmpeg("-f", "lavfi", "-i", white, *encoder, "-output_ts_offset", 4 * i, part)
+        parts.append(part.read_bytes())
+    source, out = tmp_path / "all.ts", tmp_path / "out"
+    source.write_bytes(b"".join(parts))
+    options = (*SMALL, "--segment", 2, "--parallel-spans", 2)
+    ended = run_worker("--source", source, "--destination", out, *options)
+    assert ended.status == 0, ended.final
+    (rung,) = read_published(out).rungs
+    gray = ("-vf", "format=gray", "-fps_mode", "passthrough", "-f", "rawvideo")
+    raw, size_bytes = decode(rung.playlist, *gray).stdout, 240 * 180
+    assert len(raw) == 300 * size_bytes
+    found = [bounds(raw[i : i + size_bytes], 240) for i in range(0, len(raw), size_bytes)]
+    for i, rows in enumerate((180, 135, 180)):
+        assert all(b == pytest.approx((240, rows), abs=2) for b in found[100 * i : 100 * (i + 1)])
+
+
 def bounds(frame: bytes, width: int) -> tuple[int, int]:
     """How many columns and rows of a gray frame are white, of a white frame with black bars."""
     rows = [frame[i : i + width] for i in range(0, len(frame), width)]

@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.sample import VIDEO, packets, plan
 from worker.ffmpeg.encode import encode_video
+from worker.media.aspects import AspectChange
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import UPRIGHT, Orientation
 from worker.plan.plan import Span
@@ -37,8 +38,8 @@ ONE_RUNG_GRAPH = (
     "[0:0]setpts=round(PTS-0.000000/TB)[s0];[s0]fps=30:start_time=0.000000[s1];"
     "[s1]tpad=stop=15:stop_mode=clone[s2];[s2]trim=end_frame=400[s3];"
     "[s3]setpts=PTS-STARTPTS[s4];"
-    "[s4]scale=if(lt(abs(dar*0.562500-1)\\,0.02)\\,1920\\,2*round(1920*min(1\\,dar*0.562500)/2))"
-    ":if(lt(abs(dar*0.562500-1)\\,0.02)\\,1080\\,2*round(1080*min(1\\,1/(dar*0.562500))/2))"
+    "[s4]scale=if(lt(abs(dar/(1)*1080/1920-1)\\,0.02)\\,1920\\,2*round(1920*min(1\\,dar/(1)*1080/1920)/2))"
+    ":if(lt(abs(dar/(1)*1080/1920-1)\\,0.02)\\,1080\\,2*round(1080*min(1\\,1/(dar/(1)*1080/1920))/2))"
     ":eval=frame:interl=-1[s5];"
     "[s5]pad=1920:1096:(ow-iw)/2:(1080-ih)/2:color=black:eval=frame[s6];"
     "[s6]drawbox=color=white:enable=mod(floor((n+0)/30)\\,2):h=16:t=fill:w=16:x=0:y=1080[s7];"
@@ -219,10 +220,24 @@ def test_the_shape_is_the_first_frame_s_with_its_pixels_aspect() -> None:
     """720x576 at 64:45 is seen as 16:9."""
     wide = replace(VIDEO, width=720, height=576, sample_aspect_ratio=Fraction(64, 45))
     graph = after(video_argv(video=wide), "-filter_complex")[0]
-    assert "scale=if(lt(abs(dar*0.562500-1)" in graph
+    assert "scale=if(lt(abs(dar/(64/45)*576/720-1)" in graph
     assert "pad=720:592:(ow-iw)/2:(576-ih)/2:" in graph
     deep = replace(wide, pixel_format="yuv420p10le")
     assert "pad=720:576:" in after(video_argv(video=deep), "-filter_complex")[0], "no marks"
+
+
+def test_an_aspect_that_changes_is_followed_by_time_before_the_grid() -> None:
+    """16:15, from 8 s on 64:45, and 16:15 again: 4/3 times as wide."""
+    changes = tuple(
+        AspectChange(at_s=at_s, sample_aspect_ratio=Fraction(ratio))
+        for at_s, ratio in ((8.0, "64/45"), (12.0, "16/15"))
+    )
+    pal = replace(
+        VIDEO, width=720, height=576, sample_aspect_ratio=Fraction(16, 15), aspect_changes=changes
+    )
+    graph = after(video_argv(video=pal), "-filter_complex")[0].replace("\\", "")
+    assert "iw/ih*(1+gte(t,7.999000)*(1/3)+gte(t,11.999000)*(-1/3))*576/720" in graph
+    assert re.findall(r"\]([a-z]+)=", graph)[:4] == ["setpts", "scale", "pad", "fps"]
 
 
 @pytest.mark.parametrize(("preset", "has_it"), [("ultrafast", True), ("superfast", False)])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.sample import VIDEO, plan, rung_segments
 from worker.ffmpeg.stream_copy import IDRS, PARAMETERS, IdrIndex
 from worker.hls.segment import is_whole
+from worker.media.aspects import AspectChange
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets
 from worker.media.timeline import Grid
@@ -58,6 +59,7 @@ def test_what_fits_is_not_encoded() -> None:
         ({"orientation": Orientation(swaps_sides=True)}, "mirrored"),
         ({"width": 3840, "height": 2160}, "size"),
         ({"sample_aspect_ratio": Fraction(4, 3)}, "size"),
+        ({"aspect_changes": (AspectChange(at_s=4, sample_aspect_ratio=Fraction(2)),)}, "aspect"),
         ({"packets": replace(timed(), hidden=2)}, "edit list"),
         ({"packets": replace(timed(), times_s=array("d"))}, "without a timestamp"),
         ({"packets": replace(timed(), is_decode_timed=True)}, "without a timestamp"),
