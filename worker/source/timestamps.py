@@ -74,6 +74,8 @@ def repair_timestamps(
     if not parts and not media.jumps:
         return source, media
     if parts:
+        if not (media.jumps or job.allow_truncated) and all(part.prefix for part in parts[1:]):
+            refuse_truncated(media)
         recordings = _cut(source, parts, job, workspace)
     else:
         recordings = [_recording(source, media, workspace)]
@@ -101,14 +103,17 @@ def repair_timestamps(
 
 def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) -> list[_Recording]:
     """Make a file of each part, and read it; one that cannot be read is left out on request."""
-    _need_space(workspace, 3 * source.stat().st_size)
+    # The parts, and their copy.
+    _need_space(workspace, 2 * source.stat().st_size)
     recordings: list[_Recording] = []
     for number, part in enumerate(parts, 1):
         path = workspace.folder / f"part{number}"
         _copy_bytes(source, part, path, workspace)
         try:
             media = probe(path, workspace, language=job.audio_language)
-            if not job.allow_truncated:
+            # Before a part with a prefix no file ends: the header is that of both.
+            is_file = number == len(parts) or not parts[number].prefix
+            if is_file and not job.allow_truncated:
                 refuse_truncated(media)
         except BadSourceError as error:
             if not (job.allow_truncated and recordings):
@@ -143,7 +148,7 @@ def _recording(path: Path, media: Media, workspace: Workspace) -> _Recording:
 
 def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
     """Copy all recordings into one file, each after the other."""
-    _need_space(workspace, 2 * sum(each.path.stat().st_size for each in recordings))
+    _need_space(workspace, sum(each.path.stat().st_size for each in recordings))
     container = copy_format(each.media for each in recordings)
     suffix = {"mpegts": "ts", "matroska": "mkv"}[container]
     path, copied = (workspace.folder / f"{name}.{suffix}" for name in ("repaired", "copied"))
@@ -160,9 +165,12 @@ def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
         if number:
             with path.open("ab") as joined, copied.open("rb") as file:
                 shutil.copyfileobj(file, joined)
+        if len(recordings) > 1:
+            recording.path.unlink()
     if len(recordings) > 1 and container == "matroska":
         # Only the first part of these has an index.
         _run(copy_tracks(path, str(copied)), path, workspace)
+        path.unlink()
         return copied
     return path
 

@@ -136,6 +136,23 @@ def test_a_stream_whose_timestamps_restart_or_leap_plays_through(
     assert_joined(read_published(out), seconds=PART_S * (repaired["jumps"] + 1))
 
 
+def test_a_stream_that_changes_its_size_declares_the_length_of_all(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    one = make_part(tmp_path / "1.flv", *H264, *AAC, is_second=False)
+    two = make_part(tmp_path / "2.flv", *H264, *AAC, is_second=True, size="640x360")
+    at = one.index(b"duration\0") + len(b"duration\0")
+    declared = one[:at] + struct.pack(">d", 2.0 * PART_S) + one[at + 8 :]
+    source, out = tmp_path / "in.flv", tmp_path / "out"
+    source.write_bytes(declared + move_flv(two, 1000 * PART_S))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    assert_joined(read_published(out))
+    source.write_bytes(source.read_bytes()[: -len(two) * 4 // 5])
+    ended = run_worker("--source", source, "--destination", tmp_path / "cut", *SMALL)
+    assert (ended.status, ended.final.get("code")) == (65, "truncated"), ended.stdout
+
+
 def test_a_frame_that_stays_while_audio_goes_on_is_not_cut_short(
     run_worker: RunWorker, tmp_path: Path
 ) -> None:
