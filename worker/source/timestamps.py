@@ -32,10 +32,8 @@ from worker.source.probe import find_sections, parameters, probe
 _START_S = 1.0
 # Packets of a joint that a demuxer leaves out: damaged ones, or the first after it.
 _LOST_SHARE = 0.01
-
 # Codecs whose packets configure their decoder.
 _SELF_CONTAINED = frozenset({"vp8", "vp9", "av1", "opus", "mp2", "mp3", "ac3", "eac3"})
-
 # Codecs whose frames are decoded in the order in which they are shown.
 _IN_ORDER = frozenset({"vp8", "vp9", "av1", "theora", "mjpeg"})
 # What a part is that would be no video by itself: the rest of the upload is one.
