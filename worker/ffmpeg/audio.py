@@ -20,6 +20,7 @@ from worker.ffmpeg.decode import from_origin
 from worker.ffmpeg.encode import segment_options
 from worker.ffmpeg.inputs import open_input, seconds
 from worker.layout import AUDIO, SEGMENT_PATTERN
+from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import AudioStream, Media
 from worker.plan.plan import AudioPlan, Plan, Side, Span
 from worker.runtime.command import Command
@@ -47,7 +48,10 @@ def decode_audio(media: Media, source: Path, *, is_trial: bool = False) -> Comma
     A trial decodes the beginning, to see whether it can.
     """
     stream = _track(media)
-    decoded = _alike(open_input(source)[str(stream.index)], media)
+    # Of the frames in a PES packet only the first has a time; those that FFmpeg fills in are wrong
+    # where the sample rate has changed. From the samples themselves they come out right.
+    exact = {"fflags": "nofillin"} if is_mpeg_container(media.container) else {}
+    decoded = _alike(open_input(source, **exact)[str(stream.index)], media)
     output = ffmpeg.output(
         decoded,
         DECODED,

@@ -74,6 +74,28 @@ def test_what_changes_on_the_way_keeps_its_time(
     assert beeps_s(audio_playlist(out)) == pytest.approx(expected, abs=0.012)
 
 
+def test_a_rate_that_changes_in_a_broadcast_keeps_its_time(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """AAC, of which several frames travel in a PES packet: 48, 32 and 16 kHz."""
+    parts = []
+    for i, hertz in enumerate((HZ, 32_000, 16_000)):
+        beep = f"aevalsrc='if(between(mod(t,1),0.5,0.54),sin(2*PI*1000*t),0)':s={hertz}:d=4"
+        part = tmp_path / f"{i}.ts"
+        times = ("-output_ts_offset", 4 * i)
+        ffmpeg(*video(4), "-f", "lavfi", "-i", beep, *X264, "-c:a", "aac", *times, part)
+        parts.append(part.read_bytes())
+    source, out = tmp_path / "in.ts", tmp_path / "out"
+    source.write_bytes(b"".join(parts))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    found = beeps_s(audio_playlist(out))
+    assert found == pytest.approx([k + 0.5 for k in range(12)], abs=0.07)
+    # Of each part its encoder's delay, and no more from one beep to the next.
+    steps = [b - a for k, (a, b) in enumerate(pairwise(found), 1) if k % 4]
+    assert steps == pytest.approx([1.0] * len(steps), abs=0.004)
+
+
 def publish_tone(
     run_worker: RunWorker, folder: Path, times: str, *, seconds: int = 10
 ) -> tuple[Ended, Path]:

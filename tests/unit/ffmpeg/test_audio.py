@@ -27,6 +27,14 @@ def test_audio_is_decoded_to_one_layout_and_rate() -> None:
     assert "-t" in filled(decode_audio(media(), SOURCE, is_trial=True))
 
 
+@pytest.mark.parametrize(("container", "fills_in"), [("mpegts", False), ("matroska,webm", True)])
+def test_times_within_a_pes_packet_are_those_of_the_samples(
+    container: str, *, fills_in: bool
+) -> None:
+    argv = filled(decode_audio(media(container=container), SOURCE))
+    assert after(argv, "-fflags") == ([] if fills_in else ["nofillin"])
+
+
 @pytest.mark.parametrize(("own_hz", "decoded_hz"), [(44_100, 44_100), (16_000, 48_000)])
 def test_audio_keeps_its_rate_until_it_is_laid_on_its_time(own_hz: int, decoded_hz: int) -> None:
     assert decoded_rate_hz(replace(AUDIO, sample_rate_hz=own_hz)) == decoded_hz
