@@ -28,7 +28,6 @@ const open = async (browser, script, master) => {
   await page.evaluate((timeout_ms) => {
     const video = document.querySelector("video");
     window.video = video;
-    const once = (name) => new Promise((resolve) => video.addEventListener(name, resolve, { once: true }));
     window.until = async (condition) => {
       const deadline = Date.now() + timeout_ms;
       while (!condition()) {
@@ -37,28 +36,22 @@ const open = async (browser, script, master) => {
       }
     };
     // A player may pause while it fills its buffer, which aborts a play() under way.
-    window.play = async () => {
-      while (video.paused && !video.ended) {
-        await video.play().catch((error) => {
-          if (error.name !== "AbortError") throw error;
-        });
-      }
-    };
+    const advance = (isDone) =>
+      until(() => {
+        if (video.paused && !video.ended) video.play().catch(() => {});
+        return isDone();
+      });
     window.seek = async (time) => {
-      const seeked = once("seeked");
       video.currentTime = time;
-      await seeked;
+      await until(() => !video.seeking);
       const landed = video.currentTime;
-      await play();
-      await until(() => video.currentTime > landed + 0.2 || video.ended);
+      await advance(() => video.currentTime > landed + 0.2 || video.ended);
       return landed;
     };
     window.playOn = async (rate) => {
-      const ended = once("ended");
-      video.currentTime = 0;
+      await seek(0);
       video.playbackRate = rate;
-      await play();
-      await ended;
+      await advance(() => video.ended);
       return { end: video.currentTime, duration: video.duration };
     };
   }, TIMEOUT_MS);
@@ -85,6 +78,8 @@ const openShaka = async (browser, master) => {
     window.faults = [];
     window.player = new shaka.Player();
     player.addEventListener("error", ({ detail }) => faults.push({ code: detail.code, data: String(detail.data) }));
+    // Two segments: I-frames would not be loaded where all of a short clip is buffered.
+    player.configure({ streaming: { bufferingGoal: 2 }, abr: { enabled: false } });
     await player.attach(video);
     await player.load(source).catch(({ code, data }) => faults.push({ code, data: String(data) }));
   }, master);
@@ -158,7 +153,6 @@ const tasks = {
         // Until then a player may still set its own start.
         await until(() => video.readyState >= 3 || faults.length > 0);
         if (faults.length > 0) return { faults };
-        player.configure({ abr: { enabled: false } });
         const reached = [];
         for (const time of times) reached.push(await seek(time));
         const shown = [];
@@ -170,12 +164,15 @@ const tasks = {
         }
         const { id } = await player.addThumbnailsTrack(storyboard);
         const { uris } = await player.getThumbnails(id, times[0]);
-        // Faster than a decoder is, by the I-frame playlists alone.
+        const played = await playOn(rate);
+        // By I-frame playlists, each frame a range of a segment.
+        let ranges = 0;
+        player.getNetworkingEngine().registerResponseFilter((_type, { originalRequest }) => {
+          ranges += Number("Range" in originalRequest.headers);
+        });
         await seek(0);
         player.trickPlay(8);
-        await until(() => video.currentTime > 4);
-        player.cancelTrickPlay();
-        const played = await playOn(rate);
+        await until(() => ranges > 0 || video.ended);
         return { reached, shown, thumbnail: uris[0], ...played, faults };
       },
       { storyboard, times, rate },
