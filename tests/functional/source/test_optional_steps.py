@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import FFMPEG, FFPROBE, ffmpeg
+from tests.functional.conftest import TESTED, ffmpeg
 from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
@@ -16,7 +16,7 @@ TEXT, SAMPLES, IDR_LIST = "-select_streams s", "sample-180p", "pass_types=5"
 CAPTIONS = "user_data"
 FAST = ("--preset", "superfast")
 COPIED = (*FAST, "--ladder", "180,144", "--copy-top")
-LOUDNESS, TRIED_AUDIO = "ebur128", "-f null -t"
+LOUDNESS, TRIED_AUDIO = "ebur128", "-t 10 "
 KEY_FRAMES, THUMBNAIL = "keys.ts", "thumbnail.jpg"
 
 
@@ -44,8 +44,8 @@ def faulty_ffmpeg(folder: Path, fault: str, *words: str) -> dict[str, str]:
     cases = "".join(
         f'  *"{word}"*) echo "{word}" >> {folder}/found; {fault} ;;\n' for word in words
     )
-    for name, program in (("ffmpeg", FFMPEG), ("ffprobe", FFPROBE)):
-        path = folder / f"faulty-{name}"
+    for name in ("ffmpeg", "ffprobe"):
+        path, program = folder / f"faulty-{name}", TESTED[f"WORKER_{name.upper()}"]
         path.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}esac\nexec {program} "$@"\n')
         path.chmod(0o755)
     # In the sandbox they could not kill themselves.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import ROOT
+from tests.functional.conftest import FFMPEG, ROOT
 from tests.functional.hls import assert_strictly_valid, read_published
 from tests.functional.worker_process import RunWorker
 
@@ -15,7 +16,11 @@ from tests.functional.worker_process import RunWorker
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("slides") / "slides.mp4"
-    subprocess.run([ROOT / "scripts" / "sample-lecture", path, "16"], check=True)
+    subprocess.run(
+        [ROOT / "scripts" / "sample-lecture", path, "16"],
+        check=True,
+        env={**os.environ, "WORKER_FFMPEG": FFMPEG},
+    )
     return path
 
 
