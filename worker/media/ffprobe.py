@@ -125,7 +125,8 @@ def rank_audio(
     wanted = None if language is None else language_tag(language)
 
     def kind(raw: Raw) -> tuple[bool, bool]:
-        is_wanted = wanted is not None and _language_tag(raw) == wanted
+        # Tags only where they are needed: reading their tables takes as long as a job's start.
+        is_wanted = wanted is not None and language_tag(_language(raw) or "und") == wanted
         return is_wanted, not any(_is_disposed(raw, special) for special in _SPECIAL_AUDIO)
 
     ranked = sorted(
@@ -134,9 +135,7 @@ def rank_audio(
         reverse=True,
     )
     return [
-        s
-        for s in ranked
-        if kind(s) == kind(ranked[0]) and _language_tag(s) == _language_tag(ranked[0])
+        s for s in ranked if kind(s) == kind(ranked[0]) and _language(s) == _language(ranked[0])
     ]
 
 
@@ -244,10 +243,6 @@ def text_stream(raw: Raw) -> TextStream:
 
 def _language(raw: Raw) -> str | None:
     return language_code(str(raw.get("tags", {}).get("language", "")))
-
-
-def _language_tag(raw: Raw) -> str:
-    return language_tag(_language(raw) or "und")
 
 
 def _names(raw_format: Raw) -> list[str]:
