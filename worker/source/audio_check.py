@@ -162,8 +162,10 @@ def read_levels(tail: Sequence[str]) -> Levels:
             found[channel] = float(match[1])
         elif match := _LOUDNESS.search(line):
             lufs = float(match[1])
-    *sides, difference = [*found.values()] if len(found) > 1 else [*found.values(), None]
-    return Levels(sides_db=tuple(filter(None, sides)), difference_db=difference, lufs=lufs)
+    levels_db = tuple(found.values())
+    if len(levels_db) <= 1:
+        return Levels(sides_db=levels_db, lufs=lufs)
+    return Levels(sides_db=levels_db[:-1], difference_db=levels_db[-1], lufs=lufs)
 
 
 def _heard(levels: Levels, track: AudioStream, target_lufs: float | None) -> Heard:
