@@ -14,6 +14,7 @@ from worker.config.values import Destination, Ladder, Preset, SandboxMode, Sourc
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
 AWS_REGION = "AWS_REGION"
+_REGION = r"^[a-z0-9-]{2,32}$"
 
 
 class Job(BaseModel):
@@ -162,7 +163,7 @@ class Job(BaseModel):
         None,
         changes_output=False,
         metavar="REGION",
-        pattern=r"^[a-z0-9-]{2,32}$",
+        pattern=_REGION,
         description="region of the buckets (R2: auto); default: that of AWS",
     )
     s3_access_key_id: SecretStr | None = secret(
@@ -184,7 +185,7 @@ class Job(BaseModel):
         None,
         changes_output=False,
         metavar="REGION",
-        pattern=r"^[a-z0-9-]{2,32}$",
+        pattern=_REGION,
         description="region of the source's bucket, if it is another one",
     )
     source_s3_access_key_id: SecretStr | None = secret(
@@ -196,7 +197,7 @@ class Job(BaseModel):
     aws_region: str | None = machine_setting(
         None,
         metavar="REGION",
-        pattern=r"^[a-z0-9-]{2,32}$",
+        pattern=_REGION,
         description="region of AWS: of CloudWatch Logs, and of the buckets where no other is given;"
         f" default: {AWS_REGION}, or as AWS configures it",
     )

@@ -38,7 +38,7 @@ _TRIED_S = 10
 _SHIFT_S = Fraction(10)
 # The shortest gap that is filled, and the longest that packets may come late without being one.
 _SHORTEST_GAP_S, _LONGEST_LATENESS_S = 0.02, 0.2
-# By how much samples may be timed to follow a drift: three hundredths of a semitone.
+# By how much samples may be stretched to follow a drift: three hundredths of a semitone.
 _MOST_STRETCH = 0.002
 
 

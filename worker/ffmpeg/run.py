@@ -71,11 +71,12 @@ def run_through_pipe(
     Returns the last lines of the second one. Raises as `run_ffmpeg` does.
     """
     workspace.add_fifo(pipe)
-    tail: tuple[str, ...] = ()
+    tails: dict[str, tuple[str, ...]] = {}
+    writer, reader = "ffmpeg (audio decode)", "ffmpeg (audio check)"
     with Processes(workspace) as processes:
-        processes.start("ffmpeg (audio decode)", decode)
-        processes.start("ffmpeg (audio check)", read)
+        processes.start(writer, decode)
+        processes.start(reader, read)
         for event in processes.events():
-            if isinstance(event, Ended) and event.child == "ffmpeg (audio check)":
-                tail = event.tail
-    return tail
+            if isinstance(event, Ended):
+                tails[event.child] = event.tail
+    return tails.get(reader, ())

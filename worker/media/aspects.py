@@ -8,7 +8,6 @@ from fractions import Fraction
 
 # Of PAL. What is higher has one aspect (Rec. ITU-R BT.709).
 _MOST_LINES = 576
-_BROADCASTS = frozenset({"mpegts", "mpeg"})
 # Each is a term of the filter's expression.
 _MOST_CHANGES = 200
 
@@ -21,9 +20,9 @@ class AspectChange:
     sample_aspect_ratio: Fraction
 
 
-def may_change_aspect(container: str, height: int) -> bool:
+def may_change_aspect(height: int, *, is_mpeg: bool) -> bool:
     """Whether a source may be a broadcast that changes its aspect on the way."""
-    return height <= _MOST_LINES and not _BROADCASTS.isdisjoint(container.split(","))
+    return is_mpeg and height <= _MOST_LINES
 
 
 def read_changes(rows: Iterable[str], *, origin_s: float) -> tuple[AspectChange, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from worker.ffmpeg.inputs import show_first_frames, show_key_frames
 from worker.media.aspects import may_change_aspect, read_changes
-from worker.media.ffprobe import video_stream
+from worker.media.ffprobe import is_mpeg_container, video_stream
 from worker.media.first_frame import FirstFrame, is_frame_end, read_first_frame
 from worker.media.packets import PacketTally
 from worker.media.streams import VideoStream
@@ -34,7 +34,8 @@ def read_video(
     """
     first = _decode_first_frame(source, raw["index"], workspace)
     video = video_stream(raw, tally.packets(), first, raw_format)
-    if not may_change_aspect(str(raw_format.get("format_name", "")), video.height):
+    is_mpeg = is_mpeg_container(str(raw_format.get("format_name", "")))
+    if not may_change_aspect(video.height, is_mpeg=is_mpeg):
         return video
     rows = _list_key_frames(source, video.index, workspace)
     changes = read_changes(rows, origin_s=float(raw_format.get("start_time", 0)))

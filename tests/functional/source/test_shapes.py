@@ -70,18 +70,26 @@ def test_a_broadcast_that_changes_its_aspect_keeps_it_within_the_first_one(
         encoder = ("-c:v", "libx264", "-preset", "veryfast", "-bf", 0, *fields)
         ffmpeg("-f", "lavfi", "-i", white, *encoder, "-output_ts_offset", 4 * i, part)
         parts.append(part.read_bytes())
-    source, out = tmp_path / "all.ts", tmp_path / "out"
+    found = publish_parts(run_worker, tmp_path, parts, (240, 180))
+    for i, rows in enumerate((180, 135, 180)):
+        assert all(b == pytest.approx((240, rows), abs=2) for b in found[100 * i : 100 * (i + 1)])
+
+
+def publish_parts(
+    run_worker: RunWorker, folder: Path, parts: list[bytes], size: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Publish 300 frames of MPEG-TS in two spans at a time; the bounds of each, in this size."""
+    source, out = folder / "all.ts", folder / "out"
     source.write_bytes(b"".join(parts))
     options = (*SMALL, "--segment", 2, "--parallel-spans", 2)
     ended = run_worker("--source", source, "--destination", out, *options)
     assert ended.status == 0, ended.final
     (rung,) = read_published(out).rungs
+    width, height = size
     gray = ("-vf", "format=gray", "-fps_mode", "passthrough", "-f", "rawvideo")
-    raw, size_bytes = decode(rung.playlist, *gray).stdout, 240 * 180
+    raw, size_bytes = decode(rung.playlist, *gray).stdout, width * height
     assert len(raw) == 300 * size_bytes
-    found = [bounds(raw[i : i + size_bytes], 240) for i in range(0, len(raw), size_bytes)]
-    for i, rows in enumerate((180, 135, 180)):
-        assert all(b == pytest.approx((240, rows), abs=2) for b in found[100 * i : 100 * (i + 1)])
+    return [bounds(raw[i : i + size_bytes], width) for i in range(0, len(raw), size_bytes)]
 
 
 def bounds(frame: bytes, width: int) -> tuple[int, int]:
@@ -122,18 +130,7 @@ def test_frames_that_change_their_shape_keep_it_within_the_first_one_s(
         white = f"color=white:s={size}:r=25:d=4,noise=alls=20:allf=t"
         ffmpeg("-f", "lavfi", "-i", white, *encoder, "-output_ts_offset", 4 * i, part)
         parts.append(part.read_bytes())
-    source, out = tmp_path / "all.ts", tmp_path / "out"
-    source.write_bytes(b"".join(parts))
-    options = (*SMALL, "--segment", 2, "--parallel-spans", 2)
-    ended = run_worker("--source", source, "--destination", out, *options)
-    assert ended.status == 0, ended.final
-    (rung,) = read_published(out).rungs
-    width, height = seen[0]
-    gray = ("-vf", "format=gray", "-fps_mode", "passthrough", "-f", "rawvideo")
-    raw, size_bytes = decode(rung.playlist, *gray).stdout, width * height
-    assert len(raw) == 300 * size_bytes
-    frames = [raw[i : i + size_bytes] for i in range(0, len(raw), size_bytes)]
-    found = [bounds(frame, width) for frame in frames]
+    found = publish_parts(run_worker, tmp_path, parts, seen[0])
     for i, expected in enumerate(seen):
         for columns, rows in found[i * 100 : (i + 1) * 100]:
             assert (columns, rows) == pytest.approx(expected, abs=2), i

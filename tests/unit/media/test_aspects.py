@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from worker.media.aspects import may_change_aspect, read_changes
+from worker.media.ffprobe import is_mpeg_container
 
 
 def test_changes_are_those_from_one_key_frame_to_the_next() -> None:
@@ -35,4 +36,5 @@ def test_what_changes_with_every_key_frame_is_no_broadcast() -> None:
 def test_only_broadcasts_in_standard_definition_are_read_for_it(
     container: str, height: int, *, may: bool
 ) -> None:
-    assert may_change_aspect(container, height) == may
+    is_mpeg = is_mpeg_container(container)
+    assert may_change_aspect(height, is_mpeg=is_mpeg) == may
