@@ -111,6 +111,13 @@ class Job(BaseModel):
         description="bring the audio to this loudness (EBU R128), -16 for example: measured first,"
         " then one gain for the whole, peaks limited",
     )
+    audio: Literal["separate", "muxed"] = parameter(
+        "separate",
+        changes_output=True,
+        description="where players find the audio: in a rendition of its own, which each quality"
+        " shares, or muxed into the segments of each quality, for CDNs and players that know no"
+        " audio rendition; a variant of audio alone is there in either case",
+    )
     captions: Literal["embedded", "off"] = variable(
         "embedded",
         changes_output=True,

@@ -65,7 +65,12 @@ def encode_run(
     reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=plan.lanes)
     started_s = budget.elapsed_s
     uploader = Uploader(
-        plan=plan, store=store, checkpoint=checkpoint, budget=budget, threads=threads
+        plan=plan,
+        store=store,
+        checkpoint=checkpoint,
+        budget=budget,
+        folder=workspace.folder,
+        threads=threads,
     )
     encoder = Encoder(
         plan,

@@ -59,7 +59,7 @@ def render_master_playlist(run: Run, playlists: Playlists) -> str:
 
 def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
     source, plan = run.plan.media.audio, run.plan.audio
-    if run.audio and plan and source:
+    if run.audio and plan and source and not plan.is_muxed:
         yield _media_tag(
             "AUDIO",
             group=AUDIO,
@@ -99,9 +99,10 @@ def _variant(
     segments = run.renditions[rung.name]
     rates = measure_bit_rates(segments, target_s)
     codecs = [segments[0].codec, *(segment.codec for segment in run.audio[:1])]
+    is_muxed = run.plan.is_muxed
     tag = _stream_tag(
         run,
-        rates + audio_rates if audio_rates else rates,
+        rates + audio_rates if audio_rates and not is_muxed else rates,
         codecs,
         RESOLUTION=f"{rung.width}x{rung.height}",
         FRAME_RATE=f"{float(run.plan.grid.rate):.3f}",
@@ -138,7 +139,7 @@ def _stream_tag(run: Run, rates: BitRates, codecs: Sequence[str], **attributes: 
         AVERAGE_BANDWIDTH=rates.average_bps,
         CODECS=f'"{",".join(codecs)}"',
         **attributes,
-        AUDIO=f'"{AUDIO}"' if run.audio else None,
+        AUDIO=f'"{AUDIO}"' if run.audio and not run.plan.is_muxed else None,
         SUBTITLES=f'"{SUBTITLES}"' if run.texts else None,
         # Or players list captions that may be in the frames; each that was is a text rendition.
         CLOSED_CAPTIONS="NONE",

@@ -9,7 +9,7 @@ from typing import Any
 
 from worker.config.job import Job
 from worker.config.option import changed_options
-from worker.plan.plan import Plan, plain_fraction
+from worker.plan.plan import AudioPlan, Plan, plain_fraction
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
@@ -37,9 +37,14 @@ def output_form(plan: Plan) -> dict[str, Any]:
         "version": PLAN_VERSION,
         "grid": asdict(plan.grid),
         "rungs": [asdict(rung) for rung in plan.rungs],
-        "audio": audio and {**asdict(audio), **_track(plan)},
+        "audio": audio and {**_form(audio), **_track(plan)},
         "texts": [asdict(text) for text in plan.texts],
     }
+
+
+def _form(audio: AudioPlan) -> dict[str, Any]:
+    # A layout that was added later leaves the names of earlier runs as they were.
+    return {k: v for k, v in asdict(audio).items() if k != "is_muxed" or v}
 
 
 def _track(plan: Plan) -> dict[str, Any]:
