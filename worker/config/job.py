@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from worker.config.option import machine_setting, parameter, secret, variable
-from worker.config.values import Destination, Ladder, Preset, SandboxMode, Source
+from worker.config.values import (
+    Destination,
+    KeySecret,
+    KeyUri,
+    Ladder,
+    Preset,
+    SandboxMode,
+    Source,
+)
 
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
@@ -150,6 +158,24 @@ class Job(BaseModel):
         changes_output=False,
         description="accept an https source at an address that is not on the internet: this"
         " machine, its network, its cloud's metadata",
+    )
+    encrypt: bool = variable(
+        default=False,
+        changes_output=True,
+        description="encrypt video and audio with AES-128 (docs/encryption.md); needs --key-uri and"
+        " WORKER_KEY_SECRET",
+    )
+    key_uri: KeyUri | None = variable(
+        None,
+        # Of the request, not of the run: another one is published without encoding.
+        changes_output=True,
+        metavar="URL",
+        description="with --encrypt: where players request the key,"
+        " https://api.example/keys/{key_id}; everybody who reads a playlist sees it",
+    )
+    key_secret: KeySecret | None = secret(
+        description="the secret that keys are derived from, 32 bytes or more; the academy's API has"
+        " the same",
     )
     s3_endpoint: str | None = variable(
         None,

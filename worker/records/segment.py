@@ -15,6 +15,9 @@ class Segment:
     None where it is not recorded, and for audio. A rung's `frames` are fewer than the grid's where
     duplicates were dropped. Its first `key_bytes` are its first frame, which decodes alone; the
     largest of the other frames, of `jump_bytes`, is shown at `jump_ticks`. Audio has neither.
+
+    `bytes`, `md5` and `etag` are of what is stored; `iv`, in hex, is that of its encryption, and
+    empty where there is none. All else is of the clear segment.
     """
 
     rendition: str
@@ -30,6 +33,7 @@ class Segment:
     jump_bytes: int = 0
     etag: str = ""
     preset: str | None = None
+    iv: str = ""
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from worker.errors import WORK_FOLDER_FULL, CannotWriteError, VerificationError
+from worker.hls.encryption import SegmentCipher
 from worker.hls.segment import measure_segment
 from worker.layout import segment_file
 from worker.plan.plan import Plan
@@ -43,7 +44,7 @@ class Finished:
 
 
 class Uploader:
-    """Threads that read, check, store, record and then delete each finished segment.
+    """Threads that read, check, encrypt, store, record and then delete each finished segment.
 
     The first failure wins: `check` raises it, and what still waits is not stored.
     """
@@ -52,12 +53,13 @@ class Uploader:
         self,
         *,
         plan: Plan,
+        cipher: SegmentCipher,
         store: RetryingStore,
         checkpoint: Checkpoint,
         budget: Budget,
         threads: int,
     ) -> None:
-        self._plan = plan
+        self._plan, self._cipher = plan, cipher
         self._store = store.with_grace(GRACE_S)
         self._checkpoint = checkpoint
         self._budget = budget
@@ -130,7 +132,7 @@ class Uploader:
             raise CannotWriteError(
                 f"cannot read back {finished.path.name} from the work folder: {error.strerror}"
             ) from error
-        segment = self._measure(finished, data)
+        segment, data = self._cipher.encrypt(self._measure(finished, data), data)
         stored = self._store.put(segment_file(f"{self._checkpoint.run}/{segment.name}", data))
         self._checkpoint.add(replace(segment, etag=stored.etag, preset=finished.preset))
         log.debug("segment_stored", rendition=segment.rendition, index=segment.index)
