@@ -14,7 +14,7 @@ from worker.hls.encryption import SegmentCipher
 from worker.hls.run import Run
 from worker.layout import AUDIO
 from worker.monitoring.progress import Reporter, Step
-from worker.plan.plan import Plan, describe
+from worker.plan.plan import Plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
@@ -62,8 +62,7 @@ def encode_run(
 
     """
     budget = workspace.budget
-    description = describe(plan) | cipher.describe()
-    checkpoint = recall(store, name, plan, description, cipher, budget=budget, threads=threads)
+    checkpoint = recall(store, name, plan, cipher, budget=budget, threads=threads)
     done = _done(checkpoint)
     reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=plan.lanes)
     started_s = budget.elapsed_s

@@ -16,7 +16,7 @@ from worker.errors import StorageUnavailableError, TakenError, VerificationError
 from worker.hls.encryption import SegmentCipher
 from worker.hls.segment import has_planned_codec, is_whole, measure_segment
 from worker.layout import AUDIO, CHECKPOINT, SEGMENT_SUFFIX, json_file, run_prefix
-from worker.plan.plan import Plan
+from worker.plan.plan import Plan, describe
 from worker.records.base import UnreadableRecordError
 from worker.records.checkpoint import CheckpointRecord
 from worker.records.segment import Segment
@@ -118,7 +118,6 @@ def recall(
     store: RetryingStore,
     run: str,
     plan: Plan,
-    description: Mapping[str, Any],
     cipher: SegmentCipher,
     *,
     budget: Budget,
@@ -135,7 +134,7 @@ def recall(
     whole or not at all, as it is encoded whole.
     """
     recorded, etag = _read_record(store, run)
-    checkpoint = Checkpoint(run, description, etag=etag)
+    checkpoint = Checkpoint(run, describe(plan) | cipher.describe(), etag=etag)
     prefix = run_prefix(run)
     try:
         listing = {

@@ -23,7 +23,7 @@ from worker.hls.encryption import CLEAR
 from worker.hls.run import Run as PublishedRun
 from worker.images import generate
 from worker.plan.parallelism import Machine
-from worker.plan.plan import describe, make_plan
+from worker.plan.plan import make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
 from worker.source.probe import probe
@@ -183,7 +183,7 @@ def test_images_decode_only_key_frames(
     media = probe(brightening, workspace)
     plan = make_plan(media, parse_job(options, {}), machine=Machine(cores=2))
     store, name = RetryingStore(LocalStore(published), budget), manifest_of(published)["run"]
-    checkpoint = recall(store, name, plan, describe(plan), CLEAR, budget=budget, threads=2)
+    checkpoint = recall(store, name, plan, CLEAR, budget=budget, threads=2)
     run = PublishedRun(name=name, plan=plan, renditions=checkpoint.renditions())
     tails: list[tuple[str, ...]] = []
 

@@ -39,7 +39,7 @@ def stored(*segments: Segment) -> RecordingStore:
 
 def recalled(store: RecordingStore, a_plan: Plan = A_PLAN) -> Checkpoint:
     budget = Budget(time_limit_s=60, clock=time.monotonic)
-    return recall(retrying(store, budget), "run", a_plan, {}, CLEAR, budget=budget, threads=1)
+    return recall(retrying(store, budget), "run", a_plan, CLEAR, budget=budget, threads=1)
 
 
 def test_what_is_recorded_and_there_counts() -> None:
