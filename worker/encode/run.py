@@ -83,7 +83,6 @@ def encode_run(
         hooks=_hooks(plan, checkpoint, reporter),
     )
     report = _encode(encoder, uploader, checkpoint, store=store, budget=budget)
-    checkpoint.save(store)
     _warn_of_gaps(plan, report)
     run = replace(_collect_run(plan, name, checkpoint, report), cipher=cipher)
     return Encoded(
@@ -116,6 +115,7 @@ def _encode(
         raise
     finally:
         uploader.close()
+    checkpoint.save(store)
     return report
 
 
