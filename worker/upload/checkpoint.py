@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ import structlog
 from worker.errors import StorageUnavailableError, TakenError, VerificationError
 from worker.hls.encryption import SegmentCipher
 from worker.hls.segment import has_planned_codec, is_whole, measure_segment
-from worker.layout import AUDIO, CHECKPOINT, SEGMENT_SUFFIX, json_file, run_prefix
+from worker.layout import AUDIO, CHECKPOINT, json_file, read_segment_name, run_prefix
 from worker.plan.plan import Plan, describe
 from worker.records.base import UnreadableRecordError
 from worker.records.checkpoint import CheckpointRecord
@@ -28,9 +27,6 @@ from worker.upload.verify import audio_faults
 
 # What was stored since the last save is found by reading it, so this need not be often.
 _SAVE_EVERY_S = 15.0
-_SEGMENT_NAME = re.compile(
-    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}})\.[0-9a-f]{{8}}{re.escape(SEGMENT_SUFFIX)}"
-)
 
 log = structlog.get_logger(__name__)
 
@@ -174,14 +170,14 @@ def _by_position(plan: Plan, names: Iterable[str]) -> dict[tuple[str, int], list
 
 def _position(plan: Plan, name: str) -> tuple[str, int] | None:
     """Read rendition and index of a segment's name, if it is one of this plan's."""
-    match = _SEGMENT_NAME.fullmatch(name)
-    if match is None:
+    position = read_segment_name(name)
+    if position is None:
         return None
-    rendition, index = match["rendition"], int(match["index"])
+    rendition, index = position
     if rendition == AUDIO:
-        return (rendition, index) if plan.audio else None
+        return position if plan.audio else None
     planned = any(rung.name == rendition for rung in plan.rungs) and index < plan.grid.segment_count
-    return (rendition, index) if planned else None
+    return position if planned else None
 
 
 def _is_recorded(
