@@ -24,7 +24,7 @@ PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "encryption": ("Encrypted", "암호화"),
     KEY_MISSING: (
         "It is encrypted: start the preview with its secret in WORKER_KEY_SECRET to play it.",
-        "암호화된 영상입니다. 재생하려면 WORKER_KEY_SECRET에 그 비밀 값을 두고 미리보기를 시작하세요.",
+        "암호화된 영상입니다. 재생하려면 미리보기에 WORKER_KEY_SECRET으로 비밀 값을 주세요.",
     ),
     KEY_OF_OTHER_SECRET: (
         "It is encrypted with another secret than the one in WORKER_KEY_SECRET.",
