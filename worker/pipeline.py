@@ -24,6 +24,7 @@ from worker.errors import (
     WorkerError,
 )
 from worker.ffmpeg.capabilities import check_environment
+from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
 from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
@@ -78,7 +79,9 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
         source = open_source(job, context.budget)
         planned = plan_source(fetch(source.content, job, workspace), job, workspace)
         source.check_unchanged()
-        return describe(planned.plan) | {"run": run_name(source.identity, planned.plan)}
+        plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
+        run = run_name(source.identity, plan, key_id=cipher.key_id)
+        return describe(plan) | cipher.describe() | {"run": run}
 
 
 def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
@@ -128,7 +131,8 @@ class _Steps:
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
-        request = request_digest(self.source.identity, self.job)
+        identity, job = self.source.identity, self.job
+        request = request_digest(identity, job, fingerprint=fingerprint_for(job))
         previous = read_manifest(self.store)
         if is_published(self.store, previous, request):
             return self._already_published(previous)
@@ -143,8 +147,9 @@ class _Steps:
             origin_bytes = path.stat().st_size
             self.reporter.begin(Step.PROBE)
             planned = plan_source(path, self.job, workspace)
-            name = self._name_run(planned.plan)
-            run = self._encode(planned, name, workspace)
+            cipher = cipher_for(job, identity, planned.plan)
+            name = self._name_run(planned.plan, cipher)
+            run = self._encode(planned, name, cipher, workspace)
             self._check_source(previous)
             self.reporter.begin(Step.VERIFY)
             verify_run(run, list_run(run, self.store, context.budget))
@@ -200,8 +205,8 @@ class _Steps:
             on_progress=self.reporter.fetched,
         )
 
-    def _name_run(self, plan: Plan) -> str:
-        name = run_name(self.source.identity, plan)
+    def _name_run(self, plan: Plan, cipher: SegmentCipher) -> str:
+        name = run_name(self.source.identity, plan, key_id=cipher.key_id)
         self.status.update(run=name)
         self.result.run = name
         self.result.duration_s = round(float(plan.grid.duration_s), 3)
@@ -212,16 +217,19 @@ class _Steps:
             duration_s=self.result.duration_s,
             rungs=self.result.rungs,
             rate=str(plan.grid.rate),
-            plan=describe(plan),
+            plan=describe(plan) | cipher.describe(),
         )
         return name
 
-    def _encode(self, planned: PlannedSource, name: str, workspace: Workspace) -> Run:
+    def _encode(
+        self, planned: PlannedSource, name: str, cipher: SegmentCipher, workspace: Workspace
+    ) -> Run:
         encoded = encode_run(
             planned.plan,
             name,
             planned.path,
             workspace,
+            cipher=cipher,
             store=self.store,
             reporter=self.reporter,
             threads=self.job.upload_threads,

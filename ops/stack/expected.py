@@ -109,6 +109,9 @@ def _secrets(parameters: Mapping[str, str]) -> Iterator[str]:
         if arn := parameters.get(name, ""):
             for key in ("access_key_id", "secret_access_key"):
                 yield f"{variable_name(prefix + key)} {arn}:{key}::"
+    for field, name in names.SECRETS.items():
+        if arn := parameters.get(name, ""):
+            yield f"{variable_name(field)} {arn}:{field}::"
 
 
 def _rule(name: str, event: str, parameters: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from worker.hls.bit_rates import BitRates, measure_bit_rates, target_duration_s
-from worker.hls.keyframes import key_frames
+from worker.hls.keyframes import ranged_key_frames
 from worker.hls.playlist import INDEPENDENT, VERSION, Playlists
 from worker.hls.run import Run
 from worker.layout import AUDIO
@@ -118,7 +118,7 @@ def _audio_variant(run: Run, playlists: Playlists, rates: BitRates | None) -> tu
 
 def _iframe_variants(run: Run, playlists: Playlists) -> Iterator[str]:
     for rung in run.rungs:
-        frames = key_frames(run.renditions[rung.name])
+        frames = ranged_key_frames(run.renditions[rung.name])
         if not frames:
             continue
         rates = measure_bit_rates(frames, target_duration_s([frames]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from worker.hls.encryption import CLEAR, SegmentCipher
 from worker.layout import AUDIO
 from worker.plan.ladder import Rung
 from worker.plan.plan import Plan
@@ -16,13 +17,15 @@ class Run:
     """What was made of a plan.
 
     `renditions` maps rungs and audio to their segments, in order; rungs of the plan that are not
-    among them were given up. `texts` maps subtitle renditions to their WebVTT segments.
+    among them were given up. `texts` maps subtitle renditions to their WebVTT segments. `cipher`
+    encrypted the segments.
     """
 
     name: str
     plan: Plan
     renditions: Mapping[str, Sequence[Segment]]
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    cipher: SegmentCipher = CLEAR
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -16,18 +16,24 @@ from worker.plan.plan import AudioPlan, Plan, plain_fraction
 PLAN_VERSION = 10
 
 
-def request_digest(identity: str, job: Job) -> str:
+def request_digest(identity: str, job: Job, *, fingerprint: str | None = None) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
     `identity` names the source's very content (`worker.source.open`). Options that change the
-    output are part of it where they are not at their defaults.
+    output are part of it where they are not at their defaults, and so is the fingerprint of the
+    secret that it encrypts with.
     """
-    return _digest({"version": PLAN_VERSION, "source": identity, "options": changed_options(job)})
+    return _digest(
+        {"version": PLAN_VERSION, "source": identity, "options": changed_options(job)}
+        | ({"secret": fingerprint} if fingerprint else {})
+    )
 
 
-def run_name(identity: str, plan: Plan) -> str:
-    """Name a run by its source and the form of its output: 16 hex digits."""
-    return _digest({"source": identity, "plan": output_form(plan)})
+def run_name(identity: str, plan: Plan, *, key_id: str | None = None) -> str:
+    """Name a run by its source, the form of its output, and the key of its encryption: 16 hex."""
+    return _digest(
+        {"source": identity, "plan": output_form(plan)} | ({"key": key_id} if key_id else {})
+    )
 
 
 def output_form(plan: Plan) -> dict[str, Any]:

@@ -16,6 +16,9 @@ class Segment:
     duplicates were dropped. Its first `key_bytes` are its first frame, which decodes alone; the
     largest of the other frames, of `jump_bytes`, is shown at `jump_ticks`. Audio has neither. The
     audio that is muxed with a rung's frames lasts from `audio_start_ticks` to `audio_end_ticks`.
+
+    `bytes`, `md5` and `etag` are of what is stored; `iv`, in hex, is that of its encryption, and
+    empty where there is none. All else is of the clear segment.
     """
 
     rendition: str
@@ -33,6 +36,7 @@ class Segment:
     audio_end_ticks: int | None = None
     etag: str = ""
     preset: str | None = None
+    iv: str = ""
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from worker.errors import VerificationError
+from worker.hls.encryption import SegmentCipher
 from worker.hls.mpegts import AacFrame, aac_frames
 from worker.hls.mux import add_audio
 from worker.hls.segment import segment_bounds_ticks
@@ -28,9 +29,15 @@ class Muxer:
     """
 
     def __init__(
-        self, plan: Plan, *, store: RetryingStore, checkpoint: Checkpoint, folder: Path
+        self,
+        plan: Plan,
+        cipher: SegmentCipher,
+        *,
+        store: RetryingStore,
+        checkpoint: Checkpoint,
+        folder: Path,
     ) -> None:
-        self._plan = plan
+        self._plan, self._cipher = plan, cipher
         self._store = store
         self._run = checkpoint.run
         self._folder = folder / AUDIO
@@ -118,5 +125,6 @@ class Muxer:
                     f"{segment.name} is gone from {self._store}: the audio cannot be muxed;"
                     " submit the job again"
                 )
-            path.write_bytes(content.data)
-            return content.data
+            data = self._cipher.decrypt(AUDIO, segment.index, content.data)
+            path.write_bytes(data)
+            return data

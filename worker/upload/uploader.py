@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from worker.errors import WORK_FOLDER_FULL, CannotWriteError, VerificationError
+from worker.hls.encryption import SegmentCipher
 from worker.hls.segment import measure_segment, not_as_planned
 from worker.hls.transport import MalformedSegmentError, fill_up
 from worker.layout import AUDIO, segment_file
@@ -46,7 +47,7 @@ class Finished:
 
 
 class Uploader:
-    """Threads that read, check, store, record and then delete each finished segment.
+    """Threads that read, check, encrypt, store, record and then delete each finished segment.
 
     Where the audio is muxed, a segment of video waits until its audio is there; then that is put in
     before it is checked. The first failure wins: `check` raises it, and what waits is not stored.
@@ -56,18 +57,19 @@ class Uploader:
         self,
         *,
         plan: Plan,
+        cipher: SegmentCipher,
         store: RetryingStore,
         checkpoint: Checkpoint,
         budget: Budget,
         folder: Path,
         threads: int,
     ) -> None:
-        self._plan = plan
+        self._plan, self._cipher = plan, cipher
         self._store = store.with_grace(GRACE_S)
         self._checkpoint = checkpoint
         self._budget = budget
         self._pool = DaemonThreadPool("upload", threads)
-        self._muxer = Muxer(plan, store=self._store, checkpoint=checkpoint, folder=folder)
+        self._muxer = Muxer(plan, cipher, store=self._store, checkpoint=checkpoint, folder=folder)
         self._waiting = 0
         self._waiting_bytes = 0
         self._without_audio: list[tuple[Finished, int]] = []
@@ -166,7 +168,7 @@ class Uploader:
             raise CannotWriteError(
                 f"cannot read back {finished.path.name} from the work folder: {error.strerror}"
             ) from error
-        segment, data = self._check(finished, data)
+        segment, data = self._cipher.encrypt(*self._check(finished, data))
         stored = self._store.put(segment_file(f"{self._checkpoint.run}/{segment.name}", data))
         self._checkpoint.add(replace(segment, etag=stored.etag, preset=finished.preset))
         log.debug("segment_stored", rendition=segment.rendition, index=segment.index)

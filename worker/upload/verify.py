@@ -31,6 +31,7 @@ def verify_run(run: Run, listing: Mapping[str, StoredObject] | None) -> None:
     faults = [
         *chain.from_iterable(_rung_faults(run, rung.name) for rung in run.rungs),
         *_different_frames(run),
+        *_clear_segments(run),
         *(audio_faults(run.plan, run.audio) if run.plan.audio else ()),
         *(store_faults(run, listing) if listing is not None else ()),
     ]
@@ -80,6 +81,14 @@ def _different_frames(run: Run) -> Iterator[str]:
         if len({segment.frames for segment in same}) > 1:
             counts = ", ".join(f"{segment.name} {segment.frames}" for segment in same)
             yield f"rungs do not show the same frames: {counts}"
+
+
+def _clear_segments(run: Run) -> Iterator[str]:
+    """Report segments of an encrypted run that were stored without encryption."""
+    if run.cipher.key:
+        for segment in chain.from_iterable(run.renditions.values()):
+            if not segment.iv:
+                yield f"{segment.name} is not encrypted"
 
 
 def audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:

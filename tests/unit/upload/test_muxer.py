@@ -9,6 +9,7 @@ import pytest
 from tests.unit.fakes import RecordingStore, retrying
 from tests.unit.sample import audio_segments, plan
 from worker.errors import VerificationError
+from worker.hls.encryption import CLEAR
 from worker.records.segment import Segment
 from worker.upload.checkpoint import Checkpoint
 from worker.upload.muxer import Muxer
@@ -24,7 +25,7 @@ def muxer(folder: Path, *recalled: Segment, is_muxed: bool = True) -> Muxer:
         checkpoint.add(segment)
     store = retrying(RecordingStore())
     a_plan = MUXED if is_muxed else SEPARATE
-    return Muxer(a_plan, store=store, checkpoint=checkpoint, folder=folder)
+    return Muxer(a_plan, CLEAR, store=store, checkpoint=checkpoint, folder=folder)
 
 
 def test_a_segment_waits_until_its_audio_is_there(tmp_path: Path) -> None:
