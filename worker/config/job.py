@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from worker.config.option import machine_setting, parameter, secret, variable
-from worker.config.values import Destination, Ladder, Preset, SandboxMode, Source
+from worker.config.values import Destination, Ladder, Preset, SandboxMode, Source, Subtitles
 
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
@@ -116,6 +116,14 @@ class Job(BaseModel):
         changes_output=True,
         description="captions in the video's frames (CEA-608 and CEA-708, as broadcasts have them):"
         " embedded publishes them as WebVTT, off leaves them out",
+    )
+    subtitles: Subtitles = variable(
+        (),
+        # Their content counts, which is known only when they are read: see `plan.digest`.
+        changes_output=False,
+        metavar="LANGUAGE=S",
+        description="a file of subtitles beside the upload (SRT, WebVTT or SAMI), published in"
+        " this language, such as ko=s3://bucket/talk.srt; repeatable",
     )
     chapters: bool = variable(
         default=False,

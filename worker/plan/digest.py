@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,17 +17,24 @@ from worker.plan.plan import Plan, plain_fraction
 PLAN_VERSION = 10
 
 
-def request_digest(identity: str, job: Job) -> str:
+def request_digest(identity: str, job: Job, subtitles: Sequence[str] = ()) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
-    `identity` names the source's very content (`worker.source.open`). Options that change the
-    output are part of it where they are not at their defaults.
+    `identity` names the source's very content (`worker.storage.open`), `subtitles` that of each
+    file from outside. Options that change the output are part of it where they are not at their
+    defaults.
     """
-    return _digest({"version": PLAN_VERSION, "source": identity, "options": changed_options(job)})
+    asked = {"version": PLAN_VERSION, "source": identity, "options": changed_options(job)}
+    if subtitles:
+        asked["subtitles"] = list(subtitles)
+    return _digest(asked)
 
 
 def run_name(identity: str, plan: Plan) -> str:
-    """Name a run by its source and the form of its output: 16 hex digits."""
+    """Name a run by its source and the form of its output: 16 hex digits.
+
+    Subtitles from outside are no part of it: they are added to a run without encoding it again.
+    """
     return _digest({"source": identity, "plan": output_form(plan)})
 
 
