@@ -43,6 +43,7 @@ from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
 from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.subtitle_files import OutsideTrack, fit_tracks, open_subtitles
 from worker.source.subtitles import make_subtitles
 from worker.storage.lease import ANSWER_S
 from worker.storage.open import OpenedSource, open_source, open_store
@@ -77,7 +78,9 @@ def plan_job(job: Job, context: Context) -> dict[str, Any]:
     check_environment(context.tools, context.budget)
     with open_workspace(job.work_dir, tools=context.tools, budget=context.budget) as workspace:
         source = open_source(job, context.budget)
+        subtitles = open_subtitles(job, context.budget)
         planned = plan_source(fetch(source.content, job, workspace), job, workspace)
+        fit_tracks(subtitles, planned.plan.grid)
         source.check_unchanged()
         plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
         run = run_name(source.identity, plan, key_id=cipher.key_id)
@@ -97,11 +100,11 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
         status.claim()
         store = store.guarded(status.check_held)
         result.ffmpeg = check_environment(context.tools, budget)
-        source = open_source(job, budget)
+        source, subtitles = open_source(job, budget), open_subtitles(job, budget)
         with Reporter(
             status, budget=budget, on_terminal=context.on_terminal, stats=context.stats
         ) as reporter:
-            steps = _Steps(job, context, result, store, status, reporter, source)
+            steps = _Steps(job, context, result, store, status, reporter, source, subtitles)
             outcome = steps.run()
     except Exception as error:  # the one function where each error gets its outcome
         outcome = outcome_of(error)
@@ -128,11 +131,17 @@ class _Steps:
     status: Status
     reporter: Reporter
     source: OpenedSource
+    subtitles: tuple[OutsideTrack, ...]
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
         identity, job = self.source.identity, self.job
-        request = request_digest(identity, job, fingerprint=fingerprint_for(job))
+        request = request_digest(
+            identity,
+            job,
+            fingerprint=fingerprint_for(job),
+            subtitles=[track.identity for track in self.subtitles],
+        )
         previous = read_manifest(self.store)
         if is_published(self.store, previous, request):
             return self._already_published(previous)
@@ -147,13 +156,15 @@ class _Steps:
             origin_bytes = path.stat().st_size
             self.reporter.begin(Step.PROBE)
             planned = plan_source(path, self.job, workspace)
+            outside = fit_tracks(self.subtitles, planned.plan.grid)
             cipher = cipher_for(job, identity, planned.plan)
             name = self._name_run(planned.plan, cipher)
             run = self._encode(planned, name, cipher, workspace)
             self._check_source(previous)
             self.reporter.begin(Step.VERIFY)
             verify_run(run, list_run(run, self.store, context.budget))
-            run = replace(run, texts=make_subtitles(run.plan, planned.path, workspace))
+            texts = make_subtitles(run.plan, planned.path, workspace, outside=outside)
+            run = replace(run, texts=texts)
             images = self._generate_images(run, planned.path, workspace)
             origin = self._origin(request, origin_bytes)
             self._check_source(previous)

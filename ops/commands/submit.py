@@ -17,6 +17,7 @@ from ops.errors import OK, UsageError
 from ops.names import JOB_DEFINITION, QUEUE
 from ops.options import submitted_options
 from worker.config.job import Job
+from worker.config.option import join_values
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _BOOLEAN = TypeAdapter(bool)
@@ -57,18 +58,20 @@ def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None
         text = option.help.replace("%", "%%")
         if option.default not in _NO_DEFAULT_SHOWN:
             text += f" (default: {option.default})"
-        flag: dict[str, Any] = (
+        form: dict[str, Any] = (
             {"nargs": "?", "const": "true", "type": _boolean} if option.is_flag else {}
         )
+        if option.is_repeatable:
+            form = {"action": "append"}
         group.add_argument(
-            option.name, dest=_dest(option.field), metavar=option.metavar, help=text, **flag
+            option.name, dest=_dest(option.field), metavar=option.metavar, help=text, **form
         )
 
 
 def given_options(arguments: argparse.Namespace, job: type[Job] = Job) -> dict[str, str]:
     """Return the worker's options that were given, by the names of `job`'s fields."""
     return {
-        option.field: value
+        option.field: join_values(value) if option.is_repeatable else value
         for option in submitted_options(job)
         if (value := getattr(arguments, _dest(option.field))) is not None
     }

@@ -40,7 +40,7 @@ def read_message(body: str) -> Submission:
 def read_options(fields: Mapping[str, Any], job: type[Job] = Job) -> dict[str, str]:
     """Return the options among a message's fields, by the names of `job`'s fields."""
     return {
-        option.field: _text(fields[option.parameter])
+        option.field: _text(fields[option.parameter], "\n" if option.is_repeatable else ",")
         for option in submitted_options(job)
         if option.parameter in fields
     }
@@ -55,8 +55,8 @@ def _locations(fields: Mapping[str, Any]) -> tuple[str, str]:
     return str(source), str(destination)
 
 
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _text(value: object, separator: str) -> str:
+    return separator.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def run(a_plan: Plan, name: str = "run", **changes: Any) -> Run:
     renditions = {rung.name: rung_segments(a_plan, rung.name) for rung in a_plan.rungs}
     if a_plan.audio:
         renditions["audio"] = audio_segments(a_plan)
-    values: dict[str, Any] = {"renditions": dict(sorted(renditions.items())), "texts": {}}
+    values: dict[str, Any] = {"renditions": dict(sorted(renditions.items())), "texts": ()}
     return Run(name=name, plan=a_plan, **(values | changes))
 
 

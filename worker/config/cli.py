@@ -13,6 +13,7 @@ from worker.config.job import AWS_REGION, BATCH_JOB_ID, Job
 from worker.config.option import (
     ENVIRONMENT_PREFIX,
     GivenBy,
+    join_values,
     option_name,
     options_of,
     variable_name,
@@ -100,7 +101,7 @@ def _unusable(values: Mapping[str, Any]) -> list[str]:
                 f"{option_name(field)}: Batch left {value!r} unfilled; give the job a"
                 f" parameter {value.removeprefix('Ref::')!r} or a default in its definition"
             )
-        elif isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
+        elif isinstance(value, str) and max(map(len, value.split("\n"))) > _MAX_VALUE_CHARS:
             faults.append(f"{option_name(field)}: longer than {_MAX_VALUE_CHARS} characters")
     return faults
 
@@ -155,7 +156,10 @@ def _parse_arguments(arguments: Sequence[str], faults: list[str]) -> dict[str, s
         faults.append("unknown arguments: " + (" ".join(names) or f"{len(unknown)} stray values"))
     if arguments and not arguments[0].startswith("-"):
         faults.append("the first word is no option; the commands are preview and schema")
-    return cast("dict[str, str | None]", vars(known))
+    return {
+        field: join_values(value) if isinstance(value, list) else value
+        for field, value in vars(known).items()
+    }
 
 
 def build_parser(job: type[Job] = Job) -> argparse.ArgumentParser:
@@ -183,8 +187,10 @@ def build_parser(job: type[Job] = Job) -> argparse.ArgumentParser:
         text = option.help.replace("%", "%%")
         if option.default not in {"", "required", "false"}:
             text += f" (default: {option.default})"
-        flag: dict[str, Any] = {"nargs": "?", "const": "true"} if option.is_flag else {}
+        form: dict[str, Any] = {"nargs": "?", "const": "true"} if option.is_flag else {}
+        if option.is_repeatable:
+            form = {"action": "append"}
         parser.add_argument(
-            option.name, dest=option.field, help=text, metavar=option.metavar, **flag
+            option.name, dest=option.field, help=text, metavar=option.metavar, **form
         )
     return parser

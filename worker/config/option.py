@@ -7,10 +7,10 @@ through `options_of`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
@@ -39,7 +39,8 @@ class Option:
     """One field of a job. `metavar` stands for its value; `default` is as a person writes it.
 
     `changes_output`: the same source with another value is another video, so the value is part of
-    the request's digest.
+    the request's digest. `is_repeatable`: it may be given several times, and its variable holds one
+    value per line.
     """
 
     field: str
@@ -49,6 +50,7 @@ class Option:
     help: str
     default: str
     is_flag: bool
+    is_repeatable: bool
 
     @property
     def name(self) -> str:
@@ -127,13 +129,14 @@ def _options(fields: Mapping[str, FieldInfo]) -> Iterator[Option]:
             help=field.description or "",
             default=_shown(field),
             is_flag=is_flag,
+            is_repeatable=get_origin(field.annotation) is tuple,
         )
 
 
 def _shown(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    if field.default is None or field.default is PydanticUndefined:
+    if field.default in (None, ()) or field.default is PydanticUndefined:
         return ""
     return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
@@ -150,6 +153,18 @@ def changed_options(job: BaseModel) -> dict[str, Any]:
         for option in options_of(type(job))
         if option.changes_output and getattr(job, option.field) != fields[option.field].default
     }
+
+
+def join_values(values: Iterable[str]) -> str:
+    """Write the values of a repeatable option as one text, as its variable holds them."""
+    return "\n".join(values)
+
+
+def split_values(value: object) -> object:
+    """Read the values of a repeatable option from one text; empty ones count as not given."""
+    if not isinstance(value, str):
+        return value
+    return [text for line in value.split("\n") if (text := line.strip())]
 
 
 def option_name(field: str) -> str:

@@ -19,10 +19,12 @@ from worker.config.location import (
     S3Location,
     parse_location,
 )
-from worker.config.option import variable_name
+from worker.config.option import split_values, variable_name
+from worker.media.language import language_code, language_name, language_tag
 
 # An S3 key has 1,024 bytes; the rest is for `<run>/1080p/00000.ts` and what else lies below.
 _MAX_PREFIX_BYTES = 900
+_MOST_SUBTITLES = 16
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What stands for the key's name in the URI of a key.
 KEY_ID = "{key_id}"
@@ -181,3 +183,38 @@ KeyUri = Annotated[str, AfterValidator(check_key_uri)]
 KeySecret = Annotated[SecretStr, AfterValidator(check_key_secret)]
 Source = Annotated[Location, BeforeValidator(_to_location), AfterValidator(check_source)]
 Destination = Annotated[Location, BeforeValidator(_to_location), AfterValidator(check_destination)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubtitleSource:
+    """A file of subtitles from outside the upload; `language` is a BCP 47 tag."""
+
+    language: str
+    location: Location
+
+
+def _to_subtitles(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    code, _, text = value.partition("=")
+    if not text:
+        raise ValueError("write LANGUAGE=LOCATION, such as ko=s3://bucket/talk.srt")
+    if language_code(code.strip()) is None or language_name(code.strip()) is None:
+        raise ValueError("begins with no code of a language; write ko=…, en=… or zh-Hant=…")
+    location = check_source(parse_location(text.strip()))
+    return SubtitleSource(language=language_tag(code.strip()), location=location)
+
+
+def _check_languages(values: tuple[SubtitleSource, ...]) -> tuple[SubtitleSource, ...]:
+    languages = [value.language.lower() for value in values]
+    if twice := {language for language in languages if languages.count(language) > 1}:
+        raise ValueError(f"{', '.join(sorted(twice))} is given twice; one file for each language")
+    return values
+
+
+Subtitles = Annotated[
+    tuple[Annotated[SubtitleSource, BeforeValidator(_to_subtitles)], ...],
+    BeforeValidator(split_values),
+    AfterValidator(_check_languages),
+    Field(max_length=_MOST_SUBTITLES),
+]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from worker.config.option import parameter, secret, variable
-from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Source
+from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Source, Subtitles
 
 
 class VideoOptions(BaseModel):
@@ -105,6 +105,14 @@ class VideoOptions(BaseModel):
         changes_output=True,
         description="captions in the video's frames (CEA-608 and CEA-708, as broadcasts have them):"
         " embedded publishes them as WebVTT, off leaves them out",
+    )
+    subtitles: Subtitles = variable(
+        (),
+        # Their content counts, which is known only when they are read: see `plan.digest`.
+        changes_output=False,
+        metavar="LANGUAGE=S",
+        description="a file of subtitles beside the upload (SRT, WebVTT or SAMI), published in"
+        " this language, such as ko=s3://bucket/talk.srt; repeatable",
     )
     chapters: bool = variable(
         default=False,

@@ -73,11 +73,9 @@ def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
 
 def _subtitle_renditions(run: Run, playlists: Playlists) -> Iterator[str]:
     taken: set[str] = set()
-    for text in run.plan.texts:
-        if text.name not in run.texts:
-            continue
-        code = text.stream.language
-        name = text.stream.title or (code and language_name(code)) or "Subtitles"
+    for text in run.texts:
+        code = text.language
+        name = text.title or (code and language_name(code)) or "Subtitles"
         if name in taken:
             # A group's names differ (section 4.3.4.1.1).
             name = f"{name} ({text.name})"
@@ -89,7 +87,7 @@ def _subtitle_renditions(run: Run, playlists: Playlists) -> Iterator[str]:
             code=code,
             uri=playlists.media[text.name].key,
             is_default=False,
-            FORCED="YES" if text.stream.is_forced else "NO",
+            FORCED="YES" if text.is_forced else "NO",
         )
 
 

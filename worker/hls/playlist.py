@@ -58,8 +58,9 @@ def render_playlists(run: Run) -> Playlists:
             iframes[name] = playlist_file(run.name, name, IFRAME_PLAYLIST, text)
     subtitles = {}
     lengths_s = segment_lengths_s(run.plan.grid)
-    for name, texts in run.texts.items():
-        files = [subtitle_file(run.name, name, i, text) for i, text in enumerate(texts)]
+    for rendition in run.texts:
+        name = rendition.name
+        files = [subtitle_file(run.name, name, i, t) for i, t in enumerate(rendition.segments)]
         text = render_text_playlist([file.key for file in files], lengths_s)
         media[name] = playlist_file(run.name, name, MEDIA_PLAYLIST, text)
         subtitles[name] = files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from worker.hls.encryption import CLEAR, SegmentCipher
 from worker.layout import AUDIO
@@ -13,18 +13,32 @@ from worker.records.segment import Segment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TextRendition:
+    """A rendition of subtitles and its WebVTT segments.
+
+    `language` is a code, as the upload or the job names it; `title` its name in the upload.
+    """
+
+    name: str
+    language: str | None
+    title: str | None
+    is_forced: bool
+    segments: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """What was made of a plan.
 
     `renditions` maps rungs and audio to their segments, in order; rungs of the plan that are not
-    among them were given up. `texts` maps subtitle renditions to their WebVTT segments. `cipher`
-    encrypted the segments.
+    among them were given up. `texts` are no part of what names the run: some come from outside.
+    `cipher` encrypted the segments.
     """
 
     name: str
     plan: Plan
     renditions: Mapping[str, Sequence[Segment]]
-    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    texts: Sequence[TextRendition] = ()
     cipher: SegmentCipher = CLEAR
 
     @property

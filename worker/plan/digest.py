@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,21 +17,28 @@ from worker.plan.plan import AudioPlan, Plan, plain_fraction
 PLAN_VERSION = 10
 
 
-def request_digest(identity: str, job: Job, *, fingerprint: str | None = None) -> str:
+def request_digest(
+    identity: str, job: Job, *, fingerprint: str | None = None, subtitles: Sequence[str] = ()
+) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
-    `identity` names the source's very content (`worker.source.open`). Options that change the
-    output are part of it where they are not at their defaults, and so is the fingerprint of the
-    secret that it encrypts with.
+    `identity` names the source's very content (`worker.storage.open`), `subtitles` that of each
+    file from outside. Options that change the output are part of it where they are not at their
+    defaults, and so is the fingerprint of the secret that it encrypts with.
     """
-    return _digest(
-        {"version": PLAN_VERSION, "source": identity, "options": changed_options(job)}
-        | ({"secret": fingerprint} if fingerprint else {})
-    )
+    asked = {"version": PLAN_VERSION, "source": identity, "options": changed_options(job)}
+    if fingerprint:
+        asked["secret"] = fingerprint
+    if subtitles:
+        asked["subtitles"] = list(subtitles)
+    return _digest(asked)
 
 
 def run_name(identity: str, plan: Plan, *, key_id: str | None = None) -> str:
-    """Name a run by its source, the form of its output, and the key of its encryption: 16 hex."""
+    """Name a run by its source, the form of its output, and the key of its encryption: 16 hex.
+
+    Subtitles from outside are no part of it: they are added to a run without encoding it again.
+    """
     return _digest(
         {"source": identity, "plan": output_form(plan)} | ({"key": key_id} if key_id else {})
     )

@@ -195,7 +195,7 @@ def _rendition(
 def _text_rendition(
     run: Run, name: str, segments: Sequence[File], playlists: Sequence[File]
 ) -> RenditionRecord:
-    languages = {text.name: text.stream.language for text in run.plan.texts}
+    languages = {text.name: text.language for text in run.texts}
     return RenditionRecord(
         name=name,
         kind="subtitles",

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from tests.generate import options_table
 from tests.unit.sample import job
 from worker.config.cli import build_parser
 from worker.config.job import Job
-from worker.config.option import GivenBy, changed_options, options_of, parameter, variable
+from worker.config.option import (
+    GivenBy,
+    changed_options,
+    options_of,
+    parameter,
+    split_values,
+    variable,
+)
 from worker.plan.digest import request_digest
 
 
 class LargerJob(Job):
-    """A job with two more options."""
+    """A job with three more options."""
 
     first_one_s: float = parameter(
         5, changes_output=True, metavar="SECONDS", description="waits | for"
     )
     second_one: bool = variable(default=False, changes_output=False, description="a flag")
+    third_one: Annotated[tuple[str, ...], BeforeValidator(split_values)] = variable(
+        (), changes_output=True, metavar="T", description="repeatable"
+    )
 
 
 def larger(**changes: object) -> LargerJob:
@@ -31,6 +43,7 @@ def test_an_option_that_is_added_is_on_the_command_line() -> None:
     assert "--first-one SECONDS" in shown
     assert "(default: 5)" in shown
     assert "--second-one [BOOL]" in shown
+    assert "--third-one T" in shown
 
 
 def test_an_option_that_is_added_is_in_the_table_of_the_docs() -> None:
@@ -44,6 +57,7 @@ def test_an_option_that_is_added_is_part_of_the_request_where_it_changes_the_out
     plain = request_digest("x", larger())
     assert request_digest("x", larger(first_one_s=6)) != plain
     assert request_digest("x", larger(second_one=True)) == plain
+    assert request_digest("x", larger(third_one="a\nb")) != plain
 
 
 def test_an_option_at_its_default_leaves_requests_as_they_were() -> None:

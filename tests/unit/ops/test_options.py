@@ -44,16 +44,20 @@ def test_a_submission_gives_no_setting_of_the_machine() -> None:
 
 
 def test_a_new_option_is_an_option_of_submit() -> None:
-    assert given_options(parse("--grain", "3", "--watermark"), ExtendedJob) == {
+    words = ["--grain", "3", "--watermark", "--note", "a, b", "--note", "c"]
+    assert given_options(parse(*words), ExtendedJob) == {
         "grain_s": "3",
         "watermark": "true",
+        "note": "a, b\nc",
     }
 
 
 def test_a_new_option_reaches_the_request() -> None:
     request = build_request(
         Submission(
-            source=SOURCE, destination=DESTINATION, options={"grain_s": "3", "watermark": "true"}
+            source=SOURCE,
+            destination=DESTINATION,
+            options={"grain_s": "3", "watermark": "true", "note": "a, b\nc"},
         ),
         known=frozenset(definition_parameters(ExtendedJob)),
         name="n",
@@ -63,7 +67,8 @@ def test_a_new_option_reaches_the_request() -> None:
     )
     assert request["parameters"]["grain"] == "3"
     assert request["containerOverrides"]["environment"] == [
-        {"name": "WORKER_WATERMARK", "value": "true"}
+        {"name": "WORKER_WATERMARK", "value": "true"},
+        {"name": "WORKER_NOTE", "value": "a, b\nc"},
     ]
 
 
@@ -76,8 +81,18 @@ def test_a_new_parameter_is_expected_of_the_job_definition_and_a_variable_is_not
 
 
 def test_a_new_option_is_read_from_a_message_of_the_former_queue() -> None:
-    message = {"source": SOURCE, "grain": 3, "watermark": True, "courseId": 7}
-    assert read_options(message, ExtendedJob) == {"grain_s": "3", "watermark": "True"}
+    message = {
+        "source": SOURCE,
+        "grain": 3,
+        "watermark": True,
+        "note": ["a, b", "c"],
+        "courseId": 7,
+    }
+    assert read_options(message, ExtendedJob) == {
+        "grain_s": "3",
+        "watermark": "True",
+        "note": "a, b\nc",
+    }
 
 
 def test_the_template_has_the_options_of_the_worker() -> None:
