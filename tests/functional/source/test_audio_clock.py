@@ -102,7 +102,7 @@ def test_a_rate_that_changes_in_a_broadcast_keeps_its_time(
     ended = run_worker("--source", source, "--destination", out, *SMALL)
     assert ended.status == 0, ended.final
     found = beeps_s(audio_playlist(out))
-    # A part on its own clock is moved to where the one before it ends, the encoder's delay included.
+    # A part on its own clock begins where the one before it ends, its encoder's delay included.
     assert found == pytest.approx([k + 0.5 for k in range(12)], abs=0.2 if restarts else 0.07)
     # Of each part its encoder's delay, and no more from one beep to the next.
     steps = [b - a for k, (a, b) in enumerate(pairwise(found), 1) if k % 4]
