@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -34,9 +33,10 @@ from worker.monitoring.status import Status
 from worker.outcome import JobResult, outcome_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
-from worker.publish.leftovers import delete_leftovers, delete_unpublished
+from worker.publish.leftovers import delete_leftovers, delete_mixed
 from worker.publish.manifest import Origin, is_published, read_manifest
 from worker.publish.publish import Publication, Published, publish
+from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
@@ -65,23 +65,6 @@ class Context:
     now: Callable[[], datetime]
     on_terminal: bool
     stats: JobStats = field(default_factory=JobStats)
-
-
-def plan_job(job: Job, context: Context) -> dict[str, Any]:
-    """Return the plan as plain data; nothing is written but the work folder.
-
-    Raises:
-        WorkerError: as the steps up to the plan raise it.
-
-    """
-    check_environment(context.tools, context.budget)
-    with open_workspace(job.work_dir, tools=context.tools, budget=context.budget) as workspace:
-        source = open_source(job, context.budget)
-        subtitles = open_subtitles(job, context.budget)
-        planned = plan_source(fetch(source.content, job, workspace), job, workspace)
-        fit_tracks(subtitles, planned.plan.grid)
-        source.check_unchanged()
-        return describe(planned.plan) | {"run": run_name(source.identity, planned.plan)}
 
 
 def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
@@ -132,11 +115,13 @@ class _Steps:
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
-        identities = [track.identity for track in self.subtitles]
-        request = request_digest(self.source.identity, self.job, identities)
+        subtitles = [track.identity for track in self.subtitles]
+        request = request_digest(self.source.identity, self.job, subtitles)
         previous = read_manifest(self.store)
         if is_published(self.store, previous, request):
             return self._already_published(previous)
+        if published := self._change_subtitles(request, previous):
+            return self._finish(published, previous)
         context = self.context
         with (
             open_workspace(
@@ -160,6 +145,31 @@ class _Steps:
             origin = self._origin(request, origin_bytes)
             self._check_source(previous)
             published = self._publish(run, images, origin, previous)
+        return self._finish(published, previous)
+
+    def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
+        """Publish the run that is published with other subtitles, where nothing else differs."""
+        video_request = request_digest(self.source.identity, self.job)
+        standing = find_standing(self.store, previous, video_request)
+        if standing is None or self.job.report:
+            # A report is made of the whole run.
+            return None
+        texts = fit_tracks(self.subtitles, standing.grid)
+        if standing.lacks_any(texts):
+            return None
+        self.status.update(run=standing.manifest.run)
+        self.result.take(standing.manifest)
+        self.reporter.begin(Step.PUBLISH)
+        return publish_texts(
+            standing,
+            texts,
+            self._origin(request, source_bytes=0),
+            self.store,
+            confirm=self.status.confirm,
+            threads=self.job.upload_threads,
+        )
+
+    def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
         self._delete_leftovers(published, previous)
         self.reporter.begin(Step.END)
         return self._published(published.manifest)
@@ -180,23 +190,13 @@ class _Steps:
             raise
 
     def _check_source(self, previous: ManifestRecord | None) -> None:
-        """Make sure that the run is of one source.
-
-        If it is not, its segments are deleted: a later job, for which the first source was put
-        back, would take them for that source's. A run that is published is left to its viewers.
-        """
+        """Make sure that the run is of one source; if it is not, its segments are deleted."""
         try:
             self.source.check_unchanged()
         except NoSourceError:
             if run := self.result.run:
-                self._delete_mixed_run(run, previous)
+                delete_mixed(self.store, run, previous)
             raise
-
-    def _delete_mixed_run(self, run: str, previous: ManifestRecord | None) -> None:
-        try:
-            delete_unpublished(self.store.with_grace(_CLAIM_GRACE_S), run, previous)
-        except WorkerError as error:
-            log.warning("mixed_run_not_deleted", run=run, reason=str(error))
 
     def _fetch(self, workspace: Workspace) -> Path:
         return fetch(
@@ -251,6 +251,7 @@ class _Steps:
         result = self.result
         return Origin(
             request=request,
+            video_request=request_digest(self.source.identity, self.job),
             identity=self.source.identity,
             source=str(self.job.source),
             source_bytes=source_bytes,

@@ -155,13 +155,7 @@ def fit_tracks(tracks: Sequence[OutsideTrack], grid: Grid) -> tuple[TextRenditio
     """
     fitted = ((track.source, _fit(track, grid)) for track in tracks)
     return tuple(
-        TextRendition(
-            name=f"text-{source.language.lower()}",
-            language=source.language,
-            title=None,
-            is_forced=False,
-            segments=segments,
-        )
+        TextRendition.from_outside(source.language, segments=segments)
         for source, segments in fitted
         if segments
     )
