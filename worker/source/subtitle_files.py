@@ -67,7 +67,8 @@ def _open(source: SubtitleSource, job: Job, budget: Budget) -> OutsideTrack:
     return OutsideTrack(
         source=source,
         identity=f"{source.language} {hashlib.sha256(data).hexdigest()}",
-        cues=_read_track(source, data).cues,
+        # In a thread: a hostile one takes seconds, and a stop does not wait for them.
+        cues=run_in_thread(lambda: _read_track(source, data).cues, budget.check),
     )
 
 
