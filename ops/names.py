@@ -44,3 +44,7 @@ STORE_PARAMETERS = {
 }
 # By what their options begin with, the parameters that name the secrets of stores.
 STORE_SECRETS = {"s3_": "StoreSecret", "source_s3_": "SourceStoreSecret"}
+# By option, the stack's parameter from which the job definition has its default.
+DEFAULT_PARAMETERS = {"time_limit": "TimeLimitSeconds", "audio": "AudioLayout"}
+# By secret option, the parameter that names its secret; its key there is the option's field.
+SECRETS = {"key_secret": "KeySecret"}

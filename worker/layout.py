@@ -7,6 +7,7 @@ jobs that make the same run cannot spoil each other's files: different bytes hav
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 # At the destination itself. These four are the only files that are ever replaced.
@@ -33,6 +34,11 @@ _OUTSIDE = "text-"
 
 # 32 bits of an MD5: they distinguish the few contents that one name has had.
 _DIGEST_CHARS = 8
+
+_SEGMENT_NAME = re.compile(
+    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}})\.[0-9a-f]{{{_DIGEST_CHARS}}}"
+    + re.escape(SEGMENT_SUFFIX)
+)
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _WEEK = "public, max-age=604800"
@@ -81,6 +87,12 @@ def is_outside(rendition: str) -> bool:
 def segment_name(rendition: str, index: int, md5: str) -> str:
     """Name a segment below its run."""
     return f"{rendition}/{content_name(SEGMENT_PATTERN % index, md5)}"
+
+
+def read_segment_name(name: str) -> tuple[str, int] | None:
+    """Read rendition and index of a segment's name below its run; None where it is none."""
+    match = _SEGMENT_NAME.fullmatch(name)
+    return (match["rendition"], int(match["index"])) if match else None
 
 
 def subtitle_segment_name(rendition: str, index: int, md5: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +14,12 @@ from worker import __version__
 from worker.config.job import Job
 from worker.encode.run import encode_run
 from worker.errors import (
-    BadSourceError,
     BudgetSpentError,
     InternalError,
-    NoSourceError,
-    VerificationError,
     WorkerError,
 )
 from worker.ffmpeg.capabilities import check_environment
+from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
 from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
@@ -33,8 +30,9 @@ from worker.monitoring.status import Status
 from worker.outcome import JobResult, outcome_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
-from worker.publish.leftovers import delete_leftovers, delete_mixed
+from worker.publish.leftovers import delete_leftovers
 from worker.publish.manifest import Origin, is_published, read_manifest
+from worker.publish.one_source import OneSource
 from worker.publish.publish import Publication, Published, publish
 from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
@@ -115,42 +113,52 @@ class _Steps:
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
-        subtitles = [track.identity for track in self.subtitles]
-        request = request_digest(self.source.identity, self.job, subtitles)
+        request = self._request(*self.subtitles)
         previous = read_manifest(self.store)
         if is_published(self.store, previous, request):
             return self._already_published(previous)
         if published := self._change_subtitles(request, previous):
             return self._finish(published, previous)
         context = self.context
+        one_source = OneSource(
+            source=self.source, store=self.store, run=lambda: self.result.run, previous=previous
+        )
         with (
             open_workspace(
                 self.job.work_dir, tools=context.tools, budget=context.budget
             ) as workspace,
-            self._of_one_source(previous),
+            one_source.reported_first(),
         ):
             path = self._fetch(workspace)
             origin_bytes = path.stat().st_size
             self.reporter.begin(Step.PROBE)
             planned = plan_source(path, self.job, workspace)
             outside = fit_tracks(self.subtitles, planned.plan.grid)
-            name = self._name_run(planned.plan)
-            run = self._encode(planned, name, workspace)
-            self._check_source(previous)
+            cipher = cipher_for(self.job, self.source.identity, planned.plan)
+            name = self._name_run(planned.plan, cipher)
+            run = self._encode(planned, name, cipher, workspace)
+            one_source.check()
             self.reporter.begin(Step.VERIFY)
             verify_run(run, list_run(run, self.store, context.budget))
             texts = make_subtitles(run.plan, planned.path, workspace, outside=outside)
             run = replace(run, texts=texts)
             images = self._generate_images(run, planned.path, workspace)
             origin = self._origin(request, origin_bytes)
-            self._check_source(previous)
+            one_source.check()
             published = self._publish(run, images, origin, previous)
         return self._finish(published, previous)
 
+    def _request(self, *subtitles: OutsideTrack) -> str:
+        return request_digest(
+            self.source.identity,
+            self.job,
+            fingerprint=fingerprint_for(self.job),
+            subtitles=[track.identity for track in subtitles],
+        )
+
     def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
         """Publish the run that is published with other subtitles, where nothing else differs."""
-        video_request = request_digest(self.source.identity, self.job)
-        standing = find_standing(self.store, previous, video_request)
+        standing = find_standing(self.store, previous, self._request())
         if standing is None or self.job.report:
             # A report is made of the whole run.
             return None
@@ -170,7 +178,10 @@ class _Steps:
         )
 
     def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
-        self._delete_leftovers(published, previous)
+        try:
+            delete_leftovers(self.store, published, previous)
+        except WorkerError as error:
+            log.warning("leftovers_not_deleted", reason=str(error))
         self.reporter.begin(Step.END)
         return self._published(published.manifest)
 
@@ -179,24 +190,6 @@ class _Steps:
         self.result.already_published = True
         self.reporter.begin(Step.END)
         return published("already published from the same source with the same options")
-
-    @contextlib.contextmanager
-    def _of_one_source(self, previous: ManifestRecord | None) -> Iterator[None]:
-        """Report a source that was replaced as that, and not as damaged, where both are true."""
-        try:
-            yield
-        except (BadSourceError, VerificationError):
-            self._check_source(previous)
-            raise
-
-    def _check_source(self, previous: ManifestRecord | None) -> None:
-        """Make sure that the run is of one source; if it is not, its segments are deleted."""
-        try:
-            self.source.check_unchanged()
-        except NoSourceError:
-            if run := self.result.run:
-                delete_mixed(self.store, run, previous)
-            raise
 
     def _fetch(self, workspace: Workspace) -> Path:
         return fetch(
@@ -207,8 +200,8 @@ class _Steps:
             on_progress=self.reporter.fetched,
         )
 
-    def _name_run(self, plan: Plan) -> str:
-        name = run_name(self.source.identity, plan)
+    def _name_run(self, plan: Plan, cipher: SegmentCipher) -> str:
+        name = run_name(self.source.identity, plan, key_id=cipher.key_id)
         self.status.update(run=name)
         self.result.run = name
         self.result.duration_s = round(float(plan.grid.duration_s), 3)
@@ -219,16 +212,19 @@ class _Steps:
             duration_s=self.result.duration_s,
             rungs=self.result.rungs,
             rate=str(plan.grid.rate),
-            plan=describe(plan),
+            plan=describe(plan) | cipher.describe(),
         )
         return name
 
-    def _encode(self, planned: PlannedSource, name: str, workspace: Workspace) -> Run:
+    def _encode(
+        self, planned: PlannedSource, name: str, cipher: SegmentCipher, workspace: Workspace
+    ) -> Run:
         encoded = encode_run(
             planned.plan,
             name,
             planned.path,
             workspace,
+            cipher=cipher,
             store=self.store,
             reporter=self.reporter,
             threads=self.job.upload_threads,
@@ -251,7 +247,7 @@ class _Steps:
         result = self.result
         return Origin(
             request=request,
-            video_request=request_digest(self.source.identity, self.job),
+            video_request=self._request(),
             identity=self.source.identity,
             source=str(self.job.source),
             source_bytes=source_bytes,
@@ -283,12 +279,6 @@ class _Steps:
             confirm=self.status.confirm,
             threads=self.job.upload_threads,
         )
-
-    def _delete_leftovers(self, published: Published, previous: ManifestRecord | None) -> None:
-        try:
-            delete_leftovers(self.store, published, previous)
-        except WorkerError as error:
-            log.warning("leftovers_not_deleted", reason=str(error))
 
     def _published(self, manifest: ManifestRecord) -> Outcome:
         without = ", ".join(manifest.missing_rungs)

@@ -79,8 +79,9 @@ def _environment(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, str]:
-    # The worker plans for the deadline at which Batch kills it.
-    defaults = {**definition_parameters(job), "time_limit": parameters["TimeLimitSeconds"]}
+    # The worker plans for the deadline at which Batch kills it, for example.
+    given = {o: parameters[n] for o, n in names.DEFAULT_PARAMETERS.items() if n in parameters}
+    defaults = {**definition_parameters(job), **given}
     return {
         "image": parameters["ImageUri"],
         "attempts": str(names.ATTEMPTS),
@@ -108,6 +109,9 @@ def _secrets(parameters: Mapping[str, str]) -> Iterator[str]:
         if arn := parameters.get(name, ""):
             for key in ("access_key_id", "secret_access_key"):
                 yield f"{variable_name(prefix + key)} {arn}:{key}::"
+    for field, name in names.SECRETS.items():
+        if arn := parameters.get(name, ""):
+            yield f"{variable_name(field)} {arn}:{field}::"
 
 
 def _rule(name: str, event: str, parameters: Mapping[str, str]) -> dict[str, str]:

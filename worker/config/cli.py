@@ -25,6 +25,8 @@ SELF_CHECK = "--self-check"
 _MAX_VALUE_CHARS = 4096
 # One is of no use without the other.
 _PAIRS = tuple((f"{of}s3_access_key_id", f"{of}s3_secret_access_key") for of in ("", "source_"))
+# What only the environment gives is named as it is given there.
+_NAMES = {o.field: o.variable for o in options_of(Job) if o.given_by is GivenBy.SECRETS}
 # pydantic's messages of these types are written for programmers.
 _INSTEAD = {
     "bool_parsing": "write true or false",
@@ -33,10 +35,13 @@ _INSTEAD = {
 }
 
 
-def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
+def parse_job(
+    arguments: Sequence[str], environment: Mapping[str, str], *, is_submission: bool = False
+) -> Job:
     """Read a job from the command line, then from the environment, then from the defaults.
 
-    An empty value counts as not given: Batch cannot leave a `Ref::` parameter out.
+    An empty value counts as not given: Batch cannot leave a `Ref::` parameter out. Of a submission
+    the secrets are missing: the job definition has them.
 
     Raises:
         BadParametersError: with every fault of every parameter in one message.
@@ -55,6 +60,8 @@ def parse_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
     except ValidationError as error:
         faults += _faults(error, already=faults)
         job = None
+    if job is not None:
+        faults += _unusable_encryption(job, is_submission=is_submission)
     if faults or job is None:
         raise _refusal(faults)
     return job
@@ -108,12 +115,26 @@ def _unpaired(values: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _unusable_encryption(job: Job, *, is_submission: bool) -> list[str]:
+    """Describe what encryption lacks, or what is given without it: that video would be clear."""
+    name, uri = option_name("encrypt"), option_name("key_uri")
+    if not job.encrypt:
+        return [f"{uri}: is of no use without {name}, which encrypts"] if job.key_uri else []
+    variable = variable_name("key_secret")
+    lacks = {
+        f"{uri} (where players request the key)": job.key_uri is None,
+        f"{variable} in its environment": job.key_secret is None and not is_submission,
+    }
+    missing = [what for what, is_missing in lacks.items() if is_missing]
+    return [f"{name}: needs {' and '.join(missing)}"] if missing else []
+
+
 def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:
     """Describe each fault by its option; no value is echoed, it may be a secret."""
     faults = []
     for fault in error.errors(include_url=False, include_input=False):
         field = str(fault["loc"][0])
-        name = option_name(field)
+        name = _NAMES.get(field, option_name(field))
         if any(text.startswith(f"{name}:") for text in already):
             continue
         needed = f"is needed (or {variable_name(field)})" if fault["type"] == "missing" else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from worker.hls.bit_rates import BitRates, measure_bit_rates, target_duration_s
-from worker.hls.keyframes import key_frames
+from worker.hls.keyframes import ranged_key_frames
 from worker.hls.playlist import INDEPENDENT, VERSION, Playlists
 from worker.hls.run import Run, TextRendition
 from worker.layout import AUDIO
@@ -86,7 +86,7 @@ def _with_subtitles(tag: str, attribute: str) -> str:
 
 def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
     source, plan = run.plan.media.audio, run.plan.audio
-    if run.audio and plan and source:
+    if run.audio and plan and source and not plan.is_muxed:
         yield _media_tag(
             "AUDIO",
             group=AUDIO,
@@ -125,9 +125,10 @@ def _variant(
     segments = run.renditions[rung.name]
     rates = measure_bit_rates(segments, target_s)
     codecs = [segments[0].codec, *(segment.codec for segment in run.audio[:1])]
+    is_muxed = run.plan.is_muxed
     tag = _stream_tag(
         run,
-        rates + audio_rates if audio_rates else rates,
+        rates + audio_rates if audio_rates and not is_muxed else rates,
         codecs,
         RESOLUTION=f"{rung.width}x{rung.height}",
         FRAME_RATE=f"{float(run.plan.grid.rate):.3f}",
@@ -143,7 +144,7 @@ def _audio_variant(run: Run, playlists: Playlists, rates: BitRates | None) -> tu
 
 def _iframe_variants(run: Run, playlists: Playlists) -> Iterator[str]:
     for rung in run.rungs:
-        frames = key_frames(run.renditions[rung.name])
+        frames = ranged_key_frames(run.renditions[rung.name])
         if not frames:
             continue
         rates = measure_bit_rates(frames, target_duration_s([frames]))
@@ -164,7 +165,7 @@ def _stream_tag(run: Run, rates: BitRates, codecs: Sequence[str], **attributes: 
         AVERAGE_BANDWIDTH=rates.average_bps,
         CODECS=f'"{",".join(codecs)}"',
         **attributes,
-        AUDIO=f'"{AUDIO}"' if run.audio else None,
+        AUDIO=f'"{AUDIO}"' if run.audio and not run.plan.is_muxed else None,
         SUBTITLES=_GROUP if run.texts else None,
         # Or players list captions that may be in the frames; each that was is a text rendition.
         CLOSED_CAPTIONS="NONE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from worker.hls.encryption import CLEAR, SegmentCipher
 from worker.layout import AUDIO, outside_name
 from worker.media.language import language_tag
 from worker.plan.ladder import Rung
@@ -55,12 +56,14 @@ class Run:
 
     `renditions` maps rungs and audio to their segments, in order; rungs of the plan that are not
     among them were given up. `texts` are no part of what names the run: some come from outside.
+    `cipher` encrypted the segments.
     """
 
     name: str
     plan: Plan
     renditions: Mapping[str, Sequence[Segment]]
     texts: Sequence[TextRendition] = ()
+    cipher: SegmentCipher = CLEAR
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -6,17 +6,12 @@ from collections.abc import Iterator
 
 import structlog
 
-from worker.errors import WorkerError
 from worker.hls.master import named_run, uris
 from worker.layout import CHECKPOINT, MASTER, run_prefix
 from worker.publish.manifest import published_keys
 from worker.publish.publish import Published
 from worker.records.manifest import ManifestRecord
 from worker.storage.base import Store
-from worker.storage.retrying import RetryingStore
-
-# After a stop; that of the last write of status.json follows.
-_GRACE_S = 8.0
 
 log = structlog.get_logger(__name__)
 
@@ -64,18 +59,6 @@ def delete_unpublished(store: Store, run: str, previous: ManifestRecord | None) 
     known = {previous.run, previous.previous_run} if previous else set()
     if run not in known | {live}:
         store.delete(store.list(run_prefix(run)))
-
-
-def delete_mixed(store: RetryingStore, run: str, previous: ManifestRecord | None) -> None:
-    """Delete a run of which the source was replaced meanwhile, unless viewers have it.
-
-    A later job, for which the first source was put back, would take its segments for that source's.
-    That they cannot be deleted is only logged.
-    """
-    try:
-        delete_unpublished(store.with_grace(_GRACE_S), run, previous)
-    except WorkerError as error:
-        log.warning("mixed_run_not_deleted", run=run, reason=str(error))
 
 
 def _named_keys(store: Store, master: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
+from worker.hls.encryption import METHOD, RunKey
 from worker.hls.playlist import Playlists
 from worker.hls.run import Run, TextRendition
 from worker.images.model import ImageSet
@@ -27,6 +28,7 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import JobRecord
 from worker.records.manifest import (
     ChapterRecord,
+    EncryptionRecord,
     ManifestRecord,
     RenditionRecord,
     SourceAudioRecord,
@@ -153,6 +155,7 @@ def make_manifest(
             ),
             *(text_record(text, playlists) for text in run.texts),
         ),
+        encryption=_encryption(run.cipher.key) if run.cipher.key else None,
         thumbnails=_keys(images.thumbnails),
         sheets=_keys(images.sheets),
         storyboard=images.storyboard.key if images.storyboard else None,
@@ -184,6 +187,10 @@ def renew_manifest(
             "report": None,
         }
     )
+
+
+def _encryption(key: RunKey) -> EncryptionRecord:
+    return EncryptionRecord(method=METHOD, key_id=key.id, key_uri=key.uri)
 
 
 def _keys(files: Sequence[File]) -> tuple[str, ...]:

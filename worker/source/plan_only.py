@@ -6,6 +6,7 @@ from typing import Any
 
 from worker.config.job import Job
 from worker.ffmpeg.capabilities import check_environment
+from worker.hls.encryption import cipher_for
 from worker.plan.digest import run_name
 from worker.plan.plan import describe
 from worker.runtime.budget import Budget
@@ -29,4 +30,6 @@ def plan_job(job: Job, tools: Tools, budget: Budget) -> dict[str, Any]:
         planned = plan_source(fetch(source.content, job, workspace), job, workspace)
         fit_tracks(subtitles, planned.plan.grid)
         source.check_unchanged()
-        return describe(planned.plan) | {"run": run_name(source.identity, planned.plan)}
+        plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
+        run = run_name(source.identity, plan, key_id=cipher.key_id)
+        return describe(plan) | cipher.describe() | {"run": run}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from array import array
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,16 +77,19 @@ def test_what_changes_on_the_way_keeps_its_time(
     assert beeps_s(audio_playlist(out)) == pytest.approx(expected, abs=0.012)
 
 
+@pytest.mark.parametrize(
+    ("codec", "rates_hz"), [("aac", (HZ, 32_000, 16_000)), ("mp2", (32_000, 44_100, HZ))]
+)
 def test_a_rate_that_changes_in_a_broadcast_keeps_its_time(
-    run_worker: RunWorker, tmp_path: Path
+    run_worker: RunWorker, tmp_path: Path, codec: str, rates_hz: Sequence[int]
 ) -> None:
-    """AAC, of which several frames travel in a PES packet: 48, 32 and 16 kHz."""
+    """Several frames travel in a PES packet, and the decoder finds the rate in the frames."""
     parts = []
-    for i, hertz in enumerate((HZ, 32_000, 16_000)):
+    for i, hertz in enumerate(rates_hz):
         beep = f"aevalsrc='if(between(mod(t,1),0.5,0.54),sin(2*PI*1000*t),0)':s={hertz}:d=4"
         part = tmp_path / f"{i}.ts"
         times = ("-output_ts_offset", 4 * i)
-        ffmpeg(*video(4), "-f", "lavfi", "-i", beep, *X264, "-c:a", "aac", *times, part)
+        ffmpeg(*video(4), "-f", "lavfi", "-i", beep, *X264, "-c:a", codec, *times, part)
         parts.append(part.read_bytes())
     source, out = tmp_path / "in.ts", tmp_path / "out"
     source.write_bytes(b"".join(parts))

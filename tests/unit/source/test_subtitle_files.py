@@ -85,7 +85,7 @@ def test_the_very_content_and_the_language_decide_the_request(tmp_path: Path) ->
     assert opened(one, "en").identity != identity
     other.write_text(SRT + "\n")
     assert opened(other).identity != identity
-    requests = {request_digest("x", job(), texts) for texts in ((), [identity], ["y"])}
+    requests = {request_digest("x", job(), subtitles=texts) for texts in ((), [identity], ["y"])}
     assert len(requests) == 3
 
 
