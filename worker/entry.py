@@ -27,7 +27,7 @@ from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
 from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
-from worker.pipeline import Context, plan_job, run_job
+from worker.pipeline import Context, run_job
 from worker.preview.options import PREVIEW
 from worker.records.job import Outcome
 from worker.records.schema import SCHEMAS, render_schema
@@ -35,6 +35,7 @@ from worker.runtime.budget import Budget, stop_on_signals
 from worker.runtime.early_signals import EarlySignals
 from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
+from worker.source.plan_only import plan_job
 
 SCHEMA = "schema"
 _SELF_CHECK_S = 120
@@ -155,7 +156,7 @@ def _finish(outcome: Outcome, result: JobResult, logs: Logs, output: OutputQueue
 
 def _print_plan(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     try:
-        plan = plan_job(job, context)
+        plan = plan_job(job, context.tools, context.budget)
         sys.stdout.write(json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
         # A pager reads it as slowly as its user does.
         output.wait(context.budget.check)

@@ -30,6 +30,7 @@ SEGMENT_SUFFIX = ".ts"
 # As FFmpeg writes them to the work folder.
 SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 _SUBTITLE_PATTERN = "%05d.vtt"
+_OUTSIDE = "text-"
 
 # 32 bits of an MD5: they distinguish the few contents that one name has had.
 _DIGEST_CHARS = 8
@@ -71,6 +72,16 @@ def content_name(name: str, md5: str) -> str:
 def md5_of(data: bytes) -> str:
     """Return the MD5 of a content, in hexadecimal."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def outside_name(language: str) -> str:
+    """Name the rendition of subtitles from outside in a language; the upload's own have numbers."""
+    return f"{_OUTSIDE}{language.lower()}"
+
+
+def is_outside(rendition: str) -> bool:
+    """Whether a rendition is one of subtitles from outside."""
+    return rendition.startswith(_OUTSIDE)
 
 
 def segment_name(rendition: str, index: int, md5: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -16,11 +14,8 @@ from worker import __version__
 from worker.config.job import Job
 from worker.encode.run import encode_run
 from worker.errors import (
-    BadSourceError,
     BudgetSpentError,
     InternalError,
-    NoSourceError,
-    VerificationError,
     WorkerError,
 )
 from worker.ffmpeg.capabilities import check_environment
@@ -35,9 +30,11 @@ from worker.monitoring.status import Status
 from worker.outcome import JobResult, outcome_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
-from worker.publish.leftovers import delete_leftovers, delete_unpublished
+from worker.publish.leftovers import delete_leftovers
 from worker.publish.manifest import Origin, is_published, read_manifest
+from worker.publish.one_source import OneSource
 from worker.publish.publish import Publication, Published, publish
+from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
@@ -66,25 +63,6 @@ class Context:
     now: Callable[[], datetime]
     on_terminal: bool
     stats: JobStats = field(default_factory=JobStats)
-
-
-def plan_job(job: Job, context: Context) -> dict[str, Any]:
-    """Return the plan as plain data; nothing is written but the work folder.
-
-    Raises:
-        WorkerError: as the steps up to the plan raise it.
-
-    """
-    check_environment(context.tools, context.budget)
-    with open_workspace(job.work_dir, tools=context.tools, budget=context.budget) as workspace:
-        source = open_source(job, context.budget)
-        subtitles = open_subtitles(job, context.budget)
-        planned = plan_source(fetch(source.content, job, workspace), job, workspace)
-        fit_tracks(subtitles, planned.plan.grid)
-        source.check_unchanged()
-        plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
-        run = run_name(source.identity, plan, key_id=cipher.key_id)
-        return describe(plan) | cipher.describe() | {"run": run}
 
 
 def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
@@ -135,41 +113,75 @@ class _Steps:
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
-        identity, job = self.source.identity, self.job
-        request = request_digest(
-            identity,
-            job,
-            fingerprint=fingerprint_for(job),
-            subtitles=[track.identity for track in self.subtitles],
-        )
+        request = self._request(*self.subtitles)
         previous = read_manifest(self.store)
         if is_published(self.store, previous, request):
             return self._already_published(previous)
+        if published := self._change_subtitles(request, previous):
+            return self._finish(published, previous)
         context = self.context
+        one_source = OneSource(
+            source=self.source, store=self.store, run=lambda: self.result.run, previous=previous
+        )
         with (
             open_workspace(
                 self.job.work_dir, tools=context.tools, budget=context.budget
             ) as workspace,
-            self._of_one_source(previous),
+            one_source.reported_first(),
         ):
             path = self._fetch(workspace)
             origin_bytes = path.stat().st_size
             self.reporter.begin(Step.PROBE)
             planned = plan_source(path, self.job, workspace)
             outside = fit_tracks(self.subtitles, planned.plan.grid)
-            cipher = cipher_for(job, identity, planned.plan)
+            cipher = cipher_for(self.job, self.source.identity, planned.plan)
             name = self._name_run(planned.plan, cipher)
             run = self._encode(planned, name, cipher, workspace)
-            self._check_source(previous)
+            one_source.check()
             self.reporter.begin(Step.VERIFY)
             verify_run(run, list_run(run, self.store, context.budget))
             texts = make_subtitles(run.plan, planned.path, workspace, outside=outside)
             run = replace(run, texts=texts)
             images = self._generate_images(run, planned.path, workspace)
             origin = self._origin(request, origin_bytes)
-            self._check_source(previous)
+            one_source.check()
             published = self._publish(run, images, origin, previous)
-        self._delete_leftovers(published, previous)
+        return self._finish(published, previous)
+
+    def _request(self, *subtitles: OutsideTrack) -> str:
+        return request_digest(
+            self.source.identity,
+            self.job,
+            fingerprint=fingerprint_for(self.job),
+            subtitles=[track.identity for track in subtitles],
+        )
+
+    def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
+        """Publish the run that is published with other subtitles, where nothing else differs."""
+        standing = find_standing(self.store, previous, self._request())
+        if standing is None or self.job.report:
+            # A report is made of the whole run.
+            return None
+        texts = fit_tracks(self.subtitles, standing.grid)
+        if standing.lacks_any(texts):
+            return None
+        self.status.update(run=standing.manifest.run)
+        self.result.take(standing.manifest)
+        self.reporter.begin(Step.PUBLISH)
+        return publish_texts(
+            standing,
+            texts,
+            self._origin(request, source_bytes=0),
+            self.store,
+            confirm=self.status.confirm,
+            threads=self.job.upload_threads,
+        )
+
+    def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
+        try:
+            delete_leftovers(self.store, published, previous)
+        except WorkerError as error:
+            log.warning("leftovers_not_deleted", reason=str(error))
         self.reporter.begin(Step.END)
         return self._published(published.manifest)
 
@@ -178,34 +190,6 @@ class _Steps:
         self.result.already_published = True
         self.reporter.begin(Step.END)
         return published("already published from the same source with the same options")
-
-    @contextlib.contextmanager
-    def _of_one_source(self, previous: ManifestRecord | None) -> Iterator[None]:
-        """Report a source that was replaced as that, and not as damaged, where both are true."""
-        try:
-            yield
-        except (BadSourceError, VerificationError):
-            self._check_source(previous)
-            raise
-
-    def _check_source(self, previous: ManifestRecord | None) -> None:
-        """Make sure that the run is of one source.
-
-        If it is not, its segments are deleted: a later job, for which the first source was put
-        back, would take them for that source's. A run that is published is left to its viewers.
-        """
-        try:
-            self.source.check_unchanged()
-        except NoSourceError:
-            if run := self.result.run:
-                self._delete_mixed_run(run, previous)
-            raise
-
-    def _delete_mixed_run(self, run: str, previous: ManifestRecord | None) -> None:
-        try:
-            delete_unpublished(self.store.with_grace(_CLAIM_GRACE_S), run, previous)
-        except WorkerError as error:
-            log.warning("mixed_run_not_deleted", run=run, reason=str(error))
 
     def _fetch(self, workspace: Workspace) -> Path:
         return fetch(
@@ -263,6 +247,7 @@ class _Steps:
         result = self.result
         return Origin(
             request=request,
+            video_request=self._request(),
             identity=self.source.identity,
             source=str(self.job.source),
             source_bytes=source_bytes,
@@ -294,12 +279,6 @@ class _Steps:
             confirm=self.status.confirm,
             threads=self.job.upload_threads,
         )
-
-    def _delete_leftovers(self, published: Published, previous: ManifestRecord | None) -> None:
-        try:
-            delete_leftovers(self.store, published, previous)
-        except WorkerError as error:
-            log.warning("leftovers_not_deleted", reason=str(error))
 
     def _published(self, manifest: ManifestRecord) -> Outcome:
         without = ", ".join(manifest.missing_rungs)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from worker.hls.bit_rates import BitRates, measure_bit_rates, target_duration_s
 from worker.hls.keyframes import ranged_key_frames
 from worker.hls.playlist import INDEPENDENT, VERSION, Playlists
-from worker.hls.run import Run
+from worker.hls.run import Run, TextRendition
 from worker.layout import AUDIO
 from worker.media.language import language_name, language_tag
 from worker.plan.ladder import Rung
 
 SUBTITLES = "text"
+_GROUP = f'"{SUBTITLES}"'
+_SUBTITLES_TAG = "#EXT-X-MEDIA:TYPE=SUBTITLES,"
+_VARIANT_TAG = "#EXT-X-STREAM-INF:"
 _RUN = re.compile("[0-9a-f]{16}")
 _URI = re.compile(r"^(?!#)(?P<line>.+)$|^#EXT.*[:,]URI=\"(?P<attribute>[^\"]+)\"", re.MULTILINE)
 
@@ -44,7 +47,9 @@ def render_master_playlist(run: Run, playlists: Playlists) -> str:
         f"#EXT-X-VERSION:{VERSION}",
         INDEPENDENT,
         *_audio_rendition(run, playlists),
-        *_subtitle_renditions(run, playlists),
+        *_subtitle_renditions(
+            run.texts, {text.name: playlists.media[text.name].key for text in run.texts}
+        ),
         *(
             line
             for rung in run.rungs
@@ -55,6 +60,28 @@ def render_master_playlist(run: Run, playlists: Playlists) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def replace_subtitles(master: str, texts: Sequence[TextRendition], keys: Mapping[str, str]) -> str:
+    """Return a master playlist with other subtitles, as if it were rendered with them.
+
+    `keys` maps their names to their playlists.
+    """
+    lines = [line for line in master.split("\n") if not line.startswith(_SUBTITLES_TAG)]
+    variants_at = (i for i, line in enumerate(lines) if line.startswith(_VARIANT_TAG))
+    first = next(variants_at, len(lines))
+    attribute = f",SUBTITLES={_GROUP}" if texts else ""
+    variants = (
+        _with_subtitles(line, attribute) if line.startswith(_VARIANT_TAG) else line
+        for line in lines[first:]
+    )
+    return "\n".join([*lines[:first], *_subtitle_renditions(texts, keys), *variants])
+
+
+def _with_subtitles(tag: str, attribute: str) -> str:
+    end = ",CLOSED-CAPTIONS=NONE"
+    bare = tag.replace(f",SUBTITLES={_GROUP}", "").removesuffix(end)
+    return f"{bare}{attribute}{end}"
 
 
 def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
@@ -71,9 +98,10 @@ def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
         )
 
 
-def _subtitle_renditions(run: Run, playlists: Playlists) -> Iterator[str]:
+def _subtitle_renditions(texts: Sequence[TextRendition], keys: Mapping[str, str]) -> Iterator[str]:
+    """Render their tags; `keys` maps their names to their playlists."""
     taken: set[str] = set()
-    for text in run.texts:
+    for text in texts:
         code = text.language
         name = text.title or (code and language_name(code)) or "Subtitles"
         if name in taken:
@@ -85,7 +113,7 @@ def _subtitle_renditions(run: Run, playlists: Playlists) -> Iterator[str]:
             group=SUBTITLES,
             name=name,
             code=code,
-            uri=playlists.media[text.name].key,
+            uri=keys[text.name],
             is_default=False,
             FORCED="YES" if text.is_forced else "NO",
         )
@@ -138,7 +166,7 @@ def _stream_tag(run: Run, rates: BitRates, codecs: Sequence[str], **attributes: 
         CODECS=f'"{",".join(codecs)}"',
         **attributes,
         AUDIO=f'"{AUDIO}"' if run.audio and not run.plan.is_muxed else None,
-        SUBTITLES=f'"{SUBTITLES}"' if run.texts else None,
+        SUBTITLES=_GROUP if run.texts else None,
         # Or players list captions that may be in the frames; each that was is a text rendition.
         CLOSED_CAPTIONS="NONE",
     )

@@ -9,7 +9,7 @@ from fractions import Fraction
 from worker.hls.bit_rates import round_half_up, segment_durations_s, target_duration_s
 from worker.hls.encryption import METHOD, RunKey
 from worker.hls.keyframes import KeyFrame, ranged_key_frames
-from worker.hls.run import Run
+from worker.hls.run import Run, TextRendition
 from worker.hls.webvtt import segment_lengths_s
 from worker.layout import (
     IFRAME_PLAYLIST,
@@ -19,6 +19,7 @@ from worker.layout import (
     playlist_file,
     subtitle_file,
 )
+from worker.media.timeline import Grid
 from worker.records.segment import Segment
 
 VERSION = 6
@@ -56,15 +57,21 @@ def render_playlists(run: Run) -> Playlists:
         if frames := ranged_key_frames(segments):
             text = render_iframe_playlist(frames)
             iframes[name] = playlist_file(run.name, name, IFRAME_PLAYLIST, text)
-    subtitles = {}
-    lengths_s = segment_lengths_s(run.plan.grid)
-    for rendition in run.texts:
+    texts = render_text_playlists(run.name, run.texts, run.plan.grid)
+    return Playlists(media={**media, **texts.media}, iframes=iframes, subtitles=texts.subtitles)
+
+
+def render_text_playlists(run: str, texts: Sequence[TextRendition], grid: Grid) -> Playlists:
+    """Render what names the segments of a run's subtitles, and those segments."""
+    media, subtitles = {}, {}
+    lengths_s = segment_lengths_s(grid)
+    for rendition in texts:
         name = rendition.name
-        files = [subtitle_file(run.name, name, i, t) for i, t in enumerate(rendition.segments)]
+        files = [subtitle_file(run, name, i, text) for i, text in enumerate(rendition.segments)]
         text = render_text_playlist([file.key for file in files], lengths_s)
-        media[name] = playlist_file(run.name, name, MEDIA_PLAYLIST, text)
+        media[name] = playlist_file(run, name, MEDIA_PLAYLIST, text)
         subtitles[name] = files
-    return Playlists(media=media, iframes=iframes, subtitles=subtitles)
+    return Playlists(media=media, iframes={}, subtitles=subtitles)
 
 
 def render_media_playlist(

@@ -92,7 +92,11 @@ class ManifestRecord(Record):
         description="The run that was published before; it stays until the next publish."
     )
     request: str = Field(
-        description="Digest of the source's identity and of the options that change the output."
+        description="Digest of the source's identity, of the options that change the output, and of"
+        " the subtitles from outside."
+    )
+    video_request: str | None = Field(
+        default=None, description="As `request`, without the subtitles from outside."
     )
     source: str = Field(description="Location of the source; the query of a URL is left out.")
     source_identity: str = Field(description="Names the source's very content.")

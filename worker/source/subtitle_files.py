@@ -67,7 +67,8 @@ def _open(source: SubtitleSource, job: Job, budget: Budget) -> OutsideTrack:
     return OutsideTrack(
         source=source,
         identity=f"{source.language} {hashlib.sha256(data).hexdigest()}",
-        cues=_read_track(source, data).cues,
+        # In a thread: a hostile one takes seconds, and a stop does not wait for them.
+        cues=run_in_thread(lambda: _read_track(source, data).cues, budget.check),
     )
 
 
@@ -155,13 +156,7 @@ def fit_tracks(tracks: Sequence[OutsideTrack], grid: Grid) -> tuple[TextRenditio
     """
     fitted = ((track.source, _fit(track, grid)) for track in tracks)
     return tuple(
-        TextRendition(
-            name=f"text-{source.language.lower()}",
-            language=source.language,
-            title=None,
-            is_forced=False,
-            segments=segments,
-        )
+        TextRendition.from_outside(source.language, segments=segments)
         for source, segments in fitted
         if segments
     )

@@ -11,7 +11,7 @@ import structlog
 from worker.ffmpeg.inputs import show_texts
 from worker.ffmpeg.remux import copy_webvtt
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
-from worker.hls.run import TextRendition
+from worker.hls.run import TextRendition, without_replaced
 from worker.hls.webvtt import (
     Cue,
     TooManyCuesError,
@@ -19,7 +19,6 @@ from worker.hls.webvtt import (
     render_segments,
     segment_lengths_s,
 )
-from worker.media.language import language_tag
 from worker.plan.plan import Plan, TextPlan
 from worker.runtime.child import Line
 from worker.runtime.process import Processes
@@ -44,45 +43,20 @@ def make_subtitles(
     """
     lengths_s = segment_lengths_s(plan.grid)
     made = {}
-    for text, read in _readers(_without_replaced(plan.texts, outside), plan, source, workspace):
+    languages = [text.language for text in outside if text.language]
+    kept = without_replaced(plan.texts, languages)
+    if replaced := [text.name for text in plan.texts if text not in kept]:
+        log.info("subtitles_replaced", tracks=replaced)
+    for text, read in _readers(kept, plan, source, workspace):
         try:
             if cues := read():
                 made[text.name] = render_segments(cues, lengths_s)
         except TooManyCuesError as error:
             log.warning("subtitles_left_out", reason=f"{text.name} cannot be used: {error}")
-    embedded = (_rendition(text, made[text.name]) for text in plan.texts if text.name in made)
-    return (*outside, *embedded)
-
-
-def _rendition(text: TextPlan, segments: Sequence[str]) -> TextRendition:
-    stream = text.stream
-    return TextRendition(
-        name=text.name,
-        language=stream.language,
-        title=stream.title,
-        is_forced=stream.is_forced,
-        segments=segments,
+    embedded = (
+        TextRendition.of(text, segments=made[text.name]) for text in plan.texts if text.name in made
     )
-
-
-def _without_replaced(
-    texts: Sequence[TextPlan], outside: Sequence[TextRendition]
-) -> tuple[TextPlan, ...]:
-    """Leave out the tracks in whose language there is one from outside.
-
-    A forced one stays: it is shown with the audio, and translates what is in another language.
-    """
-    languages = {text.language.lower() for text in outside if text.language}
-    replaced = [
-        text
-        for text in texts
-        if (code := text.stream.language)
-        and language_tag(code).lower() in languages
-        and not text.stream.is_forced
-    ]
-    if replaced:
-        log.info("subtitles_replaced", tracks=[text.name for text in replaced])
-    return tuple(text for text in texts if text not in replaced)
+    return (*outside, *embedded)
 
 
 def _readers(

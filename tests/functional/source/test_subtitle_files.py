@@ -77,6 +77,14 @@ def test_files_are_published_in_their_languages_beside_the_uploads_own(
     master = (out / "master.m3u8").read_text()
     assert 'NAME="Japanese",LANGUAGE="ja",DEFAULT=NO,AUTOSELECT=YES,FORCED=NO' in master
     assert_strictly_valid(read_published(out))
+    # What was replaced is in the source alone; the segments are those that are there.
+    again = run_worker("--source", source, "--destination", out, *SMALL, *named[2:])
+    assert again.final["segments_resumed"] == again.final["segments"]
+    assert again.named("span_started") == []
+    (master_line,) = (
+        line for line in (out / "master.m3u8").read_text().splitlines() if "/text0/" in line
+    )
+    assert 'NAME="Korean",LANGUAGE="ko"' in master_line
 
 
 BUCKET = "lectures"
@@ -86,6 +94,12 @@ def stored(client: Any) -> dict[str, str]:  # noqa: ANN401
     """Map the keys of what is published to their ETags."""
     listed = client.list_objects_v2(Bucket=BUCKET, Prefix="out/")["Contents"]
     return {each["Key"].removeprefix("out/"): each["ETag"] for each in listed}
+
+
+def master_of(client: Any, folder: str) -> str:  # noqa: ANN401
+    answer = client.get_object(Bucket=BUCKET, Key=f"{folder}/master.m3u8")
+    text: bytes = answer["Body"].read()
+    return text.decode()
 
 
 def texts_of(client: Any) -> dict[str, str]:  # noqa: ANN401
@@ -104,16 +118,16 @@ def texts_of(client: Any) -> dict[str, str]:  # noqa: ANN401
 
 
 def test_files_are_added_to_a_published_run_without_an_encode(
-    moto: Server, run_worker: RunWorker, short_clip: Path
+    moto: Server, run_worker: RunWorker, calm_clip: Path
 ) -> None:
     """And replaced, and taken away again: always the same run, of the same segments."""
     moto.make_bucket(BUCKET)
     client = moto.client()
-    client.upload_file(str(short_clip), BUCKET, "in.mp4")
+    client.upload_file(str(calm_clip), BUCKET, "in.mp4")
 
-    def submit(*languages: str) -> Ended:
+    def submit(*languages: str, to: str = "out") -> Ended:
         ended = run_worker(
-            *("--source", f"s3://{BUCKET}/in.mp4", "--destination", f"s3://{BUCKET}/out"),
+            *("--source", f"s3://{BUCKET}/in.mp4", "--destination", f"s3://{BUCKET}/{to}"),
             *("--s3-endpoint", moto.endpoint, *SMALL),
             *(w for code in languages for w in ("--subtitles", f"{code}=s3://{BUCKET}/a.srt")),
         )
@@ -139,13 +153,19 @@ def test_files_are_added_to_a_published_run_without_an_encode(
         ended = submit(*languages)
         assert ended.final["run"] == first.final["run"]
         assert ended.final.get("already_published", False) is not is_new
-        assert ended.named("span_started") == []
+        # The source is neither fetched nor read.
+        steps = [event["step"] for event in ended.named("step_started")]
+        assert steps == (["publish", "end"] if is_new else ["end"])
         if is_new:
             assert ended.final["segments_resumed"] == ended.final["segments"]
         assert {key: stored(client).get(key) for key in kept} == kept
         shown = texts_of(client)
         assert set(shown) == {f"text-{language}" for language in languages}
         assert all(words in text for text in shown.values())
+        if len(languages) > 1:
+            submit(*languages, to="fresh")
+            masters = [master_of(client, to) for to in ("out", "fresh")]
+            assert masters[0] == masters[1]
     # What viewers had last stays; what they had before that is gone.
     vtt = [client.get_object(Bucket=BUCKET, Key=f"out/{k}") for k in stored(client) if "/text" in k]
     bodies = [each["Body"].read().decode() for each in vtt]

@@ -32,6 +32,7 @@ RENDITIONS = run(PLAN).renditions
 IMAGES = ImageSet(thumbnails=(choice_file("run", 0, b"jpeg"),))
 ORIGIN = Origin(
     request="request-1",
+    video_request="video-1",
     identity="file 1 abc",
     source="/in.mp4",
     source_bytes=1,
