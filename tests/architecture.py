@@ -18,7 +18,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("encode", "publish"),
         ("source", "images", "upload", "report"),
         ("text",),
-        ("ffmpeg", "hls", "monitoring", "outcome"),
+        ("ffmpeg", "hls", "monitoring", "outcome", "callbacks"),
         ("plan", "storage"),
         ("runtime", "config", "messages"),
         ("media", "records"),

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from worker import __version__
+from worker.callbacks.callbacks import Callbacks, open_callbacks
+from worker.config.callback_options import tags_of
 from worker.config.job import Job
 from worker.encode.run import encode_run
 from worker.errors import (
@@ -66,25 +67,11 @@ class Context:
     stats: JobStats = field(default_factory=JobStats)
 
 
-def plan_job(job: Job, context: Context) -> dict[str, Any]:
-    """Return the plan as plain data; nothing is written but the work folder.
-
-    Raises:
-        WorkerError: as the steps up to the plan raise it.
-
-    """
-    check_environment(context.tools, context.budget)
-    with open_workspace(job.work_dir, tools=context.tools, budget=context.budget) as workspace:
-        source = open_source(job, context.budget)
-        planned = plan_source(fetch(source.content, job, workspace), job, workspace)
-        source.check_unchanged()
-        return describe(planned.plan) | {"run": run_name(source.identity, planned.plan)}
-
-
 def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
     """Do the whole job and return how it ended; every error becomes an outcome here."""
     budget = context.budget
     status: Status | None = None
+    callbacks = open_callbacks(job, budget=budget, now=context.now)
     try:
         # First of all, so that every outcome from here on is in status.json.
         store = open_store(job, budget)
@@ -92,13 +79,18 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
         leased = open_store(job, budget, answer_s=ANSWER_S).with_grace(_CLAIM_GRACE_S)
         status = Status(leased, job_id=job.job_id, budget=budget, now=context.now)
         status.claim()
+        callbacks.started(time_limit_s=job.time_limit_s)
         store = store.guarded(status.check_held)
         result.ffmpeg = check_environment(context.tools, budget)
         source = open_source(job, budget)
         with Reporter(
-            status, budget=budget, on_terminal=context.on_terminal, stats=context.stats
+            status,
+            budget=budget,
+            on_terminal=context.on_terminal,
+            stats=context.stats,
+            on_progress=callbacks.progress,
         ) as reporter:
-            steps = _Steps(job, context, result, store, status, reporter, source)
+            steps = _Steps(job, context, result, store, status, reporter, source, callbacks)
             outcome = steps.run()
     except Exception as error:  # the one function where each error gets its outcome
         outcome = outcome_of(error)
@@ -108,10 +100,19 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
             result.needed_s = round(error.needed_s)
         if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
-    if status is not None:
-        status.end(outcome)
+        callbacks.failed(outcome)
+    _end(outcome, status, callbacks)
     result.worker_peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return outcome
+
+
+def _end(outcome: Outcome, status: Status | None, callbacks: Callbacks) -> None:
+    """Write how the job ended, while the last callback is delivered; again if one was not."""
+    if status is not None:
+        status.end(outcome)
+    undelivered = callbacks.close()
+    if status is not None and undelivered:
+        status.end(outcome, callbacks_not_delivered=undelivered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,13 @@ class _Steps:
     status: Status
     reporter: Reporter
     source: OpenedSource
+    callbacks: Callbacks
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
         request = request_digest(self.source.identity, self.job)
         previous = read_manifest(self.store)
-        if is_published(self.store, previous, request):
+        if previous and is_published(self.store, previous, request):
             return self._already_published(previous)
         context = self.context
         with (
@@ -157,10 +159,11 @@ class _Steps:
         self.reporter.begin(Step.END)
         return self._published(published.manifest)
 
-    def _already_published(self, manifest: ManifestRecord | None) -> Outcome:
-        self.result.run = manifest.run if manifest else None
+    def _already_published(self, manifest: ManifestRecord) -> Outcome:
+        self.result.run = manifest.run
         self.result.already_published = True
         self.reporter.begin(Step.END)
+        self.callbacks.published(manifest, already_published=True)
         return published("already published from the same source with the same options")
 
     @contextlib.contextmanager
@@ -248,6 +251,7 @@ class _Steps:
             source=str(self.job.source),
             source_bytes=source_bytes,
             job_id=self.job.job_id,
+            tags=tags_of(self.job.tag),
             published_at=self.context.now().isoformat(),
             worker_version=__version__,
             ffmpeg_version=result.ffmpeg or "unknown",
@@ -283,6 +287,7 @@ class _Steps:
             log.warning("leftovers_not_deleted", reason=str(error))
 
     def _published(self, manifest: ManifestRecord) -> Outcome:
+        self.callbacks.published(manifest, already_published=False)
         without = ", ".join(manifest.missing_rungs)
         return published(
             f"published {self.job.destination}/{MASTER}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id
 from worker.config.option import machine_setting, parameter, secret, variable
 from worker.config.values import Destination, Ladder, Preset, SandboxMode, Source
 
@@ -17,13 +17,8 @@ AWS_REGION = "AWS_REGION"
 _REGION = r"^[a-z0-9-]{2,32}$"
 
 
-class Job(BaseModel):
-    """One job, validated and frozen. Each field is `--its-name` and `WORKER_ITS_NAME`.
-
-    A unit of seconds is not part of an option's name: `time_limit_s` is `--time-limit`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class _Options(BaseModel):
+    """All options but those of `callback_options`."""
 
     source: Source = parameter(
         # Its content counts, which is known only when it is opened: see `plan.digest`.
@@ -37,9 +32,9 @@ class Job(BaseModel):
         description="where the HLS folder goes: s3://bucket/prefix or a local folder",
     )
     job_id: str = machine_setting(
-        default_factory=lambda: uuid.uuid4().hex,
+        default_factory=random_job_id,
         metavar="ID",
-        pattern=r"^[A-Za-z0-9_.:-]{1,128}$",
+        pattern=JOB_ID,
         description=f"name of this job in logs and status.json; default: {BATCH_JOB_ID}, or random",
     )
     time_limit_s: float = parameter(
@@ -267,3 +262,13 @@ class Job(BaseModel):
         default=False,
         description="print the plan as JSON and stop; nothing is written",
     )
+
+
+# Fields are in the order of the bases, from the last.
+class Job(CallbackFields, _Options):
+    """One job, validated and frozen. Each field is `--its-name` and `WORKER_ITS_NAME`.
+
+    A unit of seconds is not part of an option's name: `time_limit_s` is `--time-limit`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
