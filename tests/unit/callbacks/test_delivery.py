@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from structlog.testing import capture_logs
@@ -38,6 +38,16 @@ class Receiver:
         if left := self.failures.get(message.type):
             raise left.pop(0)
         self.taken.append(message.type)
+
+
+def gated(receiver: Receiver, gate: threading.Event) -> Callable[[Message], None]:
+    """Let nothing reach a receiver until the gate is open."""
+
+    def post(message: Message) -> None:
+        gate.wait(10)
+        receiver.post(message)
+
+    return post
 
 
 @pytest.fixture(autouse=True)
@@ -90,10 +100,7 @@ def test_the_first_is_given_up_for_the_last_at_the_end() -> None:
     receiver = Receiver()
     receiver.failures["started"] = [AWAY] * 100
     gate = threading.Event()
-    sent = Delivery(
-        lambda each: (gate.wait(10), receiver.post(each))[1],
-        Budget(time_limit_s=600, clock=Clock()),
-    )
+    sent = Delivery(gated(receiver, gate), Budget(time_limit_s=600, clock=Clock()))
     sent.put(message("started"))
     sent.put(message("published"))
     threading.Timer(0.3, gate.set).start()
@@ -126,10 +133,7 @@ def test_of_progress_the_newest_is_sent_once_and_behind_all_others() -> None:
 def test_progress_is_not_sent_at_the_end() -> None:
     receiver = Receiver()
     gate = threading.Event()
-    sent = Delivery(
-        lambda each: (gate.wait(10), receiver.post(each))[1],
-        Budget(time_limit_s=600, clock=Clock()),
-    )
+    sent = Delivery(gated(receiver, gate), Budget(time_limit_s=600, clock=Clock()))
     for name in ("started", "progress 1", "published"):
         sent.put(message(name))
     threading.Timer(0.3, gate.set).start()
@@ -142,7 +146,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_a_job_that_was_stopped() -> None
     clock = Clock()
     budget = Budget(time_limit_s=600, clock=clock)
     hang = threading.Event()
-    sent = Delivery(lambda _: hang.wait(10) and None, budget)
+    sent = Delivery(gated(Receiver(), hang), budget)
     sent.put(message("failed"))
     budget.stop(TerminatedError("SIGTERM"))
     clock.now_s += module._GRACE_S
