@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -48,6 +49,17 @@ def gated(receiver: Receiver, gate: threading.Event) -> Callable[[Message], None
         receiver.post(message)
 
     return post
+
+
+def open_at_the_end(sent: Delivery, gate: threading.Event) -> None:
+    """Open the gate once the job is ending."""
+
+    def watch() -> None:
+        while not sent._is_ending:
+            time.sleep(0.01)
+        gate.set()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +115,7 @@ def test_the_first_is_given_up_for_the_last_at_the_end() -> None:
     sent = Delivery(gated(receiver, gate), Budget(time_limit_s=600, clock=Clock()))
     sent.put(message("started"))
     sent.put(message("published"))
-    threading.Timer(0.3, gate.set).start()
+    open_at_the_end(sent, gate)
     assert [record.type for record in sent.close()] == ["started"]
     assert receiver.attempts == ["started", "published"]
 
@@ -136,7 +148,7 @@ def test_progress_is_not_sent_at_the_end() -> None:
     sent = Delivery(gated(receiver, gate), Budget(time_limit_s=600, clock=Clock()))
     for name in ("started", "progress 1", "published"):
         sent.put(message(name))
-    threading.Timer(0.3, gate.set).start()
+    open_at_the_end(sent, gate)
     sent.close()
     assert receiver.taken == ["started", "published"]
 
