@@ -51,5 +51,8 @@ SECRET_PARAMETERS = {
     "s3_secret_access_key": ("StoreSecret", "secret_access_key"),
     "source_s3_access_key_id": ("SourceStoreSecret", "access_key_id"),
     "source_s3_secret_access_key": ("SourceStoreSecret", "secret_access_key"),
+    "key_secret": ("KeySecret", "key_secret"),
     "notify_secret": ("NotifySecret", "notify_secret"),
 }
+# By option, the stack's parameter from which the job definition has its default.
+DEFAULT_PARAMETERS = {"time_limit": "TimeLimitSeconds", "audio": "AudioLayout"}

@@ -15,6 +15,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("__main__",),
         ("entry",),
         ("pipeline", "preview"),
+        ("steps",),
         ("encode", "publish"),
         ("source", "images", "upload", "report"),
         ("text",),

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
+import json
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
 from tests.digests import without_digests
 from worker.hls.master import uris
-from worker.hls.mpegts import read_segment
+from worker.hls.mpegts import SegmentReading, read_segment
 from worker.layout import segment_name
 from worker.publish.manifest import published_keys
 from worker.records.manifest import ManifestRecord
@@ -88,8 +96,11 @@ def names(playlist: bytes) -> list[str]:
     return [line for line in playlist.decode().splitlines() if line and line[0] != "#"]
 
 
-def shape(store: Store) -> Shape:
-    """Every rendition's durations, and each segment's frames and times, read from the store."""
+def shape(store: Store, secret: str = "") -> Shape:
+    """Every rendition's durations, and each segment's frames and times, read from the store.
+
+    Encrypted segments are decrypted as a player does, with the key of this secret.
+    """
     master = store.get("master.m3u8")
     assert master is not None
     found: Shape = {}
@@ -100,23 +111,40 @@ def shape(store: Store) -> Shape:
         rows: Rows = []
         lines = content.data.decode().splitlines()
         rows += [(line,) for line in lines if line.startswith("#EXTINF")]
-        for name in names(content.data):
+        ivs = re.findall(r"#EXT-X-KEY:.*IV=0x([0-9a-f]{32})", content.data.decode())
+        for i, name in enumerate(names(content.data)):
             segment = store.get(f"{folder}/{name}")
             assert segment is not None
             if not name.endswith(".ts"):
                 rows.append((without_digests(name), segment.data))
                 continue
-            reading = read_segment(segment.data)
-            rows.append(
-                (
-                    without_digests(name),
-                    reading.frames,
-                    reading.first_pts_ticks,
-                    reading.last_pts_ticks,
-                )
-            )
+            data = segment.data
+            if ivs:
+                data = decrypt(data, key_of(store, secret), bytes.fromhex(ivs[i]))
+            reading = read_segment(data)
+            rows.append((without_digests(name), *times_of(reading), *times_of(reading.audio)))
         found[without_digests(playlist.partition("/")[2])] = rows
     return found
+
+
+def times_of(reading: SegmentReading | None) -> tuple[int, ...]:
+    if reading is None:
+        return ()
+    return reading.frames, reading.first_pts_ticks, reading.last_pts_ticks
+
+
+def key_of(store: Store, secret: str) -> bytes:
+    """Derive the key of what is published, as docs/encryption.md says."""
+    content = store.get("manifest.json")
+    assert content is not None
+    key_id = json.loads(content.data)["encryption"]["key_id"]
+    return hmac.digest(secret.encode(), key_id.encode(), "sha256")[:16]
+
+
+def decrypt(data: bytes, key: bytes, iv: bytes) -> bytes:
+    decryptor, unpadder = Cipher(AES128(key), CBC(iv)).decryptor(), PKCS7(128).unpadder()
+    padded = decryptor.update(data) + decryptor.finalize()
+    return unpadder.update(padded) + unpadder.finalize()
 
 
 def compare(expected: Rows | None, found: Rows | None) -> str:

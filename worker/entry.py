@@ -34,7 +34,7 @@ from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
 from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
-from worker.pipeline import Context, run_job
+from worker.pipeline import run_job
 from worker.preview.options import PREVIEW
 from worker.records.job import Outcome
 from worker.records.schema import SCHEMAS, render_schema
@@ -43,6 +43,7 @@ from worker.runtime.early_signals import EarlySignals
 from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
 from worker.source.plan_only import plan_job
+from worker.steps import Context
 
 SCHEMA = "schema"
 _SELF_CHECK_S = 120

@@ -63,6 +63,7 @@ class SourceFault(StrEnum):
     TOO_COMPLEX = "too_complex"
     UNSUPPORTED_COLOR = "unsupported_color"
     BROKEN_TIMESTAMPS = "broken_timestamps"
+    BAD_SUBTITLES = "bad_subtitles"
 
 
 class WorkerError(Exception):

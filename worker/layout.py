@@ -7,6 +7,7 @@ jobs that make the same run cannot spoil each other's files: different bytes hav
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 # At the destination itself. These four are the only files that are ever replaced.
@@ -29,9 +30,15 @@ SEGMENT_SUFFIX = ".ts"
 # As FFmpeg writes them to the work folder.
 SEGMENT_PATTERN = f"%05d{SEGMENT_SUFFIX}"
 _SUBTITLE_PATTERN = "%05d.vtt"
+_OUTSIDE = "text-"
 
 # 32 bits of an MD5: they distinguish the few contents that one name has had.
 _DIGEST_CHARS = 8
+
+_SEGMENT_NAME = re.compile(
+    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}})\.[0-9a-f]{{{_DIGEST_CHARS}}}"
+    + re.escape(SEGMENT_SUFFIX)
+)
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _WEEK = "public, max-age=604800"
@@ -67,9 +74,25 @@ def md5_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+def outside_name(language: str) -> str:
+    """Name the rendition of subtitles from outside in a language; the upload's own have numbers."""
+    return f"{_OUTSIDE}{language.lower()}"
+
+
+def is_outside(rendition: str) -> bool:
+    """Whether a rendition is one of subtitles from outside."""
+    return rendition.startswith(_OUTSIDE)
+
+
 def segment_name(rendition: str, index: int, md5: str) -> str:
     """Name a segment below its run."""
     return f"{rendition}/{content_name(SEGMENT_PATTERN % index, md5)}"
+
+
+def read_segment_name(name: str) -> tuple[str, int] | None:
+    """Read rendition and index of a segment's name below its run; None where it is none."""
+    match = _SEGMENT_NAME.fullmatch(name)
+    return (match["rendition"], int(match["index"])) if match else None
 
 
 def subtitle_segment_name(rendition: str, index: int, md5: str) -> str:

@@ -86,6 +86,12 @@ TEACHER_MESSAGES: dict[SourceFault, Message] = {
         " video.",
         ko="이어 붙인 녹화를 복구할 수 없습니다. 하나의 영상으로 다시 내보내 주세요.",
     ),
+    SourceFault.BAD_SUBTITLES: Message(
+        en="The subtitle file cannot be read. Correct it, or save it again as SRT or WebVTT in"
+        " UTF-8, and upload it again.",
+        ko="자막 파일을 읽을 수 없습니다. 파일을 고치거나 SRT 또는 WebVTT(UTF-8)로 다시 저장한 뒤"
+        " 올려 주세요.",
+    ),
 }
 
 REPLAN_REASONS: dict[ReplanReason, Message] = {

@@ -10,6 +10,7 @@ from worker.config.location import redact
 from worker.errors import PUBLISHED, BadSourceError, CannotWriteError, InternalError, WorkerError
 from worker.messages import TEACHER_MESSAGES
 from worker.records.job import MessageRecord, Outcome
+from worker.records.manifest import ManifestRecord
 
 
 def published(message: str) -> Outcome:
@@ -58,6 +59,14 @@ class JobResult:
     worker_peak_memory_bytes: int | None = None
     elapsed_s: float | None = None
     log_lines_dropped: int | None = None
+
+    def take(self, manifest: ManifestRecord) -> None:
+        """Take over the figures of a run that is published, and stays as it is."""
+        made = [each for each in manifest.renditions if each.kind != "subtitles"]
+        self.run, self.duration_s = manifest.run, manifest.duration_s
+        self.rungs = [each.name for each in made if each.kind == "video"]
+        self.segments = self.segments_resumed = sum(each.segments for each in made)
+        self.bytes = sum(each.bytes for each in made)
 
     def known(self) -> dict[str, Any]:
         """Return the fields that are known."""

@@ -80,8 +80,9 @@ def _environment(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, str]:
-    # The worker plans for the deadline at which Batch kills it.
-    defaults = {**definition_parameters(job), "time_limit": parameters["TimeLimitSeconds"]}
+    # The worker plans for the deadline at which Batch kills it, for example.
+    given = {o: parameters[n] for o, n in names.DEFAULT_PARAMETERS.items() if n in parameters}
+    defaults = {**definition_parameters(job), **given}
     return {
         "image": parameters["ImageUri"],
         "attempts": str(names.ATTEMPTS),

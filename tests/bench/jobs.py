@@ -135,7 +135,7 @@ def _spread(ratios: Sequence[float]) -> str:
 # Planted in the worker: CPU seconds of it and its FFmpegs for the images, written on stderr.
 _MEASURE_IMAGES = """
 import os, sys
-import worker.pipeline as pipeline
+import worker.steps as pipeline
 generate_images = pipeline.generate_images
 def counted(*arguments, **named):
     before = sum(os.times()[:4])
@@ -157,6 +157,66 @@ def measure_images(folder: Path) -> Iterator[Row]:
         "storyboard, thumbnails, chapters of four minutes of still screen, share of the job's CPU",
         f"{images_s / cost.cpu_s:.1%} ({images_s:.2f} of {cost.cpu_s:.1f} s)",
     )
+
+
+# Planted in the worker: CPU seconds of its threads in some functions, written on stderr at the end.
+_MEASURE_SEALING = """
+import atexit, sys, time
+import worker.hls.encryption as encryption, worker.upload.muxer as muxer
+spent = {"encrypt": 0.0, "mux": 0.0}
+def count(owner, name):
+    function = getattr(owner, name)
+    def counted(*arguments, **named):
+        before = time.thread_time()
+        try:
+            return function(*arguments, **named)
+        finally:
+            spent[name] += time.thread_time() - before
+    setattr(owner, name, counted)
+count(encryption.SegmentCipher, "encrypt")
+count(muxer.Muxer, "mux")
+atexit.register(lambda: print(*(f"{k} {v}" for k, v in spent.items()), sep="\\n", file=sys.stderr))
+"""
+_SECRET = "a secret of the bench, 32 bytes or more"
+_ENCRYPTED = ("--encrypt", "--key-uri", "https://keys.example/{key_id}")
+
+
+def measure_layouts(folder: Path) -> Iterator[Row]:
+    """A talking head with its audio in a rendition of its own and muxed, clear and encrypted."""
+    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=240)
+    costs, parts, sizes = {}, {}, {}
+    for name, options in (
+        ("separate", ()),
+        ("muxed", ("--audio", "muxed")),
+        ("encrypted", _ENCRYPTED),
+        ("muxed and encrypted", ("--audio", "muxed", *_ENCRYPTED)),
+    ):
+        out = folder.parent / f"{folder.name}-{name.replace(' ', '-')}"
+        costs[name] = _run(
+            folder,
+            source,
+            out,
+            *("--copy-top", "never", *options),
+            before=_MEASURE_SEALING,
+            WORKER_KEY_SECRET=_SECRET,
+        )
+        rows = [line.split() for line in (folder / OUTPUT_NAME).read_text().splitlines()]
+        parts[name] = {r[0]: float(r[1]) for r in rows if r and r[0] in {"encrypt", "mux"}}
+        manifest = json.loads((out / "manifest.json").read_text())
+        sizes[name] = {r["name"]: r["bytes"] for r in manifest["renditions"]}
+    separate = sizes["separate"]
+    for name in ("muxed", "encrypted", "muxed and encrypted"):
+        stored = sum(sizes[name].values()) / sum(separate.values())
+        yield f"{name}: bytes stored against separate and clear", f"{stored:.3f}"
+        for rung in (rung for rung in separate if rung != "audio"):
+            has_audio = "muxed" in name
+            found = sizes[name][rung] + (0 if has_audio else sizes[name]["audio"])
+            ratio = found / (separate[rung] + separate["audio"])
+            yield f"{name}: bytes that a viewer of {rung} loads, the same", f"{ratio:.3f}"
+        shares = ", ".join(
+            f"{part} {spent_s / costs[name].cpu_s:.2%}" for part, spent_s in parts[name].items()
+        )
+        yield f"{name}: share of the job's CPU ({costs[name].cpu_s:.0f} s)", shares
 
 
 def measure_scale(folder: Path) -> Iterator[Row]:
@@ -214,6 +274,7 @@ MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "copy": measure_copy,
     "overhead": measure_overhead,
     "images": measure_images,
+    "layouts": measure_layouts,
     "scale": measure_scale,
     "lanes": measure_lanes,
     "start": measure_start,

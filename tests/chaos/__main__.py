@@ -25,7 +25,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from tests.chaos.attempts import Attempt, Tally, count_losses, read_attempt
-from tests.chaos.trial import KINDS, STORES, Target, Trial, serving
+from tests.chaos.trial import KINDS, SECRET, STORES, Target, Trial, serving
 from tests.published import Watcher, compare, shape
 
 MOST_KILLS = 6
@@ -130,7 +130,7 @@ class Run:
     def compare(self) -> None:
         """Compare what is published with what an uninterrupted job publishes."""
         try:
-            found = shape(self.store)
+            found = shape(self.store, SECRET)
         except (AssertionError, ClientError) as error:
             self.tally.wrong.append(f"{self.destination} is not published whole: {error!r}")
             return

@@ -27,12 +27,17 @@ FAST_LEASE = (
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )
 _OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
+_ENCRYPTED = ("--encrypt", "--key-uri", "https://keys.example/{key_id}")
+SECRET = "a secret of the tests, 32 bytes or more"
 # Each is tried in turn; all publish the source's subtitles.
 KINDS = {
     "plain": (),
     "two lanes": ("--parallel-spans", "2"),
     "copied top rung": ("--copy-top", "always"),
     "chapters": ("--chapters",),
+    "muxed": ("--audio", "muxed", "--parallel-spans", "2"),
+    "muxed and encrypted": ("--audio", "muxed", *_ENCRYPTED),
+    "copied, muxed and encrypted": ("--copy-top", "always", "--audio", "muxed", *_ENCRYPTED),
 }
 BUCKET = "chaos"
 STORES = ("local", "moto", "ceph", "rclone")
@@ -70,7 +75,7 @@ class Trial:
             if self.submit(kind, whole, None).wait(300) != 0:
                 raise SystemExit(f"the uninterrupted job failed ({kind})")
             self.longest_s = max(self.longest_s, time.monotonic() - started_s)
-            self._references[kind] = shape(LocalStore(Path(whole)))
+            self._references[kind] = shape(LocalStore(Path(whole)), SECRET)
         return self._references[kind]
 
     def open(self, store: str, name: str) -> Target:
@@ -93,6 +98,7 @@ class Trial:
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_REGION": "ap-northeast-2",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "WORKER_KEY_SECRET": SECRET,
         }
         return subprocess.Popen(
             [sys.executable, *python_arguments(FAST_LEASE), *arguments],

@@ -53,7 +53,7 @@ class Rendition:
 
 @dataclass(frozen=True)
 class Published:
-    """A published folder."""
+    """A published folder. `audio` is that of the audio-only variant where rungs carry it, too."""
 
     folder: Path
     variants: dict[str, dict[str, str]]
@@ -99,6 +99,9 @@ def read_published(folder: Path) -> Published:
         elif line.startswith("#EXT-X-MEDIA:TYPE=AUDIO"):
             audio = read_rendition(folder / attributes(line)["URI"])
     rungs = [read_rendition(folder / uri) for uri, a in variants.items() if "RESOLUTION" in a]
+    if audio is None:
+        alone = (uri for uri, a in variants.items() if "RESOLUTION" not in a)
+        audio = next(map(read_rendition, (folder / uri for uri in alone)), None)
     return Published(folder, variants, audio, tuple(rungs))
 
 

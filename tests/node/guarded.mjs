@@ -48,11 +48,12 @@ const open = async (browser, script, master) => {
       await advance(() => video.currentTime > landed + 0.2 || video.ended);
       return landed;
     };
+    window.frames = () => video.getVideoPlaybackQuality().totalVideoFrames;
     window.playOn = async (rate) => {
       await seek(0);
       video.playbackRate = rate;
       await advance(() => video.ended);
-      return { end: video.currentTime, duration: video.duration };
+      return { end: video.currentTime, duration: video.duration, frames: frames() };
     };
   }, TIMEOUT_MS);
   return page;
@@ -115,6 +116,16 @@ const loadImages = (page, master, storyboard) =>
     },
     { master, storyboard },
   );
+
+const playThrough = async (page, rate) => {
+  const found = await page.evaluate(async (rate) => {
+    // All faults of Shaka are fatal.
+    const isOver = () => faults.some(({ fatal = true }) => fatal);
+    await until(() => video.readyState >= 3 || isOver());
+    return { ...(isOver() ? {} : await playOn(rate)), faults };
+  }, rate);
+  return { ...found, answers: page.answers };
+};
 
 const tasks = {
   async hls(browser, { master, storyboard, times, rate }) {
@@ -180,6 +191,15 @@ const tasks = {
     return { ...found, answers: page.answers };
   },
 
+  // From start to end, without a seek or a change of rung.
+  async hlsPlay(browser, { master, rate }) {
+    return playThrough(await openHls(browser, master), rate);
+  },
+
+  async shakaPlay(browser, { master, rate }) {
+    return playThrough(await openShaka(browser, master), rate);
+  },
+
   // Whether anything plays: until it does, or the player gives up.
   async hlsAttempt(browser, { master }) {
     const page = await openHls(browser, master);
@@ -187,7 +207,7 @@ const tasks = {
       video.play().catch(() => {});
       await until(() => video.currentTime > 1 || faults.some(({ fatal }) => fatal));
     });
-    const played = await page.evaluate(() => ({ time: video.currentTime, faults }));
+    const played = await page.evaluate(() => ({ time: video.currentTime, frames: frames(), faults }));
     return { ...played, answers: page.answers };
   },
 
@@ -197,7 +217,7 @@ const tasks = {
       video.play().catch(() => {});
       await until(() => video.currentTime > 1 || faults.length > 0);
     });
-    const played = await page.evaluate(() => ({ time: video.currentTime, faults }));
+    const played = await page.evaluate(() => ({ time: video.currentTime, frames: frames(), faults }));
     return { ...played, answers: page.answers };
   },
 };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -107,6 +108,7 @@ def rung_segments(a_plan: Plan, name: str) -> tuple[Segment, ...]:
     """All segments of a rung, as a good encode leaves them."""
     grid = a_plan.grid
     level = next(rung.level for rung in a_plan.rungs if rung.name == name)
+    heard = _muxed_bounds(a_plan) if a_plan.is_muxed else []
     return tuple(
         segment(
             name,
@@ -116,9 +118,19 @@ def rung_segments(a_plan: Plan, name: str) -> tuple[Segment, ...]:
             start_ticks=round(grid.start_s(k) * 90_000),
             end_ticks=round(grid.start_s(k + 1) * 90_000),
             key_bytes=18_800,
+            audio_start_ticks=heard[k] if heard else None,
+            audio_end_ticks=heard[k + 1] if heard else None,
         )
         for k in range(grid.segment_count)
     )
+
+
+def _muxed_bounds(a_plan: Plan) -> list[int]:
+    """Where the AAC frames of each segment begin, and where the last one ends."""
+    whole = audio_segments(a_plan)
+    starts = [a_plan.grid.start_s(k) * 90_000 for k in range(1, a_plan.grid.segment_count)]
+    bounds = [-1920 + 1920 * math.ceil((at + 1920) / 1920) for at in starts]
+    return [whole[0].start_ticks, *bounds, whole[-1].end_ticks]
 
 
 def audio_segments(a_plan: Plan) -> tuple[Segment, ...]:
@@ -144,7 +156,7 @@ def run(a_plan: Plan, name: str = "run", **changes: Any) -> Run:
     renditions = {rung.name: rung_segments(a_plan, rung.name) for rung in a_plan.rungs}
     if a_plan.audio:
         renditions["audio"] = audio_segments(a_plan)
-    values: dict[str, Any] = {"renditions": dict(sorted(renditions.items())), "texts": {}}
+    values: dict[str, Any] = {"renditions": dict(sorted(renditions.items())), "texts": ()}
     return Run(name=name, plan=a_plan, **(values | changes))
 
 

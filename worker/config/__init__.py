@@ -1,4 +1,4 @@
 """A job's parameters: what they are, and how the command line and the environment give them.
 
-May import: errors.
+May import: media, errors.
 """

@@ -65,6 +65,8 @@ def parse_job(
     except ValidationError as error:
         faults += _faults(error, already=faults)
         job = None
+    if job is not None:
+        faults += _unusable_encryption(job, has_secrets=has_secrets)
     if faults or job is None:
         raise _refusal(faults)
     return job
@@ -137,6 +139,20 @@ def _unpaired(values: Mapping[str, Any]) -> list[str]:
         for given, missing in (pair, pair[::-1])
         if given in values and missing not in values
     ]
+
+
+def _unusable_encryption(job: Job, *, has_secrets: bool) -> list[str]:
+    """Describe what encryption lacks, or what is given without it: that video would be clear."""
+    name, uri = option_name("encrypt"), option_name("key_uri")
+    if not job.encrypt:
+        return [f"{uri}: is of no use without {name}, which encrypts"] if job.key_uri else []
+    variable = variable_name("key_secret")
+    lacks = {
+        f"{uri} (where players request the key)": job.key_uri is None,
+        f"{variable} in its environment": job.key_secret is None and has_secrets,
+    }
+    missing = [what for what, is_missing in lacks.items() if is_missing]
+    return [f"{name}: needs {' and '.join(missing)}"] if missing else []
 
 
 def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:

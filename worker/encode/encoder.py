@@ -179,6 +179,8 @@ class Encoder:
         media = self._plan.media
         if event.child == _DECODE and media.audio:
             self._decoded_audio_s = written_samples(event.tail) / decoded_rate_hz(media.audio)
+        elif event.child == _AUDIO:
+            self._uploader.end_audio()
         elif event.child == _COPY:
             self._check_copy()
         if lane is None:
@@ -210,8 +212,11 @@ class Encoder:
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
+        video = {*self._scheduler.lanes, _COPY}
         if self._uploader.is_full:
-            processes.hold({*self._scheduler.lanes, _DECODE, _AUDIO, _COPY})
+            processes.hold({*video, _DECODE, _AUDIO})
+        elif self._uploader.lacks_audio:
+            processes.hold(video)
         else:
             # Or a copy, as fast as a disk, would fill the queue at once and hold the encodes.
             processes.hold({_COPY} if self._uploader.is_filling else ())

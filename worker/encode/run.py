@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -10,10 +10,11 @@ import structlog
 from worker.encode.decode_check import is_nearly_all, lacks_frames
 from worker.encode.encoder import Encoder, EncodeReport, Hooks
 from worker.errors import WorkerError
+from worker.hls.encryption import SegmentCipher
 from worker.hls.run import Run
 from worker.layout import AUDIO
 from worker.monitoring.progress import Reporter, Step
-from worker.plan.plan import Plan, describe
+from worker.plan.plan import Plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
@@ -49,6 +50,7 @@ def encode_run(
     source: Path,
     workspace: Workspace,
     *,
+    cipher: SegmentCipher,
     store: RetryingStore,
     reporter: Reporter,
     threads: int,
@@ -60,12 +62,17 @@ def encode_run(
 
     """
     budget = workspace.budget
-    checkpoint = recall(store, name, plan, describe(plan), budget=budget, threads=threads)
+    checkpoint = recall(store, name, plan, cipher, budget=budget, threads=threads)
     done = _done(checkpoint)
     reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=plan.lanes)
     started_s = budget.elapsed_s
     uploader = Uploader(
-        plan=plan, store=store, checkpoint=checkpoint, budget=budget, threads=threads
+        plan=plan,
+        cipher=cipher,
+        store=store,
+        checkpoint=checkpoint,
+        workspace=workspace,
+        threads=threads,
     )
     encoder = Encoder(
         plan,
@@ -76,9 +83,8 @@ def encode_run(
         hooks=_hooks(plan, checkpoint, reporter),
     )
     report = _encode(encoder, uploader, checkpoint, store=store, budget=budget)
-    checkpoint.save(store)
     _warn_of_gaps(plan, report)
-    run = _collect_run(plan, name, checkpoint, report)
+    run = replace(_collect_run(plan, name, checkpoint, report), cipher=cipher)
     return Encoded(
         run=run,
         # Of the run: segments of rungs that were given up are stored, but not published.
@@ -109,6 +115,7 @@ def _encode(
         raise
     finally:
         uploader.close()
+    checkpoint.save(store)
     return report
 
 

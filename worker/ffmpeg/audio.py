@@ -36,6 +36,11 @@ _PEAK_LIMIT = 0.89  # -1 dB, for what the AAC encoder adds.
 _TRIED_S = 10
 # NUT has no times below zero.
 _SHIFT_S = Fraction(10)
+# Samples in a frame of MPEG audio, whose decoders find the sample rate in the frames.
+_MPEG_SAMPLES = {"mp1": 384, "mp2": 1152, "mp3": 1152}
+_MPEG_RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+# Around a change of sample rate: a few frames, and what a muxer gathers.
+_CHANGE_S = 0.25
 # The shortest gap that is filled, and the longest that packets may come late without being one.
 _SHORTEST_GAP_S, _LONGEST_LATENESS_S = 0.02, 0.2
 # By how much samples may be stretched to follow a drift: three hundredths of a semitone.
@@ -128,7 +133,7 @@ def _alike(track: Any, media: Media) -> Any:
     """Give all frames one layout and rate; nothing here has anything to remember of the last."""
     stream = _track(media)
     shifted = replace(media, origin_s=media.origin_s - _SHIFT_S)
-    timed = track.filter("asetpts", from_origin(shifted))
+    timed = _without_wrong_times(track.filter("asetpts", from_origin(shifted)), stream)
     if stream.mix == "first":
         timed = timed.filter("pan", args="mono|c0=c0")
     elif stream.mix == "sum":
@@ -141,6 +146,31 @@ def _alike(track: Any, media: Media) -> Any:
         channel_layouts=_LAYOUTS[stream.mixed_channels],
         sample_rates=decoded_rate_hz(stream),
     )
+
+
+def _without_wrong_times(track: Any, stream: AudioStream) -> Any:
+    """Leave out the frames of MPEG audio that FFmpeg gives a time far from their own.
+
+    The first frame of another sample rate carries the rate before it, and up to FFmpeg 6.0 a time
+    that is wrong by the ratio of both: minutes, in a long recording. It is not where frames of that
+    rate are.
+    """
+    samples = _MPEG_SAMPLES.get(stream.codec, 0)
+    where: dict[int, str] = {}
+    for stretch in stream.packets.clock.stretches if samples else ():
+        rate_hz = _nearest_rate_hz(samples / stretch.packet_s)
+        bounds = (stretch.start_s - _CHANGE_S, stretch.end_s + _CHANGE_S)
+        first, last = (f"{float(_SHIFT_S) + at_s:.3f}" for at_s in bounds)
+        where[rate_hz] = where.get(rate_hz, "") + f"+between(t,{first},{last})"
+    if not where:
+        return track
+    allowed = (f"(not(eq(sample_rate,{rate_hz})){times})" for rate_hz, times in where.items())
+    return track.filter("aselect", "*".join(allowed))
+
+
+def _nearest_rate_hz(found_hz: float) -> int:
+    # A container may round the lengths of packets.
+    return min(_MPEG_RATES_HZ, key=lambda rate_hz: abs(rate_hz - found_hz))
 
 
 def _level(track: Any, stream: AudioStream, audio: AudioPlan) -> Any:

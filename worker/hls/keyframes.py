@@ -23,6 +23,19 @@ class KeyFrame:
     start_ticks: int
     end_ticks: int
 
+    @property
+    def rendition(self) -> str:
+        """The rung that it is of."""
+        return self.name.partition("/")[0]
+
+
+def ranged_key_frames(segments: Sequence[Segment]) -> tuple[KeyFrame, ...]:
+    """Return the key frames that a player can load: none where segments are encrypted.
+
+    A byte range of a segment is no whole number of its blocks, and has no padding at its end.
+    """
+    return () if any(segment.iv for segment in segments) else key_frames(segments)
+
 
 def key_frames(segments: Sequence[Segment]) -> tuple[KeyFrame, ...]:
     """Return the key frames of a rung; none where one's length is not recorded, or for audio."""

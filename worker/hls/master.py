@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from worker.hls.bit_rates import BitRates, measure_bit_rates, target_duration_s
-from worker.hls.keyframes import key_frames
+from worker.hls.keyframes import ranged_key_frames
 from worker.hls.playlist import INDEPENDENT, VERSION, Playlists
-from worker.hls.run import Run
+from worker.hls.run import Run, TextRendition
 from worker.layout import AUDIO
 from worker.media.language import language_name, language_tag
 from worker.plan.ladder import Rung
 
 SUBTITLES = "text"
+_GROUP = f'"{SUBTITLES}"'
+_SUBTITLES_TAG = "#EXT-X-MEDIA:TYPE=SUBTITLES,"
+_VARIANT_TAG = "#EXT-X-STREAM-INF:"
 _RUN = re.compile("[0-9a-f]{16}")
 _URI = re.compile(r"^(?!#)(?P<line>.+)$|^#EXT.*[:,]URI=\"(?P<attribute>[^\"]+)\"", re.MULTILINE)
 
@@ -44,7 +47,9 @@ def render_master_playlist(run: Run, playlists: Playlists) -> str:
         f"#EXT-X-VERSION:{VERSION}",
         INDEPENDENT,
         *_audio_rendition(run, playlists),
-        *_subtitle_renditions(run, playlists),
+        *_subtitle_renditions(
+            run.texts, {text.name: playlists.media[text.name].key for text in run.texts}
+        ),
         *(
             line
             for rung in run.rungs
@@ -57,9 +62,31 @@ def render_master_playlist(run: Run, playlists: Playlists) -> str:
     return "\n".join(lines)
 
 
+def replace_subtitles(master: str, texts: Sequence[TextRendition], keys: Mapping[str, str]) -> str:
+    """Return a master playlist with other subtitles, as if it were rendered with them.
+
+    `keys` maps their names to their playlists.
+    """
+    lines = [line for line in master.split("\n") if not line.startswith(_SUBTITLES_TAG)]
+    variants_at = (i for i, line in enumerate(lines) if line.startswith(_VARIANT_TAG))
+    first = next(variants_at, len(lines))
+    attribute = f",SUBTITLES={_GROUP}" if texts else ""
+    variants = (
+        _with_subtitles(line, attribute) if line.startswith(_VARIANT_TAG) else line
+        for line in lines[first:]
+    )
+    return "\n".join([*lines[:first], *_subtitle_renditions(texts, keys), *variants])
+
+
+def _with_subtitles(tag: str, attribute: str) -> str:
+    end = ",CLOSED-CAPTIONS=NONE"
+    bare = tag.replace(f",SUBTITLES={_GROUP}", "").removesuffix(end)
+    return f"{bare}{attribute}{end}"
+
+
 def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
     source, plan = run.plan.media.audio, run.plan.audio
-    if run.audio and plan and source:
+    if run.audio and plan and source and not plan.is_muxed:
         yield _media_tag(
             "AUDIO",
             group=AUDIO,
@@ -71,13 +98,12 @@ def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
         )
 
 
-def _subtitle_renditions(run: Run, playlists: Playlists) -> Iterator[str]:
+def _subtitle_renditions(texts: Sequence[TextRendition], keys: Mapping[str, str]) -> Iterator[str]:
+    """Render their tags; `keys` maps their names to their playlists."""
     taken: set[str] = set()
-    for text in run.plan.texts:
-        if text.name not in run.texts:
-            continue
-        code = text.stream.language
-        name = text.stream.title or (code and language_name(code)) or "Subtitles"
+    for text in texts:
+        code = text.language
+        name = text.title or (code and language_name(code)) or "Subtitles"
         if name in taken:
             # A group's names differ (section 4.3.4.1.1).
             name = f"{name} ({text.name})"
@@ -87,9 +113,9 @@ def _subtitle_renditions(run: Run, playlists: Playlists) -> Iterator[str]:
             group=SUBTITLES,
             name=name,
             code=code,
-            uri=playlists.media[text.name].key,
+            uri=keys[text.name],
             is_default=False,
-            FORCED="YES" if text.stream.is_forced else "NO",
+            FORCED="YES" if text.is_forced else "NO",
         )
 
 
@@ -99,9 +125,10 @@ def _variant(
     segments = run.renditions[rung.name]
     rates = measure_bit_rates(segments, target_s)
     codecs = [segments[0].codec, *(segment.codec for segment in run.audio[:1])]
+    is_muxed = run.plan.is_muxed
     tag = _stream_tag(
         run,
-        rates + audio_rates if audio_rates else rates,
+        rates + audio_rates if audio_rates and not is_muxed else rates,
         codecs,
         RESOLUTION=f"{rung.width}x{rung.height}",
         FRAME_RATE=f"{float(run.plan.grid.rate):.3f}",
@@ -117,7 +144,7 @@ def _audio_variant(run: Run, playlists: Playlists, rates: BitRates | None) -> tu
 
 def _iframe_variants(run: Run, playlists: Playlists) -> Iterator[str]:
     for rung in run.rungs:
-        frames = key_frames(run.renditions[rung.name])
+        frames = ranged_key_frames(run.renditions[rung.name])
         if not frames:
             continue
         rates = measure_bit_rates(frames, target_duration_s([frames]))
@@ -138,8 +165,8 @@ def _stream_tag(run: Run, rates: BitRates, codecs: Sequence[str], **attributes: 
         AVERAGE_BANDWIDTH=rates.average_bps,
         CODECS=f'"{",".join(codecs)}"',
         **attributes,
-        AUDIO=f'"{AUDIO}"' if run.audio else None,
-        SUBTITLES=f'"{SUBTITLES}"' if run.texts else None,
+        AUDIO=f'"{AUDIO}"' if run.audio and not run.plan.is_muxed else None,
+        SUBTITLES=_GROUP if run.texts else None,
         # Or players list captions that may be in the frames; each that was is a text rendition.
         CLOSED_CAPTIONS="NONE",
     )

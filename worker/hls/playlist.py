@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from worker.hls.bit_rates import round_half_up, segment_durations_s, target_duration_s
-from worker.hls.keyframes import KeyFrame, key_frames
-from worker.hls.run import Run
+from worker.hls.encryption import METHOD, RunKey
+from worker.hls.keyframes import KeyFrame, ranged_key_frames
+from worker.hls.run import Run, TextRendition
 from worker.hls.webvtt import segment_lengths_s
 from worker.layout import (
     IFRAME_PLAYLIST,
@@ -18,6 +19,7 @@ from worker.layout import (
     playlist_file,
     subtitle_file,
 )
+from worker.media.timeline import Grid
 from worker.records.segment import Segment
 
 VERSION = 6
@@ -50,24 +52,42 @@ def render_playlists(run: Run) -> Playlists:
     target_s = target_duration_s(run.renditions.values())
     media, iframes = {}, {}
     for name, segments in run.renditions.items():
-        text = render_media_playlist(segments, target_s)
+        text = render_media_playlist(segments, target_s, run.cipher.key)
         media[name] = playlist_file(run.name, name, MEDIA_PLAYLIST, text)
-        if frames := key_frames(segments):
+        if frames := ranged_key_frames(segments):
             text = render_iframe_playlist(frames)
             iframes[name] = playlist_file(run.name, name, IFRAME_PLAYLIST, text)
-    subtitles = {}
-    lengths_s = segment_lengths_s(run.plan.grid)
-    for name, texts in run.texts.items():
-        files = [subtitle_file(run.name, name, i, text) for i, text in enumerate(texts)]
+    texts = render_text_playlists(run.name, run.texts, run.plan.grid)
+    return Playlists(media={**media, **texts.media}, iframes=iframes, subtitles=texts.subtitles)
+
+
+def render_text_playlists(run: str, texts: Sequence[TextRendition], grid: Grid) -> Playlists:
+    """Render what names the segments of a run's subtitles, and those segments."""
+    media, subtitles = {}, {}
+    lengths_s = segment_lengths_s(grid)
+    for rendition in texts:
+        name = rendition.name
+        files = [subtitle_file(run, name, i, text) for i, text in enumerate(rendition.segments)]
         text = render_text_playlist([file.key for file in files], lengths_s)
-        media[name] = playlist_file(run.name, name, MEDIA_PLAYLIST, text)
+        media[name] = playlist_file(run, name, MEDIA_PLAYLIST, text)
         subtitles[name] = files
-    return Playlists(media=media, iframes=iframes, subtitles=subtitles)
+    return Playlists(media=media, iframes={}, subtitles=subtitles)
 
 
-def render_media_playlist(segments: Sequence[Segment], target_s: int) -> str:
+def render_media_playlist(
+    segments: Sequence[Segment], target_s: int, key: RunKey | None = None
+) -> str:
     """Render one rendition's media playlist; segments are named relative to it."""
-    return _render([segment.name for segment in segments], segment_durations_s(segments), target_s)
+    return _render(
+        [segment.name for segment in segments],
+        segment_durations_s(segments),
+        target_s,
+        key_tags=[_key_tag(key, segment) for segment in segments] if key else (),
+    )
+
+
+def _key_tag(key: RunKey, segment: Segment) -> str:
+    return f'#EXT-X-KEY:METHOD={METHOD},URI="{key.uri}",IV=0x{segment.iv}'
 
 
 def render_iframe_playlist(frames: Sequence[KeyFrame]) -> str:
@@ -94,6 +114,7 @@ def _render(
     target_s: int,
     *,
     key_bytes: Sequence[int] = (),
+    key_tags: Sequence[str] = (),
 ) -> str:
     lines = [
         "#EXTM3U",
@@ -107,6 +128,8 @@ def _render(
         lines.append("#EXT-X-I-FRAMES-ONLY")
     extinf = _Extinf()
     for i, (key, duration) in enumerate(zip(keys, durations_s, strict=True)):
+        if key_tags:
+            lines.append(key_tags[i])
         lines.append(extinf.render(duration))
         if key_bytes:
             lines.append(f"#EXT-X-BYTERANGE:{key_bytes[i]}@0")

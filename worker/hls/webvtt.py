@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import StringIO
 from itertools import accumulate, groupby
@@ -76,6 +76,13 @@ def clip_cue(start_ms: int, end_ms: int, text: str, settings: str = "") -> tuple
     if not text or end_ms <= max(start_ms, 0):
         return ()
     return (Cue(start_ms=max(start_ms, 0), end_ms=end_ms, text=text, settings=settings),)
+
+
+def cut_cues(cues: Sequence[Cue], end_ms: int) -> tuple[tuple[Cue, ...], int]:
+    """Cut cues at the end of the timeline; return what is left, and how many were shortened."""
+    begun = [cue for cue in cues if cue.start_ms < end_ms]
+    kept = tuple(replace(cue, end_ms=end_ms) if cue.end_ms > end_ms else cue for cue in begun)
+    return kept, sum(cue.end_ms > end_ms for cue in begun)
 
 
 def segment_lengths_s(grid: Grid) -> tuple[Fraction, ...]:

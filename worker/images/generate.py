@@ -183,7 +183,15 @@ def _gather(frames: Sequence[KeyFrame], context: ImageContext) -> None:
 
 def _reader(frame: KeyFrame, context: ImageContext) -> Callable[[], bytes | None]:
     key = f"{context.run.name}/{frame.name}"
-    return lambda: context.store.get_start(key, frame.bytes)
+    cipher = context.run.cipher
+
+    def read() -> bytes | None:
+        start = context.store.get_start(key, cipher.stored_bytes(frame.bytes))
+        if start is None:
+            return None
+        return cipher.decrypt_start(frame.rendition, frame.index, start)[: frame.bytes]
+
+    return read
 
 
 def _run(command: Command, workspace: Workspace) -> list[str]:

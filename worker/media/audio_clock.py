@@ -20,18 +20,34 @@ _AROUND = 12
 _JITTER_SHARE = 0.99
 # A single packet this far off is none that came late.
 _LONGEST_JITTER_S = 0.1
+# Lengths of packets that differ by less are one: the sample rates of MPEG audio are 9 % apart.
+_ALIKE = 0.05
+# Fewer packets of another length are a container's rounding; more changes than that say nothing.
+_LEAST_PACKETS, _MOST_STRETCHES = 3, 64
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Packets in a row that hold as much as each other: `packet_s` each."""
+
+    packet_s: float
+    start_s: float
+    end_s: float
+    packets: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioClock:
     """`length_s` is what all packets hold. `spread_s` is how far their times run apart from that.
 
-    `jitter_s` is how far single packets are off from those around them.
+    `jitter_s` is how far single packets are off from those around them. `stretches` are where
+    packets are of one length, if they are not so all the way.
     """
 
     length_s: float = 0.0
     spread_s: float = 0.0
     jitter_s: float = 0.0
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -45,6 +61,7 @@ class AudioClockTally:
 
     length_s: float = 0.0
     _ahead_s: array[float] = field(default_factory=lambda: array("d"))
+    _stretches: list[Stretch] = field(default_factory=list)
     _is_open: bool = False
 
     def add(self, at_s: float, duration_s: float | None) -> None:
@@ -54,6 +71,20 @@ class AudioClockTally:
         self._ahead_s.append(at_s - self.length_s)
         self._is_open = not duration_s
         self.length_s += duration_s or 0.0
+        if duration_s:
+            self._stretch(at_s, duration_s)
+
+    def _stretch(self, at_s: float, packet_s: float) -> None:
+        last = self._stretches[-1] if self._stretches else None
+        if last is None or abs(packet_s - last.packet_s) > _ALIKE * last.packet_s:
+            if last and last.packets < _LEAST_PACKETS:
+                self._stretches.pop()
+            last = Stretch(packet_s=packet_s, start_s=at_s, end_s=at_s)
+            # One beyond the most shows that there are too many.
+            if len(self._stretches) <= _MOST_STRETCHES:
+                self._stretches.append(last)
+        last.end_s = max(last.end_s, at_s + packet_s)
+        last.packets += 1
 
     def clock(self) -> AudioClock:
         """Return what was counted."""
@@ -62,7 +93,13 @@ class AudioClockTally:
             return AudioClock()
         spread_s = max(ahead_s) - min(ahead_s)
         jitter_s = _jitter_s(ahead_s) if spread_s > _AGREED_S else 0.0
-        return AudioClock(length_s=self.length_s, spread_s=spread_s, jitter_s=jitter_s)
+        few = 1 < len(self._stretches) <= _MOST_STRETCHES
+        return AudioClock(
+            length_s=self.length_s,
+            spread_s=spread_s,
+            jitter_s=jitter_s,
+            stretches=tuple(self._stretches) if few else (),
+        )
 
 
 def _jitter_s(ahead_s: Sequence[float]) -> float:

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from worker.config.job import Job
 from worker.config.option import changed_options
-from worker.plan.plan import Plan, plain_fraction
+from worker.plan.plan import AudioPlan, Plan, plain_fraction
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
 PLAN_VERSION = 10
 
 
-def request_digest(identity: str, job: Job) -> str:
+def request_digest(
+    identity: str, job: Job, *, fingerprint: str | None = None, subtitles: Sequence[str] = ()
+) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
-    `identity` names the source's very content (`worker.source.open`). Options that change the
-    output are part of it where they are not at their defaults.
+    `identity` names the source's very content (`worker.storage.open`), `subtitles` that of each
+    file from outside. Options that change the output are part of it where they are not at their
+    defaults, and so is the fingerprint of the secret that it encrypts with.
     """
-    return _digest({"version": PLAN_VERSION, "source": identity, "options": changed_options(job)})
+    asked = {"version": PLAN_VERSION, "source": identity, "options": changed_options(job)}
+    if fingerprint:
+        asked["secret"] = fingerprint
+    if subtitles:
+        asked["subtitles"] = list(subtitles)
+    return _digest(asked)
 
 
-def run_name(identity: str, plan: Plan) -> str:
-    """Name a run by its source and the form of its output: 16 hex digits."""
-    return _digest({"source": identity, "plan": output_form(plan)})
+def run_name(identity: str, plan: Plan, *, key_id: str | None = None) -> str:
+    """Name a run by its source, the form of its output, and the key of its encryption: 16 hex.
+
+    Subtitles from outside are no part of it: they are added to a run without encoding it again.
+    """
+    return _digest(
+        {"source": identity, "plan": output_form(plan)} | ({"key": key_id} if key_id else {})
+    )
 
 
 def output_form(plan: Plan) -> dict[str, Any]:
@@ -37,9 +51,14 @@ def output_form(plan: Plan) -> dict[str, Any]:
         "version": PLAN_VERSION,
         "grid": asdict(plan.grid),
         "rungs": [asdict(rung) for rung in plan.rungs],
-        "audio": audio and {**asdict(audio), **_track(plan)},
+        "audio": audio and {**_form(audio), **_track(plan)},
         "texts": [asdict(text) for text in plan.texts],
     }
+
+
+def _form(audio: AudioPlan) -> dict[str, Any]:
+    # A layout that was added later leaves the names of earlier runs as they were.
+    return {k: v for k, v in asdict(audio).items() if k != "is_muxed" or v}
 
 
 def _track(plan: Plan) -> dict[str, Any]:

@@ -45,7 +45,8 @@ _UNHEARD = Heard()
 class AudioPlan:
     """The one audio rendition: AAC-LC. `gain_db` brings it to the loudness asked for.
 
-    `side` is where its one channel is in a stereo track.
+    `side` is where its one channel is in a stereo track. `is_muxed`: each rung's segments carry it,
+    too.
     """
 
     channels: int
@@ -53,6 +54,7 @@ class AudioPlan:
     gain_db: float = 0.0
     side: Side | None = None
     sample_rate_hz: int = 48_000
+    is_muxed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +96,11 @@ class Plan:
     lanes: int
     threads: int
 
+    @property
+    def is_muxed(self) -> bool:
+        """Whether each rung's segments carry the audio."""
+        return self.audio is not None and self.audio.is_muxed
+
 
 def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEARD) -> Plan:
     """Plan a run on a machine.
@@ -116,7 +123,9 @@ def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEA
         media=media,
         grid=grid,
         rungs=plan_ladder(media.video, LADDER if job.ladder == "auto" else job.ladder, grid.rate),
-        audio=plan_audio(media.audio, heard) if media.audio else None,
+        audio=plan_audio(media.audio, heard, is_muxed=job.audio == "muxed")
+        if media.audio
+        else None,
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=lanes,
@@ -124,7 +133,9 @@ def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEA
     )
 
 
-def plan_audio(stream: AudioStream, heard: Heard = _UNHEARD) -> AudioPlan:
+def plan_audio(
+    stream: AudioStream, heard: Heard = _UNHEARD, *, is_muxed: bool = False
+) -> AudioPlan:
     """Plan the audio: what is one channel stays one, which players play on both sides."""
     channels = 1 if heard.side else stream.mixed_channels
     return AudioPlan(
@@ -132,6 +143,7 @@ def plan_audio(stream: AudioStream, heard: Heard = _UNHEARD) -> AudioPlan:
         bit_rate_bps=channels * _CHANNEL_BPS,
         gain_db=heard.gain_db,
         side=heard.side,
+        is_muxed=is_muxed,
     )
 
 

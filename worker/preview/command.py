@@ -11,11 +11,13 @@ from types import FrameType
 from worker.errors import PUBLISHED, BadParametersError
 from worker.layout import report_file
 from worker.outcome import outcome_of
+from worker.preview.decrypt import decrypted, find_obstacle
 from worker.preview.folder import open_preview, read_folder, read_thumbnail
 from worker.preview.options import PREVIEW, Options, parse_options
 from worker.preview.page import make_assets
 from worker.preview.serve import PreviewServer, Served
 from worker.report.figures import Figures
+from worker.report.messages import PAGE_TEXTS
 from worker.report.render import render_page
 from worker.storage.open import PublishedFolder
 
@@ -45,7 +47,14 @@ def _write_report(folder: PublishedFolder, figures: Figures) -> None:
 
 
 def _serve(options: Options, folder: PublishedFolder, figures: Figures) -> None:
-    served = Served(folder=folder, assets=make_assets(figures))
+    obstacle, secret = None, options.key_secret
+    if figures.encryption:
+        obstacle = find_obstacle(figures.encryption, secret)
+        if secret and not obstacle:
+            folder = decrypted(folder, figures.run, figures.encryption, secret)
+    if obstacle:
+        sys.stderr.write(f"{PREVIEW}: {PAGE_TEXTS[obstacle][0]}\n")
+    served = Served(folder=folder, assets=make_assets(figures, obstacle=obstacle))
     with _listen(options, served) as server:
         address = f"http://{options.host}:{server.server_address[1]}/"
         # Ctrl-C is the usual end, and SIGTERM ends it alike. Set, and not left as it was, because

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.config.job import AWS_REGION
 from worker.config.location import HttpsLocation, LocalLocation, S3Location, parse_location
@@ -29,6 +29,7 @@ class Options:
     s3_endpoint: str | None
     s3_region: str | None
     keys: StoreKeys | None
+    key_secret: str | None = field(repr=False)
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
@@ -63,6 +64,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         or environment.get(AWS_REGION)
         or None,
         keys=keys_in(environment),
+        key_secret=environment.get(variable_name("key_secret")) or None,
     )
 
 
@@ -87,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m worker {PREVIEW}",
         description="Serve a published folder on this machine, with a player and a report of what"
-        " was published and how. Ctrl-C ends it.",
+        " was published and how. Ctrl-C ends it. An encrypted video is decrypted with the secret in"
+        f" {variable_name('key_secret')}.",
         exit_on_error=False,
         allow_abbrev=False,
     )

@@ -17,8 +17,10 @@ from worker.report.render import asset, render_report
 PLAYER = "player/hls.min.js"
 
 
-def make_assets(figures: Figures) -> Assets:
+def make_assets(figures: Figures, *, obstacle: str | None = None) -> Assets:
     """Make everything that is served beside the published files.
+
+    `obstacle` names the text that says why nothing is played.
 
     Raises:
         BadEnvironmentError: the player is missing.
@@ -32,7 +34,7 @@ def make_assets(figures: Figures) -> Assets:
             f"the player is missing (worker/preview/{PLAYER}); run scripts/setup --preview"
         ) from error
     return {
-        "/": ("html", render_preview(figures).encode()),
+        "/": ("html", render_preview(figures, obstacle=obstacle).encode()),
         "/assets/hls.min.js": ("js", player),
         "/assets/preview.js": ("js", (here / "preview.js").read_bytes()),
         "/assets/preview.css": ("css", (here / "preview.css").read_bytes()),
@@ -41,7 +43,7 @@ def make_assets(figures: Figures) -> Assets:
     }
 
 
-def render_preview(figures: Figures) -> str:
+def render_preview(figures: Figures, *, obstacle: str | None = None) -> str:
     """Render the page: the player with its data, and the report."""
     page = Template((files("worker.preview") / "preview.html").read_text(encoding="utf-8"))
     audio = figures.audio
@@ -53,6 +55,7 @@ def render_preview(figures: Figures) -> str:
         duration=f"{figures.duration_s:.3f}",
         length=clock_time(figures.duration_s),
         audio=MEDIA + audio.playlist if audio else "",
+        obstacle=f'<p id="locked" class="warned">{say(obstacle)}</p>' if obstacle else "",
         storyboard=escape(MEDIA + figures.storyboard) if figures.storyboard else "",
         ticks="".join(f'<i data-at="{c.start_s:.3f}"></i>' for c in figures.chapters),
         chapters=_chapters(figures),

@@ -108,7 +108,9 @@ const choose = (value) => {
   hls.currentLevel = value === AUTO ? -1 : Number(value);
 };
 
-if (window.Hls?.isSupported()) {
+if (find("#locked")) {
+  // The page says why: the video is encrypted, and the preview has no key.
+} else if (window.Hls?.isSupported()) {
   start(master);
 } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
   // Safari on a phone plays HLS by itself, and chooses the rung by itself.

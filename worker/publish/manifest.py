@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
+from worker.hls.encryption import METHOD, RunKey
 from worker.hls.playlist import Playlists
-from worker.hls.run import Run
+from worker.hls.run import Run, TextRendition
 from worker.images.model import ImageSet
 from worker.layout import (
     AUDIO,
@@ -27,6 +28,7 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import JobRecord
 from worker.records.manifest import (
     ChapterRecord,
+    EncryptionRecord,
     ManifestRecord,
     RenditionRecord,
     SourceAudioRecord,
@@ -44,6 +46,7 @@ class Origin:
     """Where a run comes from, for its manifest."""
 
     request: str
+    video_request: str
     identity: str
     source: str
     source_bytes: int
@@ -73,6 +76,11 @@ def is_published(store: Store, manifest: ManifestRecord | None, request: str) ->
     """
     if manifest is None or manifest.request != request or manifest.missing_rungs:
         return False
+    return is_standing(store, manifest)
+
+
+def is_standing(store: Store, manifest: ManifestRecord) -> bool:
+    """Whether viewers have what a manifest names, all of it."""
     prefix = run_prefix(manifest.run)
     master = store.get(MASTER)
     if master is None or prefix.encode() not in master.data or store.get(THUMBNAIL) is None:
@@ -128,6 +136,7 @@ def make_manifest(
         run=run.name,
         previous_run=None,
         request=origin.request,
+        video_request=origin.video_request,
         source=origin.source,
         source_identity=origin.identity,
         source_media=_source_record(plan.media, origin.source_bytes),
@@ -146,11 +155,9 @@ def make_manifest(
                 _rendition(run, name, some, target_s, playlists.of(name))
                 for name, some in run.renditions.items()
             ),
-            *(
-                _text_rendition(run, name, some, playlists.of(name))
-                for name, some in playlists.subtitles.items()
-            ),
+            *(text_record(text, playlists) for text in run.texts),
         ),
+        encryption=_encryption(run.cipher.key) if run.cipher.key else None,
         thumbnails=_keys(images.thumbnails),
         sheets=_keys(images.sheets),
         storyboard=images.storyboard.key if images.storyboard else None,
@@ -160,6 +167,32 @@ def make_manifest(
             for chapter in images.chapters
         ),
     )
+
+
+def renew_manifest(
+    manifest: ManifestRecord, renditions: Sequence[RenditionRecord], origin: Origin
+) -> ManifestRecord:
+    """Describe a run that is published again with other subtitles, by another job.
+
+    A report that was written would be one of the former subtitles.
+    """
+    return manifest.model_copy(
+        update={
+            "request": origin.request,
+            "video_request": origin.video_request,
+            "source": origin.source,
+            "job_id": origin.job_id,
+            "published_at": origin.published_at,
+            "worker": origin.worker_version,
+            "job": origin.job,
+            "renditions": tuple(renditions),
+            "report": None,
+        }
+    )
+
+
+def _encryption(key: RunKey) -> EncryptionRecord:
+    return EncryptionRecord(method=METHOD, key_id=key.id, key_uri=key.uri)
 
 
 def _keys(files: Sequence[File]) -> tuple[str, ...]:
@@ -187,15 +220,14 @@ def _rendition(
     )
 
 
-def _text_rendition(
-    run: Run, name: str, segments: Sequence[File], playlists: Sequence[File]
-) -> RenditionRecord:
-    languages = {text.name: text.stream.language for text in run.plan.texts}
+def text_record(text: TextRendition, playlists: Playlists) -> RenditionRecord:
+    """Describe a rendition of subtitles."""
+    segments = playlists.subtitles[text.name]
     return RenditionRecord(
-        name=name,
+        name=text.name,
         kind="subtitles",
-        language=languages[name],
-        playlists=tuple(file_name(file.key) for file in playlists),
+        language=text.language,
+        playlists=tuple(file_name(file.key) for file in playlists.of(text.name)),
         segments=len(segments),
         bytes=sum(len(segment.data) for segment in segments),
         md5=tuple(md5_of(segment.data) for segment in segments),

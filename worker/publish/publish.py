@@ -76,18 +76,25 @@ def publish(
         manifest = manifest.model_copy(update={"report": report.key})
         files.append(report)
     put_all(store, files, threads=threads)
-    _replace(store, thumbnail_file(images.thumbnails[0].data), confirm)
+    replace_confirmed(store, thumbnail_file(images.thumbnails[0].data), confirm)
     master = master_file(render_master_playlist(run, playlists))
-    replaced = _replace(store, master, confirm)
+    replaced = replace_confirmed(store, master, confirm)
     replaced_master = replaced.data.decode(errors="replace") if replaced else None
     previous_run = _previous_run(run.name, replaced_master, publication.previous)
     manifest = manifest.model_copy(update={"previous_run": previous_run})
+    write_manifest(store, manifest, confirm)
+    return Published(manifest=manifest, master=master, replaced_master=replaced_master)
+
+
+def write_manifest(
+    store: RetryingStore, manifest: ManifestRecord, confirm: Callable[[], None]
+) -> None:
+    """Write the record of what viewers have by now; that it cannot be written is only logged."""
     try:
-        _replace(store, json_file(MANIFEST, manifest.to_json()), confirm)
+        replace_confirmed(store, json_file(MANIFEST, manifest.to_json()), confirm)
     except WorkerError as error:
         # Viewers have the video. Without its manifest the same job would verify it once more.
         log.warning("manifest_not_written", reason=str(error))
-    return Published(manifest=manifest, master=master, replaced_master=replaced_master)
 
 
 def _render_report(manifest: ManifestRecord, publication: Publication) -> File:
@@ -97,11 +104,18 @@ def _render_report(manifest: ManifestRecord, publication: Publication) -> File:
     return report_file(run.name, page)
 
 
-def _replace(store: RetryingStore, file: File, confirm: Callable[[], None]) -> Content | None:
+def replace_confirmed(
+    store: RetryingStore, file: File, confirm: Callable[[], None]
+) -> Content | None:
     """Write a file over the one that was there when the lease was confirmed; return that one.
 
     Where the store honors the condition, a job that was held up in between and taken over cannot
     write over its successor's.
+
+    Raises:
+        TakenError: another process writes it again and again.
+        WorkerError: as the store and `confirm` raise it.
+
     """
     for _ in range(_REPLACE_ATTEMPTS):
         found = store.get(file.key)

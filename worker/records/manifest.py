@@ -32,6 +32,14 @@ class RenditionRecord(Record):
     md5: tuple[str, ...] = Field(default=(), description="Of each segment, in order; named by it.")
 
 
+class EncryptionRecord(Record):
+    """How the segments of video and audio are encrypted."""
+
+    method: str = Field(description="As in EXT-X-KEY.")
+    key_id: str = Field(description="Names the key, which is derived from it: docs/encryption.md.")
+    key_uri: str = Field(description="Where players request the key.")
+
+
 class ChapterRecord(Record):
     """A chapter's start and title."""
 
@@ -84,7 +92,11 @@ class ManifestRecord(Record):
         description="The run that was published before; it stays until the next publish."
     )
     request: str = Field(
-        description="Digest of the source's identity and of the options that change the output."
+        description="Digest of the source's identity, of the options that change the output, and of"
+        " the subtitles from outside."
+    )
+    video_request: str | None = Field(
+        default=None, description="As `request`, without the subtitles from outside."
     )
     source: str = Field(description="Location of the source; the query of a URL is left out.")
     source_identity: str = Field(description="Names the source's very content.")
@@ -103,6 +115,9 @@ class ManifestRecord(Record):
         " the same job submitted again adds them."
     )
     renditions: tuple[RenditionRecord, ...]
+    encryption: EncryptionRecord | None = Field(
+        default=None, description="None where the segments are clear."
+    )
     thumbnails: tuple[str, ...] = Field(default=(), description="The best first.")
     storyboard: str | None = None
     sheets: tuple[str, ...] = Field(default=(), description="Images that the storyboard names.")

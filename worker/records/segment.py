@@ -14,7 +14,11 @@ class Segment:
     Ticks are of 90 kHz from the timeline's zero; `etag` is what the store answered. `preset` is
     None where it is not recorded, and for audio. A rung's `frames` are fewer than the grid's where
     duplicates were dropped. Its first `key_bytes` are its first frame, which decodes alone; the
-    largest of the other frames, of `jump_bytes`, is shown at `jump_ticks`. Audio has neither.
+    largest of the other frames, of `jump_bytes`, is shown at `jump_ticks`. Audio has neither. The
+    audio that is muxed with a rung's frames lasts from `audio_start_ticks` to `audio_end_ticks`.
+
+    `bytes`, `md5` and `etag` are of what is stored; `iv`, in hex, is that of its encryption, and
+    empty where there is none. All else is of the clear segment.
     """
 
     rendition: str
@@ -28,8 +32,11 @@ class Segment:
     key_bytes: int | None = None
     jump_ticks: int | None = None
     jump_bytes: int = 0
+    audio_start_ticks: int | None = None
+    audio_end_ticks: int | None = None
     etag: str = ""
     preset: str | None = None
+    iv: str = ""
 
     @property
     def name(self) -> str:

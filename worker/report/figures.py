@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.records.job import ReplanReason, WarningRecord
-from worker.records.manifest import ChapterRecord
+from worker.records.manifest import ChapterRecord, EncryptionRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +114,7 @@ class Figures:
     chapters: tuple[ChapterRecord, ...]
     thumbnails: tuple[str, ...]
     storyboard: str | None
+    encryption: EncryptionRecord | None = None
 
     @property
     def rungs(self) -> tuple[Rendition, ...]:

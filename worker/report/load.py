@@ -55,6 +55,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         chapters=manifest.chapters,
         thumbnails=manifest.thumbnails,
         storyboard=manifest.storyboard,
+        encryption=manifest.encryption,
     )
 
 

@@ -10,6 +10,9 @@ from html import escape
 from worker.messages import REPLAN_REASONS
 from worker.records.job import ReplanReason
 
+# Why the preview does not play an encrypted video.
+KEY_MISSING, KEY_OF_OTHER_SECRET = "key_missing", "key_of_other_secret"
+
 PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "report": ("Report", "보고서"),
     "player": ("Player", "플레이어"),
@@ -18,6 +21,15 @@ PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "length": ("Length", "길이"),
     "size": ("Size", "크기"),
     "run": ("Run", "실행"),
+    "encryption": ("Encrypted", "암호화"),
+    KEY_MISSING: (
+        "It is encrypted: start the preview with its secret in WORKER_KEY_SECRET to play it.",
+        "암호화된 영상입니다. 재생하려면 미리보기에 WORKER_KEY_SECRET으로 비밀 값을 주세요.",
+    ),
+    KEY_OF_OTHER_SECRET: (
+        "It is encrypted with another secret than the one in WORKER_KEY_SECRET.",
+        "WORKER_KEY_SECRET과 다른 비밀 값으로 암호화된 영상이라 재생할 수 없습니다.",
+    ),
     "rungs": ("What is published", "게시된 화질"),
     "rung": ("Rung", "화질"),
     "size_px": ("Size in pixels", "화면 크기"),

@@ -64,14 +64,15 @@ def render_report(figures: Figures) -> str:
 
 def _summary(figures: Figures) -> Iterator[str]:
     moment = figures.published_at.partition(".")[0].replace("T", " ").removesuffix("+00:00")
-    yield _facts(
-        [
-            (say("length"), clock_time(figures.duration_s)),
-            (say("size"), _size(figures.bytes)),
-            (say("published"), f"{escape(moment)} UTC"),
-            (say("run"), escape(figures.run)),
-        ]
-    )
+    rows = [
+        (say("length"), clock_time(figures.duration_s)),
+        (say("size"), _size(figures.bytes)),
+        (say("published"), f"{escape(moment)} UTC"),
+        (say("run"), escape(figures.run)),
+    ]
+    if found := figures.encryption:
+        rows.append((say("encryption"), escape(f"{found.method}, key_id {found.key_id}")))
+    yield _facts(rows)
 
 
 def _rungs(figures: Figures) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Extracts the subtitles of a source, as WebVTT renditions."""
+"""Makes the text renditions of a run: of the source's subtitles, beside those from outside."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from worker.ffmpeg.inputs import show_texts
 from worker.ffmpeg.remux import copy_webvtt
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
+from worker.hls.run import TextRendition, without_replaced
 from worker.hls.webvtt import (
     Cue,
     TooManyCuesError,
@@ -32,28 +33,38 @@ _WEBVTT, _CEA_608 = "webvtt", "eia_608"
 log = structlog.get_logger(__name__)
 
 
-def make_subtitles(plan: Plan, source: Path, workspace: Workspace) -> Mapping[str, tuple[str, ...]]:
-    """Return the segments of each text rendition of the plan.
+def make_subtitles(
+    plan: Plan, source: Path, workspace: Workspace, *, outside: Sequence[TextRendition] = ()
+) -> tuple[TextRendition, ...]:
+    """Return the text renditions of a run: those from outside, then those of the plan.
 
-    A video without its subtitles is better than none: what cannot be read is left out.
+    One from outside replaces the upload's own ones of its language. A video without its subtitles
+    is better than none: what cannot be read of the upload is left out.
     """
     lengths_s = segment_lengths_s(plan.grid)
     made = {}
-    for text, read in _readers(plan, source, workspace):
+    languages = [text.language for text in outside if text.language]
+    kept = without_replaced(plan.texts, languages)
+    if replaced := [text.name for text in plan.texts if text not in kept]:
+        log.info("subtitles_replaced", tracks=replaced)
+    for text, read in _readers(kept, plan, source, workspace):
         try:
             if cues := read():
                 made[text.name] = render_segments(cues, lengths_s)
         except TooManyCuesError as error:
             log.warning("subtitles_left_out", reason=f"{text.name} cannot be used: {error}")
-    return made
+    embedded = (
+        TextRendition.of(text, segments=made[text.name]) for text in plan.texts if text.name in made
+    )
+    return (*outside, *embedded)
 
 
 def _readers(
-    plan: Plan, source: Path, workspace: Workspace
+    planned: Sequence[TextPlan], plan: Plan, source: Path, workspace: Workspace
 ) -> Iterator[tuple[TextPlan, Callable[[], tuple[Cue, ...]]]]:
     """Read the source for all tracks of a kind at once; yield each with what makes its cues."""
     kinds: dict[str, list[TextPlan]] = {}
-    for text in plan.texts:
+    for text in planned:
         kind = text.stream.codec if text.stream.codec in {_WEBVTT, CAPTIONS} else ""
         kinds.setdefault(kind, []).append(text)
     for kind, texts in kinds.items():

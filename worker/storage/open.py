@@ -10,7 +10,7 @@ from typing import TypedDict
 from pydantic import SecretStr
 
 from worker.config.job import Job
-from worker.config.location import HttpsLocation, LocalLocation, S3Location
+from worker.config.location import HttpsLocation, LocalLocation, Location, S3Location
 from worker.config.values import StoreKeys
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
@@ -69,7 +69,16 @@ def open_source(job: Job, budget: Budget) -> OpenedSource:
         WorkerError: the budget's reason to stop.
 
     """
-    location = job.source
+    return open_input(job.source, job, budget)
+
+
+def open_input(location: Location, job: Job, budget: Budget) -> OpenedSource:
+    """Find a file that belongs to the upload, with the credentials and limits of the source.
+
+    Raises:
+        WorkerError: as `open_source` raises it.
+
+    """
     if isinstance(location, LocalLocation):
         local = retry_in_thread(lambda: LocalSource(location.path), budget)
         return OpenedSource(

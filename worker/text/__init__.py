@@ -1,4 +1,4 @@
-"""Subtitles and captions as an upload carries them: encodings, markup, times. Pure.
+"""Subtitles and captions as uploads and files carry them: encodings, markup, times. Pure.
 
-May import: hls.
+May import: hls, media.
 """

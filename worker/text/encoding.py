@@ -44,6 +44,18 @@ def decode_texts(raws: Sequence[bytes]) -> tuple[list[str], str]:
     return texts, ",".join(sorted({*encodings} - {UTF8})) or UTF8
 
 
+def decode_file(raw: bytes) -> tuple[str, str]:
+    """Decode a whole file; return its text, and its encoding.
+
+    Judged line by line, so that a damaged byte does not decide for all of them.
+    """
+    if _mark_of(raw) or b"\0" in raw:
+        (text,), encoding = decode_texts([raw])
+        return text, encoding
+    encoding = _find_encoding(raw.split(b"\n"))
+    return raw.decode(encoding, errors="replace"), encoding
+
+
 def _mark_of(raw: bytes) -> bytes:
     return next((mark for mark in _MARKS if raw.startswith(mark)), b"")
 

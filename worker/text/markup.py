@@ -6,6 +6,7 @@ shapes, is left out. All that is text is escaped, so that players show it as it 
 
 from __future__ import annotations
 
+import html
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,14 @@ _SUBRIP = re.compile(
     r"|</?(?:font(?:\s[^<>]*)?|s)>|\{\\(?:\d?[a-z]+[\d(&]|fn)[^{}]*\}",
     re.IGNORECASE,
 )
+# In SAMI, which is HTML; other words in brackets are text there as well: `<박수>`.
+_SAMI = re.compile(
+    r" ?(?P<line><br(?:[\s/][^<>]*)?>) ?|<(?P<end>/?)(?P<style>[biu])(?:\s[^<>]*)?>"
+    r"|</?(?:font|span|div|center|p|sync|body|sami|s|strike|em|strong|big|small|tt|nobr"
+    r"|ruby|rb|rt|rp|sub|sup|a|img|table|tr|td|h[1-6])(?:[\s/][^<>]*)?>",
+    re.IGNORECASE,
+)
+_SPACES = re.compile(r"[ \t\n\r\f]+")
 _ASS = re.compile(r"\\(?P<char>[Nnh{}])|\{(?P<overrides>[^{}]*)\}")
 _ASS_CHARS = {"N": "\n", "n": " ", "h": "\u00a0", "{": "{", "}": "}"}
 _OVERRIDE = re.compile(r"\\(?:(?P<name>[biup])(?P<value>\d{0,4})|(?P<reset>r)\w*)(?![^\\)\s])")
@@ -50,6 +59,7 @@ def webvtt_text(codec: str, text: str, data: bytes) -> str:
     """Return the text of a packet as that of a WebVTT cue; empty where there is nothing to show."""
     readers: dict[str, Callable[[str], Iterator[Piece]]] = {
         "subrip": _subrip_pieces,
+        "sami": _sami_pieces,
         "ass": _ass_pieces,
         "ssa": _ass_pieces,
         "mov_text": lambda text: _styled_pieces(text, data),
@@ -81,8 +91,18 @@ def _plain_pieces(text: str) -> Iterator[Piece]:
 
 
 def _subrip_pieces(text: str) -> Iterator[Piece]:
+    return _tagged_pieces(text, _SUBRIP)
+
+
+def _sami_pieces(text: str) -> Iterator[Piece]:
+    """Split the text of an HTML element: line breaks are tags, and spaces are one space."""
+    pieces = _tagged_pieces(_SPACES.sub(" ", text).strip(" "), _SAMI)
+    return ((html.unescape(piece), styles) for piece, styles in pieces)
+
+
+def _tagged_pieces(text: str, tags: re.Pattern[str]) -> Iterator[Piece]:
     styles, at = _PLAIN, 0
-    for match in _SUBRIP.finditer(text):
+    for match in tags.finditer(text):
         yield text[at : match.start()], styles
         at = match.end()
         if match["line"]:

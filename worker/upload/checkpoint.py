@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 import structlog
 
 from worker.errors import StorageUnavailableError, TakenError, VerificationError
+from worker.hls.encryption import SegmentCipher
 from worker.hls.segment import has_planned_codec, is_whole, measure_segment
-from worker.layout import AUDIO, CHECKPOINT, SEGMENT_SUFFIX, json_file, run_prefix
-from worker.plan.plan import Plan
+from worker.layout import AUDIO, CHECKPOINT, json_file, read_segment_name, run_prefix
+from worker.plan.plan import Plan, describe
 from worker.records.base import UnreadableRecordError
 from worker.records.checkpoint import CheckpointRecord
 from worker.records.segment import Segment
@@ -26,9 +27,6 @@ from worker.upload.verify import audio_faults
 
 # What was stored since the last save is found by reading it, so this need not be often.
 _SAVE_EVERY_S = 15.0
-_SEGMENT_NAME = re.compile(
-    rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}})\.[0-9a-f]{{8}}{re.escape(SEGMENT_SUFFIX)}"
-)
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +114,7 @@ def recall(
     store: RetryingStore,
     run: str,
     plan: Plan,
-    description: Mapping[str, Any],
+    cipher: SegmentCipher,
     *,
     budget: Budget,
     threads: int,
@@ -125,14 +123,14 @@ def recall(
 
     The listing shows what is there; attempts that met may have left several segments of one index,
     of which any valid one counts. One that is recorded with this very size and ETag counts as it
-    was read then; another one is read and compared with the plan, like one that was just made: it
-    was stored after the last record was, or by a job that died. One that ends early is made again:
-    an FFmpeg that fails may announce what it had begun. So is one of another codec string, which an
-    FFmpeg of another build may have made: a rendition has one. The audio counts whole or not at
-    all, as it is encoded whole.
+    was read then; another one is read, decrypted and compared with the plan, like one that was just
+    made: it was stored after the last record was, or by a job that died. One that ends early is
+    made again: an FFmpeg that fails may announce what it had begun. So is one of another codec
+    string, which an FFmpeg of another build may have made: a rendition has one. The audio counts
+    whole or not at all, as it is encoded whole.
     """
     recorded, etag = _read_record(store, run)
-    checkpoint = Checkpoint(run, description, etag=etag)
+    checkpoint = Checkpoint(run, describe(plan) | cipher.describe(), etag=etag)
     prefix = run_prefix(run)
     try:
         listing = {
@@ -150,7 +148,9 @@ def recall(
                 checkpoint.add(segment)
             else:
                 unread = [name for name in names if not _is_recorded(name, listing, recorded)]
-                readings.append(pool.submit(_reader(store, run, plan, position, unread)))
+                read = partial(_read_segment, store, plan=plan, cipher=cipher, position=position)
+                keys = [f"{run}/{name}" for name in unread]
+                readings.append(pool.submit(partial(_first_usable, plan, keys, read)))
         for reading in readings:
             if found := wait_for(reading, budget.check):
                 checkpoint.add(found)
@@ -170,14 +170,14 @@ def _by_position(plan: Plan, names: Iterable[str]) -> dict[tuple[str, int], list
 
 def _position(plan: Plan, name: str) -> tuple[str, int] | None:
     """Read rendition and index of a segment's name, if it is one of this plan's."""
-    match = _SEGMENT_NAME.fullmatch(name)
-    if match is None:
+    position = read_segment_name(name)
+    if position is None:
         return None
-    rendition, index = match["rendition"], int(match["index"])
+    rendition, index = position
     if rendition == AUDIO:
-        return (rendition, index) if plan.audio else None
+        return position if plan.audio else None
     planned = any(rung.name == rendition for rung in plan.rungs) and index < plan.grid.segment_count
-    return (rendition, index) if planned else None
+    return position if planned else None
 
 
 def _is_recorded(
@@ -194,30 +194,33 @@ def _is_usable(plan: Plan, segment: Segment) -> bool:
     return segment.rendition == AUDIO or is_whole(plan, segment)
 
 
-def _reader(
-    store: RetryingStore, run: str, plan: Plan, position: tuple[str, int], names: Sequence[str]
-) -> Callable[[], Segment | None]:
-    """Return what reads segments of one index until one can be used."""
-
-    def read() -> Segment | None:
-        for name in names:
-            segment = _read_segment(store, f"{run}/{name}", plan, position)
-            if segment and _is_usable(plan, segment):
-                return segment
-        return None
-
-    return read
+def _first_usable(
+    plan: Plan, keys: Sequence[str], read: Callable[[str], Segment | None]
+) -> Segment | None:
+    """Read segments of one index until one can be used."""
+    for key in keys:
+        segment = read(key)
+        if segment and _is_usable(plan, segment):
+            return segment
+    return None
 
 
 def _read_segment(
-    store: RetryingStore, key: str, plan: Plan, position: tuple[str, int]
+    store: RetryingStore,
+    key: str,
+    *,
+    plan: Plan,
+    cipher: SegmentCipher,
+    position: tuple[str, int],
 ) -> Segment | None:
     content = store.get(key)
     if content is None:
         return None
     rendition, index = position
     try:
-        segment = measure_segment(plan, rendition, index, content.data)
+        data = cipher.decrypt(rendition, index, content.data)
+        # Encrypted again, as the record is of what is stored.
+        segment, _ = cipher.encrypt(measure_segment(plan, rendition, index, data), data)
     except VerificationError as error:
         log.warning("stored_segment_refused", segment=key, reason=str(error))
         return None

@@ -6,19 +6,23 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from worker.errors import WORK_FOLDER_FULL, CannotWriteError, VerificationError
-from worker.hls.segment import measure_segment
-from worker.layout import segment_file
+from worker.hls.encryption import SegmentCipher
+from worker.hls.segment import measure_segment, not_as_planned
+from worker.hls.transport import MalformedSegmentError, fill_up
+from worker.layout import AUDIO, segment_file
 from worker.plan.plan import Plan
 from worker.records.segment import Segment
-from worker.runtime.budget import Budget
 from worker.runtime.threads import DaemonThreadPool
+from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
 from worker.upload.checkpoint import Checkpoint
+from worker.upload.muxer import Muxer
 
 # Encoding is paused while this much waits on disk, so that a slow store never fills it; and before
 # that, a copy, which takes no time to make.
@@ -43,37 +47,62 @@ class Finished:
 
 
 class Uploader:
-    """Threads that read, check, store, record and then delete each finished segment.
+    """Threads that read, check, encrypt, store, record and then delete each finished segment.
 
-    The first failure wins: `check` raises it, and what still waits is not stored.
+    Where the audio is muxed, a segment of video waits until its audio is there; then that is put in
+    before it is checked. The first failure wins: `check` raises it, and what waits is not stored.
     """
 
     def __init__(
         self,
         *,
         plan: Plan,
+        cipher: SegmentCipher,
         store: RetryingStore,
         checkpoint: Checkpoint,
-        budget: Budget,
+        workspace: Workspace,
         threads: int,
     ) -> None:
-        self._plan = plan
+        self._plan, self._cipher = plan, cipher
         self._store = store.with_grace(GRACE_S)
         self._checkpoint = checkpoint
-        self._budget = budget
+        self._budget = workspace.budget
         self._pool = DaemonThreadPool("upload", threads)
+        self._muxer = Muxer(
+            plan, cipher, store=self._store, checkpoint=checkpoint, folder=workspace.folder
+        )
         self._waiting = 0
         self._waiting_bytes = 0
+        self._without_audio: list[tuple[Finished, int]] = []
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
 
     def submit(self, finished: Finished) -> None:
         """Hand over a finished segment; never waits."""
         size = finished.path.stat().st_size
+        if finished.rendition == AUDIO:
+            self._muxer.announce()
         with self._lock:
-            self._waiting += 1
-            self._waiting_bytes += size
-        self._pool.submit(lambda: self._work(finished, size))
+            self._without_audio.append((finished, size))
+        self._start_ready()
+
+    def end_audio(self) -> None:
+        """Record that all segments of audio were handed over."""
+        self._muxer.end()
+        self._start_ready()
+
+    def _start_ready(self) -> None:
+        """Start on the segments whose audio is there, or that need none."""
+        with self._lock:
+            ready = [each for each in self._without_audio if self._is_ready(each[0])]
+            self._without_audio = [each for each in self._without_audio if each not in ready]
+            self._waiting += len(ready)
+            self._waiting_bytes += sum(size for _, size in ready)
+        for finished, size in ready:
+            self._pool.submit(partial(self._work, finished, size))
+
+    def _is_ready(self, finished: Finished) -> bool:
+        return self._muxer.is_ready(finished.rendition, finished.index)
 
     @property
     def is_full(self) -> bool:
@@ -83,7 +112,17 @@ class Uploader:
     @property
     def is_filling(self) -> bool:
         """Whether a copy, which is made at the speed of a disk, should be paused."""
-        return self._waiting_bytes > _FILLING_BYTES
+        return self._waiting_bytes + self._bytes_without_audio > _FILLING_BYTES
+
+    @property
+    def lacks_audio(self) -> bool:
+        """Whether video should be paused until the audio has come so far."""
+        return self._bytes_without_audio > _FULL_BYTES
+
+    @property
+    def _bytes_without_audio(self) -> int:
+        with self._lock:
+            return sum(size for _, size in self._without_audio)
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""
@@ -130,18 +169,27 @@ class Uploader:
             raise CannotWriteError(
                 f"cannot read back {finished.path.name} from the work folder: {error.strerror}"
             ) from error
-        segment = self._measure(finished, data)
+        segment, data = self._cipher.encrypt(*self._check(finished, data))
         stored = self._store.put(segment_file(f"{self._checkpoint.run}/{segment.name}", data))
         self._checkpoint.add(replace(segment, etag=stored.etag, preset=finished.preset))
         log.debug("segment_stored", rendition=segment.rendition, index=segment.index)
+        if finished.rendition == AUDIO and self._plan.is_muxed:
+            self._muxer.add(segment)
+            self._start_ready()
+            return
         # Already removed where the job has ended meanwhile.
         finished.path.unlink(missing_ok=True)
 
-    def _measure(self, finished: Finished, data: bytes) -> Segment:
+    def _check(self, finished: Finished, data: bytes) -> tuple[Segment, bytes]:
+        """Read a segment as it is to be stored; return what is in it, and its bytes."""
+        rendition, index = finished.rendition, finished.index
         try:
-            return measure_segment(self._plan, finished.rendition, finished.index, data)
-        except VerificationError as error:
+            data = fill_up(self._muxer.mux(rendition, index, data))
+            return measure_segment(self._plan, rendition, index, data), data
+        except (VerificationError, MalformedSegmentError) as error:
             # On a full disk FFmpeg announces a segment whose end it could not write, and continues.
             if shutil.disk_usage(finished.path.parent).free < _DISK_FULL_BELOW_BYTES:
                 raise CannotWriteError(WORK_FOLDER_FULL) from error
+            if isinstance(error, MalformedSegmentError):
+                raise not_as_planned(rendition, index, str(error)) from error
             raise

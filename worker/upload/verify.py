@@ -31,6 +31,7 @@ def verify_run(run: Run, listing: Mapping[str, StoredObject] | None) -> None:
     faults = [
         *chain.from_iterable(_rung_faults(run, rung.name) for rung in run.rungs),
         *_different_frames(run),
+        *_clear_segments(run),
         *(audio_faults(run.plan, run.audio) if run.plan.audio else ()),
         *(store_faults(run, listing) if listing is not None else ()),
     ]
@@ -54,6 +55,20 @@ def _rung_faults(run: Run, name: str) -> Iterator[str]:
             yield f"{segment.name} lasts from tick {bounds}, unlike the plan"
     if len({segment.codec for segment in segments}) != 1:
         yield f"{name} changes its codec string within the run"
+    if run.plan.is_muxed:
+        yield from _muxed_audio_faults(run, segments)
+
+
+def _muxed_audio_faults(run: Run, segments: Sequence[Segment]) -> Iterator[str]:
+    """Report where the audio of a rung's segments is not that of the audio rendition, in a row."""
+    heard = [segment for segment in segments if segment.audio_start_ticks is not None]
+    for before, after in pairwise(heard):
+        if before.audio_end_ticks != after.audio_start_ticks:
+            yield f"the audio breaks between {before.name} and {after.name}"
+    if heard and run.audio:
+        own = heard[0].audio_start_ticks, heard[-1].audio_end_ticks
+        if own != (run.audio[0].start_ticks, run.audio[-1].end_ticks):
+            yield f"the audio in {heard[0].rendition} is not as long as the audio itself"
 
 
 def _different_frames(run: Run) -> Iterator[str]:
@@ -66,6 +81,14 @@ def _different_frames(run: Run) -> Iterator[str]:
         if len({segment.frames for segment in same}) > 1:
             counts = ", ".join(f"{segment.name} {segment.frames}" for segment in same)
             yield f"rungs do not show the same frames: {counts}"
+
+
+def _clear_segments(run: Run) -> Iterator[str]:
+    """Report segments of an encrypted run that were stored without encryption."""
+    if run.cipher.key:
+        for segment in chain.from_iterable(run.renditions.values()):
+            if not segment.iv:
+                yield f"{segment.name} is not encrypted"
 
 
 def audio_faults(plan: Plan, segments: Sequence[Segment]) -> Iterator[str]:

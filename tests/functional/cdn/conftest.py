@@ -20,6 +20,8 @@ NODE = ROOT / "tests" / "node"
 SECRET = "a secret of the tests, 32 bytes or more"
 DURATION_S = 12
 HEIGHTS = (360, 240)
+LADDER = ",".join(map(str, HEIGHTS))
+OPTIONS = ("--preset", "superfast", "--ladder", LADDER, "--segment", "2")
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,13 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def published(lecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clip published; the folder above stands for the bucket."""
-    ladder = ",".join(map(str, HEIGHTS))
-    options = ("--preset", "superfast", "--ladder", ladder, "--segment", "2")
-    return publish(tmp_path_factory.mktemp("bucket"), lecture, *options)
+    return publish(tmp_path_factory.mktemp("bucket"), lecture, *OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def muxed(lecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the audio in each rung's segments."""
+    return publish(tmp_path_factory.mktemp("muxed"), lecture, *OPTIONS, "--audio", "muxed")
 
 
 @pytest.fixture(scope="session")

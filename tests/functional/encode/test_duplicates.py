@@ -105,3 +105,17 @@ def test_a_last_segment_of_one_frame_is_published(run_worker: RunWorker, tmp_pat
     assert ended.status == 0, ended.final
     (rung,) = read_published(out).rungs
     assert [float(s) for s in rung.durations_s] == [6.0, 0.08]
+
+
+@pytest.mark.ffmpeg
+def test_a_second_of_one_color_is_recognized(run_worker: RunWorker, tmp_path: Path) -> None:
+    """FFmpeg needs more than ten packets to see that a file is MPEG-TS."""
+    source, out = tmp_path / "source.mkv", tmp_path / "out"
+    graph = "color=gray:size=160x120:rate=25:duration=1,format=yuv420p"
+    ffmpeg("-f", "lavfi", "-i", graph, "-c:v", "libx264", source)
+    ended = run_worker("--source", source, "--destination", out, "--preset", "ultrafast")
+    assert ended.status == 0, ended.final
+    (rung,) = read_published(out).rungs
+    (segment,) = rung.segments
+    assert b"\x47\x1f\xff" in segment.read_bytes(), "without padding this test checks nothing"
+    assert len(decode(rung.playlist, "-vf", "format=gray", "-f", "rawvideo").stdout) > 0

@@ -14,8 +14,9 @@ from tests.functional.conftest import FFMPEG, FFPROBE, ffprobe
 from tests.functional.hls import longest_clock_gap_s, named
 from worker.config.cli import parse_job
 from worker.errors import VerificationError
-from worker.hls.mpegts import MalformedSegmentError, read_segment
+from worker.hls.mpegts import read_segment
 from worker.hls.segment import measure_segment
+from worker.hls.transport import MalformedSegmentError
 from worker.plan.parallelism import Machine
 from worker.plan.plan import Plan, make_plan
 from worker.runtime.budget import Budget

@@ -19,10 +19,11 @@ from tests.functional.hls import assert_strictly_valid, manifest_of, read_publis
 from tests.functional.worker_process import RunWorker
 from worker.config.cli import parse_job
 from worker.ffmpeg.run import decoded_frames, run_ffmpeg
+from worker.hls.encryption import CLEAR
 from worker.hls.run import Run as PublishedRun
 from worker.images import generate
 from worker.plan.parallelism import Machine
-from worker.plan.plan import describe, make_plan
+from worker.plan.plan import make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
 from worker.source.probe import probe
@@ -182,7 +183,7 @@ def test_images_decode_only_key_frames(
     media = probe(brightening, workspace)
     plan = make_plan(media, parse_job(options, {}), machine=Machine(cores=2))
     store, name = RetryingStore(LocalStore(published), budget), manifest_of(published)["run"]
-    checkpoint = recall(store, name, plan, describe(plan), budget=budget, threads=2)
+    checkpoint = recall(store, name, plan, CLEAR, budget=budget, threads=2)
     run = PublishedRun(name=name, plan=plan, renditions=checkpoint.renditions())
     tails: list[tuple[str, ...]] = []
 

@@ -50,6 +50,74 @@ def test_an_operators_environment_has_the_keys_of_a_store_as_a_job_has() -> None
     assert keys_in({}) is None
 
 
+def subtitles(*values: str) -> list[tuple[str, str]]:
+    job = parse_job([*GOOD, *(word for value in values for word in ("--subtitles", value))], {})
+    return [(each.language, str(each.location)) for each in job.subtitles]
+
+
+def test_subtitles_are_given_by_language() -> None:
+    given = (
+        "kor=s3://bucket/a=1.srt",
+        "EN = https://host/a.vtt?X-Amz-Signature=canary",
+        "zh-Hant=/a",
+    )
+    assert subtitles(*given) == [
+        ("ko", "s3://bucket/a=1.srt"),
+        ("en", "https://host/a.vtt?…"),
+        ("zh-Hant", "/a"),
+    ]
+    assert subtitles() == []
+    job = parse_job(GOOD, {"WORKER_SUBTITLES": "ko=s3://bucket/a.srt\n\nen=s3://bucket/b.srt\n"})
+    assert [each.language for each in job.subtitles] == ["ko", "en"]
+    assert "canary" not in repr(parse_job([*GOOD, "--subtitles", given[1]], {}))
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        (["s3://bucket/canary.srt"], "LANGUAGE=LOCATION"),
+        (["ko="], "LANGUAGE=LOCATION"),
+        (["qqq=/canary"], "no code of a language"),
+        (["und=/canary"], "no code of a language"),
+        (["Korean=/canary"], "no code of a language"),
+        (["ko=s3://bucket"], "names a bucket but no object"),
+        (["ko=ftp://b/canary"], "scheme ftp:// is not known"),
+        (["ko=/canary", "kor=/b"], "ko is given twice"),
+        (["zh-hant=/canary", "zh-Hant=/b"], "zh-hant is given twice"),
+        (
+            [
+                f"{code}=/canary"
+                for code in (
+                    "ko",
+                    "en",
+                    "ja",
+                    "zh",
+                    "fr",
+                    "de",
+                    "es",
+                    "it",
+                    "pt",
+                    "nl",
+                    "sv",
+                    "da",
+                    "fi",
+                    "no",
+                    "pl",
+                    "cs",
+                    "hu",
+                )
+            ],
+            "16",
+        ),
+    ],
+)
+def test_subtitles_that_cannot_be_used_are_faults(values: list[str], word: str) -> None:
+    text = fault([*GOOD, *(each for value in values for each in ("--subtitles", value))])
+    assert text.startswith("--subtitles: ")
+    assert word in text
+    assert "canary" not in text
+
+
 def test_the_command_line_wins_over_the_environment() -> None:
     environment = {"WORKER_LADDER": "480", "WORKER_TIME_LIMIT": "60", "WORKER_PLAN_ONLY": "true"}
     job = parse_job([*GOOD, "--ladder", "720,360"], environment)

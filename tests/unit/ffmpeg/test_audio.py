@@ -10,7 +10,7 @@ import pytest
 from tests.unit.ffmpeg.test_commands import SOURCE, after, filled
 from tests.unit.sample import AUDIO, media, plan
 from worker.ffmpeg.audio import decode_audio, decoded_rate_hz, encode_audio
-from worker.media.audio_clock import AudioClock
+from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.streams import Mix
 from worker.plan.plan import Heard, plan_audio
 
@@ -33,6 +33,25 @@ def test_times_within_a_pes_packet_are_those_of_the_samples(
 ) -> None:
     argv = filled(decode_audio(media(container=container), SOURCE))
     assert after(argv, "-fflags") == ([] if fills_in else ["nofillin"])
+
+
+def test_frames_of_mpeg_audio_are_where_packets_of_their_rate_are() -> None:
+    """FFmpeg 5.1 gives the first frame of another rate its time times the ratio of both."""
+    clock = AudioClock(
+        stretches=(
+            Stretch(packet_s=0.036, start_s=0.0, end_s=4.0),
+            Stretch(packet_s=0.0261, start_s=4.0, end_s=8.0),
+            Stretch(packet_s=0.036, start_s=8.0, end_s=12.0),
+        )
+    )
+    stream = replace(AUDIO, codec="mp2", packets=replace(AUDIO.packets, clock=clock))
+    (graph,) = after(filled(decode_audio(media(audio=stream), SOURCE)), "-filter_complex")
+    low = "(not(eq(sample_rate,32000))+between(t,9.750,14.250)+between(t,17.750,22.250))"
+    high = "(not(eq(sample_rate,44100))+between(t,13.750,18.250))"
+    assert f"aselect={low}*{high}" in graph.replace("\\", "")
+    other = replace(stream, codec="aac")
+    (graph,) = after(filled(decode_audio(media(audio=other), SOURCE)), "-filter_complex")
+    assert "aselect" not in graph
 
 
 @pytest.mark.parametrize(("own_hz", "decoded_hz"), [(44_100, 44_100), (16_000, 48_000)])

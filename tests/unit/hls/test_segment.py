@@ -6,8 +6,9 @@ import pytest
 
 from tests.unit.sample import plan
 from worker.errors import VerificationError
-from worker.hls.mpegts import MalformedSegmentError, SegmentReading, _Pes, _read_aac
+from worker.hls.mpegts import SegmentReading, _read_aac
 from worker.hls.segment import is_whole, measure_segment
+from worker.hls.transport import MalformedSegmentError, Pes
 from worker.plan.plan import Plan
 from worker.records.segment import Segment
 
@@ -85,7 +86,7 @@ def test_frames_at_other_times(
 def test_aac_frames_follow_one_another(times: list[int], fault: str | None) -> None:
     """Four frames of 48 kHz in each PES packet."""
     header = bytes((0xFF, 0xF1, 0x4C, 0x80, 0x00, 0xFF, 0xFC))
-    units = [_Pes(pts_ticks=900_000 + at, payload=4 * header, end=0) for at in times]
+    units = [Pes(900_000 + at, 900_000 + at, 4 * header, 0, 0) for at in times]
     if fault:
         with pytest.raises(MalformedSegmentError, match=fault):
             _read_aac(units)

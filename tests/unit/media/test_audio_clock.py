@@ -56,3 +56,22 @@ def test_packets_that_come_late_are_jitter(most_s: float, share: float) -> None:
 
 def test_nothing_has_no_clock() -> None:
     assert AudioClockTally().clock() == AudioClock()
+
+
+def test_packets_of_another_length_begin_a_stretch() -> None:
+    tally = AudioClockTally()
+    at_s = 0.0
+    # A single one is a container's rounding.
+    for packet_s in (*[0.036] * 10, 0.024, *[0.036] * 5, *[0.024] * 10):
+        tally.add(at_s, packet_s)
+        at_s += packet_s
+    found = [(each.packet_s, each.packets) for each in tally.clock().stretches]
+    assert found == [(0.036, 10), (0.036, 5), (0.024, 10)]
+
+
+def test_packets_of_many_lengths_have_no_stretches() -> None:
+    tally = AudioClockTally()
+    for i in range(1000):
+        tally.add(i * 0.03, 0.024 if i // 4 % 2 else 0.036)
+    assert tally.clock().stretches == ()
+    assert clock(lambda i: i * PACKET_S).stretches == ()

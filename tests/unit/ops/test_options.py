@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from ops import names
 from ops.batch.request import Submission, build_request
@@ -18,7 +19,10 @@ from worker.config.job import Job
 
 SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
 DEFINITION = "job definition academy-video-batch-jobdef"
-TIME_LIMIT = {"Fn::Sub": "${TimeLimitSeconds}"}
+OF_THE_STACK = {
+    "time_limit": {"Fn::Sub": "${TimeLimitSeconds}"},
+    "audio": {"Ref": "AudioLayout"},
+}
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -95,9 +99,10 @@ def test_the_template_has_the_options_of_the_worker() -> None:
     definition = read_template()["Resources"]["JobDefinition"]["Properties"]
     command = container_command()
     found = (definition["Parameters"], definition["ContainerProperties"]["Command"])
-    assert found == ({**definition_parameters(), "time_limit": TIME_LIMIT}, command), (
+    expected = definition_parameters() | OF_THE_STACK
+    assert found == (expected, command), (
         "JobDefinition in scripts/aws/template.yaml differs from the fields of Job; write\n"
-        + yaml_block({**definition_parameters(), "time_limit": TIME_LIMIT["Fn::Sub"]}, command)
+        + yaml_block({name: str(value) for name, value in expected.items()}, command)
     )
 
 
@@ -106,8 +111,18 @@ def test_the_default_time_limit_of_the_template_is_the_workers() -> None:
     assert str(default) == definition_parameters()["time_limit"]
 
 
+def test_the_default_audio_layout_of_the_template_is_muxed() -> None:
+    """As docs/deployment.md says why; and it can be any that the worker knows."""
+    layout = read_template()["Parameters"]["AudioLayout"]
+    assert layout["Default"] == "muxed"
+    assert set(layout["AllowedValues"]) == set(get_args(Job.model_fields["audio"].annotation))
+
+
 def test_a_job_of_the_job_definitions_defaults_is_a_job_of_the_workers_defaults() -> None:
-    """No other default: what a job is not given must not depend on how it is started."""
+    """No other default: what a job is not given must not depend on how it is started.
+
+    But for what the stack decides, as its parameters say.
+    """
     words = [f"--{n.replace('_', '-')}={value}" for n, value in definition_parameters().items()]
     locations = ["--source", SOURCE, "--destination", DESTINATION, "--job-id", "1"]
     assert parse_job([*locations, *words], {}) == parse_job(locations, {})

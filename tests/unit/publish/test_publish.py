@@ -14,6 +14,7 @@ from tests.unit.fakes import RecordingStore, retrying
 from tests.unit.sample import job, plan, run
 from worker.errors import StorageUnavailableError, TakenError
 from worker.hls.master import uris
+from worker.hls.run import TextRendition
 from worker.images.model import ImageSet
 from worker.layout import choice_file
 from worker.media.streams import TextStream
@@ -31,6 +32,7 @@ RENDITIONS = run(PLAN).renditions
 IMAGES = ImageSet(thumbnails=(choice_file("run", 0, b"jpeg"),))
 ORIGIN = Origin(
     request="request-1",
+    video_request="video-1",
     identity="file 1 abc",
     source="/in.mp4",
     source_bytes=1,
@@ -47,12 +49,18 @@ def allowed() -> None:
     """The destination is still this job's."""
 
 
+def text_rendition(*segments: str) -> TextRendition:
+    return TextRendition(
+        name="text0", language="kor", title=None, is_forced=False, segments=segments
+    )
+
+
 def publish_to(
     store: RecordingStore,
     name: str = "run",
     *,
     renditions: Mapping[str, Sequence[Segment]] = RENDITIONS,
-    texts: Mapping[str, Sequence[str]] | None = None,
+    texts: Sequence[TextRendition] = (),
     previous: ManifestRecord | None = None,
     confirm: Callable[[], None] = allowed,
     with_report: bool = False,
@@ -61,7 +69,7 @@ def publish_to(
         for segment in segments:
             store.objects[f"{name}/{segment.name}"] = b"ts"
     publication = Publication(
-        run=run(PLAN, name, renditions=renditions, texts=texts or {}),
+        run=run(PLAN, name, renditions=renditions, texts=texts),
         images=ImageSet(thumbnails=(choice_file(name, 0, b"jpeg"),)),
         origin=ORIGIN,
         previous=previous,
@@ -94,7 +102,9 @@ def test_all_but_subtitles_and_key_frames_share_the_longest_target() -> None:
     first, *others = RENDITIONS["audio"]
     longer = replace(first, end_ticks=8 * 90_000)
     moved = [replace(s, start_ticks=s.start_ticks + 180_000) for s in others]
-    publish_to(store, renditions={**RENDITIONS, "audio": (longer, *moved)}, texts={"text0": ("",)})
+    publish_to(
+        store, renditions={**RENDITIONS, "audio": (longer, *moved)}, texts=[text_rendition("")]
+    )
     targets = {
         key: line.partition(":")[2]
         for key, data in named(store).items()
@@ -108,7 +118,7 @@ def test_all_but_subtitles_and_key_frames_share_the_longest_target() -> None:
 
 def test_subtitles_are_there_before_they_are_named() -> None:
     store = RecordingStore()
-    manifest = publish_to(store, texts={"text0": ("WEBVTT\n",)}).manifest
+    manifest = publish_to(store, texts=[text_rendition("WEBVTT\n")]).manifest
     at = [without_digests(key) for key in store.puts].index
     assert max(at("run/text0/00000.vtt"), at("run/text0/index.m3u8")) < at("master.m3u8")
     last = manifest.renditions[-1]

@@ -61,6 +61,7 @@ def documents(job: JobRecord = JOB) -> tuple[ManifestRecord, list[Segment]]:
     }
     origin = Origin(
         request="r",
+        video_request="video-1",
         identity="file 12345678 abc",
         source=f"/in/{EVIL}.mp4",
         source_bytes=12_345_678,

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from tests.unit.fakes import RecordingStore, retrying
 from tests.unit.sample import plan, rung_segments
 from worker.errors import TakenError
+from worker.hls.encryption import CLEAR
 from worker.hls.segment import encoded_codec
 from worker.layout import CHECKPOINT, json_file, segment_file
 from worker.plan.plan import Plan
@@ -38,7 +39,7 @@ def stored(*segments: Segment) -> RecordingStore:
 
 def recalled(store: RecordingStore, a_plan: Plan = A_PLAN) -> Checkpoint:
     budget = Budget(time_limit_s=60, clock=time.monotonic)
-    return recall(retrying(store, budget), "run", a_plan, {}, budget=budget, threads=1)
+    return recall(retrying(store, budget), "run", a_plan, CLEAR, budget=budget, threads=1)
 
 
 def test_what_is_recorded_and_there_counts() -> None:

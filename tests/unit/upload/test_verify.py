@@ -123,3 +123,49 @@ def test_many_faults_are_counted_and_not_all_named() -> None:
     message = faults(renditions(), {})
     assert message.count("not in the store") == 5
     assert "and 7 more" in message
+
+
+MUXED = plan("--audio", "muxed")
+
+
+def muxed_faults(**changes: Any) -> str:
+    """What is wrong with a muxed run whose second segment of 720p differs."""
+    of = dict(run(MUXED).renditions)
+    first, second, *rest = of["720p"]
+    of["720p"] = (first, replace(second, **changes), *rest)
+    with pytest.raises(VerificationError) as raised:
+        verify_run(run(MUXED, renditions=of), None)
+    return without_digests(str(raised.value))
+
+
+def test_a_muxed_run_passes() -> None:
+    assert MUXED.is_muxed
+    verify_run(run(MUXED), None)
+
+
+def test_muxed_audio_breaks_at_a_joint() -> None:
+    """An AAC frame is missing, or is there twice, or all of it is missing."""
+    bounds = run(MUXED).renditions["720p"][1]
+    assert bounds.audio_start_ticks
+    start = bounds.audio_start_ticks
+    joint = "the audio breaks between 720p/00000.ts and 720p/00001.ts"
+    assert joint in muxed_faults(audio_start_ticks=start + 1920)
+    assert joint in muxed_faults(audio_start_ticks=start - 1920)
+    gone = muxed_faults(audio_start_ticks=None, audio_end_ticks=None)
+    assert "the audio breaks between 720p/00000.ts and 720p/00002.ts" in gone
+    assert "720p/00001.ts lasts from tick" in gone
+
+
+def test_muxed_audio_is_as_long_as_the_audio() -> None:
+    of = dict(run(MUXED).renditions)
+    of["audio"] = tuple(
+        replace(s, start_ticks=s.start_ticks - 1, end_ticks=s.end_ticks - 1) for s in of["audio"]
+    )
+    with pytest.raises(VerificationError, match="the audio in 1080p is not as long"):
+        verify_run(run(MUXED, renditions=of), None)
+
+
+def test_audio_where_none_was_planned() -> None:
+    of = renditions()
+    of["720p"] = (replace(of["720p"][0], audio_start_ticks=0, audio_end_ticks=0), *of["720p"][1:])
+    assert "720p/00000.ts lasts from tick" in faults(of)

@@ -101,3 +101,15 @@ def test_a_refusal_shows_no_signature() -> None:
             )
         )
     assert "secret" not in str(caught.value)
+
+
+def test_a_job_that_encrypts_is_submitted_without_the_secret() -> None:
+    """The job definition names it; here it is neither needed nor sent."""
+    options = {"encrypt": "true", "key_uri": "https://api.example/keys/{key_id}"}
+    assert check(Submission(source=SOURCE, destination=DESTINATION, options=options)).encrypt
+    with pytest.raises(UsageError, match="--encrypt: needs --key-uri"):
+        check(Submission(source=SOURCE, destination=DESTINATION, options={"encrypt": "true"}))
+    variables = {"WORKER_ENCRYPT": "true", "WORKER_KEY_URI": options["key_uri"]}
+    assert request(**options)["containerOverrides"] == {
+        "environment": [{"name": name, "value": value} for name, value in variables.items()]
+    }

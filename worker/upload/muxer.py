@@ -1,0 +1,130 @@
+"""Puts the audio of a run into its segments of video, as soon as it is there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from worker.errors import VerificationError
+from worker.hls.encryption import SegmentCipher
+from worker.hls.mpegts import AacFrame, aac_frames
+from worker.hls.mux import add_audio
+from worker.hls.segment import segment_bounds_ticks
+from worker.layout import AUDIO, SEGMENT_PATTERN
+from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
+from worker.plan.plan import Plan
+from worker.records.segment import Segment
+from worker.storage.retrying import RetryingStore
+from worker.upload.checkpoint import Checkpoint
+
+_OFFSET_TICKS = START_OFFSET_S * CLOCK_HZ
+
+
+class Muxer:
+    """The segments of audio that are in the store so far; filled and read by many threads.
+
+    They stay in the work folder for as long as the job runs: a hundredth of what a source takes.
+    Those of an earlier job are fetched into it. Without muxing, nothing waits and nothing changes.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        cipher: SegmentCipher,
+        *,
+        store: RetryingStore,
+        checkpoint: Checkpoint,
+        folder: Path,
+    ) -> None:
+        self._plan, self._cipher = plan, cipher
+        self._store = store
+        self._run = checkpoint.run
+        self._folder = folder / AUDIO
+        self._lock = threading.Lock()
+        self._fetch_lock = threading.Lock()
+        recalled = checkpoint.renditions().get(AUDIO, ())
+        self._segments = {segment.index: segment for segment in recalled}
+        self._announced = len(recalled)
+        self._has_ended = bool(recalled)
+
+    def announce(self) -> None:
+        """Count a segment of audio that is on its way to the store."""
+        with self._lock:
+            self._announced += 1
+
+    def add(self, segment: Segment) -> None:
+        """Record a segment of audio that is in the store, and in the work folder still."""
+        with self._lock:
+            self._segments[segment.index] = segment
+
+    def end(self) -> None:
+        """Record that no more will be announced."""
+        with self._lock:
+            self._has_ended = True
+
+    def is_ready(self, rendition: str, index: int) -> bool:
+        """Whether a segment needs no audio, or all of its audio is there."""
+        if rendition == AUDIO or not self._plan.is_muxed:
+            return True
+        _, end_ticks = segment_bounds_ticks(self._plan.grid, index)
+        is_last = index == self._plan.grid.segment_count - 1
+        with self._lock:
+            if self._has_ended and len(self._segments) == self._announced:
+                return True
+            return not is_last and self._reached_ticks() >= end_ticks
+
+    def _reached_ticks(self) -> int:
+        """Return how far the audio is there without a gap."""
+        reached, index = 0, 0
+        while segment := self._segments.get(index):
+            reached, index = segment.end_ticks, index + 1
+        return reached
+
+    def mux(self, rendition: str, index: int, data: bytes) -> bytes:
+        """Return a segment with its audio, if it is to have some.
+
+        Raises:
+            MalformedSegmentError: it, or a segment of audio, cannot be read.
+            VerificationError: a segment of audio is gone.
+            WorkerError: as the store raises it.
+
+        """
+        if rendition == AUDIO or not self._plan.is_muxed:
+            return data
+        start_ticks, end_ticks = segment_bounds_ticks(self._plan.grid, index)
+        is_last = index == self._plan.grid.segment_count - 1
+        return add_audio(data, list(self._frames(start_ticks, None if is_last else end_ticks)))
+
+    def _frames(self, start_ticks: int, end_ticks: int | None) -> Iterator[AacFrame]:
+        """Yield the frames that start within these bounds; None: all that are left.
+
+        What starts before zero, the encoder's priming, goes with zero.
+        """
+        with self._lock:
+            segments = [self._segments[index] for index in sorted(self._segments)]
+        for segment in segments:
+            if segment.end_ticks <= start_ticks:
+                continue
+            if end_ticks is not None and segment.start_ticks >= end_ticks:
+                return
+            for frame in aac_frames(self._read(segment)):
+                at_ticks = max(0, frame.pts_ticks - _OFFSET_TICKS)
+                if start_ticks <= at_ticks and (end_ticks is None or at_ticks < end_ticks):
+                    yield frame
+
+    def _read(self, segment: Segment) -> bytes:
+        path = self._folder / (SEGMENT_PATTERN % segment.index)
+        # One thread fetches what all of them need next.
+        with self._fetch_lock:
+            if path.exists():
+                return path.read_bytes()
+            content = self._store.get(f"{self._run}/{segment.name}")
+            if content is None:
+                raise VerificationError(
+                    f"{segment.name} is gone from {self._store}: the audio cannot be muxed;"
+                    " submit the job again"
+                )
+            data = self._cipher.decrypt(AUDIO, segment.index, content.data)
+            path.write_bytes(data)
+            return data
