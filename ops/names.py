@@ -16,6 +16,8 @@ SERVICE_ROLE = "AWSServiceRoleForBatch"
 BATCH_SERVICE = "batch.amazonaws.com"
 FAILED_RULE = "academy-video-job-failed"
 BLOCKED_RULE = "academy-video-queue-blocked"
+# The rule, its API destination and the connection.
+EVENTS = "academy-video-events"
 FAILED_ALARM = "academy-video-jobs-failing"
 NEAR_DEADLINE_ALARM = "academy-video-job-near-deadline"
 BLOCKED_ALARM = "academy-video-queue-blocked"
@@ -36,15 +38,21 @@ LEGACY_NAMESPACE = "Academy/VideoProcessing"
 LEGACY_METRIC = "VideoQueueDepthTotal"
 
 # By option of the worker, the template's parameter for it.
-STORE_PARAMETERS = {
+OPTION_PARAMETERS = {
     "s3_endpoint": "StoreEndpoint",
     "s3_region": "StoreRegion",
     "source_s3_endpoint": "SourceStoreEndpoint",
     "source_s3_region": "SourceStoreRegion",
+    "notify": "NotifyUrl",
 }
-# By what their options begin with, the parameters that name the secrets of stores.
-STORE_SECRETS = {"s3_": "StoreSecret", "source_s3_": "SourceStoreSecret"}
+# By option of the worker, the parameter that names a secret, and the key of its value there.
+SECRET_PARAMETERS = {
+    "s3_access_key_id": ("StoreSecret", "access_key_id"),
+    "s3_secret_access_key": ("StoreSecret", "secret_access_key"),
+    "source_s3_access_key_id": ("SourceStoreSecret", "access_key_id"),
+    "source_s3_secret_access_key": ("SourceStoreSecret", "secret_access_key"),
+    "key_secret": ("KeySecret", "key_secret"),
+    "notify_secret": ("NotifySecret", "notify_secret"),
+}
 # By option, the stack's parameter from which the job definition has its default.
 DEFAULT_PARAMETERS = {"time_limit": "TimeLimitSeconds", "audio": "AudioLayout"}
-# By secret option, the parameter that names its secret; its key there is the option's field.
-SECRETS = {"key_secret": "KeySecret"}

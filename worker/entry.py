@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 import structlog
 
 from worker import __version__
-from worker.config.cli import SELF_CHECK, parse_job, parse_programs
+from worker.callbacks.callbacks import report_refused
+from worker.config.callback_options import CallbackOptions, tags_of
+from worker.config.cli import (
+    SELF_CHECK,
+    parse_callback_options,
+    parse_job,
+    parse_programs,
+)
 from worker.config.job import BATCH_JOB_ID, Job
 from worker.config.location import LocalLocation
 from worker.errors import (
@@ -27,7 +34,7 @@ from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
 from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
-from worker.pipeline import Context, run_job
+from worker.pipeline import run_job
 from worker.preview.options import PREVIEW
 from worker.records.job import Outcome
 from worker.records.schema import SCHEMAS, render_schema
@@ -36,9 +43,11 @@ from worker.runtime.early_signals import EarlySignals
 from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
 from worker.source.plan_only import plan_job
+from worker.steps import Context
 
 SCHEMA = "schema"
 _SELF_CHECK_S = 120
+_REFUSAL_S = 60
 
 log = structlog.get_logger("worker")
 
@@ -75,15 +84,14 @@ def _run_job(
     try:
         job = parse_job(arguments, environment)
     except BadParametersError as error:
-        logs = Logs(is_terminal=sys.stdout.isatty())
-        return _finish(outcome_of(error), JobResult(), logs, output)
+        return _refuse(error, parse_callback_options(arguments, environment), signals, output)
     budget = Budget(time_limit_s=job.time_limit_s, clock=time.monotonic)
     stats = JobStats()
     logs = _make_logs(job, stats)
     try:
         with (
             stop_on_signals(budget, signals.received),
-            structlog.contextvars.bound_contextvars(job_id=job.job_id),
+            structlog.contextvars.bound_contextvars(job_id=job.job_id, **_tags(job)),
         ):
             if _sends_logs(job, in_batch=bool(environment.get(BATCH_JOB_ID))):
                 logs.send_to_cloudwatch(
@@ -95,7 +103,7 @@ def _run_job(
             context = Context(
                 budget=budget,
                 tools=_tools(job),
-                now=lambda: datetime.now(UTC),
+                now=_now,
                 on_terminal=logs.is_human and sys.stdout.isatty(),
                 stats=stats,
             )
@@ -103,6 +111,28 @@ def _run_job(
             return run(job, context, logs, output)
     finally:
         logs.close()
+
+
+def _refuse(
+    error: BadParametersError,
+    callback_options: CallbackOptions | None,
+    signals: EarlySignals,
+    output: OutputQueue,
+) -> int:
+    logs = Logs(is_terminal=sys.stdout.isatty())
+    outcome = outcome_of(error)
+    budget = Budget(time_limit_s=_REFUSAL_S, clock=time.monotonic)
+    with stop_on_signals(budget, signals.received):
+        report_refused(callback_options, outcome, budget=budget, now=_now)
+    return _finish(outcome, JobResult(), logs, output)
+
+
+def _tags(job: Job) -> dict[str, dict[str, str]]:
+    return {"tags": tags_of(job.tag)} if job.tag else {}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _tools(job: Job) -> Tools:

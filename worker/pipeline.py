@@ -1,52 +1,27 @@
-"""The job, step by step: fetch, probe, plan, recall, encode and upload, verify, images, publish."""
+"""A job from its start to its outcome: its lease, its steps, its callbacks."""
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
 
 import structlog
 
-from worker import __version__
+from worker.callbacks.callbacks import Callbacks, open_callbacks
 from worker.config.job import Job
-from worker.encode.run import encode_run
 from worker.errors import (
     BudgetSpentError,
     InternalError,
     WorkerError,
 )
 from worker.ffmpeg.capabilities import check_environment
-from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
-from worker.hls.run import Run
-from worker.images.generate import ImageContext, generate_images
-from worker.images.model import ImageSet
-from worker.layout import MASTER
-from worker.monitoring.job_stats import JobStats
-from worker.monitoring.progress import Reporter, Step
+from worker.monitoring.progress import Reporter
 from worker.monitoring.status import Status
-from worker.outcome import JobResult, outcome_of, published
-from worker.plan.digest import request_digest, run_name
-from worker.plan.plan import Plan, describe
-from worker.publish.leftovers import delete_leftovers
-from worker.publish.manifest import Origin, is_published, read_manifest
-from worker.publish.one_source import OneSource
-from worker.publish.publish import Publication, Published, publish
-from worker.publish.texts import find_standing, publish_texts
+from worker.outcome import JobResult, outcome_of
 from worker.records.job import Outcome
-from worker.records.manifest import ManifestRecord
-from worker.runtime.budget import Budget
-from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, fetch, plan_source
-from worker.source.subtitle_files import OutsideTrack, fit_tracks, open_subtitles
-from worker.source.subtitles import make_subtitles
+from worker.source.subtitle_files import open_subtitles
+from worker.steps import Context, Steps
 from worker.storage.lease import ANSWER_S
-from worker.storage.open import OpenedSource, open_source, open_store
-from worker.storage.retrying import RetryingStore
-from worker.upload.listing import list_run
-from worker.upload.verify import verify_run
+from worker.storage.open import open_source, open_store
 
 # Within that of the last write of status.json, which follows.
 _CLAIM_GRACE_S = 8.0
@@ -54,21 +29,11 @@ _CLAIM_GRACE_S = 8.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Context:
-    """What a job runs with: budget, programs, the calendar, and whether a person watches."""
-
-    budget: Budget
-    tools: Tools
-    now: Callable[[], datetime]
-    on_terminal: bool
-    stats: JobStats = field(default_factory=JobStats)
-
-
 def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
     """Do the whole job and return how it ended; every error becomes an outcome here."""
     budget = context.budget
     status: Status | None = None
+    callbacks = open_callbacks(job, budget=budget, now=context.now)
     try:
         # First of all, so that every outcome from here on is in status.json.
         store = open_store(job, budget)
@@ -76,13 +41,20 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
         leased = open_store(job, budget, answer_s=ANSWER_S).with_grace(_CLAIM_GRACE_S)
         status = Status(leased, job_id=job.job_id, budget=budget, now=context.now)
         status.claim()
+        callbacks.started(time_limit_s=job.time_limit_s)
         store = store.guarded(status.check_held)
         result.ffmpeg = check_environment(context.tools, budget)
         source, subtitles = open_source(job, budget), open_subtitles(job, budget)
         with Reporter(
-            status, budget=budget, on_terminal=context.on_terminal, stats=context.stats
+            status,
+            budget=budget,
+            on_terminal=context.on_terminal,
+            stats=context.stats,
+            on_progress=callbacks.progress,
         ) as reporter:
-            steps = _Steps(job, context, result, store, status, reporter, source, subtitles)
+            steps = Steps(
+                job, context, result, store, status, reporter, source, subtitles, callbacks
+            )
             outcome = steps.run()
     except Exception as error:  # the one function where each error gets its outcome
         outcome = outcome_of(error)
@@ -92,197 +64,16 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
             result.needed_s = round(error.needed_s)
         if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
-    if status is not None:
-        status.end(outcome)
+        callbacks.failed(outcome)
+    _end(outcome, status, callbacks)
     result.worker_peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """The steps of one job, in the order in which `run` takes them."""
-
-    job: Job
-    context: Context
-    result: JobResult
-    store: RetryingStore
-    status: Status
-    reporter: Reporter
-    source: OpenedSource
-    subtitles: tuple[OutsideTrack, ...]
-
-    def run(self) -> Outcome:
-        """Publish the source, unless it is published already."""
-        request = self._request(*self.subtitles)
-        previous = read_manifest(self.store)
-        if is_published(self.store, previous, request):
-            return self._already_published(previous)
-        if published := self._change_subtitles(request, previous):
-            return self._finish(published, previous)
-        context = self.context
-        one_source = OneSource(
-            source=self.source, store=self.store, run=lambda: self.result.run, previous=previous
-        )
-        with (
-            open_workspace(
-                self.job.work_dir, tools=context.tools, budget=context.budget
-            ) as workspace,
-            one_source.reported_first(),
-        ):
-            path = self._fetch(workspace)
-            origin_bytes = path.stat().st_size
-            self.reporter.begin(Step.PROBE)
-            planned = plan_source(path, self.job, workspace)
-            outside = fit_tracks(self.subtitles, planned.plan.grid)
-            cipher = cipher_for(self.job, self.source.identity, planned.plan)
-            name = self._name_run(planned.plan, cipher)
-            run = self._encode(planned, name, cipher, workspace)
-            one_source.check()
-            self.reporter.begin(Step.VERIFY)
-            verify_run(run, list_run(run, self.store, context.budget))
-            texts = make_subtitles(run.plan, planned.path, workspace, outside=outside)
-            run = replace(run, texts=texts)
-            images = self._generate_images(run, planned.path, workspace)
-            origin = self._origin(request, origin_bytes)
-            one_source.check()
-            published = self._publish(run, images, origin, previous)
-        return self._finish(published, previous)
-
-    def _request(self, *subtitles: OutsideTrack) -> str:
-        return request_digest(
-            self.source.identity,
-            self.job,
-            fingerprint=fingerprint_for(self.job),
-            subtitles=[track.identity for track in subtitles],
-        )
-
-    def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
-        """Publish the run that is published with other subtitles, where nothing else differs."""
-        standing = find_standing(self.store, previous, self._request())
-        if standing is None or self.job.report:
-            # A report is made of the whole run.
-            return None
-        texts = fit_tracks(self.subtitles, standing.grid)
-        if standing.lacks_any(texts):
-            return None
-        self.status.update(run=standing.manifest.run)
-        self.result.take(standing.manifest)
-        self.reporter.begin(Step.PUBLISH)
-        return publish_texts(
-            standing,
-            texts,
-            self._origin(request, source_bytes=0),
-            self.store,
-            confirm=self.status.confirm,
-            threads=self.job.upload_threads,
-        )
-
-    def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
-        try:
-            delete_leftovers(self.store, published, previous)
-        except WorkerError as error:
-            log.warning("leftovers_not_deleted", reason=str(error))
-        self.reporter.begin(Step.END)
-        return self._published(published.manifest)
-
-    def _already_published(self, manifest: ManifestRecord | None) -> Outcome:
-        self.result.run = manifest.run if manifest else None
-        self.result.already_published = True
-        self.reporter.begin(Step.END)
-        return published("already published from the same source with the same options")
-
-    def _fetch(self, workspace: Workspace) -> Path:
-        return fetch(
-            self.source.content,
-            self.job,
-            workspace,
-            on_begin=lambda size: self.reporter.begin(Step.FETCH, bytes=size),
-            on_progress=self.reporter.fetched,
-        )
-
-    def _name_run(self, plan: Plan, cipher: SegmentCipher) -> str:
-        name = run_name(self.source.identity, plan, key_id=cipher.key_id)
-        self.status.update(run=name)
-        self.result.run = name
-        self.result.duration_s = round(float(plan.grid.duration_s), 3)
-        self.result.rungs = [rung.name for rung in plan.rungs]
-        log.info(
-            "planned",
-            run=name,
-            duration_s=self.result.duration_s,
-            rungs=self.result.rungs,
-            rate=str(plan.grid.rate),
-            plan=describe(plan) | cipher.describe(),
-        )
-        return name
-
-    def _encode(
-        self, planned: PlannedSource, name: str, cipher: SegmentCipher, workspace: Workspace
-    ) -> Run:
-        encoded = encode_run(
-            planned.plan,
-            name,
-            planned.path,
-            workspace,
-            cipher=cipher,
-            store=self.store,
-            reporter=self.reporter,
-            threads=self.job.upload_threads,
-        )
-        result = self.result
-        result.rungs = [rung.name for rung in encoded.run.rungs]
-        result.encode_s, result.speed = encoded.encode_s, encoded.speed
-        result.segments, result.segments_resumed = encoded.segments, encoded.segments_resumed
-        result.bytes = encoded.bytes
-        result.ffmpeg_peak_memory_bytes = encoded.ffmpeg_peak_memory_bytes
-        return encoded.run
-
-    def _generate_images(self, run: Run, path: Path, workspace: Workspace) -> ImageSet:
-        context = ImageContext(
-            run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
-        )
-        return generate_images(context, path, with_chapters=self.job.chapters)
-
-    def _origin(self, request: str, source_bytes: int) -> Origin:
-        result = self.result
-        return Origin(
-            request=request,
-            video_request=self._request(),
-            identity=self.source.identity,
-            source=str(self.job.source),
-            source_bytes=source_bytes,
-            job_id=self.job.job_id,
-            published_at=self.context.now().isoformat(),
-            worker_version=__version__,
-            ffmpeg_version=result.ffmpeg or "unknown",
-            job=self.context.stats.record(
-                encode_s=result.encode_s,
-                speed=result.speed,
-                segments=result.segments,
-                segments_resumed=result.segments_resumed,
-            ),
-        )
-
-    def _publish(
-        self, run: Run, images: ImageSet, origin: Origin, previous: ManifestRecord | None
-    ) -> Published:
-        self.reporter.begin(Step.PUBLISH)
-        return publish(
-            Publication(
-                run=run,
-                images=images,
-                origin=origin,
-                previous=previous,
-                with_report=self.job.report,
-            ),
-            self.store,
-            confirm=self.status.confirm,
-            threads=self.job.upload_threads,
-        )
-
-    def _published(self, manifest: ManifestRecord) -> Outcome:
-        without = ", ".join(manifest.missing_rungs)
-        return published(
-            f"published {self.job.destination}/{MASTER}"
-            + (f" without {without}, for lack of time; submit again to add it" if without else "")
-        )
+def _end(outcome: Outcome, status: Status | None, callbacks: Callbacks) -> None:
+    """Write how the job ended, while the last callback is delivered; again if one was not."""
+    if status is not None:
+        status.end(outcome)
+    undelivered = callbacks.close()
+    if status is not None and undelivered:
+        status.end(outcome, callbacks_not_delivered=undelivered)

@@ -45,7 +45,8 @@ def check(submission: Submission) -> Job:
     for name, value in submission.options.items():
         words += [option_name(name), value]
     try:
-        job = parse_job(words, {}, is_submission=True)
+        # Secrets are references of the job definition, which ECS resolves.
+        job = parse_job(words, {}, has_secrets=False)
     except BadParametersError as error:
         raise UsageError(str(error)) from error
     for name, location in (("SOURCE", job.source), ("DESTINATION", job.destination)):

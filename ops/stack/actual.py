@@ -16,8 +16,10 @@ from worker.config.option import variable_name
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import ComputeEnvironmentDetailTypeDef, JobDefinitionTypeDef
     from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
+    from mypy_boto3_events.type_defs import TargetOutputTypeDef
 
 _TOPIC = ":sns:"
+_API_DESTINATION = ":api-destination/"
 _MISSING = frozenset({"ResourceNotFoundException", "RepositoryNotFoundException"})
 _Answer = TypeVar("_Answer")
 
@@ -34,9 +36,9 @@ def find(aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
         **_metric_filter(aws),
         **_alarms(aws),
     }
-    for rule in (names.FAILED_RULE, names.BLOCKED_RULE):
+    for rule in (names.FAILED_RULE, names.BLOCKED_RULE, names.EVENTS):
         found |= _under(f"rule {rule}", _rule(aws, rule))
-    return found
+    return {**found, **_api_destination(aws)}
 
 
 def read_environment(environment: ComputeEnvironmentDetailTypeDef) -> dict[str, str]:
@@ -87,7 +89,7 @@ def read_definition(definition: JobDefinitionTypeDef) -> dict[str, str]:
         "log group of the worker": variables.get(variable_name("log_group"), "none"),
         **{
             f"variable {name}": variables.get(name, "")
-            for name in map(variable_name, names.STORE_PARAMETERS)
+            for name in map(variable_name, names.OPTION_PARAMETERS)
         },
         "secrets": ", ".join(sorted(f"{s['name']} {s['valueFrom']}" for s in secrets)) or "none",
         "init": _flag(container.get("linuxParameters", {}).get("initProcessEnabled")),
@@ -101,6 +103,16 @@ def read_pattern(pattern: str) -> str:
     detail = fields.get("detail", {})
     queues = [arn.rpartition("/")[2] for arn in detail.get("jobQueue", ("any queue",))]
     return f"{', '.join(fields.get('detail-type', ('any event',)))} of {', '.join(queues)}"
+
+
+def read_target(target: TargetOutputTypeDef) -> str:
+    """Read what an event rule sends to."""
+    if _has_topic([target["Arn"]]):
+        return "an SNS topic"
+    if _API_DESTINATION not in target["Arn"]:
+        return "something else"
+    has_queue = target.get("DeadLetterConfig", {}).get("Arn")
+    return f"an API destination, with {'a' if has_queue else 'no'} dead-letter queue"
 
 
 def read_alarm(alarm: MetricAlarmTypeDef) -> str:
@@ -168,12 +180,21 @@ def _rule(aws: Aws, name: str) -> dict[str, str]:
     if rule is None:
         return {}
     targets = aws.events.list_targets_by_rule(Rule=name)["Targets"]
-    topics = _has_topic(t["Arn"] for t in targets)
     return {
         "state": rule["State"],
         "event": read_pattern(rule.get("EventPattern", "")),
-        "target": "an SNS topic" if topics else "no SNS topic",
+        "target": ", ".join(map(read_target, targets)) or "nothing",
     }
+
+
+def _api_destination(aws: Aws) -> dict[str, str]:
+    there = _or_none(lambda: aws.events.describe_api_destination(Name=names.EVENTS))
+    if there is None:
+        return {}
+    method, url, state = (
+        there[key] for key in ("HttpMethod", "InvocationEndpoint", "ApiDestinationState")
+    )
+    return {f"API destination {names.EVENTS}": f"{method} {url}, {state}"}
 
 
 def _metric_filter(aws: Aws) -> dict[str, str]:

@@ -36,6 +36,7 @@ def expect(parameters: Mapping[str, str], job: type[Job] = Job) -> dict[str, str
         f"repository {names.REPOSITORY} scan on push": "true",
         **_rule(names.FAILED_RULE, "Batch Job State Change", parameters),
         **_rule(names.BLOCKED_RULE, "Batch Job Queue Blocked", parameters),
+        **_events(parameters),
         f"metric filter {names.NEAR_DEADLINE_FILTER}": near_deadline_pattern(parameters),
         **_alarm(names.FAILED_ALARM, "AWS/Events MatchedEvents", parameters["FailedJobsThreshold"]),
         **_alarm(names.NEAR_DEADLINE_ALARM, "Academy/VideoWorker JobsNearDeadline", "1"),
@@ -95,7 +96,7 @@ def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, 
         "log group of the worker": names.LOG_GROUP,
         **{
             f"variable {variable_name(field)}": parameters.get(name, "")
-            for field, name in names.STORE_PARAMETERS.items()
+            for field, name in names.OPTION_PARAMETERS.items()
         },
         "secrets": ", ".join(sorted(_secrets(parameters))) or "none",
         "init": "true",
@@ -105,20 +106,34 @@ def _job_definition(parameters: Mapping[str, str], job: type[Job]) -> dict[str, 
 
 def _secrets(parameters: Mapping[str, str]) -> Iterator[str]:
     """Yield each secret of the job definition, and where ECS finds it."""
-    for prefix, name in names.STORE_SECRETS.items():
+    for field, (name, key) in names.SECRET_PARAMETERS.items():
         if arn := parameters.get(name, ""):
-            for key in ("access_key_id", "secret_access_key"):
-                yield f"{variable_name(prefix + key)} {arn}:{key}::"
-    for field, name in names.SECRETS.items():
-        if arn := parameters.get(name, ""):
-            yield f"{variable_name(field)} {arn}:{field}::"
+            yield f"{variable_name(field)} {arn}:{key}::"
 
 
-def _rule(name: str, event: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def _events(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return what calls the backend for failed jobs, where a URL for that is given."""
+    url = parameters.get("EventsUrl", "")
+    if not url:
+        return {}
+    return {
+        **_rule(
+            names.EVENTS,
+            "Batch Job State Change",
+            parameters,
+            target="an API destination, with a dead-letter queue",
+        ),
+        f"API destination {names.EVENTS}": f"POST {url}, ACTIVE",
+    }
+
+
+def _rule(
+    name: str, event: str, parameters: Mapping[str, str], *, target: str = "an SNS topic"
+) -> dict[str, str]:
     return {
         f"rule {name} state": "ENABLED",
         f"rule {name} event": f"{event} of {parameters['JobQueueName']}",
-        f"rule {name} target": "an SNS topic",
+        f"rule {name} target": target,
     }
 
 

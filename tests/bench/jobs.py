@@ -135,7 +135,7 @@ def _spread(ratios: Sequence[float]) -> str:
 # Planted in the worker: CPU seconds of it and its FFmpegs for the images, written on stderr.
 _MEASURE_IMAGES = """
 import os, sys
-import worker.pipeline as pipeline
+import worker.steps as pipeline
 generate_images = pipeline.generate_images
 def counted(*arguments, **named):
     before = sum(os.times()[:4])

@@ -219,7 +219,9 @@ def test_a_stack_that_is_not_there_is_named(aws: Server) -> None:
 
 def test_a_job_that_succeeds_ends_with_0(deployed: Server) -> None:
     options = ("--preset", "fast", "--copy-top", "always", "--report")
-    done = ops(deployed, "submit", *LOCATIONS, *options, before=NO_LAST_LINES)
+    # Without the secret that signs: it is the job definition's.
+    callbacks = ("--notify", "https://api.example/hook", "--tag", "a=1, 2", "--tag", "b=3")
+    done = ops(deployed, "submit", *LOCATIONS, *options, *callbacks, before=NO_LAST_LINES)
     assert done.returncode == 0, done.stderr
     assert "SUCCEEDED" in done.stdout
     assert "exit status 0" in done.stdout
@@ -232,6 +234,8 @@ def test_a_job_that_succeeds_ends_with_0(deployed: Server) -> None:
     variables = {e["name"]: e["value"] for e in job["container"]["environment"]}
     assert variables["WORKER_COPY_TOP"] == "always"
     assert variables["WORKER_REPORT"] == "true"
+    assert variables["WORKER_NOTIFY"] == "https://api.example/hook"
+    assert variables["WORKER_TAG"] == "a=1, 2\nb=3"
 
 
 def test_a_faulty_job_is_refused_before_it_costs_anything(deployed: Server) -> None:

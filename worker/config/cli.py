@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from pydantic import ValidationError
 
 from worker import __version__
+from worker.config.callback_options import CallbackOptions
 from worker.config.job import AWS_REGION, BATCH_JOB_ID, Job
 from worker.config.option import (
     ENVIRONMENT_PREFIX,
@@ -25,8 +26,11 @@ SELF_CHECK = "--self-check"
 _MAX_VALUE_CHARS = 4096
 # One is of no use without the other.
 _PAIRS = tuple((f"{of}s3_access_key_id", f"{of}s3_secret_access_key") for of in ("", "source_"))
-# What only the environment gives is named as it is given there.
-_NAMES = {o.field: o.variable for o in options_of(Job) if o.given_by is GivenBy.SECRETS}
+# As a message names each option: one that only the environment gives has no other name.
+_NAMES = {
+    option.field: option.variable if option.given_by is GivenBy.SECRETS else option.name
+    for option in options_of(Job)
+}
 # pydantic's messages of these types are written for programmers.
 _INSTEAD = {
     "bool_parsing": "write true or false",
@@ -36,12 +40,12 @@ _INSTEAD = {
 
 
 def parse_job(
-    arguments: Sequence[str], environment: Mapping[str, str], *, is_submission: bool = False
+    arguments: Sequence[str], environment: Mapping[str, str], *, has_secrets: bool = True
 ) -> Job:
     """Read a job from the command line, then from the environment, then from the defaults.
 
-    An empty value counts as not given: Batch cannot leave a `Ref::` parameter out. Of a submission
-    the secrets are missing: the job definition has them.
+    An empty value counts as not given: Batch cannot leave a `Ref::` parameter out. `has_secrets`:
+    the environment is the job's own; a submission's lacks the secrets of its job definition.
 
     Raises:
         BadParametersError: with every fault of every parameter in one message.
@@ -49,22 +53,44 @@ def parse_job(
 
     """
     faults: list[str] = []
-    given = {option.field: environment.get(option.variable, "") for option in options_of(Job)}
-    given["job_id"] = given["job_id"] or environment.get(BATCH_JOB_ID, "")
-    given["aws_region"] = given["aws_region"] or environment.get(AWS_REGION, "")
-    given |= {f: v for f, v in _parse_arguments(arguments, faults).items() if v is not None}
-    values: dict[str, Any] = {f: v for f, v in given.items() if v != ""}
+    values = _values(arguments, environment, faults)
     faults += [*_unusable(values), *_unpaired(values)]
+    if has_secrets and "notify" in values and "notify_secret" not in values:
+        faults.append(
+            f"{variable_name('notify_secret')}: is needed where {option_name('notify')} is given;"
+            " it signs the callbacks"
+        )
     try:
         job = Job.model_validate(values)
     except ValidationError as error:
         faults += _faults(error, already=faults)
         job = None
     if job is not None:
-        faults += _unusable_encryption(job, is_submission=is_submission)
+        faults += _unusable_encryption(job, has_secrets=has_secrets)
     if faults or job is None:
         raise _refusal(faults)
     return job
+
+
+def parse_callback_options(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> CallbackOptions | None:
+    """Read where to report a job whose parameters cannot be used; None where that is unknown."""
+    try:
+        return CallbackOptions.model_validate(_values(arguments, environment, []))
+    except ValidationError:
+        return None
+
+
+def _values(
+    arguments: Sequence[str], environment: Mapping[str, str], faults: list[str]
+) -> dict[str, Any]:
+    """Return what is given, by field."""
+    given = {option.field: environment.get(option.variable, "") for option in options_of(Job)}
+    given["job_id"] = given["job_id"] or environment.get(BATCH_JOB_ID, "")
+    given["aws_region"] = given["aws_region"] or environment.get(AWS_REGION, "")
+    given |= {f: v for f, v in _parse_arguments(arguments, faults).items() if v is not None}
+    return {f: v for f, v in given.items() if v != ""}
 
 
 def parse_programs(
@@ -98,11 +124,11 @@ def _unusable(values: Mapping[str, Any]) -> list[str]:
     for field, value in values.items():
         if isinstance(value, str) and value.startswith("Ref::"):
             faults.append(
-                f"{option_name(field)}: Batch left {value!r} unfilled; give the job a"
+                f"{_NAMES[field]}: Batch left {value!r} unfilled; give the job a"
                 f" parameter {value.removeprefix('Ref::')!r} or a default in its definition"
             )
         elif isinstance(value, str) and max(map(len, value.split("\n"))) > _MAX_VALUE_CHARS:
-            faults.append(f"{option_name(field)}: longer than {_MAX_VALUE_CHARS} characters")
+            faults.append(f"{_NAMES[field]}: longer than {_MAX_VALUE_CHARS} characters")
     return faults
 
 
@@ -115,7 +141,7 @@ def _unpaired(values: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _unusable_encryption(job: Job, *, is_submission: bool) -> list[str]:
+def _unusable_encryption(job: Job, *, has_secrets: bool) -> list[str]:
     """Describe what encryption lacks, or what is given without it: that video would be clear."""
     name, uri = option_name("encrypt"), option_name("key_uri")
     if not job.encrypt:
@@ -123,7 +149,7 @@ def _unusable_encryption(job: Job, *, is_submission: bool) -> list[str]:
     variable = variable_name("key_secret")
     lacks = {
         f"{uri} (where players request the key)": job.key_uri is None,
-        f"{variable} in its environment": job.key_secret is None and not is_submission,
+        f"{variable} in its environment": job.key_secret is None and has_secrets,
     }
     missing = [what for what, is_missing in lacks.items() if is_missing]
     return [f"{name}: needs {' and '.join(missing)}"] if missing else []
@@ -134,7 +160,7 @@ def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False, include_input=False):
         field = str(fault["loc"][0])
-        name = _NAMES.get(field, option_name(field))
+        name = _NAMES[field]
         if any(text.startswith(f"{name}:") for text in already):
             continue
         needed = f"is needed (or {variable_name(field)})" if fault["type"] == "missing" else None
@@ -168,7 +194,7 @@ def build_parser(job: type[Job] = Job) -> argparse.ArgumentParser:
         prog="python -m worker",
         description="Transcode one lecture video to adaptive HLS and publish it.",
         epilog="`python -m worker preview DIR|s3://…` shows what was published (`preview --help`);"
-        " `python -m worker schema manifest|status` prints the JSON Schema of a record."
+        " `python -m worker schema NAME` prints the JSON Schema of a record (docs/schemas)."
         f" Every option is also an environment variable: {ENVIRONMENT_PREFIX}SOURCE for"
         " --source, and so on; the command line wins. Exit statuses are in docs/operations.md.",
         exit_on_error=False,

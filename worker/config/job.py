@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ConfigDict
 
+from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
 from worker.config.values import SandboxMode
@@ -18,7 +18,7 @@ BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 AWS_REGION = "AWS_REGION"
 
 
-class Job(StoreOptions, VideoOptions):
+class Job(CallbackFields, StoreOptions, VideoOptions):
     """One job, validated and frozen. Each field is `--its-name` and `WORKER_ITS_NAME`.
 
     A unit of seconds is not part of an option's name: `time_limit_s` is `--time-limit`.
@@ -27,9 +27,9 @@ class Job(StoreOptions, VideoOptions):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     job_id: str = machine_setting(
-        default_factory=lambda: uuid.uuid4().hex,
+        default_factory=random_job_id,
         metavar="ID",
-        pattern=r"^[A-Za-z0-9_.:-]{1,128}$",
+        pattern=JOB_ID,
         description=f"name of this job in logs and status.json; default: {BATCH_JOB_ID}, or random",
     )
     aws_region: str | None = machine_setting(

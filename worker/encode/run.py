@@ -71,8 +71,7 @@ def encode_run(
         cipher=cipher,
         store=store,
         checkpoint=checkpoint,
-        budget=budget,
-        folder=workspace.folder,
+        workspace=workspace,
         threads=threads,
     )
     encoder = Encoder(

@@ -36,12 +36,13 @@ def show_streams(source: Path) -> Command:
 
 
 def show_packets(source: Path) -> Command:
-    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,size,flags` as CSV.
+    """Build the ffprobe that reads every packet: `stream,pts,dts,duration,size,pos,flags` as CSV.
 
-    The kinds of a packet's side data follow, in the row or on lines of their own.
+    `pos` is that of the time in the file: `N/A` where it has none. The kinds of a packet's side
+    data follow, in the row or on lines of their own.
     """
     entries = (
-        "packet=stream_index,pts_time,dts_time,duration_time,size,flags"
+        "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
         ":packet_side_data=side_data_type"
     )
     csv = "csv=print_section=0:escape=none"

@@ -52,15 +52,21 @@ def rewrite_timestamps(
     """Build the FFmpeg that copies video and audio with other timestamps.
 
     `shifts` has for each track's index from which packet on times move by how many seconds more.
+    The packets of audio are whole PES packets where those are kept.
     """
     opened = open_input(source)
-    indexes = [media.video.index, *([media.audio.index] if media.audio else [])]
+    copied_tracks = [opened[str(media.video.index)]]
+    indexes = [media.video.index]
+    if media.audio:
+        audio = open_input(source, fflags="noparse") if keeps_pes(media, container) else opened
+        copied_tracks.append(audio[str(media.audio.index)])
+        indexes.append(media.audio.index)
     ticks_hz = CLOCK_HZ if container == "mpegts" else _MATROSKA_HZ
     filters = {
         f"bsf:{position}": _move(shifts[index], ticks_hz) for position, index in enumerate(indexes)
     }
     copied = ffmpeg.output(
-        *(opened[str(index)] for index in indexes),
+        *copied_tracks,
         output,
         f=container,
         c="copy",
@@ -75,6 +81,17 @@ def rewrite_timestamps(
         **({"muxdelay": 0, "muxpreload": 0} if container == "mpegts" else {}),
     )
     return ffmpeg_command([copied])
+
+
+def keeps_pes(media: Media, container: CopyFormat) -> bool:
+    """Whether a copy must keep PES packets of audio as they are.
+
+    Of the AAC frames in one, only the first has a time. FFmpeg adds to it the length of a frame at
+    the sample rate that it has read at the beginning; another one, later, is not noticed.
+    """
+    audio = media.audio
+    is_adts = audio is not None and audio.codec == "aac"
+    return is_adts and media.container == container == "mpegts"
 
 
 def copy_tracks(source: Path, output: str) -> Command:

@@ -23,12 +23,14 @@ class Section:
     """Packets of all tracks on one clock, from `start_s` to `end_s` of it.
 
     `firsts` maps a track's index to the number of its first packet here, as the demuxer counts them
-    from 0. A track that has none here is absent.
+    from 0. A track that has none here is absent. `timed_firsts` counts packets alone that have a
+    time of their own in the file: in MPEG-TS and MPEG-PS, those that begin a PES packet.
     """
 
     start_s: float
     end_s: float
     firsts: Mapping[int, int]
+    timed_firsts: Mapping[int, int] = field(default_factory=dict)
 
     def follows(self, other: Section) -> bool:
         """Whether the clock runs on from the end of another, so that no time is moved."""
@@ -55,6 +57,7 @@ class _Track:
 
     section: int
     count: int = 0
+    timed: int = 0
     last_s: float | None = None
     step_s: float = 0.0
 
@@ -65,7 +68,8 @@ class _Open:
 
     start_s: float
     end_s: float
-    firsts: dict[int, int]
+    firsts: dict[int, int] = field(default_factory=dict)
+    timed_firsts: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -83,11 +87,18 @@ class SectionTally:
     _open: list[_Open] = field(default_factory=list)
 
     def add(
-        self, index: int, pts_s: float | None, dts_s: float | None, duration_s: float | None
+        self,
+        index: int,
+        pts_s: float | None,
+        dts_s: float | None,
+        duration_s: float | None,
+        *,
+        is_timed: bool = True,
     ) -> None:
-        """Count the next packet of a track."""
+        """Count the next packet of a track; `is_timed` says whether the file has a time of it."""
         track = self._tracks.setdefault(index, _Track(section=max(0, len(self._open) - 1)))
         number, track.count = track.count, track.count + 1
+        timed_number, track.timed = track.timed, track.timed + is_timed
         times = [at for at in (dts_s, pts_s) if at is not None]
         if not times:
             return
@@ -102,16 +113,22 @@ class SectionTally:
         track.last_s = decoded_s
         end_s = max(times) + (duration_s or track.step_s)
         if track.section == len(self._open):
-            self._open.append(_Open(start_s=shown_s, end_s=end_s, firsts={}))
+            self._open.append(_Open(start_s=shown_s, end_s=end_s))
         section = self._open[track.section]
         section.start_s = min(section.start_s, shown_s)
         section.end_s = max(section.end_s, end_s)
         section.firsts.setdefault(index, number)
+        section.timed_firsts.setdefault(index, timed_number)
 
     def sections(self) -> tuple[Section, ...]:
         """Return what was found; none without timestamps."""
         return tuple(
-            Section(start_s=each.start_s, end_s=each.end_s, firsts=each.firsts)
+            Section(
+                start_s=each.start_s,
+                end_s=each.end_s,
+                firsts=each.firsts,
+                timed_firsts=each.timed_firsts,
+            )
             for each in self._open
         )
 
@@ -126,11 +143,12 @@ class SectionTally:
 
 
 def packet_shifts(
-    sections: Sequence[Section], shifts: Sequence[float], index: int
+    sections: Sequence[Section], shifts: Sequence[float], index: int, *, only_timed: bool = False
 ) -> Iterator[tuple[int, float]]:
     """Yield from which packet of a track on its times move by how many seconds more."""
     moved_s = 0.0
     for section, shift_s in zip(sections, shifts, strict=True):
-        if index in section.firsts and shift_s != moved_s:
-            yield section.firsts[index], shift_s - moved_s
+        firsts = section.timed_firsts if only_timed else section.firsts
+        if index in firsts and shift_s != moved_s:
+            yield firsts[index], shift_s - moved_s
             moved_s = shift_s

@@ -16,7 +16,7 @@ _DECISIONS_KEPT = 20
 _WARNINGS_KEPT = 20
 _MAX_CHARS = 300
 # What is bound to every line, or stands in the record by itself.
-_OWN_FIELDS = frozenset({"event", "level", "timestamp", "job_id"})
+_OWN_FIELDS = frozenset({"event", "level", "timestamp", "job_id", "tags"})
 
 
 class JobStats:

@@ -137,7 +137,7 @@ def stream_name(job_id: str) -> str:
 def _for_people(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Leave out what fills a terminal: the plan in full, the job's id, the date, versions."""
     moment = str(event.pop("timestamp", ""))
-    left_out = {"plan", "job_id", "teacher_message", "ffmpeg"}
+    left_out = {"plan", "job_id", "tags", "teacher_message", "ffmpeg"}
     kept = {key: value for key, value in event.items() if key not in left_out}
     return {"timestamp": moment.partition("T")[2][:8], **kept}
 

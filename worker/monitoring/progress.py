@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
@@ -48,11 +49,21 @@ class Step(Enum):
         return self.value[1]
 
 
+def _nobody(**_: object) -> None:
+    """Nobody else is to know of progress."""
+
+
 class Reporter:
-    """Where the job's steps report to."""
+    """Where the job's steps report to; `on_progress` gets step, percent and seconds_left."""
 
     def __init__(
-        self, status: Status | None, *, budget: Budget, on_terminal: bool, stats: JobStats
+        self,
+        status: Status | None,
+        *,
+        budget: Budget,
+        on_terminal: bool,
+        stats: JobStats,
+        on_progress: Callable[..., None] = _nobody,
     ) -> None:
         self._status = status
         self._budget = budget
@@ -64,6 +75,7 @@ class Reporter:
         self._frames_before: int | None = None
         self.speed = 0.0
         self._stats = stats
+        self._on_progress = on_progress
         self._stack = ExitStack()
         self._bars: ProgressBars | None = None
 
@@ -171,12 +183,13 @@ class Reporter:
         self._report(percent, left_s, detail)
 
     def _report(self, percent: float, left_s: float | None, detail: str) -> None:
-        fields = {
+        fields: dict[str, Any] = {
             "step": self._step.label,
             "percent": round(percent, 1),
             "seconds_left": None if left_s is None else round(left_s),
-            "detail": detail,
         }
+        self._on_progress(**fields)
+        fields["detail"] = detail
         if self._status:
             self._status.update(**fields)
         if self._bars is None and self._budget.elapsed_s - self._logged_s >= _LOG_EVERY_S:

@@ -10,6 +10,7 @@ import structlog
 
 from worker.config.location import redact
 from worker.errors import InternalError, TakenError, WorkerError
+from worker.records.callback import UndeliveredRecord
 from worker.records.job import Outcome
 from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
@@ -81,14 +82,24 @@ class Status:
         """
         self._lease.confirm()
 
-    def end(self, outcome: Outcome) -> None:
-        """Write how the job ended, unless the destination is another's by now."""
+    def end(
+        self, outcome: Outcome, *, callbacks_not_delivered: tuple[UndeliveredRecord, ...] = ()
+    ) -> None:
+        """Write how the job ended, unless the destination is another's by now; again, what then is.
+
+        Callbacks are delivered meanwhile, so that what of them is not is known later.
+        """
         self._closed.set()
         self._changed.set()
         if self._thread is None:
             return
         left = {"seconds_left": 0} if outcome.exit_status == 0 else {}
-        self.update(state="ended", outcome=outcome, **left)
+        self.update(
+            state="ended",
+            outcome=outcome,
+            callbacks_not_delivered=callbacks_not_delivered,
+            **left,
+        )
         try:
             self._lease.renew(_LAST_WRITE_GRACE_S)
         except TakenError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
@@ -51,6 +51,7 @@ class Origin:
     source: str
     source_bytes: int
     job_id: str
+    tags: Mapping[str, str]
     published_at: str
     worker_version: str
     ffmpeg_version: str
@@ -140,6 +141,7 @@ def make_manifest(
         source_identity=origin.identity,
         source_media=_source_record(plan.media, origin.source_bytes),
         job_id=origin.job_id,
+        tags=dict(origin.tags),
         published_at=origin.published_at,
         worker=origin.worker_version,
         ffmpeg=origin.ffmpeg_version,
@@ -180,6 +182,7 @@ def renew_manifest(
             "video_request": origin.video_request,
             "source": origin.source,
             "job_id": origin.job_id,
+            "tags": dict(origin.tags),
             "published_at": origin.published_at,
             "worker": origin.worker_version,
             "job": origin.job,

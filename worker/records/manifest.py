@@ -102,6 +102,7 @@ class ManifestRecord(Record):
     source_identity: str = Field(description="Names the source's very content.")
     source_media: SourceRecord | None = None
     job_id: str
+    tags: dict[str, str] = Field(default={}, description="As `--tag` gave them to that job.")
     published_at: str
     worker: str = Field(description="Version of the worker.")
     ffmpeg: str = Field(description="Version line of FFmpeg.")

@@ -6,13 +6,21 @@ import json
 from collections.abc import Mapping
 
 from worker.records.base import Record
+from worker.records.callback import FailedRecord, ProgressRecord, PublishedRecord, StartedRecord
 from worker.records.manifest import ManifestRecord
 from worker.records.status import StatusRecord
 
-SCHEMAS: Mapping[str, type[Record]] = {"manifest": ManifestRecord, "status": StatusRecord}
+SCHEMAS: Mapping[str, type[Record]] = {
+    "manifest": ManifestRecord,
+    "status": StatusRecord,
+    "video.started": StartedRecord,
+    "video.progress": ProgressRecord,
+    "video.published": PublishedRecord,
+    "video.failed": FailedRecord,
+}
 
 
 def render_schema(name: str) -> str:
-    """Return the JSON Schema of `manifest` or `status` as text."""
+    """Return the JSON Schema of a record as text."""
     schema = SCHEMAS[name].model_json_schema(mode="serialization")
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

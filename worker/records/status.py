@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from worker.records.base import Record
+from worker.records.callback import UndeliveredRecord
 from worker.records.job import ForecastRecord, Outcome, State
 
 
@@ -39,3 +40,6 @@ class StatusRecord(LeaseRecord):
     updated_at: str
     forecast: ForecastRecord | None = None
     outcome: Outcome | None = None
+    callbacks_not_delivered: tuple[UndeliveredRecord, ...] = Field(
+        default=(), description="What the receiver of --notify did not accept before the job ended."
+    )

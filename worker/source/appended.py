@@ -271,3 +271,15 @@ def _avi(source: _Bytes, start: int) -> _Steps:
             return source.size
         position += 8 + size + size % 2
     return min(position, source.size)
+
+
+def copy_part(source: Path, part: Part, path: Path, check: Callable[[], None]) -> None:
+    """Write a part to a file of its own; `check` raises where the job is to stop."""
+    left = part.end - part.start
+    with source.open("rb") as file, path.open("wb") as output:
+        output.write(part.prefix)
+        file.seek(part.start)
+        while left and (block := file.read(min(left, 1 << 20))):
+            check()
+            output.write(block)
+            left -= len(block)

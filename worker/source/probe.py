@@ -107,9 +107,10 @@ def find_sections(source: Path, media: Media, workspace: Workspace) -> tuple[Sec
     tally = SectionTally(is_mpeg=is_mpeg_container(media.container))
 
     def count(row: str) -> None:
-        index, pts, dts, duration, *_ = (*row.split(","), "", "", "")
+        index, pts, dts, duration, _, pos, *_ = (*row.split(","), *[""] * 5)
         if index in indexes:
-            tally.add(int(index), _time(pts), _time(dts), _time(duration))
+            times = _time(pts), _time(dts), _time(duration)
+            tally.add(int(index), *times, is_timed=pos.isdigit())
 
     # One that breaks off has been read as far before.
     with Processes(workspace) as processes, contextlib.suppress(FailedError):
@@ -205,7 +206,7 @@ def _read_packets(processes: Processes, source: Path, count: Callable[[str], Non
 
 
 def _count_packet(row: str, tallies: _Tallies) -> None:
-    index, pts, dts, duration, size, flags, *_ = (*row.split(","), "", "", "", "", "", "")
+    index, pts, dts, duration, size, _, flags, *_ = (*row.split(","), *[""] * 6)
     tally = tallies.get(int(index)) if index.isdigit() else None
     if tally is None:
         return

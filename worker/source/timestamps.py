@@ -16,7 +16,7 @@ import structlog
 from worker.config.job import Job
 from worker.errors import BadSourceError, CannotWriteError, SourceFault
 from worker.ffmpeg.diagnostics import explain_failure
-from worker.ffmpeg.remux import copy_format, copy_tracks, rewrite_timestamps
+from worker.ffmpeg.remux import copy_format, copy_tracks, keeps_pes, rewrite_timestamps
 from worker.ffmpeg.run import run_ffmpeg
 from worker.media.sections import MAX_SECTIONS, Section, packet_shifts, shifts_s
 from worker.media.streams import Media
@@ -25,7 +25,7 @@ from worker.runtime.command import Command
 from worker.runtime.process import FailedError
 from worker.runtime.sandbox import MAX_FILE_BYTES
 from worker.runtime.workspace import Workspace
-from worker.source.appended import Part, find_parts
+from worker.source.appended import Part, copy_part, find_parts
 from worker.source.probe import find_sections, parameters, probe
 
 # Where the copy begins: no time of it is negative, which not every container can say.
@@ -106,7 +106,7 @@ def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) ->
     recordings: list[_Recording] = []
     for number, part in enumerate(parts, 1):
         path = workspace.folder / f"part{number}"
-        _copy_bytes(source, part, path, workspace)
+        copy_part(source, part, path, workspace.budget.check)
         try:
             media = probe(path, workspace, language=job.audio_language)
             # Before a part with a prefix no file ends: the header is that of both.
@@ -126,17 +126,6 @@ def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) ->
     return recordings
 
 
-def _copy_bytes(source: Path, part: Part, path: Path, workspace: Workspace) -> None:
-    left = part.end - part.start
-    with source.open("rb") as file, path.open("wb") as output:
-        output.write(part.prefix)
-        file.seek(part.start)
-        while left and (block := file.read(min(left, 1 << 20))):
-            workspace.budget.check()
-            output.write(block)
-            left -= len(block)
-
-
 def _recording(path: Path, media: Media, workspace: Workspace) -> _Recording:
     sections = find_sections(path, media, workspace)
     if len(sections) > MAX_SECTIONS:
@@ -154,7 +143,11 @@ def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
     for number, recording in enumerate(recordings):
         indexes = [s.index for s in (recording.media.video, recording.media.audio) if s]
         own, shifts = shifts[: len(recording.sections)], shifts[len(recording.sections) :]
-        moves = {i: tuple(packet_shifts(recording.sections, own, i)) for i in indexes}
+        timed = indexes[1:] if keeps_pes(recording.media, container) else []
+        moves = {
+            i: tuple(packet_shifts(recording.sections, own, i, only_timed=i in timed))
+            for i in indexes
+        }
         output = copied if number else path
         command = rewrite_timestamps(
             recording.media, recording.path, str(output), container=container, shifts=moves

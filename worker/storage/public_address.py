@@ -37,12 +37,16 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+class PrivateAddressError(Exception):
+    """A host has an address that is not on the internet."""
+
+    def __init__(self, host: str, address: str) -> None:
+        super().__init__(f"host {host} has the address {address}, which is not on the internet")
+
+
 def _refuse(host: str, address: str) -> None:
     if not is_public(address):
-        raise NoSourceError(
-            f"the source's host {host} has the address {address}, which is not on the internet;"
-            " where that is meant, give the job --allow-private-sources"
-        )
+        raise PrivateAddressError(host, address)
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:
@@ -88,18 +92,24 @@ class _PublicHttpsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _PublicHttps
 
 
-class SourcePool(urllib3.PoolManager):
-    """A PoolManager for one source.
+class PublicPool(urllib3.PoolManager):
+    """A PoolManager that goes to public addresses, unless private ones are allowed.
 
-    It goes to public addresses, unless private ones are allowed, and stays with https where it
-    began with it.
+    Its requests raise PrivateAddressError.
     """
 
-    def __init__(self, *, allow_private: bool, https_only: bool, **options: Any) -> None:
+    def __init__(self, *, allow_private: bool, **options: Any) -> None:
         super().__init__(**options)
-        self._https_only = https_only
         if not allow_private:
             self.pool_classes_by_scheme = {"http": _PublicHttpPool, "https": _PublicHttpsPool}
+
+
+class SourcePool(PublicPool):
+    """A pool for one source, which stays with https where it began with it."""
+
+    def __init__(self, *, allow_private: bool, https_only: bool, **options: Any) -> None:
+        super().__init__(allow_private=allow_private, **options)
+        self._https_only = https_only
 
     def urlopen(
         self,
@@ -119,4 +129,9 @@ class SourcePool(urllib3.PoolManager):
                 "the source's server redirects from https to http, where anyone could change what"
                 " is read; give the job an address that stays https"
             )
-        return super().urlopen(method, url, *arguments, **options)
+        try:
+            return super().urlopen(method, url, *arguments, **options)
+        except PrivateAddressError as error:
+            raise NoSourceError(
+                f"the source's {error}; where that is meant, give the job --allow-private-sources"
+            ) from error

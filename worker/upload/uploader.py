@@ -18,8 +18,8 @@ from worker.hls.transport import MalformedSegmentError, fill_up
 from worker.layout import AUDIO, segment_file
 from worker.plan.plan import Plan
 from worker.records.segment import Segment
-from worker.runtime.budget import Budget
 from worker.runtime.threads import DaemonThreadPool
+from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
 from worker.upload.checkpoint import Checkpoint
 from worker.upload.muxer import Muxer
@@ -60,16 +60,17 @@ class Uploader:
         cipher: SegmentCipher,
         store: RetryingStore,
         checkpoint: Checkpoint,
-        budget: Budget,
-        folder: Path,
+        workspace: Workspace,
         threads: int,
     ) -> None:
         self._plan, self._cipher = plan, cipher
         self._store = store.with_grace(GRACE_S)
         self._checkpoint = checkpoint
-        self._budget = budget
+        self._budget = workspace.budget
         self._pool = DaemonThreadPool("upload", threads)
-        self._muxer = Muxer(plan, cipher, store=self._store, checkpoint=checkpoint, folder=folder)
+        self._muxer = Muxer(
+            plan, cipher, store=self._store, checkpoint=checkpoint, folder=workspace.folder
+        )
         self._waiting = 0
         self._waiting_bytes = 0
         self._without_audio: list[tuple[Finished, int]] = []

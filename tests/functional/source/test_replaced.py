@@ -143,7 +143,7 @@ def at_call(target: str, act: str) -> str:
     """Code that does something whenever a function of the worker is called."""
     owner, _, name = target.rpartition(".")
     return (
-        f"import os\nimport worker.pipeline as pipeline, worker.storage.local as local\n"
+        f"import os\nimport worker.steps as steps, worker.storage.local as local\n"
         f"called = {target}\n"
         f"def then_called(*arguments, **options):\n    {act}\n"
         f"    return called(*arguments, **options)\n"
@@ -169,7 +169,7 @@ def test_a_local_source_that_is_replaced_during_the_encode_ends_the_job_with_66(
             "local.LocalStore.put", f"{replaced} and os.replace({str(new)!r}, {str(source)!r})"
         )
     else:
-        planted = at_call("pipeline.encode_run", f"os.truncate({str(source)!r}, 10_000)")
+        planted = at_call("steps.encode_run", f"os.truncate({str(source)!r}, 10_000)")
     options = ("--source", source, "--destination", out, "--segment", "2", "--parallel-spans", "2")
     ended = run_worker(*options, before=planted)
     assert_failed(ended, out, 66, str(source), "was replaced while it was read")
@@ -186,7 +186,7 @@ def test_a_local_source_that_is_replaced_before_the_last_step_leaves_what_is_pub
     source.write_bytes(small_clip.read_bytes())
     out = publish(tmp_path, source)
     before = {name: data for name, data in files(out).items() if name != "status.json"}
-    planted = at_call("pipeline.generate_images", f"os.utime({str(source)!r}, ns=(1, 1))")
+    planted = at_call("steps.generate_images", f"os.utime({str(source)!r}, ns=(1, 1))")
     ended = run_worker("--source", source, "--destination", out, "--chapters", before=planted)
     assert ended.status == 66, ended.stdout
     assert "was replaced while it was read (its time of modification" in ended.final["message"]

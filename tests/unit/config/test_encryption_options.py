@@ -22,7 +22,7 @@ def test_encryption_needs_a_secret_and_the_uri_of_the_key() -> None:
     assert "canary" not in repr(job)
     assert parse_job(GOOD, {"WORKER_KEY_SECRET": SECRET}).encrypt is False
     # Of a submission the job definition has the secret.
-    assert parse_job([*encrypt, "--key-uri", KEY_URI], {}, is_submission=True).encrypt
+    assert parse_job([*encrypt, "--key-uri", KEY_URI], {}, has_secrets=False).encrypt
 
 
 def test_a_uri_of_a_key_without_encryption_is_refused() -> None:

@@ -37,6 +37,7 @@ ORIGIN = Origin(
     source="/in.mp4",
     source_bytes=1,
     job_id="job",
+    tags={},
     published_at="2026-01-01T00:00:00+00:00",
     worker_version="0",
     ffmpeg_version="7.1",

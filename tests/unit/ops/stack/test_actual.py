@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from ops.options import container_command, definition_parameters
-from ops.stack.actual import read_alarm, read_definition, read_environment, read_pattern
+from ops.stack.actual import (
+    read_alarm,
+    read_definition,
+    read_environment,
+    read_pattern,
+    read_target,
+)
 from ops.stack.expected import expect
 from tests.unit.batch_shapes import environment_detail
 from tests.unit.ops.stack.parameters import PARAMETERS, under
@@ -15,6 +21,7 @@ from tests.unit.ops.stack.parameters import PARAMETERS, under
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDefinitionTypeDef
     from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
+    from mypy_boto3_events.type_defs import TargetOutputTypeDef
 
 DEFINITION: dict[str, Any] = {
     "parameters": definition_parameters(),
@@ -91,3 +98,16 @@ def test_an_alarm_that_is_sent_nowhere_is_drift() -> None:
     assert read_alarm(alarm) == expected
     assert read_alarm({**alarm, "ActionsEnabled": False}) != expected
     assert read_alarm({**alarm, "AlarmActions": []}) != expected
+
+
+def test_an_api_destination_without_a_dead_letter_queue_is_drift() -> None:
+    target: TargetOutputTypeDef = {
+        "Id": "backend",
+        "Arn": "arn:aws:events:ap-northeast-2:1:api-destination/academy-video-events/1-2",
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:ap-northeast-2:1:dead"},
+    }
+    url = "https://api.example/"
+    expected = expect({**PARAMETERS, "EventsUrl": url})["rule academy-video-events target"]
+    assert read_target(target) == expected
+    assert read_target({**target, "DeadLetterConfig": {}}) != expected
+    assert read_target({**target, "Arn": "arn:aws:sqs:ap-northeast-2:1:other"}) == "something else"

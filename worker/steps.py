@@ -1,0 +1,253 @@
+"""The steps of a job: fetch, probe, plan, recall, encode and upload, verify, images, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from worker import __version__
+from worker.callbacks.callbacks import Callbacks
+from worker.config.callback_options import tags_of
+from worker.config.job import Job
+from worker.encode.run import encode_run
+from worker.errors import (
+    WorkerError,
+)
+from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
+from worker.hls.run import Run
+from worker.images.generate import ImageContext, generate_images
+from worker.images.model import ImageSet
+from worker.layout import MASTER
+from worker.monitoring.job_stats import JobStats
+from worker.monitoring.progress import Reporter, Step
+from worker.monitoring.status import Status
+from worker.outcome import JobResult, published
+from worker.plan.digest import request_digest, run_name
+from worker.plan.plan import Plan, describe
+from worker.publish.leftovers import delete_leftovers
+from worker.publish.manifest import Origin, is_published, read_manifest
+from worker.publish.one_source import OneSource
+from worker.publish.publish import Publication, Published, publish
+from worker.publish.texts import find_standing, publish_texts
+from worker.records.job import Outcome
+from worker.records.manifest import ManifestRecord
+from worker.runtime.budget import Budget
+from worker.runtime.workspace import Tools, Workspace, open_workspace
+from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.subtitle_files import OutsideTrack, fit_tracks
+from worker.source.subtitles import make_subtitles
+from worker.storage.open import OpenedSource
+from worker.storage.retrying import RetryingStore
+from worker.upload.listing import list_run
+from worker.upload.verify import verify_run
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a job runs with: budget, programs, the calendar, and whether a person watches."""
+
+    budget: Budget
+    tools: Tools
+    now: Callable[[], datetime]
+    on_terminal: bool
+    stats: JobStats = field(default_factory=JobStats)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps of one job, in the order in which `run` takes them."""
+
+    job: Job
+    context: Context
+    result: JobResult
+    store: RetryingStore
+    status: Status
+    reporter: Reporter
+    source: OpenedSource
+    subtitles: tuple[OutsideTrack, ...]
+    callbacks: Callbacks
+
+    def run(self) -> Outcome:
+        """Publish the source, unless it is published already."""
+        request = self._request(*self.subtitles)
+        previous = read_manifest(self.store)
+        if previous and is_published(self.store, previous, request):
+            return self._already_published(previous)
+        if published := self._change_subtitles(request, previous):
+            return self._finish(published, previous)
+        context = self.context
+        one_source = OneSource(
+            source=self.source, store=self.store, run=lambda: self.result.run, previous=previous
+        )
+        with (
+            open_workspace(
+                self.job.work_dir, tools=context.tools, budget=context.budget
+            ) as workspace,
+            one_source.reported_first(),
+        ):
+            path = self._fetch(workspace)
+            origin_bytes = path.stat().st_size
+            self.reporter.begin(Step.PROBE)
+            planned = plan_source(path, self.job, workspace)
+            outside = fit_tracks(self.subtitles, planned.plan.grid)
+            cipher = cipher_for(self.job, self.source.identity, planned.plan)
+            name = self._name_run(planned.plan, cipher)
+            run = self._encode(planned, name, cipher, workspace)
+            one_source.check()
+            self.reporter.begin(Step.VERIFY)
+            verify_run(run, list_run(run, self.store, context.budget))
+            texts = make_subtitles(run.plan, planned.path, workspace, outside=outside)
+            run = replace(run, texts=texts)
+            images = self._generate_images(run, planned.path, workspace)
+            origin = self._origin(request, origin_bytes)
+            one_source.check()
+            published = self._publish(run, images, origin, previous)
+        return self._finish(published, previous)
+
+    def _request(self, *subtitles: OutsideTrack) -> str:
+        return request_digest(
+            self.source.identity,
+            self.job,
+            fingerprint=fingerprint_for(self.job),
+            subtitles=[track.identity for track in subtitles],
+        )
+
+    def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
+        """Publish the run that is published with other subtitles, where nothing else differs."""
+        standing = find_standing(self.store, previous, self._request())
+        if standing is None or self.job.report:
+            # A report is made of the whole run.
+            return None
+        texts = fit_tracks(self.subtitles, standing.grid)
+        if standing.lacks_any(texts):
+            return None
+        self.status.update(run=standing.manifest.run)
+        self.result.take(standing.manifest)
+        self.reporter.begin(Step.PUBLISH)
+        return publish_texts(
+            standing,
+            texts,
+            self._origin(request, source_bytes=0),
+            self.store,
+            confirm=self.status.confirm,
+            threads=self.job.upload_threads,
+        )
+
+    def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
+        try:
+            delete_leftovers(self.store, published, previous)
+        except WorkerError as error:
+            log.warning("leftovers_not_deleted", reason=str(error))
+        self.reporter.begin(Step.END)
+        return self._published(published.manifest)
+
+    def _already_published(self, manifest: ManifestRecord) -> Outcome:
+        self.result.run = manifest.run
+        self.result.already_published = True
+        self.reporter.begin(Step.END)
+        self.callbacks.published(manifest, already_published=True)
+        return published("already published from the same source with the same options")
+
+    def _fetch(self, workspace: Workspace) -> Path:
+        return fetch(
+            self.source.content,
+            self.job,
+            workspace,
+            on_begin=lambda size: self.reporter.begin(Step.FETCH, bytes=size),
+            on_progress=self.reporter.fetched,
+        )
+
+    def _name_run(self, plan: Plan, cipher: SegmentCipher) -> str:
+        name = run_name(self.source.identity, plan, key_id=cipher.key_id)
+        self.status.update(run=name)
+        self.result.run = name
+        self.result.duration_s = round(float(plan.grid.duration_s), 3)
+        self.result.rungs = [rung.name for rung in plan.rungs]
+        log.info(
+            "planned",
+            run=name,
+            duration_s=self.result.duration_s,
+            rungs=self.result.rungs,
+            rate=str(plan.grid.rate),
+            plan=describe(plan) | cipher.describe(),
+        )
+        return name
+
+    def _encode(
+        self, planned: PlannedSource, name: str, cipher: SegmentCipher, workspace: Workspace
+    ) -> Run:
+        encoded = encode_run(
+            planned.plan,
+            name,
+            planned.path,
+            workspace,
+            cipher=cipher,
+            store=self.store,
+            reporter=self.reporter,
+            threads=self.job.upload_threads,
+        )
+        result = self.result
+        result.rungs = [rung.name for rung in encoded.run.rungs]
+        result.encode_s, result.speed = encoded.encode_s, encoded.speed
+        result.segments, result.segments_resumed = encoded.segments, encoded.segments_resumed
+        result.bytes = encoded.bytes
+        result.ffmpeg_peak_memory_bytes = encoded.ffmpeg_peak_memory_bytes
+        return encoded.run
+
+    def _generate_images(self, run: Run, path: Path, workspace: Workspace) -> ImageSet:
+        context = ImageContext(
+            run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
+        )
+        return generate_images(context, path, with_chapters=self.job.chapters)
+
+    def _origin(self, request: str, source_bytes: int) -> Origin:
+        result = self.result
+        return Origin(
+            request=request,
+            video_request=self._request(),
+            identity=self.source.identity,
+            source=str(self.job.source),
+            source_bytes=source_bytes,
+            job_id=self.job.job_id,
+            tags=tags_of(self.job.tag),
+            published_at=self.context.now().isoformat(),
+            worker_version=__version__,
+            ffmpeg_version=result.ffmpeg or "unknown",
+            job=self.context.stats.record(
+                encode_s=result.encode_s,
+                speed=result.speed,
+                segments=result.segments,
+                segments_resumed=result.segments_resumed,
+            ),
+        )
+
+    def _publish(
+        self, run: Run, images: ImageSet, origin: Origin, previous: ManifestRecord | None
+    ) -> Published:
+        self.reporter.begin(Step.PUBLISH)
+        return publish(
+            Publication(
+                run=run,
+                images=images,
+                origin=origin,
+                previous=previous,
+                with_report=self.job.report,
+            ),
+            self.store,
+            confirm=self.status.confirm,
+            threads=self.job.upload_threads,
+        )
+
+    def _published(self, manifest: ManifestRecord) -> Outcome:
+        self.callbacks.published(manifest, already_published=False)
+        without = ", ".join(manifest.missing_rungs)
+        return published(
+            f"published {self.job.destination}/{MASTER}"
+            + (f" without {without}, for lack of time; submit again to add it" if without else "")
+        )
