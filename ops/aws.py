@@ -17,6 +17,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from ops.errors import (
     DeniedError,
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$|^Forbidden")
@@ -88,6 +92,11 @@ class Aws:
         return self._session.client("iam", **self._options())
 
     @cached_property
+    def ec2(self) -> EC2Client:
+        """EC2."""
+        return self._session.client("ec2", **self._options())
+
+    @cached_property
     def ecr(self) -> ECRClient:
         """ECR."""
         return self._session.client("ecr", **self._options())
@@ -106,6 +115,16 @@ class Aws:
     def sqs(self) -> SQSClient:
         """SQS."""
         return self._session.client("sqs", **self._options())
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """SNS."""
+        return self._session.client("sns", **self._options())
+
+    @cached_property
+    def scheduler(self) -> EventBridgeSchedulerClient:
+        """EventBridge Scheduler."""
+        return self._session.client("scheduler", **self._options())
 
     @cached_property
     def lambdas(self) -> LambdaClient:
@@ -139,7 +158,11 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
-def explain(error: BotoCoreError | ClientError) -> OpsError:
+# What a call of boto3 raises. A parser's error is not among botocore's own.
+AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+
+
+def explain(error: BotoCoreError | ClientError | ResponseParserError) -> OpsError:
     """Return what an error of AWS or botocore means to an operator, and what to do next."""
     if isinstance(error, ClientError):
         return _explain_answer(error)
@@ -153,6 +176,11 @@ def explain(error: BotoCoreError | ClientError) -> OpsError:
     if isinstance(error, (ConnectionError, HTTPClientError)):
         return UnreachableError(
             f"AWS does not answer: {error}; check the network, --region and --endpoint-url"
+        )
+    if isinstance(error, ResponseParserError):
+        return UnreachableError(
+            f"the answer is not one of AWS: {error}; check --endpoint-url and what is between (a"
+            " proxy), then try again"
         )
     # Of a login that has run out, for example.
     return DeniedError(f"{error}; check the profile and sign in again")
