@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.functional.worker_process import FAST_LEASE, RunWorker, StartWorker
 
 OTHER_URI = "http://localhost:9/lectures/7/keys/{key_id}"
 DEBUG = ("--log-level", "debug")
+# Of AAC in MPEG-TS: the start of a PES packet.
+_AUDIO_PES = re.compile(rb"\x00\x00\x01\xc0..[\x80-\x8f]", re.DOTALL)
 
 
 def written(out: Path) -> dict[Path, int]:
@@ -29,13 +32,22 @@ def playlists(out: Path) -> str:
 
 
 @pytest.mark.ffmpeg
+@pytest.mark.parametrize("audio", ["separate", "muxed"])
 def test_a_killed_job_continues_from_what_it_encrypted(
-    start_worker: StartWorker, run_worker: RunWorker, lecture: Path, tmp_path: Path, key_of: KeyOf
+    start_worker: StartWorker,
+    run_worker: RunWorker,
+    lecture: Path,
+    tmp_path: Path,
+    key_of: KeyOf,
+    audio: str,
 ) -> None:
-    """Also where nothing is recorded: each segment is decrypted and compared with the plan."""
+    """Also where nothing is recorded: each segment is decrypted and compared with the plan.
+
+    Muxed audio of an earlier job is decrypted for the segments of video that it goes into.
+    """
     out = tmp_path / "out"
     how = {"before": FAST_LEASE, "environment": {"WORKER_KEY_SECRET": SECRET}}
-    words = (*options(lecture, out), *DEBUG, "--preset", "slower")
+    words = (*options(lecture, out), *DEBUG, "--preset", "slower", "--audio", audio)
     running = start_worker(*words, **how)
     wait_for(lambda: len(video(out)) >= 4, what="four segments of video")
     running.process.kill()
@@ -55,7 +67,11 @@ def test_a_killed_job_continues_from_what_it_encrypted(
     assert {path: written(out)[path] for path in before} == before
     key = key_of(manifest_of(out)["encryption"]["key_id"], str(out), [SECRET])
     assert key
-    assert all(has_packets(data) for *_, data in decrypted(out, key))
+    found = list(decrypted(out, key))
+    assert all(has_packets(data) for *_, data in found)
+    with_audio = {name for name, _, data in found if _AUDIO_PES.search(data)}
+    assert with_audio == ({"audio", "180p", "144p"} if audio == "muxed" else {"audio"})
+    assert not any(has_packets(path.read_bytes()) for path in out.rglob("*.ts"))
 
 
 def test_another_uri_of_the_key_is_published_without_encoding(
