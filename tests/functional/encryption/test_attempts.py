@@ -128,3 +128,22 @@ def test_without_a_secret_nothing_is_done(
     assert ended.status == 64
     assert "WORKER_KEY_SECRET" in ended.final["message"]
     assert not (tmp_path / "out").exists()
+
+
+def test_subtitles_that_are_added_leave_the_encryption_as_it_is(
+    run_worker: RunWorker, short_clip: Path, tmp_path: Path
+) -> None:
+    """And they stay clear."""
+    out, text = tmp_path / "out", tmp_path / "text.srt"
+    text.write_text("1\n00:00:00,500 --> 00:00:02,000\n안녕하세요\n", encoding="utf-8")
+    environment = {"WORKER_KEY_SECRET": SECRET}
+    assert run_worker(*options(short_clip, out), environment=environment).status == 0
+    before, encryption = written(out), manifest_of(out)["encryption"]
+    words = (*options(short_clip, out), *DEBUG, "--subtitles", f"ko={text}")
+    ended = run_worker(*words, environment=environment)
+    assert ended.status == 0, ended.stdout
+    assert ended.named("planned") == [], "the source was not even fetched"
+    assert written(out) == before
+    assert manifest_of(out)["encryption"] == encryption
+    assert any("안녕하세요" in path.read_text("utf-8") for path in out.rglob("*.vtt"))
+    assert "TYPE=SUBTITLES" in (out / "master.m3u8").read_text()
