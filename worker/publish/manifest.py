@@ -182,6 +182,7 @@ def renew_manifest(
             "video_request": origin.video_request,
             "source": origin.source,
             "job_id": origin.job_id,
+            "tags": dict(origin.tags),
             "published_at": origin.published_at,
             "worker": origin.worker_version,
             "job": origin.job,

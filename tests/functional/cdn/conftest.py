@@ -86,8 +86,15 @@ def published(lecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def muxed(lecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with the audio in each rung's segments."""
-    return publish(tmp_path_factory.mktemp("muxed"), lecture, *OPTIONS, "--audio", "muxed")
+    """The same with the audio in each rung's segments, and with subtitles that were added later."""
+    folder, options = tmp_path_factory.mktemp("muxed"), (*OPTIONS, "--audio", "muxed")
+    publish(folder, lecture, *options)
+    (folder / "talk.smi").write_text(
+        "<SAMI><BODY><SYNC Start=1000><P Class=KRCC>하나<SYNC Start=2000><P Class=KRCC>둘"
+        "<SYNC Start=3000><P Class=KRCC>&nbsp;",
+        encoding="cp949",
+    )
+    return publish(folder, lecture, *options, "--subtitles", f"ko={folder / 'talk.smi'}")
 
 
 @pytest.fixture(scope="session")
