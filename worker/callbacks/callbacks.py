@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Callbacks:
-    """Where a job reports what its backend is to know; without `options` nobody is.
+    """Where a job reports what its backend is to know; without `options` nothing is sent.
 
     No call but `close` waits, and none raises: callbacks never decide how a job ends.
     """

@@ -66,3 +66,19 @@ def test_the_template_gives_a_job_each_secret_and_each_variable_that_is_expected
     variables = {each["Name"]: each["Value"] for each in container["Environment"]["Fn::If"][1]}
     for field, name in names.OPTION_PARAMETERS.items():
         assert variables[variable_name(field)] == {"Ref": name}
+
+
+def test_the_secrets_that_are_expected_are_those_of_the_template() -> None:
+    """With a secret for each parameter that names one."""
+    properties = read_template()["Resources"]["JobDefinition"]["Properties"]
+    listed = properties["ContainerProperties"]["Secrets"]["Fn::If"][1]
+    secrets = [each["Fn::If"][1] for each in listed]
+    arns = {name: f"arn-of-{name}" for name, _ in names.SECRET_PARAMETERS.values()}
+    found = []
+    for secret in secrets:
+        value = secret["ValueFrom"]["Fn::Sub"]
+        for name, arn in arns.items():
+            value = value.replace(f"${{{name}}}", arn)
+        found.append(f"{secret['Name']} {value}")
+    expected = expect({**PARAMETERS, **arns})
+    assert expected[f"job definition {names.JOB_DEFINITION} secrets"] == ", ".join(sorted(found))
