@@ -73,8 +73,8 @@ class Video:
     @property
     def decisive(self) -> Attempt:
         """The newest attempt, but for those that ended because another did the same at the time."""
-        own = [a for a in self.attempts if not self._is_duplicate(a)]
-        return own[-1] if own else self.attempts[-1]
+        own = (a for a in reversed(self.attempts) if not self._is_duplicate(a))
+        return next(own, self.attempts[-1])
 
     def has(self, job_id: str) -> bool:
         """Whether a job is one of its attempts."""
@@ -106,18 +106,20 @@ def group(details: Iterable[JobDetailTypeDef]) -> list[Video]:
 
     Children of array jobs and jobs of several nodes are not this system's, and are left out.
     """
-    found: dict[str, list[Attempt]] = {}
+    found: dict[str, tuple[S3Location | None, list[Attempt]]] = {}
     for detail in _once(details).values():
         if "arrayProperties" in detail or "nodeProperties" in detail:
             continue
         attempt = read_attempt(detail)
-        found.setdefault(str(attempt.job.destination or attempt.job.id), []).append(attempt)
+        destination = attempt.job.destination
+        name = str(destination or attempt.job.id)
+        found.setdefault(name, (destination, []))[1].append(attempt)
     return [
         Video(
-            destination=attempts[0].job.destination,
+            destination=destination,
             attempts=tuple(sorted(attempts, key=lambda a: (a.created, a.number))),
         )
-        for _, attempts in sorted(found.items())
+        for _, (destination, attempts) in sorted(found.items())
     ]
 
 

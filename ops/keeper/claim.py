@@ -14,21 +14,25 @@ from worker.layout import KEEPER, json_file
 from worker.records.base import Record, UnreadableRecordError
 from worker.storage.base import Content, PreconditionFailedError, Store
 
+_MOST_REPORTED = 20
+
 
 class KeeperRecord(Record):
-    """The last resubmission of a destination, and the last report of it to a person."""
+    """The last resubmission of a destination, and the jobs of which a person was told."""
 
     _indent: ClassVar[int | None] = None
 
     schema_version: Literal[1] = 1
-    keeper: str | None = None
+    # Random name of the run that wrote this: two of them never write the same bytes.
+    writer: str | None = None
     claimed_at: str | None = None
     failed_job: str | None = None
     number: int = 0
     cause: str | None = None
     # Null until SubmitJob has answered.
     job: str | None = None
-    reported_job: str | None = None
+    # The last ones: an answer of Batch that comes late may show an older job as the newest.
+    reported_jobs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -36,13 +40,13 @@ class Claim:
     """keeper.json of one destination, as this keeper read or wrote it last."""
 
     store: Store
+    writer: str
     record: KeeperRecord
     etag: str | None
 
-    def take(self, *, keeper: str, failed_job: str, number: int, cause: str, now: datetime) -> bool:
+    def take(self, *, failed_job: str, number: int, cause: str, now: datetime) -> bool:
         """Claim the resubmission of a job; False where another keeper was as quick."""
         return self._replace(
-            keeper=keeper,
             claimed_at=now.isoformat(),
             failed_job=failed_job,
             number=number,
@@ -56,18 +60,20 @@ class Claim:
 
     def withdraw(self) -> bool:
         """Give the claim back: nothing was submitted."""
-        return self._replace(keeper=None, claimed_at=None)
+        return self._replace(claimed_at=None)
 
     def note_report(self, job_id: str) -> bool:
         """Write which job's end people are told of; False where another keeper tells them."""
-        return self._replace(reported_job=job_id)
+        reported = (*self.record.reported_jobs, job_id)
+        return self._replace(reported_jobs=reported[-_MOST_REPORTED:])
 
-    def forget_report(self) -> bool:
+    def forget_report(self, job_id: str) -> bool:
         """Write that people were not told after all."""
-        return self._replace(reported_job=None)
+        left = tuple(each for each in self.record.reported_jobs if each != job_id)
+        return self._replace(reported_jobs=left)
 
     def _replace(self, **fields: object) -> bool:
-        record = self.record.model_copy(update=fields)
+        record = self.record.model_copy(update={**fields, "writer": self.writer})
         file = json_file(KEEPER, record.to_json())
         try:
             self.etag = self.store.replace(file, etag=self.etag).etag
@@ -86,10 +92,11 @@ class Claim:
         return True
 
 
-def read_claim(store: Store) -> Claim:
+def read_claim(store: Store, writer: str) -> Claim:
     """Read keeper.json; what is none of this version counts as empty, and is replaced."""
     content = store.get(KEEPER)
-    return Claim(store=store, record=_record(content), etag=content.etag if content else None)
+    etag = content.etag if content else None
+    return Claim(store=store, writer=writer, record=_record(content), etag=etag)
 
 
 def _record(content: Content | None) -> KeeperRecord:

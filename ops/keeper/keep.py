@@ -102,7 +102,7 @@ class Keeper:
         if video.destination is None or video.active or last.status == SUCCEEDED:
             return _entry(video, decided(status=None, claim=None))
         store = self.open_store(last)
-        claim = read_claim(store)
+        claim = read_claim(store, self._name)
         decision = decided(status=_read_status(store), claim=claim.record)
         entry = _entry(video, decision)
         if isinstance(decision, Resubmission):
@@ -110,7 +110,7 @@ class Keeper:
                 return Entry(kind=Kind.PROBLEM, video=video.name, text="too many jobs wait or run")
             if not self.dry_run:
                 entry = self._resubmit(video, decision, claim, entry)
-        is_new = claim.record.reported_job != last.id
+        is_new = last.id not in claim.record.reported_jobs
         if is_new and (
             entry.kind is Kind.PERSON
             or (isinstance(decision, Resubmission) and decision.rule.is_reported)
@@ -123,7 +123,6 @@ class Keeper:
             kind=Kind.PENDING, video=video.name, text="another keeper or person was as quick"
         )
         if not claim.take(
-            keeper=self._name,
             failed_job=decision.attempt.job.id,
             number=decision.number,
             cause=decision.rule.cause,
@@ -170,8 +169,8 @@ class Keeper:
             self.aws.sns.publish(TopicArn=self.topic, Subject=subject, Message=text)
         except (BotoCoreError, ClientError) as error:
             report.notes.append(f"{self.topic} was not told: {explain(error)}")
-            for _, claim in told:
-                claim.forget_report()
+            for entry, claim in told:
+                claim.forget_report(entry.job_id)
 
 
 def _note(entry: Entry, claim: Claim) -> bool:
