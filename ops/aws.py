@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$|^Forbidden")
@@ -56,12 +57,12 @@ class Aws:
         self._endpoint_url = endpoint_url
         self._session = boto3.session.Session(region_name=region, profile_name=profile)
 
-    def _options(self, endpoint_url: str | None = None) -> dict[str, Any]:
+    def _options(self, endpoint_url: str | None = None, *, attempts: int = 6) -> dict[str, Any]:
         endpoint = endpoint_url or self._endpoint_url
         config = Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 6},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             # Stores and test servers behind an endpoint have no name for every bucket.
             s3={"addressing_style": "path" if endpoint else "auto"},
         )
@@ -71,6 +72,11 @@ class Aws:
     def batch(self) -> BatchClient:
         """AWS Batch."""
         return self._session.client("batch", **self._options())
+
+    @cached_property
+    def batch_once(self) -> BatchClient:
+        """AWS Batch, each call made once: a SubmitJob whose answer was lost may have succeeded."""
+        return self._session.client("batch", **self._options(attempts=1))
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
@@ -106,6 +112,11 @@ class Aws:
     def sqs(self) -> SQSClient:
         """SQS."""
         return self._session.client("sqs", **self._options())
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """SNS."""
+        return self._session.client("sns", **self._options())
 
     @cached_property
     def lambdas(self) -> LambdaClient:
