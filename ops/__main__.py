@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from ops.aws import AWS_ERRORS, Aws, explain
-from ops.commands import deploy, jobs, legacy, submit, verify
+from ops.commands import deploy, jobs, keep, legacy, submit, verify
 from ops.console import warn
 from ops.errors import INTERRUPTED, OpsError, UsageError, internal
 from ops.names import REGION
@@ -18,6 +18,7 @@ COMMANDS: dict[str, ModuleType] = {
     "deploy": deploy,
     "submit": submit,
     "jobs": jobs,
+    "keep": keep,
     "verify": verify,
     "legacy": legacy,
 }

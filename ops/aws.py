@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ConnectionError,  # noqa: A004 (botocore's own, of which time-outs and refusals are kinds)
     HTTPClientError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
 )
@@ -23,9 +24,11 @@ from ops.errors import (
     DeniedError,
     LaterError,
     MisconfiguredError,
+    NotThereError,
     OpsError,
     UnexpectedError,
     UnreachableError,
+    UsageError,
 )
 from worker.config.values import StoreKeys
 
@@ -44,12 +47,19 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$|^Forbidden")
 _EXPIRED = re.compile(r"Expired|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch")
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
 _ACTION = re.compile(r"not authorized to perform:? (\S+)(?: on resource:? (\S+))?")
+# Of Batch, under a code (ClientException) that it has for other refusals, too.
+_MISSING = re.compile(
+    r"job ?(queue|definition)( name)? \S+ (not found|does not exist)", re.IGNORECASE
+)
 _SERVER_ERROR = 500
+# Of an answer that is not AWS's: enough to see whose it is.
+_SHOWN_CHARS = 200
 
 
 class Aws:
@@ -60,12 +70,12 @@ class Aws:
         self._endpoint_url = endpoint_url
         self._session = boto3.session.Session(region_name=region, profile_name=profile)
 
-    def _options(self, endpoint_url: str | None = None) -> dict[str, Any]:
+    def _options(self, endpoint_url: str | None = None, *, attempts: int = 6) -> dict[str, Any]:
         endpoint = endpoint_url or self._endpoint_url
         config = Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 6},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             # Stores and test servers behind an endpoint have no name for every bucket.
             s3={"addressing_style": "path" if endpoint else "auto"},
         )
@@ -75,6 +85,11 @@ class Aws:
     def batch(self) -> BatchClient:
         """AWS Batch."""
         return self._session.client("batch", **self._options())
+
+    @cached_property
+    def batch_once(self) -> BatchClient:
+        """AWS Batch, each call made once: a SubmitJob whose answer was lost may have succeeded."""
+        return self._session.client("batch", **self._options(attempts=1))
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
@@ -127,6 +142,11 @@ class Aws:
         return self._session.client("scheduler", **self._options())
 
     @cached_property
+    def stepfunctions(self) -> SFNClient:
+        """Step Functions."""
+        return self._session.client("stepfunctions", **self._options())
+
+    @cached_property
     def lambdas(self) -> LambdaClient:
         """Lambda."""
         return self._session.client("lambda", **self._options())
@@ -166,6 +186,8 @@ def explain(error: BotoCoreError | ClientError | ResponseParserError) -> OpsErro
     """Return what an error of AWS or botocore means to an operator, and what to do next."""
     if isinstance(error, ClientError):
         return _explain_answer(error)
+    if isinstance(error, (ParamValidationError, ResponseParserError)):
+        return _explain_format(error)
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return DeniedError(
             "no AWS credentials were found; sign in (aws sso login), name a profile with"
@@ -177,13 +199,18 @@ def explain(error: BotoCoreError | ClientError | ResponseParserError) -> OpsErro
         return UnreachableError(
             f"AWS does not answer: {error}; check the network, --region and --endpoint-url"
         )
-    if isinstance(error, ResponseParserError):
-        return UnreachableError(
-            f"the answer is not one of AWS: {error}; check --endpoint-url and what is between (a"
-            " proxy), then try again"
-        )
     # Of a login that has run out, for example.
     return DeniedError(f"{error}; check the profile and sign in again")
+
+
+def _explain_format(error: ParamValidationError | ResponseParserError) -> OpsError:
+    if isinstance(error, ResponseParserError):
+        what = " ".join(str(error).split())[:_SHOWN_CHARS]
+        return UnreachableError(
+            f"the answer is not one of AWS ({what}); check --endpoint-url and what is between, such"
+            " as a proxy, then try again"
+        )
+    return UsageError(f"AWS takes no such value: {' '.join(str(error).split())}")
 
 
 def _explain_answer(error: ClientError) -> OpsError:
@@ -202,6 +229,8 @@ def _explain_answer(error: ClientError) -> OpsError:
         )
     if _THROTTLED.search(code):
         return LaterError(f"AWS throttles {call} ({code}); wait a minute and try again")
+    if missing := _MISSING.search(message):
+        return NotThereError(f"{call}: {missing[0]}; check the name and --region")
     if status >= _SERVER_ERROR:
         return UnreachableError(f"{call} failed in AWS ({code}: {message}); try again")
     return UnexpectedError(f"{call} was refused: {code}: {message}")

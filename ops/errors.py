@@ -36,7 +36,7 @@ class UsageError(OpsError):
 
 
 class NotThereError(OpsError):
-    """The job, stack or queue that was named does not exist."""
+    """The job, stack, queue or job definition that was named does not exist."""
 
     exit_status = 66
 

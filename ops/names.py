@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 REGION = "ap-northeast-2"
 STACK = "academy-video-worker"
 TEMPLATE = Path(__file__).resolve().parents[1] / "scripts" / "aws" / "template.yaml"
 
+# The start of all names below; of another stack (staging), its parameter `Prefix` is another one.
+PREFIX = "academy-video"
 QUEUE = "academy-video-batch-queue"
 JOB_DEFINITION = "academy-video-batch-jobdef"
 LOG_GROUP = "/aws/batch/academy-video-worker"
@@ -23,8 +26,9 @@ NEAR_DEADLINE_ALARM = "academy-video-job-near-deadline"
 BLOCKED_ALARM = "academy-video-queue-blocked"
 NEAR_DEADLINE_FILTER = "near-deadline"
 
-# A job is tried once: a failed one has a reason, and a person or the API decides.
-ATTEMPTS = 1
+# The share of a fair-share queue that jobs count for which name no academy.
+DEFAULT_SHARE = "default"
+
 # Where Batch writes when a job definition names no group.
 DEFAULT_LOG_GROUP = "/aws/batch/job"
 
@@ -37,22 +41,26 @@ LEGACY_POLICY = "video-backlogcount-tt"
 LEGACY_NAMESPACE = "Academy/VideoProcessing"
 LEGACY_METRIC = "VideoQueueDepthTotal"
 
-# By option of the worker, the template's parameter for it.
-OPTION_PARAMETERS = {
-    "s3_endpoint": "StoreEndpoint",
-    "s3_region": "StoreRegion",
-    "source_s3_endpoint": "SourceStoreEndpoint",
-    "source_s3_region": "SourceStoreRegion",
-    "notify": "NotifyUrl",
-}
-# By option of the worker, the parameter that names a secret, and the key of its value there.
-SECRET_PARAMETERS = {
-    "s3_access_key_id": ("StoreSecret", "access_key_id"),
-    "s3_secret_access_key": ("StoreSecret", "secret_access_key"),
-    "source_s3_access_key_id": ("SourceStoreSecret", "access_key_id"),
-    "source_s3_secret_access_key": ("SourceStoreSecret", "secret_access_key"),
-    "key_secret": ("KeySecret", "key_secret"),
-    "notify_secret": ("NotifySecret", "notify_secret"),
-}
-# By option, the stack's parameter from which the job definition has its default.
-DEFAULT_PARAMETERS = {"time_limit": "TimeLimitSeconds", "audio": "AudioLayout"}
+
+def queue_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's queue."""
+    return parameters.get("JobQueueName") or f"{_prefix(parameters)}-batch-queue"
+
+
+def definition_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's job definition."""
+    return f"{_prefix(parameters)}-batch-jobdef"
+
+
+def repository_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's repository."""
+    return f"{_prefix(parameters)}-worker"
+
+
+def log_group_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's log group."""
+    return f"/aws/batch/{_prefix(parameters)}-worker"
+
+
+def _prefix(parameters: Mapping[str, str]) -> str:
+    return parameters.get("Prefix", PREFIX)

@@ -28,8 +28,8 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("legacy",),
-        ("batch", "stack"),
+        ("legacy", "keeper"),
+        ("batch", "stack", "verify"),
         ("aws", "options"),
         ("console", "names", "errors", "__init__"),
     ),

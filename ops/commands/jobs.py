@@ -40,12 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="show this job in detail")
     parser.add_argument("--status", choices=STATUSES, help="list only these")
     parser.add_argument(
-        "--limit", type=int, default=_LIMIT, metavar="N", help="jobs listed (default: %(default)s)"
+        "--limit",
+        type=_positive,
+        default=_LIMIT,
+        metavar="N",
+        help="jobs listed (default: %(default)s)",
     )
     parser.add_argument("--queue", default=QUEUE, help="(default: %(default)s)")
     parser.add_argument(
         "--tail",
-        type=int,
+        type=_positive,
         default=_TAIL,
         metavar="N",
         help="log lines shown (default: %(default)s)",
@@ -61,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: write a whole number of 1 or more")
+    return number
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:

@@ -11,16 +11,25 @@ from pydantic import TypeAdapter, ValidationError
 
 from ops.aws import Aws
 from ops.batch.follow import POLL_S, JobFollower
-from ops.batch.request import Submission, build_request, check, name_for, parameters_of
+from ops.batch.request import (
+    HIGHEST_PRIORITY,
+    Submission,
+    build_request,
+    check,
+    has_shares,
+    name_for,
+    parameters_of,
+)
 from ops.console import say
 from ops.errors import OK, UsageError
 from ops.names import JOB_DEFINITION, QUEUE
 from ops.options import submitted_options
 from worker.config.job import Job
-from worker.config.option import join_values
+from worker.config.option import GivenBy, join_values, options_of
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _BOOLEAN = TypeAdapter(bool)
+_SECRETS = {o.variable for o in options_of(Job) if o.given_by is GivenBy.SECRETS}
 _NO_DEFAULT_SHOWN = frozenset({"", "false"})
 
 EPILOG = """\
@@ -40,6 +49,19 @@ def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None
     parser.add_argument("--detach", action="store_true", help="print the job's id and end")
     parser.add_argument("--queue", default=QUEUE, help="(default: %(default)s)")
     parser.add_argument("--job-definition", default=JOB_DEFINITION, help="(default: %(default)s)")
+    parser.add_argument(
+        "--academy",
+        metavar="ID",
+        help="whose share of the queue the job counts for: letters and digits (default: the share"
+        " of jobs that name none)",
+    )
+    parser.add_argument(
+        "--priority",
+        type=int,
+        metavar="N",
+        help=f"0 to {HIGHEST_PRIORITY}: which of an academy's jobs start first, the higher ones"
+        " (default: the job definition's)",
+    )
     parser.add_argument(
         "--environment",
         action="append",
@@ -83,6 +105,8 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         source=arguments.source,
         destination=arguments.destination,
         options=given_options(arguments),
+        academy=arguments.academy,
+        priority=arguments.priority,
     )
     job = check(submission)
     known = parameters_of(aws, arguments.job_definition) if submission.options else frozenset()
@@ -93,6 +117,7 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         name=arguments.name or name_for(arguments.destination),
         queue=arguments.queue,
         definition=arguments.job_definition,
+        has_shares=has_shares(aws, arguments.queue),
     )
     if not _NAME.match(request["jobName"]):
         raise UsageError(f"--name {request['jobName']!r}: letters, digits, - and _, 128 at most")
@@ -123,4 +148,10 @@ def _environment(words: Sequence[str]) -> dict[str, str]:
     pairs = [word.partition("=") for word in words]
     if faulty := [name for name, equals, _ in pairs if not name or not equals]:
         raise UsageError(f"--environment {faulty[0]}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
+    given = {name: value for name, _, value in pairs}
+    if secrets := sorted(_SECRETS & given.keys()):
+        raise UsageError(
+            f"--environment {secrets[0]}: everyone who may see the job would see it; name its"
+            " secret in a parameter of the template instead (docs/deployment.md)"
+        )
+    return given

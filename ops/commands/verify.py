@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ops.aws import Aws
 from ops.console import say
 from ops.errors import DRIFT, OK, NotThereError, UnreachableError, UsageError
-from ops.names import STACK, TEMPLATE
+from ops.names import STACK
+from ops.stack.body import template_body
 from ops.stack.change_set import DEPLOYED, find_stack, parameters_of
 from ops.verify.beside import image, network
 from ops.verify.cloudformation import detect
@@ -115,8 +116,8 @@ def compare_stack(aws: Aws, found: StackTypeDef) -> Iterator[Group]:
 
     """
     name = found["StackName"]
-    body: Any = aws.cloudformation.get_template(StackName=name)["TemplateBody"]
-    is_same = str(body).strip() == TEMPLATE.read_text(encoding="utf-8").strip()
+    body = read_template(aws, name)
+    is_same = str(body).strip() == template_body().strip()
     try:
         template = parse_template(body)
     except ValueError as error:
@@ -136,6 +137,11 @@ def compare_stack(aws: Aws, found: StackTypeDef) -> Iterator[Group]:
         ("network", lambda: network(aws, template, stack.parameters)),
     ):
         yield Group(name=label, lines=guarded(label, lines))
+
+
+def read_template(aws: Aws, name: str) -> Any:  # noqa: ANN401 (text, or an object where it is JSON)
+    """Return the template with which a stack was deployed last."""
+    return aws.cloudformation.get_template(StackName=name)["TemplateBody"]
 
 
 def find_ids(aws: Aws, name: str) -> dict[str, str]:

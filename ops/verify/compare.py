@@ -14,7 +14,7 @@ from ops.verify.template import Value
 _NOTHING = "nothing"
 _ORDERED = frozenset({"Command", "EntryPoint", "EvaluateOnExit"})
 # What names the items of a list: the first that all items have, each another.
-_KEYS = ("Name", "PolicyName", "Id", "DeviceName", "Type", "Order", "Key")
+_KEYS = ("Name", "PolicyName", "Id", "DeviceName", "Type", "Order", "Key", "ShareIdentifier")
 _BRACKETS = re.compile(r"\[[^]]*\]")
 # Someone may have put a secret here by hand.
 _HIDDEN = "ContainerProperties.Environment"

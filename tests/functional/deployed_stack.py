@@ -73,6 +73,35 @@ def alarm(server: Server, _: str, properties: Properties) -> str:
     return str(properties["AlarmName"])
 
 
+def dashboard(server: Server, _: str, properties: Properties) -> str:
+    server.client("cloudwatch").put_dashboard(**properties)
+    return str(properties["DashboardName"])
+
+
+def job_queue(server: Server, found: str, properties: Properties) -> str:
+    server.client("batch").update_job_queue(
+        jobQueue=found,
+        schedulingPolicyArn=properties["SchedulingPolicyArn"],
+        computeEnvironmentOrder=[
+            {"order": each["Order"], "computeEnvironment": each["ComputeEnvironment"]}
+            for each in properties["ComputeEnvironmentOrder"]
+        ],
+    )
+    return found
+
+
+def state_machine(server: Server, found: str, properties: Properties) -> str:
+    states, definition = server.client("stepfunctions"), json.dumps(properties["Definition"])
+    if found:
+        role = properties["RoleArn"]
+        states.update_state_machine(stateMachineArn=found, definition=definition, roleArn=role)
+        return found
+    made = states.create_state_machine(
+        name=properties["StateMachineName"], roleArn=properties["RoleArn"], definition=definition
+    )
+    return str(made["stateMachineArn"])
+
+
 def metric_filter(server: Server, _: str, properties: Properties) -> str:
     logs = server.client("logs")
     group, name = properties["LogGroupName"], properties["FilterName"]
@@ -153,7 +182,8 @@ def rule(server: Server, _: str, properties: Properties) -> str:
 def role(server: Server, found: str, properties: Properties) -> str:
     iam = server.client("iam")
     if not found:
-        found = "made-beside-moto"
+        # Some have policies of their own names only.
+        found = f"{names.STACK}-{properties['Policies'][0]['PolicyName']}"
         iam.create_role(
             RoleName=found,
             AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
@@ -166,6 +196,15 @@ def role(server: Server, found: str, properties: Properties) -> str:
         )
     for arn in properties.get("ManagedPolicyArns", ()):
         iam.attach_role_policy(RoleName=found, PolicyArn=arn)
+    return found
+
+
+def managed_policy(server: Server, found: str, properties: Properties) -> str:
+    """Write it anew, once: moto's log groups have another ARN than CloudFormation gives."""
+    iam = server.client("iam")
+    if len(iam.list_policy_versions(PolicyArn=found)["Versions"]) == 1:
+        document = json.dumps(properties["PolicyDocument"])
+        iam.create_policy_version(PolicyArn=found, PolicyDocument=document, SetAsDefault=True)
     return found
 
 
@@ -215,15 +254,19 @@ NUMBERS = {"AttemptDurationSeconds", "MaxTimeSeconds", "ShareDecaySeconds", "Com
 MAKERS: dict[str, Callable[[Server, str, Properties], str]] = {
     "AWS::Batch::JobDefinition": job_definition,
     "AWS::Batch::SchedulingPolicy": scheduling_policy,
+    "AWS::Batch::JobQueue": job_queue,
     "AWS::CloudWatch::Alarm": alarm,
+    "AWS::CloudWatch::Dashboard": dashboard,
     "AWS::ECR::Repository": repository,
     "AWS::Events::ApiDestination": api_destination,
     "AWS::Events::Connection": connection,
     "AWS::Events::Rule": rule,
+    "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::IAM::Role": role,
     "AWS::Logs::MetricFilter": metric_filter,
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,
+    "AWS::StepFunctions::StateMachine": state_machine,
 }

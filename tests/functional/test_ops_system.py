@@ -21,7 +21,7 @@ from tests.functional.operating import (
     batch_server,
     ops,
     prepare_account,
-    revise_definition,
+    push_image,
 )
 
 
@@ -43,6 +43,7 @@ def deployed(aws: Server, account: Account) -> Server:
     assert first.returncode == 0, first.stderr
     parameters = {**account.values(), "ImageUri": FIRST}
     DeployedStack(server=aws, parameters=parameters).complete()
+    push_image(aws)
     return aws
 
 
@@ -80,14 +81,15 @@ def test_a_second_deployment_is_an_update(deployed: Server, account: Account) ->
     assert "The stack academy-video-worker is UPDATE_COMPLETE" in done.stdout
 
 
-def test_a_rollback_proposes_the_image_before(deployed: Server) -> None:
+def test_a_rollback_proposes_the_image_before(deployed: Server, account: Account) -> None:
     alone = ops(deployed, "deploy", "--rollback", "--dry-run")
     assert alone.returncode == 66
     assert "no revision" in alone.stderr
-    revise_definition(deployed, image=SECOND)
-    revise_definition(deployed, image=FIRST)
-    done = ops(deployed, "deploy", "--rollback", "--dry-run")
-    assert f"rolling back to {SECOND}" in done.stdout
+    push_image(deployed, SECOND)
+    second = ops(deployed, "deploy", "--image", SECOND, *account.parameters())
+    assert second.returncode == 0, second.stderr
+    done = ops(deployed, "deploy", "--rollback", "--dry-run", *account.parameters())
+    assert f"rolling back to {FIRST}" in done.stdout
     assert done.returncode == 0, done.stderr
 
 

@@ -1,9 +1,12 @@
-"""EventBridge: rules with their targets, connections, API destinations, schedules."""
+"""EventBridge: rules with targets, API destinations, schedules; state machines that they start."""
 
 from __future__ import annotations
 
+import json
+
 from ops.aws import Aws
 from ops.verify.readers.registry import Properties, kind, part, pick
+from ops.verify.readers.shape import spelled
 from ops.verify.resource import Resource
 
 _RULE = "AWS::Events::Rule"
@@ -101,3 +104,27 @@ def schedule_group(aws: Aws, resource: Resource) -> Properties:
     """Read a group of schedules."""
     there = aws.scheduler.get_schedule_group(Name=resource.short_id)
     return {**pick(there, "Name"), "state": there.get("State")}
+
+
+@kind(
+    "AWS::StepFunctions::StateMachine",
+    defaults={"StateMachineType": "STANDARD", "LoggingConfiguration.Level": "OFF"},
+    unread=("Tags",),
+    states={"status": "ACTIVE"},
+)
+def state_machine(aws: Aws, resource: Resource) -> Properties:
+    """Read a state machine with its definition."""
+    there = aws.stepfunctions.describe_state_machine(stateMachineArn=resource.id)
+    return {
+        "StateMachineName": there["name"],
+        "StateMachineType": there["type"],
+        "RoleArn": there["roleArn"],
+        "Definition": json.loads(there["definition"]),
+        "LoggingConfiguration": spelled(
+            aws.stepfunctions, "LoggingConfiguration", there.get("loggingConfiguration", {})
+        ),
+        "TracingConfiguration": spelled(
+            aws.stepfunctions, "TracingConfiguration", there.get("tracingConfiguration", {})
+        ),
+        "status": there.get("status"),
+    }

@@ -14,8 +14,27 @@ from tests.unit.ops.extended_job import ExtendedJob
 from tests.unit.ops.template import read_template
 from worker.config.cli import parse_job
 from worker.config.job import Job
+from worker.config.option import GivenBy, options_of, variable_name
 
 SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
+# By option of the worker, the template's parameter for it.
+OPTION_PARAMETERS = {
+    "s3_endpoint": "StoreEndpoint",
+    "s3_region": "StoreRegion",
+    "source_s3_endpoint": "SourceStoreEndpoint",
+    "source_s3_region": "SourceStoreRegion",
+    "notify": "NotifyUrl",
+    "max_source_gib": "LargestUploadGiB",
+}
+# By option of the worker, the parameter that names a secret, and the key of its value there.
+SECRET_PARAMETERS = {
+    "s3_access_key_id": ("StoreSecret", "access_key_id"),
+    "s3_secret_access_key": ("StoreSecret", "secret_access_key"),
+    "source_s3_access_key_id": ("SourceStoreSecret", "access_key_id"),
+    "source_s3_secret_access_key": ("SourceStoreSecret", "secret_access_key"),
+    "key_secret": ("KeySecret", "key_secret"),
+    "notify_secret": ("NotifySecret", "notify_secret"),
+}
 OF_THE_STACK = {
     "time_limit": {"Fn::Sub": "${TimeLimitSeconds}"},
     "audio": {"Ref": "AudioLayout"},
@@ -98,6 +117,24 @@ def test_the_template_has_the_options_of_the_worker() -> None:
         "JobDefinition in scripts/aws/template.yaml differs from the fields of Job; write\n"
         + yaml_block({name: str(value) for name, value in expected.items()}, command)
     )
+
+
+def test_the_template_gives_a_job_each_secret_and_what_the_stack_decides() -> None:
+    container = read_template()["Resources"]["JobDefinition"]["Properties"]["ContainerProperties"]
+    given = {
+        secret["Fn::If"][1]["Name"]: secret["Fn::If"][1]["ValueFrom"]["Fn::Sub"]
+        for secret in container["Secrets"]["Fn::If"][1]
+    }
+    assert given == {
+        variable_name(field): f"${{{name}}}:{key}::"
+        for field, (name, key) in SECRET_PARAMETERS.items()
+    }
+    # And each secret of the worker is one of them.
+    secrets = {option.field for option in options_of(Job) if option.given_by is GivenBy.SECRETS}
+    assert secrets == set(SECRET_PARAMETERS)
+    variables = {each["Name"]: each["Value"] for each in container["Environment"]["Fn::If"][1]}
+    for field, name in OPTION_PARAMETERS.items():
+        assert variables[variable_name(field)] in ({"Ref": name}, {"Fn::Sub": f"${{{name}}}"})
 
 
 def test_the_default_time_limit_of_the_template_is_the_workers() -> None:

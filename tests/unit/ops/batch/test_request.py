@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING, Any
 
-from ops.batch.request import Submission, build_request, check, name_for
-from ops.errors import UsageError
+import pytest
+from botocore.stub import Stubber
+
+from ops.aws import Aws
+from ops.batch.request import Submission, build_request, check, has_shares, name_for
+from ops.errors import NotThereError, UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
 
 SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
 KNOWN = frozenset({"source", "destination", "ladder", "time_limit"})
@@ -46,6 +53,75 @@ def test_options_that_the_definition_has_are_parameters_and_others_variables() -
 @pytest.mark.parametrize(("limit", "deadline"), [("20000", 20000), ("90.5", 91), ("5", 60)])
 def test_a_time_limit_is_the_deadline_of_batch_too(limit: str, deadline: int) -> None:
     assert request(time_limit_s=limit)["timeout"] == {"attemptDurationSeconds": deadline}
+
+
+def shared(*, has_shares: bool = True, **given: Any) -> SubmitJobRequestTypeDef:
+    return build_request(
+        Submission(source=SOURCE, destination=DESTINATION, **given),
+        known=KNOWN,
+        name="n",
+        queue="q",
+        definition="d",
+        has_shares=has_shares,
+    )
+
+
+def test_a_job_of_a_queue_with_shares_always_names_one() -> None:
+    """Batch refuses it without; and its priority is the job definition's unless it is given."""
+    assert shared()["shareIdentifier"] == "default"
+    assert "schedulingPriorityOverride" not in shared()
+    made = shared(academy="a42", priority=0)
+    assert made["shareIdentifier"] == "a42"
+    assert made["schedulingPriorityOverride"] == 0
+
+
+def test_a_queue_without_shares_takes_none() -> None:
+    assert "shareIdentifier" not in shared(has_shares=False)
+    for given in ({"academy": "a42"}, {"priority": 1}):
+        with pytest.raises(UsageError, match="q is first in, first out"):
+            shared(has_shares=False, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"academy": "a-42"}, "letters and digits"),
+        ({"academy": "a*"}, "letters and digits"),
+        ({"academy": ""}, "letters and digits"),
+        ({"priority": 10000}, "0 to 9999"),
+        ({"priority": -1}, "0 to 9999"),
+    ],
+)
+def test_a_share_that_batch_would_refuse_is_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check(Submission(source=SOURCE, destination=DESTINATION, **given))
+
+
+def test_the_queue_says_whether_it_has_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = _aws(monkeypatch)
+    queue: dict[str, Any] = {
+        "jobQueueName": "q",
+        "jobQueueArn": "arn:q",
+        "state": "ENABLED",
+        "priority": 1,
+        "computeEnvironmentOrder": [],
+    }
+    asked = {"jobQueues": ["q"]}
+    with Stubber(aws.batch) as stub:
+        stub.add_response("describe_job_queues", {"jobQueues": [queue]}, asked)
+        assert not has_shares(aws, "q")
+        fair = {**queue, "schedulingPolicyArn": "arn:policy"}
+        stub.add_response("describe_job_queues", {"jobQueues": [fair]}, asked)
+        assert has_shares(aws, "q")
+        stub.add_response("describe_job_queues", {"jobQueues": []}, asked)
+        with pytest.raises(NotThereError, match="there is no queue q"):
+            has_shares(aws, "q")
+
+
+def _aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
 
 
 @pytest.mark.parametrize(
