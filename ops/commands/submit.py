@@ -1,45 +1,75 @@
-"""Submits a job and follows it to its end."""
+"""Submits a job and follows it to its end; or thousands, of a list or below a prefix."""
 
 from __future__ import annotations
 
 import argparse
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ops.aws import Aws
+from ops.batch.cost import read_price
 from ops.batch.follow import POLL_S, JobFollower
-from ops.batch.request import Submission, build_request, check, name_for, parameters_of
-from ops.console import say
+from ops.batch.job import list_named
+from ops.batch.once import Submitter
+from ops.batch.request import (
+    MEMORY_MIB,
+    VCPUS,
+    Submission,
+    build_request,
+    check,
+    name_for,
+    parameters_of,
+    read_whole,
+)
+from ops.bulk.check import Defaults
+from ops.bulk.read import VIDEO_PATTERNS
+from ops.bulk.run import ListOptions, submit_list
+from ops.console import say, show_json, warn
 from ops.errors import OK, UsageError
-from ops.names import JOB_DEFINITION, QUEUE
+from ops.names import JOB_DEFINITION, QUEUE, STACK
 from ops.options import submitted_options
+from ops.stack.buckets import find_buckets
 from worker.config.job import Job
 from worker.config.option import join_values
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _BOOLEAN = TypeAdapter(bool)
 _NO_DEFAULT_SHOWN = frozenset({"", "false"})
+_IN_FLIGHT = 100
+_MAX_IN_FLIGHT = 10_000
+_HAS_ENDED = frozenset({"SUCCEEDED", "FAILED"})
+# Given with a list only; None and False are not given.
+_OF_A_LIST = ("match", "destination_template", "in_flight", "state", "report_file", "skip_bad")
 
 EPILOG = """\
 The exit status is the job's (docs/operations.md); 130 after Ctrl-C, which does not end the job;
-70 where the job failed without an exit status. Examples:
+70 where the job failed without an exit status. Of a list: 0 where all are published, 65 where some
+were refused, 70 where some failed, 64 where rows could not be used. Examples:
 
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --ladder 720,480 --detach
+  scripts/submit --list term.csv --report-file term-report.csv
+  scripts/submit --prefix s3://uploads/2026/ --destination 's3://videos/hls/{path}'
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None:
     """Add this command's arguments, and the worker's options that a submission may give."""
-    parser.add_argument("source", metavar="SOURCE", help="s3://bucket/key or a presigned https URL")
-    parser.add_argument("destination", metavar="DESTINATION", help="s3://bucket/prefix")
+    parser.add_argument(
+        "source", nargs="?", metavar="SOURCE", help="s3://bucket/key or a presigned https URL"
+    )
+    parser.add_argument("destination", nargs="?", metavar="DESTINATION", help="s3://bucket/prefix")
     parser.add_argument("--name", help="job name in Batch; default: from the destination")
     parser.add_argument("--detach", action="store_true", help="print the job's id and end")
     parser.add_argument("--queue", default=QUEUE, help="(default: %(default)s)")
     parser.add_argument("--job-definition", default=JOB_DEFINITION, help="(default: %(default)s)")
+    parser.add_argument(
+        "--stack", default=STACK, help="whose buckets jobs may use (default: %(default)s)"
+    )
     parser.add_argument(
         "--environment",
         action="append",
@@ -48,8 +78,58 @@ def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None
         help="environment variable of the container; everyone who may see the job sees it",
     )
     parser.add_argument(
+        "--vcpus", metavar="N", help="vCPUs of the job; default: as the job definition has it"
+    )
+    parser.add_argument("--memory", metavar="MIB", help="memory of the job, in MiB; as --vcpus")
+    parser.add_argument(
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
+    parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
+    _add_list_arguments(parser)
+    _add_options(parser, job)
+
+
+def _add_list_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "many uploads", "all rows are checked first; the same command again goes on where it was"
+    )
+    what = group.add_mutually_exclusive_group()
+    what.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="CSV with a heading, or JSON lines: source, destination, and options as columns",
+    )
+    what.add_argument("--prefix", metavar="S3_PREFIX", help="each video below s3://bucket/prefix/")
+    group.add_argument(
+        "--match",
+        action="append",
+        metavar="PATTERN",
+        help=f"names of uploads below --prefix; default: {' '.join(VIDEO_PATTERNS)}",
+    )
+    group.add_argument(
+        "--destination",
+        dest="destination_template",
+        metavar="TEMPLATE",
+        help="of rows without one: s3://bucket/{stem}, {name} or {path} of the source",
+    )
+    group.add_argument(
+        "--in-flight", metavar="N", help=f"jobs in Batch at a time (default: {_IN_FLIGHT})"
+    )
+    group.add_argument(
+        "--state", type=Path, metavar="FILE", help="what was done; default: FILE.state.jsonl"
+    )
+    group.add_argument(
+        "--report-file", type=Path, metavar="FILE", help="the report, as .csv or .json"
+    )
+    group.add_argument("--price", metavar="PRICE", help="of a vCPU-hour, for costs in the report")
+    group.add_argument(
+        "--skip-bad", action="store_true", help="submit the good rows where others are faulty"
+    )
+    group.add_argument("--dry-run", action="store_true", help="check, and show what would be done")
+
+
+def _add_options(parser: argparse.ArgumentParser, job: type[Job]) -> None:
     group = parser.add_argument_group(
         "the worker's options (docs/job-parameters.md)",
         "one that is not given is as the job definition has it, or else the worker's default",
@@ -80,28 +160,107 @@ def given_options(arguments: argparse.Namespace, job: type[Job] = Job) -> dict[s
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
     """Submit, and follow unless detached."""
     submission = Submission(
-        source=arguments.source,
-        destination=arguments.destination,
+        source=arguments.source or "",
+        destination=arguments.destination or "",
         options=given_options(arguments),
+        vcpus=_whole(arguments, "vcpus", VCPUS),
+        memory_mib=_whole(arguments, "memory", MEMORY_MIB),
     )
+    if arguments.list or arguments.prefix:
+        return submit_list(aws, _list_options(arguments, aws, submission))
+    if not submission.destination:
+        raise UsageError("give SOURCE and DESTINATION, or --list, or --prefix (see --help)")
+    if given := [name for name in _OF_A_LIST if getattr(arguments, name)]:
+        raise UsageError(f"{_shown(given[0])} is of use with --list or --prefix only")
+    return _submit_one(aws, arguments, submission)
+
+
+def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission) -> int:
     job = check(submission)
     known = parameters_of(aws, arguments.job_definition) if submission.options else frozenset()
     request = build_request(
         submission,
         known=known,
         environment=_environment(arguments.environment),
-        name=arguments.name or name_for(arguments.destination),
+        name=arguments.name or name_for(submission.destination),
         queue=arguments.queue,
         definition=arguments.job_definition,
     )
-    if not _NAME.match(request["jobName"]):
-        raise UsageError(f"--name {request['jobName']!r}: letters, digits, - and _, 128 at most")
-    job_id = aws.batch.submit_job(**request)["jobId"]
-    if arguments.detach:
-        say(job_id)
+    name = request["jobName"]
+    if not _NAME.match(name):
+        raise UsageError(f"--name {name!r}: letters, digits, - and _, 128 at most")
+    if buckets := find_buckets(aws, arguments.stack):
+        for problem in buckets.outside(job.source, job.destination):
+            warn(f"warning: {problem}")
+    before = list_named(aws, arguments.queue, name)
+    for other in before:
+        if other.get("status") not in _HAS_ENDED:
+            warn(
+                f"warning: job {other['jobId']} ({other.get('status')}) has this name already: of"
+                " two jobs for one destination one works, and the other ends with 75"
+            )
+    if arguments.dry_run:
+        say(f"would submit {name}: {job.source} -> {job.destination}")
         return OK
-    say(f"job {job_id} ({request['jobName']}): {job.source} -> {job.destination}")
-    return JobFollower(aws=aws, job_id=job_id, poll_s=arguments.poll).follow()
+    there = {each["jobId"] for each in before}
+
+    def find() -> str | None:
+        new = [j["jobId"] for j in list_named(aws, arguments.queue, name)]
+        return next((job_id for job_id in new if job_id not in there), None)
+
+    job_id = Submitter(aws=aws).submit(request, find)
+    locations = {"source": str(job.source), "destination": str(job.destination)}
+    if arguments.json:
+        show_json({"event": "submitted", "job_id": job_id, "name": name, **locations})
+    elif arguments.detach:
+        say(job_id)
+    else:
+        say(f"job {job_id} ({name}): {job.source} -> {job.destination}")
+    if arguments.detach:
+        return OK
+    return JobFollower(
+        aws=aws, job_id=job_id, poll_s=arguments.poll, as_json=arguments.json
+    ).follow()
+
+
+def _list_options(
+    arguments: argparse.Namespace, aws: Aws, submission: Submission
+) -> ListOptions:
+    if arguments.source:
+        raise UsageError("SOURCE and DESTINATION are in the list; give --destination for a template")
+    if arguments.name:
+        raise UsageError("--name: the jobs of a list are named by their destinations")
+    if arguments.match and not arguments.prefix:
+        raise UsageError("--match is of use with --prefix only")
+    return ListOptions(
+        path=arguments.list,
+        prefix=arguments.prefix,
+        patterns=arguments.match or VIDEO_PATTERNS,
+        defaults=Defaults(destination=arguments.destination_template, submission=submission),
+        queue=arguments.queue,
+        definition=arguments.job_definition,
+        environment=_environment(arguments.environment),
+        in_flight=_whole(arguments, "in_flight", (1, _MAX_IN_FLIGHT)) or _IN_FLIGHT,
+        poll_s=arguments.poll,
+        state=arguments.state,
+        report=arguments.report_file,
+        price=read_price(arguments.price),
+        skips_bad=arguments.skip_bad,
+        detaches=arguments.detach,
+        as_json=arguments.json,
+        dry_run=arguments.dry_run,
+        buckets=find_buckets(aws, arguments.stack),
+    )
+
+
+def _whole(arguments: argparse.Namespace, name: str, bounds: tuple[int, int]) -> int | None:
+    text = getattr(arguments, name)
+    least, most = bounds
+    return None if text is None else read_whole(_shown(name), text, least=least, most=most)
+
+
+def _shown(name: str) -> str:
+    return "--" + name.removesuffix("_template").replace("_", "-")
 
 
 def _dest(field: str) -> str:
