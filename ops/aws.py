@@ -79,7 +79,7 @@ class Aws:
 
     @cached_property
     def batch_once(self) -> BatchClient:
-        """AWS Batch, called once: SubmitJob has no token, so a repeated call may be a second job."""
+        """AWS Batch, each call made once: SubmitJob repeated may be a second job."""
         return self._session.client("batch", **self._options(attempts=1))
 
     @cached_property

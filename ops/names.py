@@ -23,6 +23,9 @@ NEAR_DEADLINE_ALARM = "academy-video-job-near-deadline"
 BLOCKED_ALARM = "academy-video-queue-blocked"
 NEAR_DEADLINE_FILTER = "near-deadline"
 
+# The share of a fair-share queue that jobs count for which name no academy.
+DEFAULT_SHARE = "default"
+
 # A job is tried once: a failed one has a reason, and a person or the API decides.
 ATTEMPTS = 1
 # Where Batch writes when a job definition names no group.

@@ -28,7 +28,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("legacy",),
+        ("legacy", "bulk"),
         ("batch", "stack"),
         ("aws", "options"),
         ("console", "names", "errors", "__init__"),

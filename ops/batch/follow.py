@@ -52,9 +52,11 @@ class JobFollower:
         try:
             return self._follow()
         except KeyboardInterrupt:
-            warn(f"\nThe job {self.job_id} continues.")
-            warn(f"  to follow it again:  scripts/jobs {self.job_id} --follow")
-            warn(f"  to end it:           scripts/jobs {self.job_id} --terminate")
+            show = warn if self.as_json else say
+            show("")
+            show(f"The job {self.job_id} continues.")
+            show(f"  to follow it again:  scripts/jobs {self.job_id} --follow")
+            show(f"  to end it:           scripts/jobs {self.job_id} --terminate")
             return INTERRUPTED
 
     def _follow(self) -> int:

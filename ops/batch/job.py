@@ -170,4 +170,3 @@ def list_named(aws: Aws, queue: str, name: str) -> list[JobSummaryTypeDef]:
 def moment(milliseconds: int | None) -> datetime | None:
     """Read a time as Batch gives it; 0 is none."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
-

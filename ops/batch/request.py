@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ops.aws import Aws
 from ops.errors import NotThereError, UsageError
+from ops.names import DEFAULT_SHARE
 from ops.options import submitted_options
 from worker.config.cli import parse_job
 from worker.config.job import Job
@@ -32,18 +33,26 @@ _LEAST_TIMEOUT_S = 60  # Batch takes no less.
 _MAX_NAME_CHARS = 128
 _NAME_DIGEST_CHARS = 10
 _TIME_LIMIT = "time_limit_s"
+# Batch takes no other characters in a share identifier; an asterisk at its end would be a prefix.
+_SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
+HIGHEST_PRIORITY = 9999
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submission:
     """A job to submit; options by the names of `Job`'s fields, as a person writes their values.
 
-    `vcpus`, `memory_mib`: where the job definition's are not enough; None is as defined there.
+    `academy` and `priority` are for Batch, not for the worker: whose share of a fair-share queue
+    the job counts for, and which of that academy's jobs start first (9999 before 0). None leaves
+    them to the default share, and to the job definition.
+    `vcpus` and `memory_mib`: where the job definition's are not enough.
     """
 
     source: str
     destination: str
     options: Mapping[str, str] = field(default_factory=dict)
+    academy: str | None = None
+    priority: int | None = None
     vcpus: int | None = None
     memory_mib: int | None = None
 
@@ -63,6 +72,7 @@ def check(submission: Submission) -> Job:
         UsageError: with every fault in one message.
 
     """
+    _check_share(submission)
     words = ["--source", submission.source, "--destination", submission.destination]
     for name, value in submission.options.items():
         words += [option_name(name), value]
@@ -94,6 +104,17 @@ def read_whole(name: str, text: str, *, least: int, most: int) -> int:
     return int(text)
 
 
+def read_given(name: str, text: str | None, bounds: tuple[int, int]) -> int | None:
+    """Read a whole number that may be left out.
+
+    Raises:
+        UsageError: as `read_whole` raises it.
+
+    """
+    least, most = bounds
+    return None if text is None else read_whole(name, text, least=least, most=most)
+
+
 def _check_size(submission: Submission) -> None:
     for name, value, (least, most) in (
         ("--vcpus", submission.vcpus, VCPUS),
@@ -110,13 +131,19 @@ def build_request(
     name: str,
     queue: str,
     definition: str,
+    has_shares: bool = False,
     environment: Mapping[str, str] | None = None,
     job: type[Job] = Job,
 ) -> SubmitJobRequestTypeDef:
     """Build SubmitJob's arguments.
 
     `known`: parameters that the job definition has. Other options travel as environment variables,
-    beside those of `environment`.
+    beside those of `environment`. `has_shares`: whether the queue has a scheduling policy
+    (`has_shares()`): such a queue refuses a job without a share, and any other one with it.
+
+    Raises:
+        UsageError: an academy or a priority is given for a queue without shares.
+
     """
     options = {option.field: option for option in submitted_options(job)}
     parameters = {"source": submission.source, "destination": submission.destination}
@@ -133,6 +160,10 @@ def build_request(
         "jobDefinition": definition,
         "parameters": parameters,
     }
+    if share := _share(submission, queue, has_shares=has_shares):
+        request["shareIdentifier"] = share
+    if submission.priority is not None:
+        request["schedulingPriorityOverride"] = submission.priority
     if overrides := _overrides(submission, variables):
         request["containerOverrides"] = overrides
     if _TIME_LIMIT in submission.options:
@@ -142,9 +173,7 @@ def build_request(
     return request
 
 
-def _overrides(
-    submission: Submission, variables: Mapping[str, str]
-) -> ContainerOverridesTypeDef:
+def _overrides(submission: Submission, variables: Mapping[str, str]) -> ContainerOverridesTypeDef:
     overrides: ContainerOverridesTypeDef = {}
     if variables:
         overrides["environment"] = [{"name": n, "value": v} for n, v in variables.items()]
@@ -156,6 +185,42 @@ def _overrides(
     if needs:
         overrides["resourceRequirements"] = needs
     return overrides
+
+
+def has_shares(aws: Aws, queue: str) -> bool:
+    """Return whether a queue has a fair-share scheduling policy; else it is first in, first out.
+
+    Raises:
+        NotThereError: there is no such queue.
+
+    """
+    queues = aws.batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
+    if not queues:
+        raise NotThereError(
+            f"there is no queue {queue} in {aws.region}; check --queue and --region, or create it"
+            " with scripts/deploy"
+        )
+    return bool(queues[0].get("schedulingPolicyArn"))
+
+
+def _share(submission: Submission, queue: str, *, has_shares: bool) -> str | None:
+    if has_shares:
+        return submission.academy or DEFAULT_SHARE
+    if submission.academy is None and submission.priority is None:
+        return None
+    raise UsageError(
+        f"the queue {queue} is first in, first out: --academy and --priority need a queue with a"
+        " scheduling policy (docs/deployment.md, Fair share)"
+    )
+
+
+def _check_share(submission: Submission) -> None:
+    if submission.academy is not None and not _SHARE.fullmatch(submission.academy):
+        raise UsageError(
+            f"--academy {submission.academy!r}: Batch takes letters and digits only, 255 at most"
+        )
+    if submission.priority is not None and not 0 <= submission.priority <= HIGHEST_PRIORITY:
+        raise UsageError(f"--priority {submission.priority}: 0 to {HIGHEST_PRIORITY}")
 
 
 def name_for(destination: str) -> str:

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from ops.batch.request import MEMORY_MIB, VCPUS, Submission, check, name_for, read_whole
+from ops.batch.request import (
+    HIGHEST_PRIORITY,
+    MEMORY_MIB,
+    VCPUS,
+    Submission,
+    check,
+    name_for,
+    read_whole,
+)
 from ops.bulk.read import Entry
 from ops.errors import UsageError
 from ops.options import submitted_options
@@ -18,8 +26,8 @@ from worker.config.location import Location
 from worker.config.option import join_values, split_values
 
 _FIELDS = {option.parameter: option.field for option in submitted_options()}
-_NUMBERS = {"vcpus": VCPUS, "memory": MEMORY_MIB}
-_OWN = frozenset({"source", "destination", "path", *_NUMBERS})
+_NUMBERS = {"vcpus": VCPUS, "memory": MEMORY_MIB, "priority": (0, HIGHEST_PRIORITY)}
+_OWN = frozenset({"source", "destination", "path", "academy", *_NUMBERS})
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DIGEST_CHARS = 16
 
@@ -62,19 +70,16 @@ def check_entries(entries: Sequence[Entry], defaults: Defaults) -> tuple[list[Ro
     first: dict[str, int] = {}
     for entry in entries:
         try:
-            row = _check(entry, defaults)
-            target = str(row.destination)
-            if target in first:
-                raise UsageError(f"destination {target} is that of line {first[target]} too")
+            row = _check(entry, defaults, first)
         except UsageError as error:
             faults.append(Fault(line=entry.line, message=str(error)))
         else:
-            first[target] = entry.line
+            first[str(row.destination)] = entry.line
             rows.append(row)
     return rows, faults
 
 
-def _check(entry: Entry, defaults: Defaults) -> Row:
+def _check(entry: Entry, defaults: Defaults, first: Mapping[str, int]) -> Row:
     if entry.fault:
         raise UsageError(entry.fault)
     values = entry.values
@@ -89,14 +94,21 @@ def _check(entry: Entry, defaults: Defaults) -> Row:
         destination=_destination(values, defaults.destination),
         options={**defaults.submission.options, **_options(values)},
     )
-    numbers = {name: read_whole(name, values[name], least=least, most=most)
-               for name, (least, most) in _NUMBERS.items() if name in values}
+    numbers = {
+        name: read_whole(name, values[name], least=least, most=most)
+        for name, (least, most) in _NUMBERS.items()
+        if name in values
+    }
     submission = replace(
         submission,
+        academy=values.get("academy", submission.academy),
+        priority=numbers.get("priority", submission.priority),
         vcpus=numbers.get("vcpus", submission.vcpus),
         memory_mib=numbers.get("memory", submission.memory_mib),
     )
     job = check(submission)
+    if line := first.get(str(job.destination)):
+        raise UsageError(f"destination {job.destination} is that of line {line} too")
     return Row(
         line=entry.line,
         submission=submission,
@@ -152,8 +164,11 @@ def digest_of(submission: Submission) -> str:
         "source": submission.source,
         "destination": submission.destination.rstrip("/"),
         "options": dict(submission.options),
+        "academy": submission.academy,
+        "priority": submission.priority,
         "vcpus": submission.vcpus,
         "memory": submission.memory_mib,
     }
-    text = json.dumps({k: v for k, v in said.items() if v}, sort_keys=True)
+    # What is not given is left out: a column that is added later leaves digests as they are.
+    text = json.dumps({k: v for k, v in said.items() if v not in (None, {})}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]

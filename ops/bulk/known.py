@@ -60,9 +60,7 @@ class KnownJobs:
             found.setdefault(job["jobName"], []).append(job["jobId"])
         return found
 
-    def _standings(
-        self, rows: Sequence[Row], ids: Mapping[str, list[str]]
-    ) -> dict[str, Standing]:
+    def _standings(self, rows: Sequence[Row], ids: Mapping[str, list[str]]) -> dict[str, Standing]:
         wanted = [job_id for row in rows for job_id in ids.get(row.name, ())]
         details = fetch_details(self.aws, wanted)
         jobs = {job_id: read_job(detail) for job_id, detail in details.items()}

@@ -99,7 +99,9 @@ class PublishedVideos:
         text = str(explain(error))
         if text not in self._problems:
             self._problems.add(text)
-            warn(f"whether videos are published already cannot be read, so all are submitted: {text}")
+            warn(
+                f"whether videos are published already cannot be read, so all are submitted: {text}"
+            )
 
 
 def effective_job(request: SubmitJobRequestTypeDef, definition: Definition) -> Job | None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 # Beyond it a list is a mistake, or better split: all of it is held in memory.
 MAX_ROWS = 100_000
-VIDEO_PATTERNS = tuple(
-    f"*.{suffix}" for suffix in "mp4 m4v mov mkv webm avi wmv flv mpg mpeg ts m2ts mts 3gp".split()
+VIDEO_PATTERNS = (
+    *("*.mp4", "*.m4v", "*.mov", "*.mkv", "*.webm", "*.avi", "*.wmv", "*.flv", "*.mpg", "*.mpeg"),
+    *("*.ts", "*.m2ts", "*.mts", "*.3gp"),
 )
 _TAGS = "tags"
 

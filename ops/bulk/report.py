@@ -82,7 +82,9 @@ def exit_status(rows: Sequence[Progress], faults: Sequence[Fault]) -> int:
     return UsageError.exit_status if faults else OK
 
 
-def write_report(path: Path, records: Sequence[Mapping[str, Any]], total: Mapping[str, Any]) -> None:
+def write_report(
+    path: Path, records: Sequence[Mapping[str, Any]], total: Mapping[str, Any]
+) -> None:
     """Write all rows to a file, in the form that its name says.
 
     Raises:

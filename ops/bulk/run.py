@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ops.aws import Aws
 from ops.batch.once import Submitter
-from ops.batch.request import build_request, read_definition
+from ops.batch.request import build_request, has_shares, read_definition
 from ops.bulk.check import Defaults, Fault, Row, check_entries
 from ops.bulk.known import ROW_TAG, KnownJobs
 from ops.bulk.published import PublishedVideos
@@ -29,6 +29,7 @@ from ops.bulk.state import State
 from ops.bulk.upload import Progress, Upload
 from ops.console import say, show_json, warn
 from ops.errors import INTERRUPTED, OK, UsageError
+from ops.stack.buckets import StackBuckets
 from worker.config.location import S3Location, parse_location
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
 
 _FAULTS_SHOWN = 50
+_WARNINGS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +61,7 @@ class ListOptions:
     detaches: bool = False
     as_json: bool = False
     dry_run: bool = False
+    buckets: StackBuckets | None = None
 
 
 def submit_list(aws: Aws, options: ListOptions) -> int:
@@ -76,6 +79,7 @@ def submit_list(aws: Aws, options: ListOptions) -> int:
         raise UsageError(_describe(faults, len(rows) + len(faults)))
     for fault in faults[:_FAULTS_SHOWN]:
         warn(f"line {fault.line} is skipped: {fault.message}")
+    _warn_of_buckets(rows, options.buckets)
     if options.dry_run:
         return _show_rows(rows, faults, as_json=options.as_json)
     path = options.state or state_path(options.path, options.prefix)
@@ -107,11 +111,23 @@ def _read(aws: Aws, options: ListOptions) -> list[Entry]:
     return read_prefix(client, prefix, options.patterns)
 
 
-def _upload(
-    aws: Aws, options: ListOptions, rows: Sequence[Row], state: State
-) -> list[Progress]:
+def _warn_of_buckets(rows: Sequence[Row], buckets: StackBuckets | None) -> None:
+    problems = [
+        f"warning: line {row.line}: {problem}"
+        for row in rows
+        if buckets
+        for problem in buckets.outside(row.source, row.destination)
+    ]
+    for problem in problems[:_WARNINGS_SHOWN]:
+        warn(problem)
+    if len(problems) > _WARNINGS_SHOWN:
+        warn(f"warning: {len(problems) - _WARNINGS_SHOWN} more locations that jobs may not use")
+
+
+def _upload(aws: Aws, options: ListOptions, rows: Sequence[Row], state: State) -> list[Progress]:
     definition = read_definition(aws, options.definition)
     known = frozenset(definition.parameters)
+    shared = has_shares(aws, options.queue)
 
     def build(row: Row) -> SubmitJobRequestTypeDef:
         request = build_request(
@@ -120,18 +136,21 @@ def _upload(
             name=row.name,
             queue=options.queue,
             definition=options.definition,
+            has_shares=shared,
             environment=options.environment,
         )
         request["tags"] = {**request.get("tags", {}), ROW_TAG: row.digest}
         return request
 
+    # All before the first: what the queue does not take is found in time.
+    requests = {row.digest: build(row) for row in rows}
     with open_screen(as_json=options.as_json) as screen:
         return Upload(
             aws=aws,
             state=state,
             known=KnownJobs(aws=aws, queue=options.queue),
             submitter=Submitter(aws=aws),
-            build=build,
+            build=lambda row: requests[row.digest],
             find_published=PublishedVideos(aws=aws, definition=definition).find,
             show=screen.show,
             tick=screen.tick,

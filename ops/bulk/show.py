@@ -96,8 +96,10 @@ def _table(rows: Sequence[Progress]) -> list[str]:
     # Running ones first: they are what moves.
     working.sort(key=lambda each: (each.phase is not Phase.RUNNING, each.row.line))
     lines = [_counts(rows)]
-    for each in working[:_NAMED]:
-        lines.append(f"  {each.phase:8} line {each.row.line:<6} {each.row.destination}")
+    lines += [
+        f"  {each.phase:8} line {each.row.line:<6} {each.row.destination}"
+        for each in working[:_NAMED]
+    ]
     if len(working) > _NAMED:
         lines.append(f"  … and {len(working) - _NAMED} more")
     return lines

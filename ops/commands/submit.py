@@ -5,29 +5,33 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ops.aws import Aws
-from ops.batch.cost import read_price
 from ops.batch.follow import POLL_S, JobFollower
 from ops.batch.job import list_named
 from ops.batch.once import Submitter
 from ops.batch.request import (
+    HIGHEST_PRIORITY,
     MEMORY_MIB,
     VCPUS,
     Submission,
     build_request,
     check,
+    has_shares,
     name_for,
     parameters_of,
-    read_whole,
+    read_given,
 )
-from ops.bulk.check import Defaults
-from ops.bulk.read import VIDEO_PATTERNS
-from ops.bulk.run import ListOptions, submit_list
+from ops.bulk.arguments import (
+    add_list_arguments,
+    is_list,
+    list_options,
+    refuse_list_arguments,
+)
+from ops.bulk.run import submit_list
 from ops.console import say, show_json, warn
 from ops.errors import OK, UsageError
 from ops.names import JOB_DEFINITION, QUEUE, STACK
@@ -39,12 +43,7 @@ from worker.config.option import join_values
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _BOOLEAN = TypeAdapter(bool)
 _NO_DEFAULT_SHOWN = frozenset({"", "false"})
-_IN_FLIGHT = 100
-_MAX_IN_FLIGHT = 10_000
 _HAS_ENDED = frozenset({"SUCCEEDED", "FAILED"})
-# Given with a list only; None and False are not given.
-_OF_A_LIST = ("match", "destination_template", "in_flight", "state", "report_file", "skip_bad")
-
 EPILOG = """\
 The exit status is the job's (docs/operations.md); 130 after Ctrl-C, which does not end the job;
 70 where the job failed without an exit status. Of a list: 0 where all are published, 65 where some
@@ -71,6 +70,19 @@ def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None
         "--stack", default=STACK, help="whose buckets jobs may use (default: %(default)s)"
     )
     parser.add_argument(
+        "--academy",
+        metavar="ID",
+        help="whose share of the queue the job counts for: letters and digits (default: the share"
+        " of jobs that name none)",
+    )
+    parser.add_argument(
+        "--priority",
+        type=int,
+        metavar="N",
+        help=f"0 to {HIGHEST_PRIORITY}: which of an academy's jobs start first, the higher ones"
+        " (default: the job definition's)",
+    )
+    parser.add_argument(
         "--environment",
         action="append",
         default=[],
@@ -85,48 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
-    _add_list_arguments(parser)
+    add_list_arguments(parser)
     _add_options(parser, job)
-
-
-def _add_list_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "many uploads", "all rows are checked first; the same command again goes on where it was"
-    )
-    what = group.add_mutually_exclusive_group()
-    what.add_argument(
-        "--list",
-        type=Path,
-        metavar="FILE",
-        help="CSV with a heading, or JSON lines: source, destination, and options as columns",
-    )
-    what.add_argument("--prefix", metavar="S3_PREFIX", help="each video below s3://bucket/prefix/")
-    group.add_argument(
-        "--match",
-        action="append",
-        metavar="PATTERN",
-        help=f"names of uploads below --prefix; default: {' '.join(VIDEO_PATTERNS)}",
-    )
-    group.add_argument(
-        "--destination",
-        dest="destination_template",
-        metavar="TEMPLATE",
-        help="of rows without one: s3://bucket/{stem}, {name} or {path} of the source",
-    )
-    group.add_argument(
-        "--in-flight", metavar="N", help=f"jobs in Batch at a time (default: {_IN_FLIGHT})"
-    )
-    group.add_argument(
-        "--state", type=Path, metavar="FILE", help="what was done; default: FILE.state.jsonl"
-    )
-    group.add_argument(
-        "--report-file", type=Path, metavar="FILE", help="the report, as .csv or .json"
-    )
-    group.add_argument("--price", metavar="PRICE", help="of a vCPU-hour, for costs in the report")
-    group.add_argument(
-        "--skip-bad", action="store_true", help="submit the good rows where others are faulty"
-    )
-    group.add_argument("--dry-run", action="store_true", help="check, and show what would be done")
 
 
 def _add_options(parser: argparse.ArgumentParser, job: type[Job]) -> None:
@@ -163,15 +135,22 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         source=arguments.source or "",
         destination=arguments.destination or "",
         options=given_options(arguments),
-        vcpus=_whole(arguments, "vcpus", VCPUS),
-        memory_mib=_whole(arguments, "memory", MEMORY_MIB),
+        academy=arguments.academy,
+        priority=arguments.priority,
+        vcpus=read_given("--vcpus", arguments.vcpus, VCPUS),
+        memory_mib=read_given("--memory", arguments.memory, MEMORY_MIB),
     )
-    if arguments.list or arguments.prefix:
-        return submit_list(aws, _list_options(arguments, aws, submission))
+    if is_list(arguments):
+        options = list_options(
+            arguments,
+            submission,
+            environment=_environment(arguments.environment),
+            buckets=find_buckets(aws, arguments.stack),
+        )
+        return submit_list(aws, options)
     if not submission.destination:
         raise UsageError("give SOURCE and DESTINATION, or --list, or --prefix (see --help)")
-    if given := [name for name in _OF_A_LIST if getattr(arguments, name)]:
-        raise UsageError(f"{_shown(given[0])} is of use with --list or --prefix only")
+    refuse_list_arguments(arguments)
     return _submit_one(aws, arguments, submission)
 
 
@@ -185,27 +164,19 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
         name=arguments.name or name_for(submission.destination),
         queue=arguments.queue,
         definition=arguments.job_definition,
+        has_shares=has_shares(aws, arguments.queue),
     )
     name = request["jobName"]
     if not _NAME.match(name):
         raise UsageError(f"--name {name!r}: letters, digits, - and _, 128 at most")
-    if buckets := find_buckets(aws, arguments.stack):
-        for problem in buckets.outside(job.source, job.destination):
-            warn(f"warning: {problem}")
-    before = list_named(aws, arguments.queue, name)
-    for other in before:
-        if other.get("status") not in _HAS_ENDED:
-            warn(
-                f"warning: job {other['jobId']} ({other.get('status')}) has this name already: of"
-                " two jobs for one destination one works, and the other ends with 75"
-            )
+    _warn_of(aws, arguments.stack, job)
+    there = _list_same(aws, arguments.queue, name)
     if arguments.dry_run:
         say(f"would submit {name}: {job.source} -> {job.destination}")
         return OK
-    there = {each["jobId"] for each in before}
 
     def find() -> str | None:
-        new = [j["jobId"] for j in list_named(aws, arguments.queue, name)]
+        new = (each["jobId"] for each in list_named(aws, arguments.queue, name))
         return next((job_id for job_id in new if job_id not in there), None)
 
     job_id = Submitter(aws=aws).submit(request, find)
@@ -223,44 +194,22 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
     ).follow()
 
 
-def _list_options(
-    arguments: argparse.Namespace, aws: Aws, submission: Submission
-) -> ListOptions:
-    if arguments.source:
-        raise UsageError("SOURCE and DESTINATION are in the list; give --destination for a template")
-    if arguments.name:
-        raise UsageError("--name: the jobs of a list are named by their destinations")
-    if arguments.match and not arguments.prefix:
-        raise UsageError("--match is of use with --prefix only")
-    return ListOptions(
-        path=arguments.list,
-        prefix=arguments.prefix,
-        patterns=arguments.match or VIDEO_PATTERNS,
-        defaults=Defaults(destination=arguments.destination_template, submission=submission),
-        queue=arguments.queue,
-        definition=arguments.job_definition,
-        environment=_environment(arguments.environment),
-        in_flight=_whole(arguments, "in_flight", (1, _MAX_IN_FLIGHT)) or _IN_FLIGHT,
-        poll_s=arguments.poll,
-        state=arguments.state,
-        report=arguments.report_file,
-        price=read_price(arguments.price),
-        skips_bad=arguments.skip_bad,
-        detaches=arguments.detach,
-        as_json=arguments.json,
-        dry_run=arguments.dry_run,
-        buckets=find_buckets(aws, arguments.stack),
-    )
+def _warn_of(aws: Aws, stack: str, job: Job) -> None:
+    if buckets := find_buckets(aws, stack):
+        for problem in buckets.outside(job.source, job.destination):
+            warn(f"warning: {problem}")
 
 
-def _whole(arguments: argparse.Namespace, name: str, bounds: tuple[int, int]) -> int | None:
-    text = getattr(arguments, name)
-    least, most = bounds
-    return None if text is None else read_whole(_shown(name), text, least=least, most=most)
-
-
-def _shown(name: str) -> str:
-    return "--" + name.removesuffix("_template").replace("_", "-")
+def _list_same(aws: Aws, queue: str, name: str) -> set[str]:
+    """Return the jobs of this name; warn of one that has not ended."""
+    jobs = list_named(aws, queue, name)
+    for job in jobs:
+        if job.get("status") not in _HAS_ENDED:
+            warn(
+                f"warning: job {job['jobId']} ({job.get('status')}) has this name already: of two"
+                " jobs for one destination one works, and the other ends with 75"
+            )
+    return {job["jobId"] for job in jobs}
 
 
 def _dest(field: str) -> str:
