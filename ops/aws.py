@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$|^Forbidden")
@@ -48,7 +49,6 @@ _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown"
 _ACTION = re.compile(r"not authorized to perform:? (\S+)(?: on resource:? (\S+))?")
 _NO_QUEUE = re.compile(r"job ?queue\b.*\b(not found|not exist)", re.IGNORECASE)
 _SERVER_ERROR = 500
-_ATTEMPTS = 6
 
 
 class Aws:
@@ -59,9 +59,7 @@ class Aws:
         self._endpoint_url = endpoint_url
         self._session = boto3.session.Session(region_name=region, profile_name=profile)
 
-    def _options(
-        self, endpoint_url: str | None = None, *, attempts: int = _ATTEMPTS
-    ) -> dict[str, Any]:
+    def _options(self, endpoint_url: str | None = None, *, attempts: int = 6) -> dict[str, Any]:
         endpoint = endpoint_url or self._endpoint_url
         config = Config(
             connect_timeout=5,
@@ -79,7 +77,7 @@ class Aws:
 
     @cached_property
     def batch_once(self) -> BatchClient:
-        """AWS Batch, each call made once: SubmitJob repeated may be a second job."""
+        """AWS Batch, each call made once: a SubmitJob whose answer was lost may have succeeded."""
         return self._session.client("batch", **self._options(attempts=1))
 
     @cached_property
@@ -116,6 +114,11 @@ class Aws:
     def sqs(self) -> SQSClient:
         """SQS."""
         return self._session.client("sqs", **self._options())
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """SNS."""
+        return self._session.client("sns", **self._options())
 
     @cached_property
     def lambdas(self) -> LambdaClient:

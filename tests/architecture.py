@@ -28,7 +28,8 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("legacy", "bulk"),
+        ("bulk",),
+        ("legacy", "keeper"),
         ("batch", "stack"),
         ("aws", "options"),
         ("console", "names", "errors", "__init__"),

@@ -15,6 +15,8 @@ MASTER = "master.m3u8"
 MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"
 STATUS = "status.json"
+# Beside them, where a job failed: the keeper's own (ops/keeper), which no job reads.
+KEEPER = "keeper.json"
 
 # Below a run; the checkpoint alone is rewritten.
 CHECKPOINT = "checkpoint.json"

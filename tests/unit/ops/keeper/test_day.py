@@ -1,0 +1,102 @@
+"""A day of the keeper, simulated: every kind of end, late answers, two keepers at once, crashes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from ops.keeper.decide import ATTEMPTS
+from ops.keeper.keep import Keeper
+from ops.keeper.report import Kind, Report
+from tests.unit.ops.keeper.world import DAY_S, QUEUE, CrashedError, World
+
+VIDEOS = 200
+EVERY_S = 300.0
+TOPIC = "arn:aws:sns:ap-northeast-2:123456789012:alerts"
+
+
+def keeper(world: World, **settings: Any) -> Keeper:
+    return Keeper(
+        aws=cast("Any", world),
+        queue=QUEUE,
+        open_store=world.open_store,
+        now=world.now,
+        topic=TOPIC,
+        **settings,
+    )
+
+
+def upload_all(world: World) -> list[str]:
+    """Plan the uploads of half a day; a tenth of their events comes twice."""
+    destinations = [f"s3://videos/hls/talk-{i}" for i in range(VIDEOS)]
+    for destination in destinations:
+        at_s = world.draw.uniform(0, DAY_S / 2)
+        source = destination.replace("videos/hls", "uploads") + ".mp4"
+        world.upload(at_s, source, destination)
+        if world.draw.random() < 0.1:
+            world.upload(at_s + world.draw.uniform(0, 600), source, destination)
+    return destinations
+
+
+def run_once(world: World, make: Callable[[], Keeper]) -> None:
+    """Run a keeper, and now and then a second one in the middle of it, or a crash."""
+    draw = world.draw
+    calls = draw.randrange(200)
+    what = draw.choices(["nothing", "another", "crash"], [70, 20, 10])[0]
+
+    def chaos() -> None:
+        nonlocal calls
+        calls -= 1
+        if calls != 0:
+            return
+        if what == "another":
+            make().run()
+        elif what == "crash":
+            raise CrashedError
+
+    world.chaos = chaos
+    try:
+        make().run()
+    except CrashedError:
+        pass
+    finally:
+        world.chaos = lambda: None
+
+
+def live_a_day(world: World) -> tuple[list[str], Report]:
+    destinations = upload_all(world)
+    at_s = 0.0
+    while at_s < DAY_S:
+        at_s += EVERY_S
+        world.advance(at_s)
+        run_once(world, lambda: keeper(world))
+    world.is_faulty = False
+    # What Batch says late, it says by then.
+    for _ in range(4):
+        world.advance(world.now_s + EVERY_S)
+        report = keeper(world).run()
+    return destinations, report
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_video_is_published_or_in_the_list_and_nothing_runs_twice(seed: int) -> None:
+    world = World(seed=seed)
+    destinations, report = live_a_day(world)
+    kinds = {entry.video: entry.kind for entry in report.entries}
+    assert world.faults == []
+    assert set(kinds) == set(destinations)
+    published = {d for d in destinations if any(job.exit_code == 0 for job in world.of(d))}
+    assert {video for video, kind in kinds.items() if kind is Kind.PUBLISHED} == published
+    assert {k for v, k in kinds.items() if v not in published} == {Kind.PERSON}
+    resubmitted = Counter(job.destination for job in world.jobs.values() if job.by_keeper)
+    assert max(resubmitted.values()) == ATTEMPTS
+    assert len(resubmitted) > VIDEOS / 4
+    # Of those that a crash or a fault of the store did not swallow, each end is told once.
+    told = Counter(
+        line for text in world.messages for line in text.splitlines() if "/jobs " in line
+    )
+    assert set(told.values()) == {1}
+    assert len(told) > 0.9 * (VIDEOS - len(published))
