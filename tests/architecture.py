@@ -28,6 +28,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
+        ("bulk",),
         ("legacy", "keeper", "repair"),
         ("audit",),
         ("batch", "stack"),

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker"}
 # What describes a job or stores its results; nothing that runs one.
 OF_THE_WORKER = (
-    *("config", "errors", "layout", "messages", "monitoring.logs", "records"),
+    *("config", "errors", "layout", "messages", "monitoring.logs", "plan.digest", "records"),
     *("hls.master", "storage.base", "storage.s3"),
 )
 
@@ -98,10 +98,11 @@ def test_each_template_parameter_is_documented() -> None:
 
 
 def test_a_faulty_command_line_ends_with_64(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["submit", "s3://a/b"])
-    assert caught.value.code == 64
+    assert main(["submit", "s3://a/b"]) == 64
     assert "DESTINATION" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["jobs", "--tail", "many"])
+    assert caught.value.code == 64
 
 
 def test_help_is_there_before_anything_is_installed_or_configured() -> None:
