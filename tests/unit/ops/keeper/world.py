@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from ops.batch.job import BatchJob
 from tests.unit.fakes import RecordingStore
-from worker.errors import PUBLISHED, StorageUnavailableError, WorkerError
+from worker.errors import PUBLISHED, Resubmit, StorageUnavailableError, WorkerError
 from worker.layout import STATUS, File
 from worker.records.job import Outcome
 from worker.records.status import StatusRecord
@@ -273,7 +273,7 @@ class SimulatedStore(RecordingStore):
                 exit_status=code,
                 name=kind.outcome if kind else "published",
                 message="it ended",
-                **({"resubmit": kind.resubmit} if kind else {}),
+                resubmit=kind.resubmit if kind else Resubmit.NOT_NEEDED,
             )
         return StatusRecord(
             job_id=job.id,
