@@ -1,7 +1,7 @@
 #!/bin/sh
 # exec: the worker itself must get SIGTERM and give the exit status.
 set -eu
-# `keep` is the operator command that looks after failed jobs: all that a schedule needs is the image.
+# `keep` is the operator command that resubmits failed jobs: a schedule needs the image alone.
 if [ "${1:-}" = keep ]; then
     exec python3 -m ops "$@"
 fi

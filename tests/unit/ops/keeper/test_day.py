@@ -13,7 +13,8 @@ from ops.keeper.claim import read_claim
 from ops.keeper.decide import ATTEMPTS
 from ops.keeper.keep import Keeper
 from ops.keeper.report import Kind, Report
-from tests.unit.ops.keeper.world import DAY_S, MOST_LATE_S, QUEUE, CrashedError, World
+from tests.unit.ops.keeper.fates import QUEUE
+from tests.unit.ops.keeper.world import DAY_S, MOST_LATE_S, CrashedError, World
 
 VIDEOS = 200
 EVERY_S = 300.0
@@ -96,12 +97,12 @@ def test_each_video_is_published_or_in_the_list_and_nothing_runs_twice(seed: int
     resubmitted = Counter(job.destination for job in world.jobs.values() if job.by_keeper)
     assert max(resubmitted.values()) == ATTEMPTS
     assert len(resubmitted) > VIDEOS / 4
-    # Of those that a crash or a fault of the store did not swallow, each end is told once.
-    told = Counter(
+    # Of those that a crash or a fault of the store did not swallow, each end is reported once.
+    reported = Counter(
         line for text in world.messages for line in text.splitlines() if "/jobs " in line
     )
-    assert set(told.values()) == {1}
-    assert len(told) > 0.9 * (VIDEOS - len(published))
+    assert set(reported.values()) == {1}
+    assert len(reported) > 0.9 * (VIDEOS - len(published))
 
 
 def test_a_job_that_somebody_else_submits_meanwhile_is_noticed() -> None:
