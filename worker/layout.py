@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-# At the destination itself. These four are the only files that are ever replaced.
+# At the destination itself. These and KEEPER are the only files that are ever replaced.
 MASTER = "master.m3u8"
 MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"

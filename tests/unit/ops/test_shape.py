@@ -21,7 +21,7 @@ AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker"}
 # What describes a job or stores its results; nothing that runs one.
 OF_THE_WORKER = (
     *("config", "errors", "layout", "messages", "monitoring.logs", "plan.digest", "records"),
-    *("hls.master", "storage.base", "storage.s3"),
+    *("hls.master", "storage.base", "storage.s3", "storage.s3_source"),
 )
 
 MODULES = modules("ops")
