@@ -18,7 +18,7 @@ from ops.audit.run import Audit
 from ops.audit.show import progress, show_findings, show_json, show_summary, summarize
 from ops.audit.state import State
 from ops.aws import Aws
-from ops.batch.request import build_request, name_for, parameters_of
+from ops.batch.request import Submission, build_request, check, name_for, parameters_of
 from ops.console import clean, say
 from ops.errors import DAMAGE, OK, DeniedError, NotThereError, UnreachableError, UsageError
 from ops.names import JOB_DEFINITION, QUEUE
@@ -141,7 +141,10 @@ def given_options(words: Sequence[str]) -> dict[str, str]:
         if option is None or not equals:
             raise UsageError(f"--option {name}: write NAME=VALUE with an option of scripts/submit")
         given.setdefault(option.field, []).append(value)
-    return {field: join_values(values) for field, values in given.items()}
+    values = {field: join_values(some) for field, some in given.items()}
+    # Before an audit of an hour ends with it.
+    check(Submission(source="s3://source/key", destination="s3://destination/key", options=values))
+    return values
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 from ops.audit.finding import Code
 from tests.digests import without_digests
 from worker.layout import md5_of
+from worker.records.job import State
 from worker.records.status import StatusRecord
 
 Tree = dict[str, bytes]
@@ -104,11 +105,11 @@ def edit_manifest(**values: Any) -> Callable[[Tree], None]:
     return change
 
 
-def status(*, state: str, run: str, updated_at: str | None = None) -> bytes:
+def status(*, state: State, run: str, updated_at: str | None = None) -> bytes:
     now = datetime.now(UTC).isoformat()
     record = StatusRecord(
         job_id="job", state=state, run=run, started_at=now, updated_at=updated_at or now
-    )  # type: ignore[arg-type]
+    )
     return record.to_json()
 
 
