@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.audit.planted import ARCHIVED, MUXED, PLAIN, PLANTS, SECRET, Tree, find
+from tests.functional.audit.changes import Tree, find
+from tests.functional.audit.planted import ARCHIVED, MUXED, PLAIN, PLANTS, SECRET
 from tests.functional.conftest import Server, start_job
 from tests.functional.hls import files
 

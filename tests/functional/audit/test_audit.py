@@ -11,8 +11,9 @@ import pytest
 
 from ops.audit.finding import Code
 from tests.digests import without_digests
+from tests.functional.audit.changes import Tree
 from tests.functional.audit.conftest import BUCKET, upload
-from tests.functional.audit.planted import PLANTS, Found, Tree
+from tests.functional.audit.planted import PLANTS, Found
 from tests.functional.conftest import Server
 from tests.functional.operating import ops
 
