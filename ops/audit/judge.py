@@ -27,7 +27,6 @@ from ops.audit.unnamed import (
     unnamed_files,
     unnamed_runs,
 )
-from worker.hls.master import uris
 from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, digest_in, md5_of, run_prefix
 from worker.publish.standing import is_master_of, is_thumbnail_of, is_whole_jpeg
 from worker.records.base import UnreadableRecordError
@@ -183,8 +182,7 @@ def _master_faults(reading: Reading) -> Iterator[Finding]:
     elif not any(key.startswith(run_prefix(run)) for key in reading.objects):
         yield Finding(code=Code.RUN_MISSING, key=f"{run}/", detail=f"{MASTER} names it")
     elif manifest and not is_master_of(manifest, reading.master):
-        named = set(uris(reading.master_text))
-        missing = sorted(set(playlist_keys(manifest)) - named)
+        missing = sorted(set(playlist_keys(manifest)) - reading.named_playlists)
         if missing and reading.master.startswith(b"#EXTM3U"):
             for key in missing:
                 detail = f"{MASTER} does not name this playlist of the manifest"
@@ -224,9 +222,8 @@ def _is_own(data: bytes, digests: list[str]) -> bool:
 
 def _rule_faults(reading: Reading) -> Iterator[Finding]:
     """Report what keeps playlists that are there from playing."""
-    streams = read_master(reading.master_text)
-    if reading.master is not None:
-        yield from master_faults(MASTER, streams)
+    streams = read_master(reading.master_text) if reading.named_run else ()
+    yield from master_faults(MASTER, streams)
     shown = {s.uri for s in streams if s.tag == "EXT-X-STREAM-INF" and "RESOLUTION" in s.attributes}
     manifest = reading.current_manifest
     duration_s = manifest.duration_s if manifest else None

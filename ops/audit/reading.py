@@ -46,6 +46,11 @@ class Reading:
         return (self.master or b"").decode(errors="replace")
 
     @property
+    def named_playlists(self) -> frozenset[str]:
+        """What the master playlist names; nothing where it is none."""
+        return frozenset(uris(self.master_text)) if self.named_run else frozenset()
+
+    @property
     def current_manifest(self) -> ManifestRecord | None:
         """The manifest, where it is that of the run that viewers have."""
         return self.manifest if self.manifest and self.manifest.run == self.run else None
@@ -88,7 +93,8 @@ def read_destination(objects: Listing, reader: Reader) -> Reading:
     text = (master or b"").decode(errors="replace")
     run = named_run(text) or (manifest.run if manifest else None)
     current = manifest if manifest and manifest.run == run else None
-    keys = {*uris(text), *(playlist_keys(current) if current else ())}
+    named = uris(text) if named_run(text) else ()
+    keys = {*named, *(playlist_keys(current) if current else ())}
     found = {key: content for key in sorted(keys) if (content := reader.read(key)) is not None}
     return Reading(
         objects=objects,

@@ -78,15 +78,16 @@ def range_faults(
 ) -> Iterator[Finding]:
     """Report byte ranges that reach beyond their segments."""
     folder = key.rpartition("/")[0]
-    for segment in playlist.segments:
-        stored = objects.get(f"{folder}/{segment.name}")
-        if stored and segment.range_end is not None and segment.range_end > stored.bytes:
-            yield Finding(
-                code=Code.BYTE_RANGE,
-                key=key,
-                detail=f"names byte {segment.range_end} of {segment.name}, which has"
-                f" {stored.bytes}",
-            )
+    faulty = [
+        f"byte {segment.range_end} of {segment.name}, which has {stored.bytes}"
+        for segment in playlist.segments
+        if (stored := objects.get(f"{folder}/{segment.name}"))
+        and segment.range_end is not None
+        and segment.range_end > stored.bytes
+    ]
+    if faulty:
+        detail = f"names {faulty[0]}"
+        yield Finding(code=Code.BYTE_RANGE, key=key, detail=detail, count=len(faulty))
 
 
 def key_faults(key: str, playlist: MediaPlaylist, key_uri: str | None) -> Iterator[Finding]:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from ops.audit.finding import Finding, Result, Severity, Verdict
 from ops.audit.run import Audit
 from ops.console import say, show_table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _HEADING = ("destination", "severity", "finding", "count", "first of them")
 _ORDER = list(Severity)
@@ -61,23 +54,3 @@ def show_summary(figures: dict[str, int]) -> None:
         f"{figures['judged']} were judged, {figures['unchanged']} are unchanged since the last"
         f" audit; {figures['other_files']} files beside them; {figures['requests']} requests"
     )
-
-
-def show_json(value: dict[str, object]) -> None:
-    """Show one line of JSON; a name may hold anything, so what is not ASCII is escaped."""
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Show a line that changes, on a terminal alone; yields what sets it."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.status import Status
-    from rich.text import Text
-
-    with Status(Text("listing"), console=Console(stderr=True)) as status:
-        yield lambda text: status.update(Text(text))

@@ -61,8 +61,8 @@ def unnamed_files(reading: Reading, named: Collection[str]) -> list[str]:
     if manifest is None or run is None:
         return []
     kept = {*named, f"{run}/{CHECKPOINT}"}
-    # An older manifest names no sheets, and the segments of subtitles are in a playlist alone.
-    loose = ("storyboard",) if manifest.schema_version == WITHOUT_DIGESTS else ()
+    # An older manifest names neither sheets nor a report.
+    loose = ("storyboard", "report.html") if manifest.schema_version == WITHOUT_DIGESTS else ()
     return [
         key
         for key in reading.objects

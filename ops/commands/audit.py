@@ -15,11 +15,11 @@ from ops.audit.judge import Judge
 from ops.audit.listing import LocalRoot, Root, S3Root
 from ops.audit.pace import Pace
 from ops.audit.run import Audit
-from ops.audit.show import progress, show_findings, show_json, show_summary, summarize
+from ops.audit.show import show_findings, show_summary, summarize
 from ops.audit.state import State
 from ops.aws import Aws
-from ops.batch.request import build_request, name_for, parameters_of
-from ops.console import clean, say
+from ops.batch.request import Submission, build_request, check, name_for, parameters_of
+from ops.console import clean, progress, say, say_json
 from ops.errors import DAMAGE, OK, DeniedError, NotThereError, UnreachableError, UsageError
 from ops.names import JOB_DEFINITION, QUEUE
 from ops.options import submitted_options
@@ -141,7 +141,10 @@ def given_options(words: Sequence[str]) -> dict[str, str]:
         if option is None or not equals:
             raise UsageError(f"--option {name}: write NAME=VALUE with an option of scripts/submit")
         given.setdefault(option.field, []).append(value)
-    return {field: join_values(values) for field, values in given.items()}
+    values = {field: join_values(some) for field, some in given.items()}
+    # Before an audit of an hour ends with it.
+    check(Submission(source="s3://source/key", destination="s3://destination/key", options=values))
+    return values
 
 
 @contextmanager
@@ -180,21 +183,21 @@ def _audit(arguments: argparse.Namespace, root: Root, pace: Pace) -> list[Result
     judge = Judge(is_deep=arguments.deep, now=lambda: datetime.now(UTC))
     verdicts: Counter[Verdict] = Counter()
     found = []
-    with State(arguments.state) as state, progress() as set_progress:
+    with State(arguments.state) as state, progress("listing") as set_progress:
         audit = Audit(root=root, judge=judge, state=state, threads=arguments.threads)
         for result in audit.results():
             verdicts[result.verdict] += 1
             if result.findings:
                 found.append(result)
             if arguments.json:
-                show_json(result.model_dump(mode="json"))
+                say_json(result.model_dump(mode="json"))
             set_progress(
                 f"{verdicts.total()} destinations, {verdicts[Verdict.DAMAGED]} damaged,"
                 f" {pace.requests} requests"
             )
     figures = summarize(audit, verdicts, requests=pace.requests)
     if arguments.json:
-        show_json({"summary": figures})
+        say_json({"summary": figures})
     else:
         show_findings(found)
         show_summary(figures)
@@ -243,7 +246,7 @@ def _show_repair(arguments: argparse.Namespace, repair: Repair, job_id: str | No
     submission = repair.submission
     options = dict(submission.options) if submission else {}
     if arguments.json:
-        show_json(
+        say_json(
             {
                 "repair": repair.destination,
                 "job_id": job_id,

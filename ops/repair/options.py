@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, product
 
 from worker.config.job import Job
@@ -13,6 +14,9 @@ from worker.hls.keys import fingerprint_in
 from worker.layout import AUDIO, is_outside
 from worker.plan.digest import PLAN_VERSION, request_digest
 from worker.records.manifest import ManifestRecord
+
+_LOCATIONS = {"source": "/source", "destination": "/destination"}
+_DEFAULTS = Job.model_validate(_LOCATIONS)
 
 Options = dict[str, str]
 
@@ -118,6 +122,12 @@ def _digests(manifest: ManifestRecord, options: Options) -> Iterator[str]:
         yield request_digest(
             manifest.source_identity, job, fingerprint=fingerprint, version=version
         )
+
+
+@cache
+def _read_value(field: str, value: str) -> object:
+    """Read a value as the worker does; thousands of combinations are of a few values."""
+    return getattr(Job.model_validate({**_LOCATIONS, field: value}), field)
 
 
 def _whole(options: Options, manifest: ManifestRecord) -> Options:
