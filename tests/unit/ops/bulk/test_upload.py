@@ -36,7 +36,7 @@ class Batch:
         self.refuses: set[str] = set()
         self.most_at_once = 0
 
-    def submit(self, request: Any, _find: object) -> str:
+    def submit(self, request: str, _find: object) -> str:
         if request in self.refuses:
             raise UnexpectedError("too long")
         job_id = f"job-{request}"
@@ -70,7 +70,7 @@ class Batch:
 
 def make_rows(count: int) -> list[Row]:
     entries = [
-        Entry(line=n, values={"source": f"s3://u/{n}.mp4", "destination": f"s3://v/{n}"})
+        Entry(line=n, values={"source": f"s3://uploads/{n}.mp4", "destination": f"s3://videos/{n}"})
         for n in range(1, count + 1)
     ]
     return check_entries(entries, Defaults())[0]
