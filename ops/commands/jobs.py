@@ -199,7 +199,7 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
     ).find(aws, arguments.queue)
     ended = [job for job in jobs if job.has_ended]
     for job in ended:
-        _tell(arguments, job, "has ended", f"{job.id} has ended already ({job.status})")
+        _show_terminated(arguments, job, "has ended", f"{job.id} has ended already ({job.status})")
     going = [job for job in jobs if not job.has_ended]
     if not going:
         if not arguments.json:
@@ -208,7 +208,7 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
     if arguments.dry_run:
         for job in going:
             text = f"would terminate {job.id} ({job.name}), now {job.status}"
-            _tell(arguments, job, "would be terminated", text)
+            _show_terminated(arguments, job, "would be terminated", text)
         return OK
     # One that is named by its id was meant.
     if not (len(arguments.job_id) == 1 or arguments.yes or _agrees(going)):
@@ -217,11 +217,11 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
     for job in going:
         aws.batch.terminate_job(jobId=job.id, reason=arguments.reason)
         text = f"{job.id} is being terminated; a running worker saves its checkpoint within 30 s."
-        _tell(arguments, job, "terminated", text)
+        _show_terminated(arguments, job, "terminated", text)
     return OK
 
 
-def _tell(arguments: argparse.Namespace, job: BatchJob, what: str, text: str) -> None:
+def _show_terminated(arguments: argparse.Namespace, job: BatchJob, what: str, text: str) -> None:
     if arguments.json:
         show_json({"event": "terminate", "job_id": job.id, "name": job.name, "state": what})
     else:
