@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.aws import Aws
 from ops.batch.job import RUNNING, SUCCEEDED, BatchJob
 from ops.batch.log import find_finished, tail
-from ops.batch.result import UNKNOWN, find_result
+from ops.batch.result import UNKNOWN, Result, find_result
 from ops.batch.status import read_status
 from ops.bulk.state import RowEnd
 from worker.errors import PUBLISHED, BadSourceError
@@ -40,8 +40,7 @@ def read_end(aws: Aws, job: BatchJob) -> RowEnd:
             seconds=job.ran_s,
             vcpus=job.vcpus,
         )
-    status = read_status(aws, job)
-    result = find_result(job, status.record, None if status.of(job.id) else _finished(aws, job))
+    result = read_result(aws, job)
     is_refused = result.exit_status == BadSourceError.exit_status
     return RowEnd(
         state="refused" if is_refused else "failed",
@@ -54,6 +53,12 @@ def read_end(aws: Aws, job: BatchJob) -> RowEnd:
         seconds=job.ran_s,
         vcpus=job.vcpus,
     )
+
+
+def read_result(aws: Aws, job: BatchJob) -> Result:
+    """Return how an ended job ended, from its status.json, or else from its log."""
+    status = read_status(aws, job)
+    return find_result(job, status.record, None if status.of(job.id) else _finished(aws, job))
 
 
 def _finished(aws: Aws, job: BatchJob) -> Outcome | None:

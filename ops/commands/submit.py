@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pydantic import TypeAdapter, ValidationError
 
-from ops.aws import Aws
+from ops.aws import Aws, explain
 from ops.batch.follow import POLL_S, JobFollower
 from ops.batch.job import list_named
 from ops.batch.once import Submitter
@@ -33,7 +34,7 @@ from ops.bulk.arguments import (
 )
 from ops.bulk.run import submit_list
 from ops.console import say, show_json, warn
-from ops.errors import OK, UsageError
+from ops.errors import OK, DeniedError, UsageError
 from ops.names import JOB_DEFINITION, QUEUE, STACK
 from ops.options import submitted_options
 from ops.stack.buckets import find_buckets
@@ -203,7 +204,13 @@ def _warn_of(aws: Aws, stack: str, job: Job) -> None:
 
 def _list_same(aws: Aws, queue: str, name: str) -> set[str]:
     """Return the jobs of this name; warn of one that has not ended."""
-    jobs = list_named(aws, queue, name)
+    try:
+        jobs = list_named(aws, queue, name)
+    except ClientError as error:
+        if isinstance(explain(error), DeniedError):
+            # Whoever submits need not be allowed to list jobs.
+            return set()
+        raise
     for job in jobs:
         if job.get("status") not in _HAS_ENDED:
             warn(

@@ -108,7 +108,7 @@ def test_a_faulty_command_line_ends_with_64(capsys: pytest.CaptureFixture[str]) 
     assert main(["submit", "s3://a/b"]) == 64
     assert "DESTINATION" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
-        main(["jobs", "--tail", "many"])
+        main(["jobs", "--status", "LOST"])
     assert caught.value.code == 64
 
 
