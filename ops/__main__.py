@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from ops.aws import AWS_ERRORS, Aws, explain
-from ops.commands import deploy, jobs, keep, legacy, submit, verify
+from ops.commands import audit, deploy, jobs, keep, legacy, submit, verify
 from ops.console import warn
 from ops.errors import INTERRUPTED, OpsError, UsageError, internal
 from ops.names import REGION
@@ -20,6 +20,7 @@ COMMANDS: dict[str, ModuleType] = {
     "jobs": jobs,
     "keep": keep,
     "verify": verify,
+    "audit": audit,
     "legacy": legacy,
 }
 

@@ -234,3 +234,8 @@ def _explain_answer(error: ClientError) -> OpsError:
     if status >= _SERVER_ERROR:
         return UnreachableError(f"{call} failed in AWS ({code}: {message}); try again")
     return UnexpectedError(f"{call} was refused: {code}: {message}")
+
+
+def is_throttled(error: ClientError) -> bool:
+    """Whether AWS refused a call only because there were too many: it did nothing."""
+    return bool(_THROTTLED.search(code_of(error)))
