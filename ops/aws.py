@@ -22,6 +22,7 @@ from ops.errors import (
     DeniedError,
     LaterError,
     MisconfiguredError,
+    NotThereError,
     OpsError,
     UnexpectedError,
     UnreachableError,
@@ -46,6 +47,7 @@ _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationErro
 _EXPIRED = re.compile(r"Expired|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch")
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
 _ACTION = re.compile(r"not authorized to perform:? (\S+)(?: on resource:? (\S+))?")
+_NO_QUEUE = re.compile(r"job ?queue\b.*\b(not found|not exist)", re.IGNORECASE)
 _SERVER_ERROR = 500
 
 
@@ -187,4 +189,11 @@ def _explain_answer(error: ClientError) -> OpsError:
         return LaterError(f"AWS throttles {call} ({code}); wait a minute and try again")
     if status >= _SERVER_ERROR:
         return UnreachableError(f"{call} failed in AWS ({code}: {message}); try again")
+    if _NO_QUEUE.search(message):
+        return NotThereError(f"{message}; check --queue and --region (scripts/verify names it)")
     return UnexpectedError(f"{call} was refused: {code}: {message}")
+
+
+def is_throttled(error: ClientError) -> bool:
+    """Whether AWS refused a call only because there were too many: it did nothing."""
+    return bool(_THROTTLED.search(code_of(error)))

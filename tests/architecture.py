@@ -28,7 +28,9 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("legacy", "keeper"),
+        ("bulk",),
+        ("legacy", "keeper", "repair"),
+        ("audit",),
         ("batch", "stack"),
         ("aws", "options"),
         ("console", "names", "errors", "__init__"),

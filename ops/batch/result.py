@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from ops.batch.job import SUCCEEDED, BatchJob
 from ops.console import duration
@@ -168,6 +169,21 @@ def describe_result(job: BatchJob, result: Result) -> list[str]:
     if sentence := result.teacher_message:
         lines += [f"teacher en {sentence.en}", f"teacher ko {sentence.ko}"]
     return lines if result.exit_status == PUBLISHED else [*lines, f"what to do {result.advice}"]
+
+
+def result_record(job: BatchJob, result: Result) -> dict[str, Any]:
+    """Return how a job ended, for other programs; None is unknown."""
+    sentence = result.teacher_message
+    return {
+        "exit_status": result.exit_status,
+        "origin": str(result.origin),
+        "outcome": result.outcome,
+        "code": result.code and str(result.code),
+        "message": result.message,
+        "advice": result.advice,
+        "teacher_message": sentence and sentence.model_dump(),
+        "seconds": job.ran_s,
+    }
 
 
 def _outcome_in(status: StatusRecord | None, job_id: str) -> Outcome | None:
