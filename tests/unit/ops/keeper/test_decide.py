@@ -102,6 +102,10 @@ def test_what_somebody_stopped_is_not_started_again(flag: str) -> None:
     decision = decided(failed(143, "wrong upload", **{flag: True}))
     assert isinstance(decision, Person)
     assert "somebody stopped" in decision.advice
+    canceled = failed(None, "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", **{flag: True})
+    decision = decided(canceled)
+    assert isinstance(decision, Person)
+    assert "InstanceTypes" in decision.advice
     lost = failed(143, "Host EC2 (instance i-1) terminated.", **{flag: True})
     assert isinstance(decided(lost), Resubmission)
 
