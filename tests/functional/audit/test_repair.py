@@ -80,7 +80,7 @@ def test_each_kind_of_damage_is_repaired_by_what_is_submitted(
     work(run_worker, system, "hls/talk", made_with)
     tree = read_tree(system, "hls/talk")
     run = next(key for key in tree if key.endswith("/checkpoint.json")).partition("/")[0]
-    for change in (
+    changes = (
         flip("144p/00001.ts"),
         both(
             edit("master.m3u8", b",CODECS=", b",CODEX=", count=1),
@@ -90,18 +90,18 @@ def test_each_kind_of_damage_is_repaired_by_what_is_submitted(
             flip("storyboard/sheet-000.jpg"),
             cut("144p/index.m3u8"),
         ),
-    ):
-        damaged = read_tree(system, "hls/talk")
-        before = dict(damaged)
+    )
+    for number, change in enumerate(changes):
+        prefix, damaged = f"hls/talk-{number}", dict(tree)
         change(damaged)
-        write_tree(system, "hls/talk", before, damaged)
-        planned = repair(system, "hls/talk", "--dry-run")
+        write_tree(system, prefix, {}, damaged)
+        planned = repair(system, prefix, "--dry-run")
         assert (planned["source"], planned["job_id"]) == (SOURCE, None)
         assert (planned["doubts"], planned["refusal"]) == ([], None)
         assert made_with.items() <= planned["options"].items()
-        ended = work(run_worker, system, "hls/talk", planned["options"])
+        ended = work(run_worker, system, prefix, planned["options"])
         assert ended.final["segments_resumed"] > 0
-        done = ops(system, "audit", f"s3://{BUCKET}/hls/talk", "--deep", "--json")
+        done = ops(system, "audit", f"s3://{BUCKET}/{prefix}", "--deep", "--json")
         result = json.loads(done.stdout.splitlines()[0])
         assert (done.returncode, result["verdict"], result["run"]) == (0, "clean", run)
         # What viewers may still have of the damaged publication stays until the next one.
