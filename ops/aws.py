@@ -22,6 +22,7 @@ from ops.errors import (
     DeniedError,
     LaterError,
     MisconfiguredError,
+    NotThereError,
     OpsError,
     UnexpectedError,
     UnreachableError,
@@ -39,12 +40,14 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$|^Forbidden")
 _EXPIRED = re.compile(r"Expired|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch")
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
 _ACTION = re.compile(r"not authorized to perform:? (\S+)(?: on resource:? (\S+))?")
+_NO_QUEUE = re.compile(r"job ?queue\b.*\b(not found|not exist)", re.IGNORECASE)
 _SERVER_ERROR = 500
 
 
@@ -56,12 +59,12 @@ class Aws:
         self._endpoint_url = endpoint_url
         self._session = boto3.session.Session(region_name=region, profile_name=profile)
 
-    def _options(self, endpoint_url: str | None = None) -> dict[str, Any]:
+    def _options(self, endpoint_url: str | None = None, *, attempts: int = 6) -> dict[str, Any]:
         endpoint = endpoint_url or self._endpoint_url
         config = Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 6},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             # Stores and test servers behind an endpoint have no name for every bucket.
             s3={"addressing_style": "path" if endpoint else "auto"},
         )
@@ -71,6 +74,11 @@ class Aws:
     def batch(self) -> BatchClient:
         """AWS Batch."""
         return self._session.client("batch", **self._options())
+
+    @cached_property
+    def batch_once(self) -> BatchClient:
+        """AWS Batch, each call made once: a SubmitJob whose answer was lost may have succeeded."""
+        return self._session.client("batch", **self._options(attempts=1))
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
@@ -106,6 +114,11 @@ class Aws:
     def sqs(self) -> SQSClient:
         """SQS."""
         return self._session.client("sqs", **self._options())
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """SNS."""
+        return self._session.client("sns", **self._options())
 
     @cached_property
     def lambdas(self) -> LambdaClient:
@@ -176,4 +189,11 @@ def _explain_answer(error: ClientError) -> OpsError:
         return LaterError(f"AWS throttles {call} ({code}); wait a minute and try again")
     if status >= _SERVER_ERROR:
         return UnreachableError(f"{call} failed in AWS ({code}: {message}); try again")
+    if _NO_QUEUE.search(message):
+        return NotThereError(f"{message}; check --queue and --region (scripts/verify names it)")
     return UnexpectedError(f"{call} was refused: {code}: {message}")
+
+
+def is_throttled(error: ClientError) -> bool:
+    """Whether AWS refused a call only because there were too many: it did nothing."""
+    return bool(_THROTTLED.search(code_of(error)))

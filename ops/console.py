@@ -82,6 +82,42 @@ def show_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         _write(sys.stdout, line.rstrip())
 
 
+def show_json(value: object) -> None:
+    """Show a value as one line of JSON, for other programs."""
+    _write(sys.stdout, clean(json.dumps(value, ensure_ascii=False)))
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the answer as it comes, and can be asked."""
+    return sys.stdout.isatty() and sys.stdin.isatty()
+
+
+def ask(question: str) -> bool:
+    """Ask a person; anything but y or yes is no."""
+    _write(sys.stderr, clean(question) + " [y/N]")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+@contextmanager
+def live_lines() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Show lines at the foot of a terminal, which each call of the function replaces.
+
+    What is said or warned meanwhile appears above them.
+    """
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(color_system=None, highlight=False)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(lines: Sequence[str]) -> None:
+            texts = [Text(clean(line), no_wrap=True, overflow="ellipsis") for line in lines]
+            live.update(Group(*texts), refresh=True)
+
+        yield show
+
+
 def duration(seconds: float) -> str:
     """Return a time as people write it: `48 s`, `12 min`, `3 h 20 min`."""
     if seconds < 2 * _MINUTE_S:

@@ -28,7 +28,8 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("legacy", "repair"),
+        ("bulk",),
+        ("legacy", "keeper", "repair"),
         ("audit",),
         ("batch", "stack"),
         ("aws", "options"),

@@ -10,11 +10,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-# At the destination itself. These four are the only files that are ever replaced.
+# At the destination itself. These and KEEPER are the only files that are ever replaced.
 MASTER = "master.m3u8"
 MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"
 STATUS = "status.json"
+# Beside them, where a job failed: the keeper's own (ops/keeper), which no job reads.
+KEEPER = "keeper.json"
 
 # Below a run; the checkpoint alone is rewritten.
 CHECKPOINT = "checkpoint.json"

@@ -1,5 +1,5 @@
 """One module per command: its arguments, what it does, its exit status.
 
-May import: audit, repair, batch, stack, legacy, aws, console, options, names, errors. No command
-imports another.
+May import: audit, repair, bulk, batch, stack, legacy, keeper, aws, console, options, names, errors.
+No command imports another.
 """

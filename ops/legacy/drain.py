@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
-from ops.batch.request import Submission, build_request, parameters_of
+from ops.batch.request import Submission, build_request, has_shares, parameters_of
 from ops.console import say
 from ops.errors import OK, UNREADABLE
 from ops.legacy.message import read_message
@@ -118,7 +118,14 @@ def _has_job(aws: Aws, queue: str, name: str) -> bool:
 
 def _submit(aws: Aws, submission: Submission, *, name: str, queue: str, definition: str) -> str:
     known = parameters_of(aws, definition) if submission.options else frozenset()
-    request = build_request(submission, known=known, name=name, queue=queue, definition=definition)
+    request = build_request(
+        submission,
+        known=known,
+        name=name,
+        queue=queue,
+        definition=definition,
+        has_shares=has_shares(aws, queue),
+    )
     return aws.batch.submit_job(**request)["jobId"]
 
 

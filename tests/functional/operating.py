@@ -58,19 +58,24 @@ def ops(
     return subprocess.run(
         [sys.executable, *start, *words, "--endpoint-url", server.endpoint],
         cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # Narrower than a row of a table, which must be complete in a pipe.
-            "COLUMNS": "80",
-        },
+        env=ops_environment(),
         capture_output=True,
         text=True,
         timeout=timeout_s,
         check=False,
     )
+
+
+def ops_environment() -> dict[str, str]:
+    """The environment of an operator command."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Narrower than a row of a table, which must be complete in a pipe.
+        "COLUMNS": "80",
+    }
 
 
 @dataclass(frozen=True)

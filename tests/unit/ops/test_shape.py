@@ -18,8 +18,11 @@ from tests.architecture import imported, module_graph, modules, package_of
 ROOT = Path(__file__).resolve().parents[3]
 # What scripts/setup installs without --dev, and the tree's own.
 AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker"}
-# What describes a job; nothing that runs one.
-OF_THE_WORKER = ("config", "errors", "layout", "messages", "monitoring.logs", "records")
+# What describes a job or stores its results; nothing that runs one.
+OF_THE_WORKER = (
+    *("config", "errors", "layout", "messages", "monitoring.logs", "plan.digest", "records"),
+    *("hls.master", "storage.base", "storage.s3", "storage.s3_source"),
+)
 # What reads a published folder, for these alone.
 AUDIT = ("audit", "repair", "commands.audit")
 OF_A_FOLDER = (
@@ -102,10 +105,11 @@ def test_each_template_parameter_is_documented() -> None:
 
 
 def test_a_faulty_command_line_ends_with_64(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["submit", "s3://a/b"])
-    assert caught.value.code == 64
+    assert main(["submit", "s3://a/b"]) == 64
     assert "DESTINATION" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["jobs", "--status", "LOST"])
+    assert caught.value.code == 64
 
 
 def test_help_is_there_before_anything_is_installed_or_configured() -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING, Any
 
-from ops.batch.request import Submission, build_request, check, name_for
-from ops.errors import UsageError
+import pytest
+from botocore.stub import Stubber
+
+from ops.aws import Aws
+from ops.batch.request import Submission, build_request, check, has_shares, name_for
+from ops.errors import NotThereError, UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
 
 SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
 KNOWN = frozenset({"source", "destination", "ladder", "time_limit"})
@@ -48,16 +55,118 @@ def test_a_time_limit_is_the_deadline_of_batch_too(limit: str, deadline: int) ->
     assert request(time_limit_s=limit)["timeout"] == {"attemptDurationSeconds": deadline}
 
 
+def shared(*, has_shares: bool = True, **given: Any) -> SubmitJobRequestTypeDef:
+    return build_request(
+        Submission(source=SOURCE, destination=DESTINATION, **given),
+        known=KNOWN,
+        name="n",
+        queue="q",
+        definition="d",
+        has_shares=has_shares,
+    )
+
+
+def test_a_job_of_a_queue_with_shares_always_names_one() -> None:
+    """Batch refuses it without; and its priority is the job definition's unless it is given."""
+    assert shared()["shareIdentifier"] == "default"
+    assert "schedulingPriorityOverride" not in shared()
+    made = shared(academy="a42", priority=0)
+    assert made["shareIdentifier"] == "a42"
+    assert made["schedulingPriorityOverride"] == 0
+
+
+def test_a_queue_without_shares_takes_none() -> None:
+    assert "shareIdentifier" not in shared(has_shares=False)
+    for given in ({"academy": "a42"}, {"priority": 1}):
+        with pytest.raises(UsageError, match="q is first in, first out"):
+            shared(has_shares=False, **given)
+
+
 @pytest.mark.parametrize(
-    ("destination", "name"),
+    ("given", "words"),
     [
-        (DESTINATION, "video-hls-talk"),
-        ("s3://videos/hls/강의 7/", "video-hls-7"),
-        ("s3://videos/" + "x" * 300, "video-" + "x" * 122),
+        ({"academy": "a-42"}, "letters and digits"),
+        ({"academy": "a*"}, "letters and digits"),
+        ({"academy": ""}, "letters and digits"),
+        ({"priority": 10000}, "0 to 9999"),
+        ({"priority": -1}, "0 to 9999"),
     ],
 )
-def test_a_job_is_named_after_its_destination(destination: str, name: str) -> None:
-    assert name_for(destination) == name
+def test_a_share_that_batch_would_refuse_is_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check(Submission(source=SOURCE, destination=DESTINATION, **given))
+
+
+def test_the_queue_says_whether_it_has_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = _aws(monkeypatch)
+    queue: dict[str, Any] = {
+        "jobQueueName": "q",
+        "jobQueueArn": "arn:q",
+        "state": "ENABLED",
+        "priority": 1,
+        "computeEnvironmentOrder": [],
+    }
+    asked = {"jobQueues": ["q"]}
+    with Stubber(aws.batch) as stub:
+        stub.add_response("describe_job_queues", {"jobQueues": [queue]}, asked)
+        assert not has_shares(aws, "q")
+        fair = {**queue, "schedulingPolicyArn": "arn:policy"}
+        stub.add_response("describe_job_queues", {"jobQueues": [fair]}, asked)
+        assert has_shares(aws, "q")
+        stub.add_response("describe_job_queues", {"jobQueues": []}, asked)
+        with pytest.raises(NotThereError, match="there is no queue q"):
+            has_shares(aws, "q")
+
+
+def _aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
+
+
+@pytest.mark.parametrize(
+    ("destination", "start"),
+    [
+        (DESTINATION, "video-hls-talk-"),
+        ("s3://videos/hls/강의 7/", "video-hls-7-"),
+        ("s3://videos/" + "x" * 300, "video-" + "x" * 111 + "-"),
+    ],
+)
+def test_a_job_is_named_after_its_destination(destination: str, start: str) -> None:
+    name = name_for(destination)
+    assert name.startswith(start)
+    assert len(name) == len(start) + 10
+    assert len(name) <= 128
+    assert name == name_for(destination.rstrip("/"))
+
+
+def test_two_destinations_never_share_a_name() -> None:
+    alike = (
+        "s3://v/hls/a 7",
+        "s3://v/hls/a-7",
+        "s3://v/hls/강의 7",
+        "s3://v/hls/수업 7",
+        "s3://w/hls/a-7",
+    )
+    assert len({name_for(each) for each in alike}) == len(alike)
+
+
+def test_a_job_of_its_own_size_overrides_the_definition() -> None:
+    sized = Submission(source=SOURCE, destination=DESTINATION, vcpus=16, memory_mib=32768)
+    check(sized)
+    made = build_request(sized, known=KNOWN, name="n", queue="q", definition="d")
+    assert made["containerOverrides"] == {
+        "resourceRequirements": [
+            {"type": "VCPU", "value": "16"},
+            {"type": "MEMORY", "value": "32768"},
+        ]
+    }
+
+
+@pytest.mark.parametrize("size", [{"vcpus": 0}, {"vcpus": 500}, {"memory_mib": 100}])
+def test_a_size_that_no_instance_has_is_refused(size: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match=r"--(vcpus|memory): write a whole number from"):
+        check(Submission(source=SOURCE, destination=DESTINATION, **size))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
