@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ops.batch.request import name_for
 from tests.functional.audit.changes import Tree, both, cut, edit, flip, remove
 from tests.functional.audit.conftest import BUCKET, KEY_SECRET, KEY_URI
 from tests.functional.conftest import Server
@@ -124,7 +125,7 @@ def test_a_job_is_submitted_with_the_options_of_the_video_unless_there_is_a_doub
     assert "taken off on purpose" in taken_off["doubts"][0]
     done = repair(system, "hls/secret", "--doubtful")
     (job,) = system.client("batch").describe_jobs(jobs=[done["job_id"]])["jobs"]
-    assert job["jobName"] == "video-hls-secret"
+    assert job["jobName"] == name_for(f"s3://{BUCKET}/hls/secret")
     assert job["parameters"] | {"source": SOURCE, "ladder": "144"} == job["parameters"]
     environment = {each["name"]: each["value"] for each in job["container"]["environment"]}
     assert environment["WORKER_ENCRYPT"] == "true"
