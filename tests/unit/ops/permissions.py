@@ -15,7 +15,7 @@ from ops.aws import Aws
 from tests.architecture import modules
 
 # boto3's names of services where IAM has others.
-CLIENTS = {"lambdas": "lambda", "cloudwatch": "cloudwatch"}
+CLIENTS = {"lambdas": "lambda", "cloudwatch": "cloudwatch", "batch_once": "batch"}
 # S3's calls are granted by the actions of what they read or write.
 S3_ACTIONS = {
     "ListObjectsV2": {"ListBucket"},
