@@ -11,7 +11,7 @@ from typing import NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws, explain
-from ops.commands import deploy, jobs, keep, legacy, submit, verify
+from ops.commands import audit, deploy, jobs, keep, legacy, submit, verify
 from ops.console import warn
 from ops.errors import INTERRUPTED, OpsError, UsageError
 from ops.names import REGION
@@ -22,6 +22,7 @@ COMMANDS: dict[str, ModuleType] = {
     "jobs": jobs,
     "keep": keep,
     "verify": verify,
+    "audit": audit,
     "legacy": legacy,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -27,6 +27,25 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """Show a line that is not part of a command's answer."""
     _write(sys.stderr, clean(text))
+
+
+def say_json(value: Mapping[str, object]) -> None:
+    """Show one line of JSON, for programs; what is not ASCII is escaped in it."""
+    _write(sys.stdout, json.dumps(value))
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a line that changes, where stderr is a terminal; yields what sets its text."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.status import Status
+    from rich.text import Text
+
+    with Status(Text(clean(text)), console=Console(stderr=True)) as status:
+        yield lambda text: status.update(Text(clean(text)))
 
 
 def clean(text: str) -> str:

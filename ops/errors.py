@@ -17,6 +17,7 @@ from typing import ClassVar
 
 OK = 0
 DRIFT = 1
+DAMAGE = 1
 UNREADABLE = 65
 INTERRUPTED = 130
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 REGION = "ap-northeast-2"
 STACK = "academy-video-worker"
 TEMPLATE = Path(__file__).resolve().parents[1] / "scripts" / "aws" / "template.yaml"
 
+# The start of all names below; of another stack (staging), its parameter `Prefix` is another one.
+PREFIX = "academy-video"
 QUEUE = "academy-video-batch-queue"
 JOB_DEFINITION = "academy-video-batch-jobdef"
 LOG_GROUP = "/aws/batch/academy-video-worker"
@@ -47,6 +50,7 @@ OPTION_PARAMETERS = {
     "source_s3_endpoint": "SourceStoreEndpoint",
     "source_s3_region": "SourceStoreRegion",
     "notify": "NotifyUrl",
+    "max_source_gib": "LargestUploadGiB",
 }
 # By option of the worker, the parameter that names a secret, and the key of its value there.
 SECRET_PARAMETERS = {
@@ -59,3 +63,38 @@ SECRET_PARAMETERS = {
 }
 # By option, the stack's parameter from which the job definition has its default.
 DEFAULT_PARAMETERS = {"time_limit": "TimeLimitSeconds", "audio": "AudioLayout"}
+
+
+def environment_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's compute environment."""
+    return parameters.get("ComputeEnvironmentName") or f"{_prefix(parameters)}-batch-ce-v3"
+
+
+def environments_of(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of a queue's compute environments, in its order."""
+    name = environment_of(parameters)
+    return (f"{name}-spot", name) if parameters.get("SpotFirst") == "true" else (name,)
+
+
+def queue_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's queue."""
+    return parameters.get("JobQueueName") or f"{_prefix(parameters)}-batch-queue"
+
+
+def definition_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's job definition."""
+    return f"{_prefix(parameters)}-batch-jobdef"
+
+
+def repository_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's repository."""
+    return f"{_prefix(parameters)}-worker"
+
+
+def log_group_of(parameters: Mapping[str, str]) -> str:
+    """Return the name of a stack's log group."""
+    return f"/aws/batch/{_prefix(parameters)}-worker"
+
+
+def _prefix(parameters: Mapping[str, str]) -> str:
+    return parameters.get("Prefix", PREFIX)

@@ -65,7 +65,8 @@ class JobResult:
         """Take over the figures of a run that is published, and stays as it is."""
         made = [each for each in manifest.renditions if each.kind != "subtitles"]
         self.run, self.duration_s = manifest.run, manifest.duration_s
-        self.rungs = [each.name for each in made if each.kind == "video"]
+        rungs = sorted(made, key=lambda each: -(each.height or 0))
+        self.rungs = [each.name for each in rungs if each.kind == "video"]
         self.segments = self.segments_resumed = sum(each.segments for each in made)
         self.bytes = sum(each.bytes for each in made)
 

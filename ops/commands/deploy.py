@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from ops.aws import Aws, code_of
-from ops.console import say
-from ops.errors import OK, NotThereError, UsageError
-from ops.names import BATCH_SERVICE, JOB_DEFINITION, SERVICE_ROLE, STACK, TEMPLATE
+from ops.console import say, warn
+from ops.errors import OK, NotThereError, OpsError, UsageError
+from ops.names import (
+    BATCH_SERVICE,
+    SERVICE_ROLE,
+    STACK,
+    definition_of,
+    queue_of,
+    repository_of,
+)
+from ops.stack.body import template_body
 from ops.stack.change_set import (
+    ChangeSet,
     check_state,
     describe_changes,
     execute,
     find_stack,
+    is_being_updated,
     merge_parameters,
     parameters_of,
     propose,
     withdraw,
 )
+from ops.stack.check import DISK_PARAMETERS, check_names, fair_share, small_disk
+from ops.stack.image import check_pinned, find_previous, keep_image, register_beside
+from ops.stack.kept import are_imported, prepare
 
 if TYPE_CHECKING:
-    from mypy_boto3_batch.type_defs import JobDefinitionTypeDef
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 IMAGE = "ImageUri"
-_PINNED = re.compile(r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$")
 _WAIT_S = 1800.0
 
 EPILOG = """\
 A parameter that is not given keeps its value. Examples:
 
+  scripts/deploy --prepare
   scripts/deploy --image ID.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:... \\
     --parameter SourceBucket=uploads --parameter DestinationBucket=videos \\
     --parameter SubnetIds=subnet-1,subnet-2 --parameter SecurityGroupIds=sg-1
@@ -49,7 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--image", metavar="URI@sha256:…", help="the image, pinned by its digest")
     what.add_argument(
-        "--rollback", action="store_true", help="deploy the image that ran before this one"
+        "--rollback",
+        action="store_true",
+        help="deploy the image that ran before this one; also while the stack is being updated",
+    )
+    what.add_argument(
+        "--prepare",
+        action="store_true",
+        help="make the repository and the log group, before a first deployment, and end",
     )
     parser.add_argument(
         "--parameter",
@@ -77,16 +95,26 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
     if arguments.image:
         given[IMAGE] = check_pinned(arguments.image)
     stack = find_stack(aws, arguments.stack)
-    if stack is not None:
-        check_state(arguments.stack, stack["StackStatus"])
-    if arguments.rollback:
-        given[IMAGE] = _previous(aws, stack, arguments.stack)
-        say(f"rolling back to {given[IMAGE]}")
     creates = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
     current = {} if stack is None or creates else parameters_of(stack)
-    template = TEMPLATE.read_text(encoding="utf-8")
+    template = template_body()
     known = _template_parameters(aws, template)
+    if arguments.prepare:
+        say(f"Push the image to {prepare(aws, _effective(given, known, current))}")
+        return OK
+    if arguments.rollback:
+        if stack is None or creates:
+            raise NotThereError(
+                f"there is no stack {arguments.stack} in {aws.region}: nothing to roll back"
+            )
+        if is_being_updated(stack["StackStatus"]):
+            return _roll_back_beside(aws, stack, dry_run=arguments.dry_run)
+        given[IMAGE] = find_previous(aws, definition_of(current), current.get(IMAGE, ""))
+        say(f"rolling back to {given[IMAGE]}")
+    if stack is not None:
+        check_state(arguments.stack, stack["StackStatus"])
     check_parameters(given, known, current)
+    _fit(given, known, current)
     _need_service_role(aws, dry_run=arguments.dry_run)
     proposal = propose(
         aws,
@@ -98,30 +126,29 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
     if proposal is None:
         say("Nothing to change: the stack equals the template with these parameters.")
         return OK
+    return _conclude(aws, proposal, _effective(given, known, current), arguments)
+
+
+def _conclude(
+    aws: Aws, proposal: ChangeSet, parameters: Mapping[str, str], arguments: argparse.Namespace
+) -> int:
+    """Show the changes, and make them or withdraw them."""
     for line in describe_changes(proposal.changes):
         say(line)
     if arguments.dry_run:
         withdraw(aws, proposal)
         say("Nothing was changed (--dry-run).")
         return OK
+    try:
+        keep_image(aws, parameters[IMAGE], repository=repository_of(parameters))
+    except OpsError:
+        withdraw(aws, proposal)
+        raise
+    if are_imported(proposal.changes):
+        prepare(aws, parameters)
     for line in describe_outputs(execute(aws, proposal, wait_s=arguments.wait)):
         say(line)
     return OK
-
-
-def check_pinned(image: str) -> str:
-    """Return an image that is pinned by digest.
-
-    Raises:
-        UsageError: it is named by a tag, which may name another image later.
-
-    """
-    if not _PINNED.match(image):
-        raise UsageError(
-            f"--image {image}: not pinned by digest; write REPOSITORY@sha256:<64 hex digits>"
-            " (scripts/push-image prints it)"
-        )
-    return image
 
 
 def read_parameters(words: Sequence[str]) -> dict[str, str]:
@@ -159,16 +186,6 @@ def check_parameters(
         raise UsageError("; ".join(faults))
 
 
-def previous_image(revisions: Sequence[JobDefinitionTypeDef], current: str) -> str | None:
-    """Return the image that ran before `current`: Batch keeps old revisions for months."""
-    newest_first = sorted(revisions, key=lambda d: d["revision"], reverse=True)
-    images = [d.get("containerProperties", {}).get("image", "") for d in newest_first]
-    # Revisions that are newer than the current image's are not the one before it.
-    if current in images:
-        images = images[images.index(current) :]
-    return next((i for i in images if i != current and _PINNED.match(i)), None)
-
-
 def describe_outputs(stack: StackTypeDef) -> list[str]:
     """Describe the stack's outputs and status, as lines."""
     outputs = stack.get("Outputs", ())
@@ -177,20 +194,49 @@ def describe_outputs(stack: StackTypeDef) -> list[str]:
     ]
 
 
-def _previous(aws: Aws, stack: StackTypeDef | None, name: str) -> str:
-    if stack is None:
-        raise NotThereError(f"there is no stack {name} in {aws.region}: nothing to roll back")
-    current = parameters_of(stack).get(IMAGE, "")
-    pages = aws.batch.get_paginator("describe_job_definitions").paginate(
-        jobDefinitionName=JOB_DEFINITION
-    )
-    image = previous_image([d for page in pages for d in page["jobDefinitions"]], current)
-    if image is None:
-        raise NotThereError(
-            f"no revision of {JOB_DEFINITION} has another image, pinned by digest, than"
-            f" {current or 'none'}; name one with --image"
+def _effective(
+    given: Mapping[str, str], known: Mapping[str, str | None], current: Mapping[str, str]
+) -> dict[str, str]:
+    defaults = {name: value for name, value in known.items() if value is not None}
+    return {**defaults, **{n: v for n, v in current.items() if n in known}, **given}
+
+
+def _fit(
+    given: dict[str, str], known: Mapping[str, str | None], current: Mapping[str, str]
+) -> None:
+    """Refuse parameters that do not fit together, and give `given` what the queue forces."""
+    forced = fair_share(current, given)
+    if forced is not None and "FairShare" not in current and "FairShare" not in given:
+        given["FairShare"] = forced
+        say(
+            f"FairShare={forced}: the queue {queue_of(current)} was made first in, first out, and"
+            " stays so (docs/deployment.md, Fair share)"
         )
-    return image
+    parameters = _effective(given, known, current)
+    check_names(current, parameters)
+    fault = small_disk(parameters)
+    if fault is None:
+        return
+    if not current or DISK_PARAMETERS & set(given):
+        raise UsageError(fault)
+    warn(f"deploy: {fault}")
+
+
+def _roll_back_beside(aws: Aws, stack: StackTypeDef, *, dry_run: bool) -> int:
+    """Give new jobs the image before while the stack is being changed and takes no change."""
+    definition = definition_of(parameters_of(stack))
+    image = find_previous(aws, definition)
+    say(f"rolling back to {image}")
+    if dry_run:
+        say("Nothing was changed (--dry-run).")
+        return OK
+    revision = register_beside(aws, definition, image)
+    say(
+        f"New jobs run it from now on: {definition}:{revision} was registered beside the stack"
+        f" {stack['StackName']}, which is {stack['StackStatus']}. When that has ended, make it the"
+        f" stack's own: scripts/deploy --stack {stack['StackName']} --image {image}"
+    )
+    return OK
 
 
 def _template_parameters(aws: Aws, template: str) -> dict[str, str | None]:

@@ -39,10 +39,11 @@ from ops.names import JOB_DEFINITION, QUEUE, STACK
 from ops.options import submitted_options
 from ops.stack.buckets import find_buckets
 from worker.config.job import Job
-from worker.config.option import join_values
+from worker.config.option import GivenBy, join_values, options_of
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _BOOLEAN = TypeAdapter(bool)
+_SECRETS = {o.variable for o in options_of(Job) if o.given_by is GivenBy.SECRETS}
 _NO_DEFAULT_SHOWN = frozenset({"", "false"})
 _HAS_ENDED = frozenset({"SUCCEEDED", "FAILED"})
 EPILOG = """\
@@ -238,4 +239,10 @@ def _environment(words: Sequence[str]) -> dict[str, str]:
     pairs = [word.partition("=") for word in words]
     if faulty := [name for name, equals, _ in pairs if not name or not equals]:
         raise UsageError(f"--environment {faulty[0]}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
+    given = {name: value for name, _, value in pairs}
+    if secrets := sorted(_SECRETS & given.keys()):
+        raise UsageError(
+            f"--environment {secrets[0]}: everyone who may see the job would see it; name its"
+            " secret in a parameter of the template instead (docs/deployment.md)"
+        )
+    return given

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from ops.aws import Aws
 from ops.console import say
 from ops.errors import DRIFT, OK, NotThereError
-from ops.names import STACK, TEMPLATE
+from ops.names import STACK
 from ops.stack.actual import find
+from ops.stack.body import template_body
 from ops.stack.change_set import DEPLOYED, find_stack, parameters_of
 from ops.stack.expected import expect
 
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         )
     parameters = parameters_of(stack)
     body = aws.cloudformation.get_template(StackName=arguments.stack)["TemplateBody"]
-    is_same = str(body).strip() == TEMPLATE.read_text(encoding="utf-8").strip()
+    is_same = str(body).strip() == template_body().strip()
     status = stack["StackStatus"]
     comparisons = compare(
         {"stack": "deployed", "template": _SAME_TEMPLATE, **expect(parameters)},

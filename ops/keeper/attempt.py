@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ops.batch.job import BatchJob, read_job
-from worker.config.location import S3Location
+from worker.config.location import S3Location, parse_location
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -75,6 +76,15 @@ class Video:
         """The newest attempt, but for those that ended because another did the same at the time."""
         own = (a for a in reversed(self.attempts) if not self._is_duplicate(a))
         return next(own, self.attempts[-1])
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The locations that its attempts were to read."""
+        found = set()
+        for attempt in self.attempts:
+            with contextlib.suppress(ValueError):
+                found.add(str(parse_location(attempt.source)))
+        return frozenset(found)
 
     def has(self, job_id: str) -> bool:
         """Whether a job is one of its attempts."""

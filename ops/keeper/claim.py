@@ -1,4 +1,4 @@
-"""keeper.json at a destination: which keeper resubmits what, and what people were told.
+"""keeper.json at a destination: which keeper resubmits what, and what was reported.
 
 SubmitJob has no token that makes it idempotent. So a keeper first replaces this object, on the
 condition that it is still as it was read: of two keepers that decide the same, one gets it.
@@ -18,7 +18,7 @@ _MOST_REPORTED = 20
 
 
 class KeeperRecord(Record):
-    """The last resubmission of a destination, and the jobs of which a person was told."""
+    """The last resubmission of a destination, and the jobs that were reported to a person."""
 
     _indent: ClassVar[int | None] = None
 
@@ -63,12 +63,12 @@ class Claim:
         return self._replace(claimed_at=None)
 
     def note_report(self, job_id: str) -> bool:
-        """Write which job's end people are told of; False where another keeper tells them."""
+        """Write which job is reported; False where another keeper reports it."""
         reported = (*self.record.reported_jobs, job_id)
         return self._replace(reported_jobs=reported[-_MOST_REPORTED:])
 
     def forget_report(self, job_id: str) -> bool:
-        """Write that people were not told after all."""
+        """Write that a job was not reported after all."""
         left = tuple(each for each in self.record.reported_jobs if each != job_id)
         return self._replace(reported_jobs=left)
 

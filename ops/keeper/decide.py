@@ -116,7 +116,7 @@ def _state(
         return State.ACTIVE
     if last.job.status == SUCCEEDED or _is_published_since(last, status):
         return State.PUBLISHED
-    if _is_live(status, now):
+    if is_live(status, now):
         return State.ACTIVE
     if claim and _is_pending(claim, video, now):
         return State.RESUBMITTED
@@ -170,7 +170,8 @@ def _is_published_since(last: Attempt, status: StatusRecord | None) -> bool:
     return status.job_id == last.job.id or (written is not None and written > last.ended)
 
 
-def _is_live(status: StatusRecord | None, now: datetime) -> bool:
+def is_live(status: StatusRecord | None, now: datetime) -> bool:
+    """Whether a job wrote status.json so lately that it may still be at work."""
     if status is None or status.state != "running":
         return False
     written = _moment(status.updated_at)

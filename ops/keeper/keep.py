@@ -41,7 +41,7 @@ _KINDS = {
 
 @dataclass(kw_only=True, slots=True)
 class Keeper:
-    """A run. `open_store` opens a job's destination; `topic`: of SNS, where one is to be told."""
+    """A run. `open_store` opens a job's destination; `topic`: of SNS, for reports."""
 
     aws: Aws
     queue: str
@@ -82,8 +82,9 @@ class Keeper:
                 f"more than {self.max_jobs} jobs wait or run; nothing is resubmitted (--max-jobs)"
             )
         for video in group(listing.details):
-            report.entries.append(self._keep(video, may_submit=not listing.is_active_cut))
-        self._tell(report)
+            entry = self._keep(video, may_submit=not listing.is_active_cut)
+            report.add(entry, video.sources)
+        self._publish(report)
         return report
 
     def _keep(self, video: Video, *, may_submit: bool) -> Entry:
@@ -157,19 +158,19 @@ class Keeper:
             self._definitions[name] = next(iter(found["jobDefinitions"]), None)
         return self._definitions[name]
 
-    def _tell(self, report: Report) -> None:
+    def _publish(self, report: Report) -> None:
         """Publish what newly needs a person, each job's end once."""
         if self.topic is None or self.dry_run:
             return
-        told = [(entry, claim) for entry, claim in self._to_report if _note(entry, claim)]
-        if not told:
+        reported = [(entry, claim) for entry, claim in self._to_report if _note(entry, claim)]
+        if not reported:
             return
-        subject, text = to_message([entry for entry, _ in told])
+        subject, text = to_message([entry for entry, _ in reported])
         try:
             self.aws.sns.publish(TopicArn=self.topic, Subject=subject, Message=text)
         except (BotoCoreError, ClientError) as error:
-            report.notes.append(f"{self.topic} was not told: {explain(error)}")
-            for entry, claim in told:
+            report.notes.append(f"{self.topic} got no report: {explain(error)}")
+            for entry, claim in reported:
                 claim.forget_report(entry.job_id)
 
 
@@ -177,7 +178,7 @@ def _note(entry: Entry, claim: Claim) -> bool:
     try:
         return claim.note_report(entry.job_id)
     except WorkerError:
-        # Where nothing can be remembered, it would be told in each run; the list has it.
+        # Where nothing can be remembered, it would be reported in each run; the list has it.
         return False
 
 

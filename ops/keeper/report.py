@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -64,12 +64,26 @@ class Entry:
 
 @dataclass(kw_only=True, slots=True)
 class Report:
-    """A whole run. `notes`: what was cut, or left for the next run."""
+    """A whole run. `notes`: what was cut, or left for the next run.
+
+    `busy`: destinations of which the queue has something to do; `needed`: sources of videos that
+    are not published.
+    """
 
     dry_run: bool
     entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+
+    def add(self, entry: Entry, sources: Iterable[str]) -> None:
+        """Add what became of a video, whose jobs read these sources."""
+        self.entries.append(entry)
+        if entry.kind is not Kind.PUBLISHED:
+            self.needed.update(sources)
+            if entry.kind is not Kind.PERSON:
+                self.busy.add(entry.video)
 
     def of(self, *kinds: Kind) -> list[Entry]:
         """Return the entries of these kinds."""

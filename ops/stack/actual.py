@@ -26,7 +26,7 @@ _Answer = TypeVar("_Answer")
 
 def find(aws: Aws, parameters: Mapping[str, str]) -> dict[str, str]:
     """Ask AWS for everything that is expected; what does not exist has no entry."""
-    environment, queue = parameters["ComputeEnvironmentName"], parameters["JobQueueName"]
+    environment, queue = names.environment_of(parameters), names.queue_of(parameters)
     found = {
         **_under(f"compute environment {environment}", _environment(aws, environment)),
         **_under(f"queue {queue}", _queue(aws, queue)),

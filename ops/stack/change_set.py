@@ -97,6 +97,11 @@ def check_state(name: str, status: str) -> None:
     )
 
 
+def is_being_updated(status: str) -> bool:
+    """Whether a stack that exists takes no change now, or not before a person acted."""
+    return status.startswith("UPDATE_") and status not in _STABLE
+
+
 def merge_parameters(
     given: Mapping[str, str], known: Iterable[str], current: Iterable[str]
 ) -> list[ParameterTypeDef]:

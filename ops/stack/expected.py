@@ -17,8 +17,8 @@ _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 def expect(parameters: Mapping[str, str], job: type[Job] = Job) -> dict[str, str]:
     """Return the expected value of everything that scripts/verify compares, by its name."""
-    environment = f"compute environment {parameters['ComputeEnvironmentName']}"
-    queue = f"queue {parameters['JobQueueName']}"
+    environment = f"compute environment {names.environment_of(parameters)}"
+    queue = f"queue {names.queue_of(parameters)}"
     definition = f"job definition {names.JOB_DEFINITION}"
     return {
         **_under(environment, _environment(parameters)),
@@ -27,7 +27,7 @@ def expect(parameters: Mapping[str, str], job: type[Job] = Job) -> dict[str, str
             {
                 "state": "ENABLED",
                 "status": "VALID",
-                "compute environments": parameters["ComputeEnvironmentName"],
+                "compute environments": ", ".join(names.environments_of(parameters)),
             },
         ),
         **_under(definition, _job_definition(parameters, job)),
@@ -39,7 +39,7 @@ def expect(parameters: Mapping[str, str], job: type[Job] = Job) -> dict[str, str
         **_events(parameters),
         f"metric filter {names.NEAR_DEADLINE_FILTER}": near_deadline_pattern(parameters),
         **_alarm(names.FAILED_ALARM, "AWS/Events MatchedEvents", parameters["FailedJobsThreshold"]),
-        **_alarm(names.NEAR_DEADLINE_ALARM, "Academy/VideoWorker JobsNearDeadline", "1"),
+        **_alarm(names.NEAR_DEADLINE_ALARM, f"{names.PREFIX}-worker JobsNearDeadline", "1"),
         **_alarm(names.BLOCKED_ALARM, "AWS/Events MatchedEvents", "1"),
     }
 
@@ -132,7 +132,7 @@ def _rule(
 ) -> dict[str, str]:
     return {
         f"rule {name} state": "ENABLED",
-        f"rule {name} event": f"{event} of {parameters['JobQueueName']}",
+        f"rule {name} event": f"{event} of {names.queue_of(parameters)}",
         f"rule {name} target": target,
     }
 

@@ -65,7 +65,7 @@ def test_the_template_gives_a_job_each_secret_and_each_variable_that_is_expected
     assert secrets == set(names.SECRET_PARAMETERS)
     variables = {each["Name"]: each["Value"] for each in container["Environment"]["Fn::If"][1]}
     for field, name in names.OPTION_PARAMETERS.items():
-        assert variables[variable_name(field)] == {"Ref": name}
+        assert variables[variable_name(field)] in ({"Ref": name}, {"Fn::Sub": f"${{{name}}}"})
 
 
 def test_the_secrets_that_are_expected_are_those_of_the_template() -> None:
