@@ -31,7 +31,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("bulk",),
         ("legacy", "keeper", "repair"),
         ("audit",),
-        ("batch", "stack"),
+        ("batch", "stack", "verify"),
         ("aws", "options"),
         ("console", "names", "errors", "__init__"),
     ),

@@ -17,7 +17,7 @@ from tests.architecture import imported, module_graph, modules, package_of
 
 ROOT = Path(__file__).resolve().parents[3]
 # What scripts/setup installs without --dev, and the tree's own.
-AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker"}
+AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker", "yaml"}
 # What describes a job or stores its results; nothing that runs one.
 OF_THE_WORKER = (
     *("config", "errors", "layout", "messages", "monitoring.logs", "plan.digest", "records"),
@@ -102,6 +102,29 @@ def test_each_template_parameter_is_documented() -> None:
     section = template.partition("\nParameters:\n")[2].partition("\nConditions:")[0]
     for name in re.findall(r"^  (\w+):$", section, re.MULTILINE):
         assert f"`{name}`" in page, name
+
+
+def test_an_error_that_nobody_expected_is_no_drift(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's own status of it would be 1."""
+
+    def fail(*_: object) -> int:
+        raise KeyError("Stacks")
+
+    monkeypatch.setattr(COMMANDS["verify"], "run", fail)
+    assert main(["verify"]) == 70
+    shown = capsys.readouterr().err
+    assert re.match(r"verify: a fault of this command, not of AWS: in test_shape.py:\d+: K", shown)
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("limit", ["0", "-3", "many", "1.5"])
+def test_a_limit_is_a_number_of_jobs(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["jobs", "--limit", limit])
+    assert caught.value.code == 64
+    assert "--limit" in capsys.readouterr().err
 
 
 def test_a_faulty_command_line_ends_with_64(capsys: pytest.CaptureFixture[str]) -> None:
