@@ -669,7 +669,7 @@ _shtab_scripts_keep() {
 
 complete -o bashdefault -F _shtab_scripts_keep scripts/keep
 
-_shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-url --stack)
+_shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-url --stack --all --cloudformation-drift --wait)
 
 
 
@@ -677,6 +677,8 @@ _shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-ur
 
 _shtab_scripts_verify__h_nargs=0
 _shtab_scripts_verify___help_nargs=0
+_shtab_scripts_verify___all_nargs=0
+_shtab_scripts_verify___cloudformation_drift_nargs=0
 
 
 # $1=COMP_WORDS[1]
@@ -996,11 +998,12 @@ _shtab_scripts_audit() {
 
 complete -o bashdefault -F _shtab_scripts_audit scripts/audit
 
-_shtab_scripts_legacy_option_strings=(-h --help --region --profile --endpoint-url --dry-run --queue --job-definition)
+_shtab_scripts_legacy_option_strings=(-h --help --region --profile --endpoint-url --dry-run --queue --job-definition --source-template --destination-template --backup --restore)
 
+_shtab_scripts_legacy___backup_COMPGEN=_shtab_compgen_files
+_shtab_scripts_legacy___restore_COMPGEN=_shtab_compgen_files
 
-
-_shtab_scripts_legacy_pos_0_choices=(report drain)
+_shtab_scripts_legacy_pos_0_choices=(report drain policy)
 
 _shtab_scripts_legacy__h_nargs=0
 _shtab_scripts_legacy___help_nargs=0
