@@ -82,17 +82,18 @@ class Account:
     security_group: str
 
     def parameters(self) -> list[str]:
+        """All of the template's: moto takes a default for a change when it updates a stack."""
+        defaults = {n: p.get("Default", "") for n, p in read_template()["Parameters"].items()}
         values = {
+            **defaults,
             "SourceBucket": "uploads",
             "DestinationBucket": "videos",
             "SubnetIds": self.subnet,
             "SecurityGroupIds": self.security_group,
-            # moto does not split the default of a list parameter.
             "InstanceTypes": "c6g.large,c7g.xlarge",
-            # moto's stacks do not have what was not given: this one would be taken for an old one.
-            "FairShare": "true",
         }
-        return [word for name, value in values.items() for word in _parameter(name, value)]
+        del values["ImageUri"]
+        return [word for name, value in values.items() for word in _parameter(name, str(value))]
 
 
 def _parameter(name: str, value: str) -> tuple[str, str]:
