@@ -82,7 +82,8 @@ RUN case $TARGETARCH in arm64) arch=aarch64 ;; *) arch=x86_64 ;; esac \
 # The worker may not write where its code is, so its bytecode is made here.
 FROM packages AS code
 COPY worker /app/worker
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/worker
+COPY ops /app/ops
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/worker /app/ops
 
 # The platform is said again, or podman 4 takes the one of the stages before.
 # hadolint ignore=DL3065
@@ -98,6 +99,7 @@ RUN apt-get update -o Acquire::Retries=5 \
 COPY --from=ffmpeg /opt/ffmpeg /opt/ffmpeg
 COPY --from=packages /app/packages /app/packages
 COPY --from=code /app/worker /app/worker
+COPY --from=code /app/ops /app/ops
 COPY --chmod=755 entrypoint.sh /app/
 
 # Any user may run it: no entry in /etc/passwd is needed, and home is where everyone may write.

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ops.aws import Aws, explain
-from ops.commands import deploy, jobs, legacy, submit, verify
+from ops.aws import AWS_ERRORS, Aws, explain
+from ops.commands import audit, deploy, jobs, keep, legacy, submit, verify
 from ops.console import warn
-from ops.errors import INTERRUPTED, OpsError, UsageError
+from ops.errors import INTERRUPTED, OpsError, UsageError, internal
 from ops.names import REGION
 
 COMMANDS: dict[str, ModuleType] = {
     "deploy": deploy,
     "submit": submit,
     "jobs": jobs,
+    "keep": keep,
     "verify": verify,
+    "audit": audit,
     "legacy": legacy,
 }
 
@@ -73,10 +73,12 @@ def main(words: Sequence[str]) -> int:
         return int(COMMANDS[arguments.command].run(arguments, aws))
     except OpsError as error:
         return _fail(arguments.command, error)
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         return _fail(arguments.command, explain(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (Python's own status for it, 1, would say drift)
+        return _fail(arguments.command, internal(error))
 
 
 def _fail(command: str, error: OpsError) -> int:

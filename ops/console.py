@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from worker.config.location import redact
@@ -25,6 +27,20 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """Show a line that is not part of a command's answer."""
     _write(sys.stderr, clean(text))
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a line that changes, where stderr is a terminal; yields what sets its text."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.status import Status
+    from rich.text import Text
+
+    with Status(Text(clean(text)), console=Console(stderr=True)) as status:
+        yield lambda text: status.update(Text(clean(text)))
 
 
 def clean(text: str) -> str:
@@ -59,6 +75,42 @@ def show_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         console.print(table)
     for line in text.get().splitlines():
         _write(sys.stdout, line.rstrip())
+
+
+def show_json(value: object) -> None:
+    """Show a value as one line of JSON, for other programs."""
+    _write(sys.stdout, clean(json.dumps(value, ensure_ascii=False)))
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the answer as it comes, and can be asked."""
+    return sys.stdout.isatty() and sys.stdin.isatty()
+
+
+def ask(question: str) -> bool:
+    """Ask a person; anything but y or yes is no."""
+    _write(sys.stderr, clean(question) + " [y/N]")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+@contextmanager
+def live_lines() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Show lines at the foot of a terminal, which each call of the function replaces.
+
+    What is said or warned meanwhile appears above them.
+    """
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(color_system=None, highlight=False)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(lines: Sequence[str]) -> None:
+            texts = [Text(clean(line), no_wrap=True, overflow="ellipsis") for line in lines]
+            live.update(Group(*texts), refresh=True)
+
+        yield show
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ OpsError
 ├── NotThereError       66  EX_NOINPUT
 ├── UnreachableError    69  EX_UNAVAILABLE
 ├── UnexpectedError     70  EX_SOFTWARE
+│   └── InternalError   70
 ├── LaterError          75  EX_TEMPFAIL
 ├── DeploymentError     76  EX_PROTOCOL
 ├── DeniedError         77  EX_NOPERM
@@ -13,10 +14,12 @@ OpsError
 
 from __future__ import annotations
 
+import traceback
 from typing import ClassVar
 
 OK = 0
 DRIFT = 1
+DAMAGE = 1
 UNREADABLE = 65
 INTERRUPTED = 130
 
@@ -34,13 +37,13 @@ class UsageError(OpsError):
 
 
 class NotThereError(OpsError):
-    """The job, stack or queue that was named does not exist."""
+    """The job, stack, queue or job definition that was named does not exist."""
 
     exit_status = 66
 
 
 class UnreachableError(OpsError):
-    """AWS does not answer."""
+    """AWS does not answer, or not in a way that can be read."""
 
     exit_status = 69
 
@@ -49,6 +52,10 @@ class UnexpectedError(OpsError):
     """AWS refused a call for another reason, or a job failed and reported no exit status."""
 
     exit_status = 70
+
+
+class InternalError(UnexpectedError):
+    """A fault of the command itself."""
 
 
 class LaterError(OpsError):
@@ -73,3 +80,13 @@ class MisconfiguredError(OpsError):
     """The profile or region that was asked for is not configured."""
 
     exit_status = 78
+
+
+def internal(error: Exception) -> InternalError:
+    """Return what an error that nothing expected means to an operator."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" in {frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in last)
+    return InternalError(
+        f"a fault of this command, not of AWS:{where}: {type(error).__name__}: {error}. Nothing is"
+        " known of what it was to find out; report this line"
+    )

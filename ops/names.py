@@ -29,51 +29,25 @@ NEAR_DEADLINE_FILTER = "near-deadline"
 # The share of a fair-share queue that jobs count for which name no academy.
 DEFAULT_SHARE = "default"
 
-# A job is tried once: a failed one has a reason, and a person or the API decides.
-ATTEMPTS = 1
 # Where Batch writes when a job definition names no group.
 DEFAULT_LOG_GROUP = "/aws/batch/job"
 
 LEGACY_QUEUE = "academy-video-jobs"
 LEGACY_DEAD_LETTERS = "academy-video-jobs-dlq"
-LEGACY_LAMBDA = "academy-worker-queue-depth-metric"
-LEGACY_SWITCHES = ("ENABLE_VIDEO_METRICS", "ENABLE_VIDEO_WAKE")
+# By Lambda function, its switch for videos and the rule that calls it each minute. Both serve other
+# workers, too.
+LEGACY_LAMBDAS = {
+    "academy-worker-queue-depth-metric": (
+        "ENABLE_VIDEO_METRICS",
+        "academy-worker-queue-depth-rate",
+    ),
+    "academy-worker-autoscale": ("ENABLE_VIDEO_WAKE", "academy-worker-autoscale-rate"),
+}
+LEGACY_METRIC_LAMBDA = "academy-worker-queue-depth-metric"
 LEGACY_GROUP = "academy-video-worker-asg"
 LEGACY_POLICY = "video-backlogcount-tt"
 LEGACY_NAMESPACE = "Academy/VideoProcessing"
 LEGACY_METRIC = "VideoQueueDepthTotal"
-
-# By option of the worker, the template's parameter for it.
-OPTION_PARAMETERS = {
-    "s3_endpoint": "StoreEndpoint",
-    "s3_region": "StoreRegion",
-    "source_s3_endpoint": "SourceStoreEndpoint",
-    "source_s3_region": "SourceStoreRegion",
-    "notify": "NotifyUrl",
-    "max_source_gib": "LargestUploadGiB",
-}
-# By option of the worker, the parameter that names a secret, and the key of its value there.
-SECRET_PARAMETERS = {
-    "s3_access_key_id": ("StoreSecret", "access_key_id"),
-    "s3_secret_access_key": ("StoreSecret", "secret_access_key"),
-    "source_s3_access_key_id": ("SourceStoreSecret", "access_key_id"),
-    "source_s3_secret_access_key": ("SourceStoreSecret", "secret_access_key"),
-    "key_secret": ("KeySecret", "key_secret"),
-    "notify_secret": ("NotifySecret", "notify_secret"),
-}
-# By option, the stack's parameter from which the job definition has its default.
-DEFAULT_PARAMETERS = {"time_limit": "TimeLimitSeconds", "audio": "AudioLayout"}
-
-
-def environment_of(parameters: Mapping[str, str]) -> str:
-    """Return the name of a stack's compute environment."""
-    return parameters.get("ComputeEnvironmentName") or f"{_prefix(parameters)}-batch-ce-v3"
-
-
-def environments_of(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of a queue's compute environments, in its order."""
-    name = environment_of(parameters)
-    return (f"{name}-spot", name) if parameters.get("SpotFirst") == "true" else (name,)
 
 
 def queue_of(parameters: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The options that a submission may give, derived from the fields of the worker's `Job`.
 
-scripts/submit, SubmitJob's arguments, the job definition's command and parameters, what
-scripts/verify expects, and the messages of the former queue are all made of these: a field that is
+scripts/submit, SubmitJob's arguments, the job definition's command and parameters,
+and the messages of the former queue are all made of these: a field that is
 added to `Job` with `parameter()` or `variable()` appears in each of them. A test compares
 scripts/aws/template.yaml, which is written by hand.
 """

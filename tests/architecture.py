@@ -28,8 +28,10 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ops": (
         ("__main__",),
         ("commands",),
-        ("legacy",),
-        ("batch", "stack"),
+        ("bulk",),
+        ("legacy", "keeper", "repair"),
+        ("audit",),
+        ("batch", "stack", "verify"),
         ("aws", "options"),
         ("console", "names", "errors", "__init__"),
     ),

@@ -1,22 +1,27 @@
-"""Writes what is derived from the code: tables of the docs and JSON Schemas.
+"""Writes what is derived from the code: tables of the docs, JSON Schemas, completion of shells.
 
 `scripts/generate` writes it, `--check` only compares; tests/unit/test_generated.py holds it.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import shtab
 from pydantic import BaseModel
 
+from ops.__main__ import build_parser
 from worker.config.job import Job
 from worker.config.option import GivenBy, options_of
 from worker.records.schema import SCHEMAS, render_schema
 
 ROOT = Path(__file__).resolve().parents[1]
+SHELLS = ("bash", "zsh")
+_HEADING = re.compile(r"^#(compdef.*| AUTOMATICALLY(.*\n#)+.*)\n", re.MULTILINE)
 _OPTIONS_PAGE = "docs/job-parameters.md"
 _BLOCK = re.compile(
     r"(<!-- options: begin \(scripts/generate\) -->\n).*?(<!-- options: end -->)", re.DOTALL
@@ -47,6 +52,22 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield page, text
     for name in SCHEMAS:
         yield ROOT / "docs" / "schemas" / f"{name}.schema.json", render_schema(name)
+    for shell in SHELLS:
+        yield ROOT / "scripts" / "completions" / f"ops.{shell}", render_completion(shell)
+
+
+def render_completion(shell: str) -> str:
+    """Render what completes the options of all operator commands in a shell."""
+    (commands,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    parts = ["# Made by scripts/generate from the commands' arguments (shtab)."]
+    for command in commands.choices.values():
+        for action in command._actions:
+            if action.type is Path:
+                action.complete = shtab.FILE
+        text = shtab.complete(command, shell=shell)
+        # The heading says how to install a file that has one command alone.
+        parts.append(_HEADING.sub("", text).strip())
+    return "\n\n".join(parts) + "\n"
 
 
 def outdated() -> list[Path]:

@@ -10,11 +10,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-# At the destination itself. These four are the only files that are ever replaced.
+# At the destination itself. These and KEEPER are the only files that are ever replaced.
 MASTER = "master.m3u8"
 MANIFEST = "manifest.json"
 THUMBNAIL = "thumbnail.jpg"
 STATUS = "status.json"
+# Beside them, where a job failed: the keeper's own (ops/keeper), which no job reads.
+KEEPER = "keeper.json"
 
 # Below a run; the checkpoint alone is rewritten.
 CHECKPOINT = "checkpoint.json"
@@ -39,6 +41,9 @@ _SEGMENT_NAME = re.compile(
     rf"(?P<rendition>[0-9a-z]+)/(?P<index>[0-9]{{5,9}})\.[0-9a-f]{{{_DIGEST_CHARS}}}"
     + re.escape(SEGMENT_SUFFIX)
 )
+
+_DIGEST = re.compile(rf"\.(?P<digest>[0-9a-f]{{{_DIGEST_CHARS}}})\.[0-9a-z]+$")
+_RUN = re.compile("[0-9a-f]{16}")
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _WEEK = "public, max-age=604800"
@@ -67,6 +72,17 @@ def content_name(name: str, md5: str) -> str:
     """Add a digest of its content to a name: `index.m3u8` becomes `index.4f3a9c1e.m3u8`."""
     stem, dot, suffix = name.rpartition(".")
     return f"{stem}{dot}{md5[:_DIGEST_CHARS]}{dot}{suffix}"
+
+
+def digest_in(key: str) -> str | None:
+    """Return the digest in the name of a file below a run; None where it has none."""
+    match = _DIGEST.search(key)
+    return match["digest"] if match else None
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder's name is that of a run, as `worker.plan.digest` makes them."""
+    return _RUN.fullmatch(name) is not None
 
 
 def md5_of(data: bytes) -> str:

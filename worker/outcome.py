@@ -58,13 +58,15 @@ class JobResult:
     ffmpeg_peak_memory_bytes: int | None = None
     worker_peak_memory_bytes: int | None = None
     elapsed_s: float | None = None
+    cpu_s: float | None = None
     log_lines_dropped: int | None = None
 
     def take(self, manifest: ManifestRecord) -> None:
         """Take over the figures of a run that is published, and stays as it is."""
         made = [each for each in manifest.renditions if each.kind != "subtitles"]
         self.run, self.duration_s = manifest.run, manifest.duration_s
-        self.rungs = [each.name for each in made if each.kind == "video"]
+        rungs = sorted(made, key=lambda each: -(each.height or 0))
+        self.rungs = [each.name for each in rungs if each.kind == "video"]
         self.segments = self.segments_resumed = sum(each.segments for each in made)
         self.bytes = sum(each.bytes for each in made)
 

@@ -29,9 +29,10 @@ from worker.outcome import JobResult, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
 from worker.publish.leftovers import delete_leftovers
-from worker.publish.manifest import Origin, is_published, read_manifest
+from worker.publish.manifest import Origin, read_manifest
 from worker.publish.one_source import OneSource
 from worker.publish.publish import Publication, Published, publish
+from worker.publish.standing import is_published
 from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord

@@ -12,9 +12,9 @@ from ops.aws import Aws, explain
 from ops.batch.job import RUNNABLE, RUNNING, BatchJob, fetch_job
 from ops.batch.log import FinishedLine, LogReader, find_finished
 from ops.batch.pending import why_waiting
-from ops.batch.result import describe_result, find_result
+from ops.batch.result import describe_result, find_result, result_record
 from ops.batch.status import describe_progress, read_status
-from ops.console import duration, say, warn
+from ops.console import duration, say, show_json, warn
 from ops.errors import INTERRUPTED, LaterError, OpsError, UnreachableError
 
 POLL_S = 5.0
@@ -34,6 +34,7 @@ class JobFollower:
     aws: Aws
     job_id: str
     poll_s: float = POLL_S
+    as_json: bool = False
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _finished: FinishedLine | None = None
@@ -51,10 +52,11 @@ class JobFollower:
         try:
             return self._follow()
         except KeyboardInterrupt:
-            say()
-            say(f"The job {self.job_id} continues.")
-            say(f"  to follow it again:  scripts/jobs {self.job_id} --follow")
-            say(f"  to end it:           scripts/jobs {self.job_id} --terminate")
+            show = warn if self.as_json else say
+            show("")
+            show(f"The job {self.job_id} continues.")
+            show(f"  to follow it again:  scripts/jobs {self.job_id} --follow")
+            show(f"  to end it:           scripts/jobs {self.job_id} --terminate")
             return INTERRUPTED
 
     def _follow(self) -> int:
@@ -85,14 +87,13 @@ class JobFollower:
         if job.status != self._status:
             waited = f" (after {duration(now - self._since)})" if self._status else ""
             self._status, self._since, self._why = job.status, now, ()
-            say(f"{job.status}{waited}")
+            self._show(f"{job.status}{waited}", "status", status=job.status)
         elif job.status == RUNNABLE and now - self._since >= _PATIENCE_S:
             why = why_waiting(self.aws, job)
             if why != self._why:
                 self._why = why
-                say(f"RUNNABLE for {duration(now - self._since)}:")
-                for reason in why:
-                    say(f"  {reason}")
+                lines = [f"RUNNABLE for {duration(now - self._since)}:", *why]
+                self._show("\n  ".join(lines), "waiting", why=why)
 
     def _show_lines(self, log: LogReader, job: BatchJob) -> None:
         try:
@@ -102,7 +103,7 @@ class JobFollower:
             return
         self._finished = find_finished(lines) or self._finished
         for line in lines:
-            say(f"  {line}")
+            self._show(f"  {line}", "log", line=line.text)
 
     def _show_progress(self, job: BatchJob) -> None:
         if job.status != RUNNING:
@@ -116,7 +117,11 @@ class JobFollower:
         now = (record.step, int(record.percent) // _PERCENT_STEP)
         if now != self._progress:
             self._progress = now
-            say(f"  … {describe_progress(record)}")
+            progress = {"step": record.step, "percent": record.percent}
+            left_s = record.seconds_left
+            self._show(
+                f"  … {describe_progress(record)}", "progress", **progress, seconds_left=left_s
+            )
 
     def _end(self, log: LogReader, job: BatchJob) -> int:
         deadline = self.clock() + _LAST_LINES_S
@@ -124,9 +129,14 @@ class JobFollower:
             self.sleep(min(self.poll_s, 1.0))
             self._show_lines(log, job)
         result = find_result(job, read_status(self.aws, job).record, self._finished)
-        for line in describe_result(job, result):
-            say(line)
+        self._show("\n".join(describe_result(job, result)), "ended", **result_record(job, result))
         return result.exit_status
+
+    def _show(self, text: str, event: str, **fields: object) -> None:
+        if self.as_json:
+            show_json({"event": event, "job_id": self.job_id, **fields})
+        else:
+            say(text)
 
     def _warn_once(self, text: str) -> None:
         if text not in self._problems:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from worker.monitoring.logs import stream_name
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
-    from mypy_boto3_batch.type_defs import ContainerDetailTypeDef, JobDetailTypeDef
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef, JobSummaryTypeDef
 
 SUCCEEDED: JobStatusType = "SUCCEEDED"
 FAILED: JobStatusType = "FAILED"
@@ -25,6 +25,9 @@ RUNNING: JobStatusType = "RUNNING"
 STATUSES: tuple[JobStatusType, ...] = (
     *("SUBMITTED", "PENDING", RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED),
 )
+
+# DescribeJobs takes no more.
+_DESCRIBED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +59,8 @@ class BatchJob:
     queue: str
     time_limit_s: int | None
     memory_mib: int | None
+    vcpus: float | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_ended(self) -> bool:
@@ -94,6 +99,9 @@ def read_job(detail: JobDetailTypeDef) -> BatchJob:
     last = attempts[-1].get("container", {}) if attempts else {}
     stream = container.get("logStreamName") or last.get("logStreamName")
     log = container.get("logConfiguration")
+    needs = {n["type"]: n["value"] for n in container.get("resourceRequirements", ())}
+    memory = needs.get("MEMORY", container.get("memory"))
+    vcpus = needs.get("VCPU", container.get("vcpus"))
     group = log.get("options", {}).get("awslogs-group") if log else None
     return BatchJob(
         id=detail["jobId"],
@@ -114,7 +122,9 @@ def read_job(detail: JobDetailTypeDef) -> BatchJob:
         image=container.get("image", ""),
         queue=detail.get("jobQueue", "").rpartition("/")[2],
         time_limit_s=detail.get("timeout", {}).get("attemptDurationSeconds"),
-        memory_mib=_memory_mib(container),
+        memory_mib=None if memory is None else int(memory),
+        vcpus=None if vcpus is None else float(vcpus),
+        tags=detail.get("tags", {}),
     )
 
 
@@ -134,12 +144,29 @@ def fetch_job(aws: Aws, job_id: str) -> BatchJob:
     return read_job(details[0])
 
 
+def fetch_details(aws: Aws, job_ids: Sequence[str]) -> dict[str, JobDetailTypeDef]:
+    """Describe many jobs, by id; those that Batch does not have are left out."""
+    found: dict[str, JobDetailTypeDef] = {}
+    for start in range(0, len(job_ids), _DESCRIBED_AT_ONCE):
+        answer = aws.batch.describe_jobs(jobs=job_ids[start : start + _DESCRIBED_AT_ONCE])
+        found |= {detail["jobId"]: detail for detail in answer["jobs"]}
+    return found
+
+
+def list_named(aws: Aws, queue: str, name: str) -> list[JobSummaryTypeDef]:
+    """List a queue's jobs of a name, whatever their state; `name*` are those that begin so."""
+    pages = aws.batch.get_paginator("list_jobs").paginate(
+        jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}]
+    )
+    return [
+        job
+        for page in pages
+        for job in page["jobSummaryList"]
+        # The filter ignores case.
+        if job["jobName"] == name or name.endswith("*")
+    ]
+
+
 def moment(milliseconds: int | None) -> datetime | None:
     """Read a time as Batch gives it; 0 is none."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
-
-
-def _memory_mib(container: ContainerDetailTypeDef) -> int | None:
-    needs = {n["type"]: n["value"] for n in container.get("resourceRequirements", ())}
-    memory = needs.get("MEMORY", container.get("memory"))
-    return int(memory) if memory is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -15,14 +16,22 @@ from ops.options import submitted_options
 from worker.config.cli import parse_job
 from worker.config.job import Job
 from worker.config.location import LocalLocation
-from worker.config.option import option_name
+from worker.config.option import option_name, variable_name
 from worker.errors import BadParametersError
 
 if TYPE_CHECKING:
-    from mypy_boto3_batch.type_defs import KeyValuePairTypeDef, SubmitJobRequestTypeDef
+    from mypy_boto3_batch.type_defs import (
+        ContainerOverridesTypeDef,
+        ResourceRequirementTypeDef,
+        SubmitJobRequestTypeDef,
+    )
+
+# The largest Graviton instances with 192 vCPUs; a worker of less memory is killed (137).
+VCPUS, MEMORY_MIB = (1, 192), (1024, 786_432)
 
 _LEAST_TIMEOUT_S = 60  # Batch takes no less.
 _MAX_NAME_CHARS = 128
+_NAME_DIGEST_CHARS = 10
 _TIME_LIMIT = "time_limit_s"
 # Batch takes no other characters in a share identifier; an asterisk at its end would be a prefix.
 _SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
@@ -36,6 +45,7 @@ class Submission:
     `academy` and `priority` are for Batch, not for the worker: whose share of a fair-share queue
     the job counts for, and which of that academy's jobs start first (9999 before 0). None leaves
     them to the default share, and to the job definition.
+    `vcpus` and `memory_mib`: where the job definition's are not enough.
     """
 
     source: str
@@ -43,6 +53,16 @@ class Submission:
     options: Mapping[str, str] = field(default_factory=dict)
     academy: str | None = None
     priority: int | None = None
+    vcpus: int | None = None
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Definition:
+    """A revision of a job definition, as far as it decides what a submission means."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(submission: Submission) -> Job:
@@ -67,7 +87,41 @@ def check(submission: Submission) -> Job:
                 f"{name} {location} is a path of this machine, which a job cannot reach; write"
                 " s3://bucket/key"
             )
+    _check_size(submission)
     return job
+
+
+def read_whole(name: str, text: str, *, least: int, most: int) -> int:
+    """Read a whole number of a command line or a list.
+
+    Raises:
+        UsageError: it is none, or out of bounds.
+
+    """
+    # int() also takes `1_000` and the digits of other scripts.
+    if not re.fullmatch(r"-?[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise UsageError(f"{name}: write a whole number from {least} to {most}")
+    return int(text)
+
+
+def read_given(name: str, text: str | None, bounds: tuple[int, int]) -> int | None:
+    """Read a whole number that may be left out.
+
+    Raises:
+        UsageError: as `read_whole` raises it.
+
+    """
+    least, most = bounds
+    return None if text is None else read_whole(name, text, least=least, most=most)
+
+
+def _check_size(submission: Submission) -> None:
+    for name, value, (least, most) in (
+        ("--vcpus", submission.vcpus, VCPUS),
+        ("--memory", submission.memory_mib, MEMORY_MIB),
+    ):
+        if value is not None:
+            read_whole(name, str(value), least=least, most=most)
 
 
 def build_request(
@@ -94,6 +148,9 @@ def build_request(
     options = {option.field: option for option in submitted_options(job)}
     parameters = {"source": submission.source, "destination": submission.destination}
     variables = dict(environment or {})
+    if submission.academy is not None:
+        # For the job's metrics: a container cannot see its share.
+        variables.setdefault(variable_name("academy"), submission.academy)
     for given, value in submission.options.items():
         option = options[given]
         if option.parameter in known:
@@ -110,14 +167,27 @@ def build_request(
         request["shareIdentifier"] = share
     if submission.priority is not None:
         request["schedulingPriorityOverride"] = submission.priority
-    if variables:
-        pairs: list[KeyValuePairTypeDef] = [{"name": n, "value": v} for n, v in variables.items()]
-        request["containerOverrides"] = {"environment": pairs}
+    if overrides := _overrides(submission, variables):
+        request["containerOverrides"] = overrides
     if _TIME_LIMIT in submission.options:
         # Batch kills the job at this deadline: it must be the one that the worker plans for.
         limit_s = math.ceil(float(submission.options[_TIME_LIMIT]))
         request["timeout"] = {"attemptDurationSeconds": max(_LEAST_TIMEOUT_S, limit_s)}
     return request
+
+
+def _overrides(submission: Submission, variables: Mapping[str, str]) -> ContainerOverridesTypeDef:
+    overrides: ContainerOverridesTypeDef = {}
+    if variables:
+        overrides["environment"] = [{"name": n, "value": v} for n, v in variables.items()]
+    needs: list[ResourceRequirementTypeDef] = []
+    if submission.vcpus is not None:
+        needs.append({"type": "VCPU", "value": str(submission.vcpus)})
+    if submission.memory_mib is not None:
+        needs.append({"type": "MEMORY", "value": str(submission.memory_mib)})
+    if needs:
+        overrides["resourceRequirements"] = needs
+    return overrides
 
 
 def has_shares(aws: Aws, queue: str) -> bool:
@@ -157,14 +227,25 @@ def _check_share(submission: Submission) -> None:
 
 
 def name_for(destination: str) -> str:
-    """Make a job name of a destination: `s3://videos/hls/talk 7` → `video-hls-talk-7`."""
-    key = destination.partition("://")[2].partition("/")[2].strip("/")
-    name = ("video-" + re.sub(r"[^A-Za-z0-9_]+", "-", key)).strip("-")
-    return name[:_MAX_NAME_CHARS]
+    """Name a job by what it makes: `s3://videos/hls/talk 7` → `video-hls-talk-7-0f3a9c1e55`.
+
+    Two destinations never share a name: its end is a digest of the destination. So whether a
+    destination has a job is a question that ListJobs answers.
+    """
+    target = destination.rstrip("/")
+    key = target.partition("://")[2].partition("/")[2]
+    text = ("video-" + re.sub(r"[^A-Za-z0-9_]+", "-", key)).strip("-")
+    digest = hashlib.sha256(target.encode()).hexdigest()[:_NAME_DIGEST_CHARS]
+    return f"{text[: _MAX_NAME_CHARS - len(digest) - 1].rstrip('-')}-{digest}"
 
 
-def parameters_of(aws: Aws, definition: str) -> frozenset[str]:
-    """Return the parameters that a job definition, by default its newest revision, has."""
+def read_definition(aws: Aws, definition: str) -> Definition:
+    """Return what a job definition, by default its newest revision, gives each of its jobs.
+
+    Raises:
+        NotThereError: no active revision has that name.
+
+    """
     name, _, revision = definition.rpartition("/")[2].partition(":")
     pages = aws.batch.get_paginator("describe_job_definitions").paginate(
         jobDefinitionName=name, status="ACTIVE"
@@ -172,5 +253,15 @@ def parameters_of(aws: Aws, definition: str) -> frozenset[str]:
     active = [d for page in pages for d in page["jobDefinitions"]]
     found = [d for d in active if not revision or str(d["revision"]) == revision]
     if not found:
-        raise UsageError(f"there is no active job definition {definition} in {aws.region}")
-    return frozenset(max(found, key=lambda d: d["revision"]).get("parameters", {}))
+        raise NotThereError(f"there is no active job definition {definition} in {aws.region}")
+    newest = max(found, key=lambda d: d["revision"])
+    variables = newest.get("containerProperties", {}).get("environment", ())
+    return Definition(
+        parameters=newest.get("parameters", {}),
+        environment={v["name"]: v.get("value", "") for v in variables},
+    )
+
+
+def parameters_of(aws: Aws, definition: str) -> frozenset[str]:
+    """Return the parameters that a job definition, by default its newest revision, has."""
+    return frozenset(read_definition(aws, definition).parameters)

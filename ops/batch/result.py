@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from ops.batch.job import SUCCEEDED, BatchJob
 from ops.console import duration
@@ -54,33 +55,50 @@ class Result:
     teacher_message: MessageRecord | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Cause:
-    """What Batch and ECS report of a job whose worker could not report anything."""
+class Cause(StrEnum):
+    """What ended a job whose worker could not report anything, as Batch and ECS name it."""
 
+    TIME_LIMIT = "time_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    HOST_LOST = "host_lost"
+    CANNOT_PULL = "cannot_pull"
+    WRONG_ARCHITECTURE = "wrong_architecture"
+    CANNOT_START = "cannot_start"
+    NEVER_STARTED = "never_started"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reason:
+    """A reason of Batch or ECS, and what it means."""
+
+    cause: Cause
     pattern: re.Pattern[str]
     meaning: str
     advice: str
 
 
-_CAUSES = (
-    _Cause(
+_REASONS = (
+    _Reason(
+        cause=Cause.TIME_LIMIT,
         pattern=re.compile(r"attempt duration exceeded timeout", re.IGNORECASE),
         meaning="the job reached its time limit (Batch sends SIGTERM, and SIGKILL 30 s later)",
         advice="resubmit: it continues from its checkpoint; if it happens again, with a longer"
         " --time-limit or more vCPUs",
     ),
-    _Cause(
+    _Reason(
+        cause=Cause.OUT_OF_MEMORY,
         pattern=re.compile(r"OutOfMemory", re.IGNORECASE),
         meaning="the container used more memory than the job has",
         advice="resubmit with more memory (JobMemoryMiB of scripts/deploy) or --parallel-spans 1",
     ),
-    _Cause(
+    _Reason(
+        cause=Cause.HOST_LOST,
         pattern=re.compile(r"Host EC2 .*terminated", re.IGNORECASE),
         meaning="the instance was terminated (spot reclaim, scale-in, failure)",
         advice="resubmit: it continues from its checkpoint",
     ),
-    _Cause(
+    _Reason(
+        cause=Cause.CANNOT_PULL,
         pattern=re.compile(
             r"CannotPull(Container|Image)|pull image|manifest unknown", re.IGNORECASE
         ),
@@ -88,17 +106,33 @@ _CAUSES = (
         advice="check that the digest is in ECR (scripts/verify), that it is an arm64 image, and"
         " that the subnets reach ECR; then resubmit",
     ),
-    _Cause(
+    _Reason(
+        cause=Cause.WRONG_ARCHITECTURE,
         pattern=re.compile(r"exec format error", re.IGNORECASE),
         meaning="the image is for another architecture than the instance",
         advice="push an arm64 image and deploy it; then resubmit",
     ),
-    _Cause(
+    _Reason(
+        cause=Cause.CANNOT_START,
         pattern=re.compile(r"CannotCreateContainer|CannotStartContainer|ResourceInitialization"),
         meaning="the container could not be started",
         advice="fix what the reason names, then resubmit",
     ),
+    # The queue's JobStateTimeLimitActions cancel with these.
+    _Reason(
+        cause=Cause.NEVER_STARTED,
+        pattern=re.compile(r"(MISCONFIGURATION|CAPACITY):[A-Z_]+"),
+        meaning="no instance could take the job in the time that the queue gives it",
+        advice="change what the reason names (InstanceTypes, SubnetIds, MaxVcpus, the job's vCPUs"
+        " or memory), then resubmit",
+    ),
 )
+
+
+def find_cause(job: BatchJob) -> Cause | None:
+    """Return what Batch or ECS says ended a job; None where they name nothing that is known."""
+    found = _find_reason(_reasons(job))
+    return found.cause if found else None
 
 
 def find_result(job: BatchJob, status: StatusRecord | None, finished: Outcome | None) -> Result:
@@ -146,6 +180,21 @@ def describe_result(job: BatchJob, result: Result) -> list[str]:
     return lines if result.exit_status == PUBLISHED else [*lines, f"what to do {result.advice}"]
 
 
+def result_record(job: BatchJob, result: Result) -> dict[str, Any]:
+    """Return how a job ended, for other programs; None is unknown."""
+    sentence = result.teacher_message
+    return {
+        "exit_status": result.exit_status,
+        "origin": str(result.origin),
+        "outcome": result.outcome,
+        "code": result.code and str(result.code),
+        "message": result.message,
+        "advice": result.advice,
+        "teacher_message": sentence and sentence.model_dump(),
+        "seconds": job.ran_s,
+    }
+
+
 def _outcome_in(status: StatusRecord | None, job_id: str) -> Outcome | None:
     if status is None or status.job_id != job_id or status.state != "ended":
         return None
@@ -174,7 +223,7 @@ def _explain(job: BatchJob, exit_status: int, origin: Origin) -> Result:
             message="the container exited with 0",
             advice=ADVICE[Resubmit.NOT_NEEDED],
         )
-    reason = "; ".join(filter(None, (job.reason, job.container_reason))) or "none"
+    reason = _reasons(job) or "none"
     outcome, meaning, advice = _meaning(exit_status, origin, reason)
     given = f"reason in Batch: {reason}"
     return Result(
@@ -189,9 +238,8 @@ def _explain(job: BatchJob, exit_status: int, origin: Origin) -> Result:
 def _meaning(exit_status: int, origin: Origin, reason: str) -> tuple[str, str, str]:
     """Return the outcome, what Batch's reason means, and the advice."""
     killed = exit_status == KILLED
-    for cause in _CAUSES:
-        if cause.pattern.search(reason):
-            return "killed" if killed else _NOT_KNOWN, cause.meaning, cause.advice
+    if found := _find_reason(reason):
+        return "killed" if killed else _NOT_KNOWN, found.meaning, found.advice
     if killed:
         meaning = (
             "SIGKILL from outside: the container ran out of memory, or did not end within 30 s of"
@@ -202,3 +250,11 @@ def _meaning(exit_status: int, origin: Origin, reason: str) -> tuple[str, str, s
     if kind is not None:
         return kind.outcome, "", ADVICE[kind.resubmit]
     return _NOT_KNOWN, "", "read the log (scripts/jobs), then resubmit once"
+
+
+def _reasons(job: BatchJob) -> str:
+    return "; ".join(filter(None, (job.reason, job.container_reason)))
+
+
+def _find_reason(text: str) -> _Reason | None:
+    return next((reason for reason in _REASONS if reason.pattern.search(text)), None)

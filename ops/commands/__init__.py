@@ -1,4 +1,6 @@
 """One module per command: its arguments, what it does, its exit status.
 
-May import: batch, stack, legacy, aws, console, options, names, errors. No command imports another.
+May import: audit, repair, bulk, batch, stack, verify, legacy, keeper, aws, console, options, names,
+errors.
+No command imports another.
 """

@@ -1,28 +1,30 @@
-"""Lists jobs, shows one job in detail, follows or terminates it."""
+"""Lists jobs, shows one in detail, follows one; resubmits or terminates many."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ops.aws import Aws, explain
+from ops.aws import Aws
+from ops.batch.describe import clock, describe_job, job_record
 from ops.batch.follow import POLL_S, JobFollower
-from ops.batch.job import RUNNABLE, STATUSES, BatchJob, fetch_job, moment
-from ops.batch.log import Line, find_finished, tail
-from ops.batch.pending import why_waiting
-from ops.batch.result import describe_result, find_result
-from ops.batch.status import StatusFile, describe_progress, read_status
-from ops.console import duration, say, show_table
-from ops.errors import OK, UsageError
+from ops.batch.job import STATUSES, BatchJob, fetch_job, moment
+from ops.batch.request import MEMORY_MIB, VCPUS, read_given, read_whole
+from ops.bulk.retry import Retried, Retry
+from ops.bulk.select import Selection, read_since
+from ops.console import ask, duration, is_terminal, say, show_json, show_table
+from ops.errors import OK, UNREADABLE, UsageError
 from ops.names import QUEUE
 
 _TAIL = 20
 _LIMIT = 30
+_MAX_LIMIT, _MAX_TAIL = 100_000, 10_000
 _HEADING = ("created (UTC)", "status", "exit", "ran", "name", "id", "reason")
+_ACTIVE = STATUSES[: STATUSES.index("SUCCEEDED")]
+# Named before a person is asked.
+_NAMED = 20
 
 EPILOG = """\
 Examples:
@@ -32,63 +34,115 @@ Examples:
   scripts/jobs 4c7599ae-...             its progress or result, and what to do
   scripts/jobs 4c7599ae-... --follow    follow it to its end; its exit status is this command's
   scripts/jobs 4c7599ae-... --terminate --reason "wrong upload"
+  scripts/jobs --terminate --name 'video-hls-2026*' --dry-run
+  scripts/jobs --retry --all-failed --since 24h
+  scripts/jobs --retry 4c7599ae-... --memory 8192
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add a job's id, what to list, and what to do."""
-    parser.add_argument("job_id", nargs="?", metavar="JOB_ID", help="show this job in detail")
-    parser.add_argument("--status", choices=STATUSES, help="list only these")
+    """Add which jobs, and what to do with them."""
+    parser.add_argument("job_id", nargs="*", metavar="JOB_ID", help="show this job in detail")
+    parser.add_argument("--status", choices=STATUSES, help="only these")
+    parser.add_argument("--name", metavar="NAME", help="only of this name; NAME* begins so")
+    parser.add_argument("--since", metavar="AGE", help="only of the last 30m, 24h, 7d")
     parser.add_argument(
-        "--limit", type=int, default=_LIMIT, metavar="N", help="jobs listed (default: %(default)s)"
+        "--limit", metavar="N", default=str(_LIMIT), help="jobs listed (default: %(default)s)"
     )
     parser.add_argument("--queue", default=QUEUE, help="(default: %(default)s)")
     parser.add_argument(
-        "--tail",
-        type=int,
-        default=_TAIL,
-        metavar="N",
-        help="log lines shown (default: %(default)s)",
+        "--tail", metavar="N", default=str(_TAIL), help="log lines shown (default: %(default)s)"
     )
-    parser.add_argument("--follow", action="store_true", help="follow the job to its end")
-    parser.add_argument("--terminate", action="store_true", help="terminate the job (SIGTERM)")
+    parser.add_argument(
+        "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--follow", action="store_true", help="follow the job to its end")
+    what.add_argument(
+        "--retry", action="store_true", help="submit failed jobs again whose outcome says so"
+    )
+    what.add_argument("--terminate", action="store_true", help="terminate the jobs (SIGTERM)")
+    parser.add_argument(
+        "--all-failed", action="store_true", help="retry each video whose newest job failed"
+    )
+    parser.add_argument("--vcpus", metavar="N", help="with --retry: vCPUs, instead of the former")
+    parser.add_argument("--memory", metavar="MIB", help="with --retry: memory in MiB, likewise")
     parser.add_argument(
         "--reason",
         default="terminated with scripts/jobs",
         help="why; Batch keeps it as the job's status reason",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show what --terminate would do")
+    parser.add_argument("--yes", action="store_true", help="terminate many without being asked")
     parser.add_argument(
-        "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
+        "--dry-run", action="store_true", help="show what --terminate or --retry would do"
     )
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
-    """List jobs, or show, follow or terminate one."""
-    if arguments.job_id is None:
-        if arguments.terminate or arguments.follow:
-            raise UsageError("--terminate and --follow need a JOB_ID")
-        return _list(arguments, aws)
+    """List jobs; or show, follow, resubmit or terminate those that are named."""
+    lines = read_whole("--tail", arguments.tail, least=0, most=_MAX_TAIL)
+    limit = read_whole("--limit", arguments.limit, least=1, most=_MAX_LIMIT)
+    _refuse_nonsense(arguments)
+    if arguments.retry:
+        return _retry(arguments, aws)
     if arguments.terminate:
         return _terminate(arguments, aws)
     if arguments.follow:
-        return JobFollower(aws=aws, job_id=arguments.job_id, poll_s=arguments.poll).follow()
-    job = fetch_job(aws, arguments.job_id)
-    for line in describe_job(aws, job, lines=arguments.tail):
-        say(line)
+        return JobFollower(
+            aws=aws,
+            job_id=arguments.job_id[0],
+            poll_s=arguments.poll,
+            as_json=arguments.json,
+        ).follow()
+    if not arguments.job_id:
+        return _list(arguments, aws, limit)
+    for job_id in arguments.job_id:
+        job = fetch_job(aws, job_id)
+        if arguments.json:
+            show_json(job_record(aws, job, lines=lines))
+            continue
+        for line in describe_job(aws, job, lines=lines):
+            say(line)
     return OK
 
 
-def _list(arguments: argparse.Namespace, aws: Aws) -> int:
+def _refuse_nonsense(arguments: argparse.Namespace) -> None:
+    chosen = arguments.status or arguments.name or arguments.since
+    if arguments.job_id and (chosen or arguments.all_failed):
+        raise UsageError("give JOB_IDs, or choose by --status, --name, --since; not both")
+    if arguments.follow and len(arguments.job_id) != 1:
+        raise UsageError("--follow needs one JOB_ID")
+    if arguments.terminate and not (arguments.job_id or chosen):
+        raise UsageError("--terminate needs JOB_IDs, or --status, --name or --since")
+    if arguments.retry and not (arguments.job_id or (arguments.all_failed and arguments.since)):
+        raise UsageError("--retry needs JOB_IDs, or --all-failed with --since")
+    if arguments.retry and (arguments.status or arguments.name):
+        raise UsageError("--retry takes JOB_IDs, or --all-failed with --since; no --status, --name")
+    if not arguments.retry and (arguments.all_failed or arguments.vcpus or arguments.memory):
+        raise UsageError("--all-failed, --vcpus and --memory are of use with --retry only")
+
+
+def _list(arguments: argparse.Namespace, aws: Aws, limit: int) -> int:
     wanted: Sequence[Any] = (arguments.status,) if arguments.status else STATUSES
+    since = read_since(arguments.since, datetime.now(UTC))
+    selection = Selection(name=arguments.name)
     found: list[Mapping[str, Any]] = []
     for status in wanted:
         pages = aws.batch.get_paginator("list_jobs").paginate(
             jobQueue=arguments.queue, jobStatus=status
         )
         for page in pages:
-            found += page["jobSummaryList"]
-    newest = sorted(found, key=lambda j: j.get("createdAt", 0), reverse=True)[: arguments.limit]
+            found += [
+                job
+                for job in page["jobSummaryList"]
+                if selection.is_named(job["jobName"]) and _is_recent(job, since)
+            ]
+    newest = sorted(found, key=lambda j: j.get("createdAt", 0), reverse=True)[:limit]
+    if arguments.json:
+        for job in newest:
+            show_json(_summary_record(job))
+        return OK
     if not newest:
         say(f"There are no jobs in {arguments.queue}; Batch deletes ended jobs after about a week.")
         return OK
@@ -98,15 +152,37 @@ def _list(arguments: argparse.Namespace, aws: Aws) -> int:
     return OK
 
 
-def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
+def _is_recent(summary: Mapping[str, Any], since: datetime | None) -> bool:
+    created = moment(summary.get("createdAt"))
+    return since is None or (created is not None and created >= since)
+
+
+def _ran_s(summary: Mapping[str, Any]) -> float | None:
     started, stopped = moment(summary.get("startedAt")), moment(summary.get("stoppedAt"))
-    ran = duration((stopped - started).total_seconds()) if started and stopped else ""
+    return (stopped - started).total_seconds() if started and stopped else None
+
+
+def _summary_record(summary: Mapping[str, Any]) -> dict[str, Any]:
+    created = moment(summary.get("createdAt"))
+    return {
+        "job_id": summary["jobId"],
+        "name": summary["jobName"],
+        "status": summary["status"],
+        "created": created and created.isoformat(),
+        "seconds": _ran_s(summary),
+        "exit_code": (summary.get("container") or {}).get("exitCode"),
+        "reason": summary.get("statusReason"),
+    }
+
+
+def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    ran_s = _ran_s(summary)
     exit_code = (summary.get("container") or {}).get("exitCode")
     return (
-        _clock(moment(summary.get("createdAt"))),
+        clock(moment(summary.get("createdAt"))),
         summary["status"],
         "" if exit_code is None else str(exit_code),
-        ran,
+        "" if ran_s is None else duration(ran_s),
         summary["jobName"],
         summary["jobId"],
         summary.get("statusReason", ""),
@@ -114,80 +190,87 @@ def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
-    job = fetch_job(aws, arguments.job_id)
-    if job.has_ended:
-        say(f"{job.id} has ended already ({job.status}); there is nothing to do.")
-    elif arguments.dry_run:
-        say(f"would terminate {job.id} ({job.name}), now {job.status}")
-    else:
+    statuses = (arguments.status,) if arguments.status else _ACTIVE
+    jobs = Selection(
+        ids=arguments.job_id,
+        statuses=statuses,
+        name=arguments.name,
+        since=read_since(arguments.since, datetime.now(UTC)),
+    ).find(aws, arguments.queue)
+    ended = [job for job in jobs if job.has_ended]
+    for job in ended:
+        _show_terminated(arguments, job, "has ended", f"{job.id} has ended already ({job.status})")
+    going = [job for job in jobs if not job.has_ended]
+    if not going:
+        if not arguments.json:
+            say("There is nothing to do." if ended else "There are no such jobs.")
+        return OK
+    if arguments.dry_run:
+        for job in going:
+            text = f"would terminate {job.id} ({job.name}), now {job.status}"
+            _show_terminated(arguments, job, "would be terminated", text)
+        return OK
+    # One that is named by its id was meant.
+    if not (len(arguments.job_id) == 1 or arguments.yes or _agrees(going)):
+        say("Nothing was terminated.")
+        return OK
+    for job in going:
         aws.batch.terminate_job(jobId=job.id, reason=arguments.reason)
-        say(f"{job.id} is being terminated; a running worker saves its checkpoint within 30 s.")
+        text = f"{job.id} is being terminated; a running worker saves its checkpoint within 30 s."
+        _show_terminated(arguments, job, "terminated", text)
     return OK
 
 
-def describe_job(aws: Aws, job: BatchJob, *, lines: int) -> list[str]:
-    """Return everything that is known of one job, as lines."""
-    log, log_problem = _read_log(aws, job, lines)
-    status = read_status(aws, job)
-    return [
-        *_facts(job),
-        *_standing(aws, job, status, log),
-        "",
-        *_status_lines(job, status),
-        "",
-        log_problem or f"log, last {len(log)} lines",
-        *(f"  {line}" for line in log[-lines:]),
-    ]
+def _show_terminated(arguments: argparse.Namespace, job: BatchJob, what: str, text: str) -> None:
+    if arguments.json:
+        show_json({"event": "terminate", "job_id": job.id, "name": job.name, "state": what})
+    else:
+        say(text)
 
 
-def _status_lines(job: BatchJob, status: StatusFile) -> list[str]:
-    other = status.record is not None and status.record.job_id != job.id
-    whose = f" (of another job: {status.record.job_id})" if status.record and other else ""
-    problem = f": {status.problem}" if status.problem else ""
-    rows = status.text.splitlines()
-    return [f"status.json{whose}{problem}", *(f"  {row}" for row in rows)]
+def _agrees(jobs: Sequence[BatchJob]) -> bool:
+    if not is_terminal():
+        raise UsageError(f"{len(jobs)} jobs would be terminated: confirm with --yes (or --dry-run)")
+    show_table(("status", "name", "id"), [(j.status, j.name, j.id) for j in jobs[:_NAMED]])
+    if len(jobs) > _NAMED:
+        say(f"… and {len(jobs) - _NAMED} more")
+    return ask(f"Terminate {len(jobs)} jobs?")
 
 
-def _facts(job: BatchJob) -> list[str]:
-    limit = f", time limit {duration(job.time_limit_s)}" if job.time_limit_s else ""
-    memory = f", {job.memory_mib} MiB" if job.memory_mib else ""
-    ran = f", ran {duration(job.ran_s)}" if job.ran_s is not None else ""
-    facts = [
-        f"job        {job.id} ({job.name})",
-        f"status     {job.status}" + (f": {job.reason}" if job.reason else ""),
-        (
-            f"times      created {_clock(job.created)}, started {_clock(job.started)},"
-            f" stopped {_clock(job.stopped)}{ran} (UTC)"
-        ),
-        f"runs as    {job.definition} in {job.queue}{memory}{limit}",
-    ]
-    if job.image:
-        facts.append(f"image      {job.image}")
-    if job.exit_code is not None:
-        facts.append(f"exit code  {job.exit_code} (the container's)")
-    if job.container_reason:
-        facts.append(f"container  {job.container_reason}")
-    facts += [f"parameter  {name} = {v}" for name, v in sorted(job.parameters.items())]
-    return facts
+def _retry(arguments: argparse.Namespace, aws: Aws) -> int:
+    now = datetime.now(UTC)
+    retry = Retry(
+        aws=aws,
+        queue=arguments.queue,
+        now=now,
+        vcpus=read_given("--vcpus", arguments.vcpus, VCPUS),
+        memory_mib=read_given("--memory", arguments.memory, MEMORY_MIB),
+        dry_run=arguments.dry_run,
+    )
+    since = read_since(arguments.since, now)
+    done = retry.by_ids(arguments.job_id) if since is None else retry.failed_since(since)
+    refused = _show_retried(done, as_json=arguments.json, dry_run=arguments.dry_run)
+    # A job that was named and not resubmitted is not what was asked for.
+    return UNREADABLE if refused and arguments.job_id else OK
 
 
-def _standing(aws: Aws, job: BatchJob, status: StatusFile, log: list[Line]) -> list[str]:
-    if job.has_ended:
-        return describe_result(job, find_result(job, status.record, find_finished(log)))
-    if record := status.of(job.id):
-        return [f"progress   {describe_progress(record)}"]
-    if job.status == RUNNABLE:
-        return [f"waits      {reason}" for reason in why_waiting(aws, job)]
-    return []
-
-
-def _read_log(aws: Aws, job: BatchJob, lines: int) -> tuple[list[Line], str | None]:
-    try:
-        found = tail(aws, job.streams, count=max(lines, _TAIL))
-    except (BotoCoreError, ClientError) as error:
-        return [], f"the log cannot be read: {explain(error)}"
-    return found, None if found else "log: there are no lines"
-
-
-def _clock(when: datetime | None) -> str:
-    return when.strftime("%Y-%m-%d %H:%M:%S") if when else "-"
+def _show_retried(done: Iterable[Retried], *, as_json: bool, dry_run: bool) -> int:
+    """Show each job as it is dealt with; return how many were not resubmitted."""
+    count = refused = 0
+    for each in done:
+        count += 1
+        refused += bool(each.why_not)
+        if as_json:
+            show_json(each.record)
+            continue
+        name = f"{each.failed.id} ({each.failed.name})"
+        if each.why_not:
+            outcome = f"{each.result.outcome}: " if each.result else ""
+            say(f"not resubmitted {name}: {outcome}{each.why_not}")
+        elif dry_run:
+            say(f"would resubmit {name}")
+        else:
+            say(f"resubmitted {name} as {each.job_id}")
+    if not as_json:
+        say(f"{count - refused} {'would be ' if dry_run else ''}resubmitted, {refused} not")
+    return refused

@@ -1,4 +1,4 @@
-"""The CloudFormation stack: change sets, the state that it should have, the state that it has.
+"""The CloudFormation stack: its template, its parameters, its image, and change sets.
 
-May import: aws, console, options, names, errors.
+May import: aws, console, names, errors.
 """

@@ -183,7 +183,7 @@ _ENCRYPTED = ("--encrypt", "--key-uri", "https://keys.example/{key_id}")
 
 def measure_layouts(folder: Path) -> Iterator[Row]:
     """A talking head with its audio in a rendition of its own and muxed, clear and encrypted."""
-    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=240)
+    source = loop(MEDIA / _HEAD, folder / "source.mp4", seconds=120)
     costs, parts, sizes = {}, {}, {}
     for name, options in (
         ("separate", ()),

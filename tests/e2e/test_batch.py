@@ -17,7 +17,8 @@ import pytest
 from ops import names
 from tests.e2e.conftest import TIMEOUT_S, container, docker_api, pull, push_image
 from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server
-from tests.functional.operating import make_what_moto_left_out, moto_server, ops, prepare_account
+from tests.functional.deployed_stack import DeployedStack
+from tests.functional.operating import moto_server, ops, prepare_account
 
 SECONDS = 4
 
@@ -43,7 +44,8 @@ def aws(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         account = prepare_account(server)
         done = ops(server, "deploy", "--image", reference, *account.parameters())
         assert done.returncode == 0, done.stderr
-        make_what_moto_left_out(server)
+        parameters = {**account.values(), "ImageUri": reference}
+        DeployedStack(server=server, parameters=parameters).complete()
         yield server
 
 

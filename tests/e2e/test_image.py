@@ -100,7 +100,7 @@ def test_the_image_holds_no_leftovers_of_its_build(shell: Callable[[str], str]) 
     # Bytecode of the builder's Python would be useless here.
     bytecode = shell("find /app -name '*.pyc' | sed 's/.*[.]cpython/cpython/' | sort -u").split()
     assert bytecode == ["cpython-313.pyc"]
-    assert shell("ls /app").split() == ["entrypoint.sh", "packages", "worker"]
+    assert shell("ls /app").split() == ["entrypoint.sh", "ops", "packages", "worker"]
 
 
 def test_labels_name_revision_versions_and_licenses(

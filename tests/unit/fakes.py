@@ -19,6 +19,8 @@ class RecordingStore:
     def __init__(self, *, honors_conditions: bool = True) -> None:
         self.honors_conditions = honors_conditions
         self.objects: dict[str, bytes] = {}
+        # What is listed of an object instead of its own size and ETag.
+        self.listed: dict[str, StoredObject] = {}
         self.puts: list[str] = []
         self.deleted: list[str] = []
         self.failure: WorkerError | None = None
@@ -47,7 +49,7 @@ class RecordingStore:
 
     def list(self, prefix: str) -> dict[str, StoredObject]:
         return {
-            key: StoredObject(bytes=len(data), etag=_etag(data))
+            key: self.listed.get(key) or StoredObject(bytes=len(data), etag=_etag(data))
             for key, data in self.objects.items()
             if key.startswith(prefix)
         }

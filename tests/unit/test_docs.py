@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import worker.monitoring.logs
+from ops.audit.finding import Code, Finding
 from tests.architecture import LAYERS
 from worker.errors import SourceFault
 from worker.messages import TEACHER_MESSAGES
@@ -63,6 +64,16 @@ def test_every_code_of_a_bad_source_is_documented(code: SourceFault) -> None:
     page = (DOCS / "operations.md").read_text()
     (row,) = re.findall(rf"^\| `{code}` \|.*$", page, re.MULTILINE)
     assert TEACHER_MESSAGES[code].en in row
+
+
+def test_every_finding_of_an_audit_is_documented_with_its_severity() -> None:
+    page = (DOCS / "operations.md").read_text()
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| (damage|waste|note) \|", page, re.MULTILINE)
+    documented = {
+        code: severity for codes, severity in rows for code in re.findall("[a-z_]+", codes)
+    }
+    findings = [Finding(code=code, key="", detail="") for code in Code]
+    assert documented == {finding.code: finding.severity for finding in findings}
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.ko.md"])

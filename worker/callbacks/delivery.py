@@ -46,6 +46,8 @@ class Delivery:
         self._waiting: deque[Message] = deque()
         self._progress: Message | None = None
         self._current: Message | None = None
+        # Of its last attempt.
+        self._failure: Exception | None = None
         self._undelivered: list[UndeliveredRecord] = []
         self._is_ending = False
         self._is_closed = False
@@ -71,8 +73,11 @@ class Delivery:
                 self._changed.wait(_POLL_S)
             self._is_closed = True
             self._changed.notify_all()
-            for message in filter(None, [self._current, *self._waiting]):
-                self._give_up(message, UnansweredError("no answer before the job ended"))
+            too_late = UnansweredError("no answer before the job ended")
+            if self._current:
+                self._give_up(self._current, self._failure or too_late)
+            for message in self._waiting:
+                self._give_up(message, too_late)
             return tuple(self._undelivered)
 
     @property
@@ -101,6 +106,7 @@ class Delivery:
             self._changed.wait_for(lambda: self._waiting or self._progress or self._is_closed)
             if self._is_closed:
                 return None
+            self._failure = None
             if self._waiting:
                 self._current = self._waiting.popleft()
             else:
@@ -125,7 +131,7 @@ class Delivery:
                 multiplier=_FIRST_PAUSE_S, max=_LONGEST_PAUSE_S, jitter=_FIRST_PAUSE_S
             ),
             sleep=self._pause,
-            before_sleep=lambda state: _log_retry(message, state),
+            before_sleep=lambda state: self._note(message, state),
             reraise=True,
         )
 
@@ -138,6 +144,13 @@ class Delivery:
             self._changed.wait_for(self._is_overdue, timeout=seconds)
             if self._is_closed:
                 raise UnansweredError("the job ended")
+
+    def _note(self, message: Message, state: tenacity.RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, UnansweredError):
+            self._failure = failure
+        attempt = state.attempt_number
+        log.info("callback_retried", type=message.type, attempt=attempt, reason=str(failure))
 
     def _give_up(self, message: Message, failure: Exception) -> None:
         if message.is_progress:
@@ -158,10 +171,3 @@ def _describe(failure: Exception) -> str:
     if isinstance(failure, _EXPECTED):
         return str(failure)
     return f"a bug of the worker: {type(failure).__name__}: {redact(str(failure))}"
-
-
-def _log_retry(message: Message, state: tenacity.RetryCallState) -> None:
-    reason = state.outcome.exception() if state.outcome else None
-    log.info(
-        "callback_retried", type=message.type, attempt=state.attempt_number, reason=str(reason)
-    )

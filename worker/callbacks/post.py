@@ -14,14 +14,18 @@ from datetime import datetime
 from http import HTTPStatus
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from worker import __version__
 from worker.config.callback_options import CallbackOptions, signing_key
+from worker.runtime.threads import NoAnswerError, run_in_thread
 from worker.storage.public_address import PrivateAddressError, PublicPool
 
 # Short: the job's end waits for the answer to its last event.
 _TIMEOUT = urllib3.Timeout(connect=3, read=5)
+# Those hold for each address and each piece of the head of an answer, of which there may be many.
+# Less than a job's end waits in all: its last event may have to wait for this attempt.
+_ATTEMPT_TIMEOUT_S = 6.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,23 +69,13 @@ class Receiver:
             UnansweredError: it may be of use.
 
         """
-        timestamp = int(self._now().timestamp())
         try:
-            answer = self._pool.request(
-                "POST",
-                self._url,
-                body=message.body,
-                headers={
-                    "Content-Type": "application/json",
-                    "User-Agent": f"academy-video-worker/{__version__}",
-                    "webhook-id": message.id,
-                    "webhook-timestamp": str(timestamp),
-                    "webhook-signature": sign(self._key, message.id, timestamp, message.body),
-                },
-                redirect=False,
-                retries=False,
-                preload_content=False,
+            # In a thread, so that what trickles, or a name that is not resolved, holds up no other.
+            answer = run_in_thread(
+                lambda: self._request(message), lambda: None, timeout_s=_ATTEMPT_TIMEOUT_S
             )
+        except NoAnswerError as error:
+            raise UnansweredError(ReadTimeoutError.__name__) from error
         except PrivateAddressError as error:
             raise RefusedError(
                 f"the {error}; where that is meant, give the job --allow-private-notify"
@@ -92,6 +86,24 @@ class Receiver:
         # What the answer says beside its status is not read: it could be endless.
         answer.close()
         _check(answer.status)
+
+    def _request(self, message: Message) -> urllib3.BaseHTTPResponse:
+        timestamp = int(self._now().timestamp())
+        return self._pool.request(
+            "POST",
+            self._url,
+            body=message.body,
+            headers={
+                "Content-Type": "application/json",
+                "User-Agent": f"academy-video-worker/{__version__}",
+                "webhook-id": message.id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": sign(self._key, message.id, timestamp, message.body),
+            },
+            redirect=False,
+            retries=False,
+            preload_content=False,
+        )
 
 
 def _check(status: int) -> None:

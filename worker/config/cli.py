@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast, get_args
 
 from pydantic import ValidationError
@@ -170,9 +171,8 @@ def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:
 
 
 def _parse_arguments(arguments: Sequence[str], faults: list[str]) -> dict[str, str | None]:
-    parser = build_parser()
     try:
-        known, unknown = parser.parse_known_args(arguments)
+        known, unknown = _parser().parse_known_args(arguments)
     except argparse.ArgumentError as error:
         faults.append(str(error))
         return {}
@@ -186,6 +186,12 @@ def _parse_arguments(arguments: Sequence[str], faults: list[str]) -> dict[str, s
         field: join_values(value) if isinstance(value, list) else value
         for field, value in vars(known).items()
     }
+
+
+@cache
+def _parser() -> argparse.ArgumentParser:
+    # Made once: whoever submits thousands of jobs checks each.
+    return build_parser()
 
 
 def build_parser(job: type[Job] = Job) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, Field
@@ -106,6 +107,7 @@ def _declare(
     return Field(json_schema_extra={_KEY: extra}, **field)
 
 
+@cache
 def options_of(job: type[BaseModel]) -> tuple[Option, ...]:
     """Return all options of a job, in the order of its fields."""
     return tuple(_options(job.model_fields))

@@ -25,6 +25,8 @@ from worker.media.language import language_code, language_name, language_tag
 # An S3 key has 1,024 bytes; the rest is for `<run>/1080p/00000.ts` and what else lies below.
 _MAX_PREFIX_BYTES = 900
 _MOST_SUBTITLES = 16
+# What any program must read of one (BCP 47, section 4.4.1); it names a folder.
+_MAX_LANGUAGE_CHARS = 35
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What stands for the key's name in the URI of a key.
 KEY_ID = "{key_id}"
@@ -199,7 +201,8 @@ def _to_subtitles(value: object) -> object:
     code, _, text = value.partition("=")
     if not text:
         raise ValueError("write LANGUAGE=LOCATION, such as ko=s3://bucket/talk.srt")
-    if language_code(code.strip()) is None or language_name(code.strip()) is None:
+    is_short = len(code.strip()) <= _MAX_LANGUAGE_CHARS
+    if not is_short or language_code(code.strip()) is None or language_name(code.strip()) is None:
         raise ValueError("begins with no code of a language; write ko=…, en=… or zh-Hant=…")
     location = check_source(parse_location(text.strip()))
     return SubtitleSource(language=language_tag(code.strip()), location=location)

@@ -35,6 +35,11 @@ def made_of(key_id: str, secret: str) -> bool:
     return key_id.startswith(fingerprint_of(secret))
 
 
+def fingerprint_in(key_id: str) -> str:
+    """Return the fingerprint of the secret that a key id was made with."""
+    return key_id[:_FINGERPRINT_CHARS]
+
+
 def derive_key(secret: str, key_id: str) -> bytes:
     """Derive the 16 bytes of a key."""
     return _hmac(secret.encode(), key_id)[:KEY_BYTES]

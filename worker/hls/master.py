@@ -9,7 +9,7 @@ from worker.hls.bit_rates import BitRates, measure_bit_rates, target_duration_s
 from worker.hls.keyframes import ranged_key_frames
 from worker.hls.playlist import INDEPENDENT, VERSION, Playlists
 from worker.hls.run import Run, TextRendition
-from worker.layout import AUDIO
+from worker.layout import AUDIO, is_run_name
 from worker.media.language import language_name, language_tag
 from worker.plan.ladder import Rung
 
@@ -17,7 +17,6 @@ SUBTITLES = "text"
 _GROUP = f'"{SUBTITLES}"'
 _SUBTITLES_TAG = "#EXT-X-MEDIA:TYPE=SUBTITLES,"
 _VARIANT_TAG = "#EXT-X-STREAM-INF:"
-_RUN = re.compile("[0-9a-f]{16}")
 _URI = re.compile(r"^(?!#)(?P<line>.+)$|^#EXT.*[:,]URI=\"(?P<attribute>[^\"]+)\"", re.MULTILINE)
 
 
@@ -31,8 +30,8 @@ def named_run(master: str) -> str | None:
     """Return the run whose playlists a master playlist names; None where it is no worker's."""
     runs = {uri.partition("/")[0] for uri in uris(master)}
     run = runs.pop() if len(runs) == 1 else ""
-    # As `worker.plan.digest` names it: what is outdated is deleted, and nobody else's folder is.
-    return run if _RUN.fullmatch(run) else None
+    # What is outdated is deleted, and nobody else's folder is.
+    return run if is_run_name(run) else None
 
 
 def render_master_playlist(run: Run, playlists: Playlists) -> str:

@@ -18,15 +18,21 @@ PLAN_VERSION = 10
 
 
 def request_digest(
-    identity: str, job: Job, *, fingerprint: str | None = None, subtitles: Sequence[str] = ()
+    identity: str,
+    job: Job,
+    *,
+    fingerprint: str | None = None,
+    subtitles: Sequence[str] = (),
+    version: int = PLAN_VERSION,
 ) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
     `identity` names the source's very content (`worker.storage.open`), `subtitles` that of each
     file from outside. Options that change the output are part of it where they are not at their
-    defaults, and so is the fingerprint of the secret that it encrypts with.
+    defaults, and so is the fingerprint of the secret that it encrypts with. `version`: of the
+    worker that named it, where that is another one.
     """
-    asked = {"version": PLAN_VERSION, "source": identity, "options": changed_options(job)}
+    asked = {"version": version, "source": identity, "options": changed_options(job)}
     if fingerprint:
         asked["secret"] = fingerprint
     if subtitles:

@@ -32,6 +32,9 @@ def delete_leftovers(store: Store, published: Published, previous: ManifestRecor
     if standing is None or standing.data != published.master.data:
         log.warning("leftovers_not_deleted", reason=f"{MASTER} is another job's by now")
         return
+    if previous and manifest.encryption and not previous.encryption:
+        # It is an operator's choice whether viewers in mid-video are worth its clear copy.
+        log.warning("clear_run_stays", run=previous.run)
     known = (previous.run, previous.previous_run) if previous else ()
     for run in {run for run in known if run} - {manifest.run, manifest.previous_run}:
         store.delete(store.list(run_prefix(run)))

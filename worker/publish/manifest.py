@@ -1,8 +1,8 @@
-"""manifest.json: made of a run, read back, and compared with what the store holds."""
+"""manifest.json: made of a run, and read back."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.hls.bit_rates import measure_bit_rates, segment_durations_s, target_duration_s
@@ -13,13 +13,9 @@ from worker.images.model import ImageSet
 from worker.layout import (
     AUDIO,
     MANIFEST,
-    MASTER,
-    MEDIA_PLAYLIST,
-    THUMBNAIL,
     File,
     file_name,
     md5_of,
-    run_prefix,
     segment_name,
     subtitle_segment_name,
 )
@@ -36,9 +32,7 @@ from worker.records.manifest import (
     SourceVideoRecord,
 )
 from worker.records.segment import Segment
-from worker.storage.base import ListingDeniedError, Store
-
-_WITHOUT_DIGESTS = 2
+from worker.storage.base import Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,39 +61,10 @@ def read_manifest(store: Store) -> ManifestRecord | None:
         return None
 
 
-def is_published(store: Store, manifest: ManifestRecord | None, request: str) -> bool:
-    """Whether viewers already have what this job would make.
-
-    The manifest says so; that the master playlist names its run, and that the store lists what the
-    manifest names (where the job may list), is checked. A run that was published without a rung,
-    for lack of time, may be completed.
-    """
-    if manifest is None or manifest.request != request or manifest.missing_rungs:
-        return False
-    return is_standing(store, manifest)
-
-
-def is_standing(store: Store, manifest: ManifestRecord) -> bool:
-    """Whether viewers have what a manifest names, all of it."""
-    prefix = run_prefix(manifest.run)
-    master = store.get(MASTER)
-    if master is None or prefix.encode() not in master.data or store.get(THUMBNAIL) is None:
-        return False
-    try:
-        listing = store.list(prefix)
-    except ListingDeniedError:
-        return True
-    if manifest.schema_version == _WITHOUT_DIGESTS:
-        return _is_listed_without_digests(manifest, listing)
-    return set(published_keys(manifest)) <= set(listing)
-
-
 def published_keys(manifest: ManifestRecord) -> Iterator[str]:
     """Yield the keys below its run of all that is published."""
     for rendition in manifest.renditions:
-        name = subtitle_segment_name if rendition.kind == "subtitles" else segment_name
-        for index, md5 in enumerate(rendition.md5):
-            yield f"{manifest.run}/{name(rendition.name, index, md5)}"
+        yield from segment_keys(manifest.run, rendition)
         for playlist in rendition.playlists:
             yield f"{manifest.run}/{rendition.name}/{playlist}"
     yield from (*manifest.thumbnails, *manifest.sheets)
@@ -107,19 +72,11 @@ def published_keys(manifest: ManifestRecord) -> Iterator[str]:
     yield from (track for track in tracks if track)
 
 
-def _is_listed_without_digests(manifest: ManifestRecord, listing: Collection[str]) -> bool:
-    named = [manifest.storyboard, manifest.chapters_track, *manifest.thumbnails]
-    return all(key in listing for key in named if key) and all(
-        _is_complete(listing, f"{manifest.run}/{rendition.name}/", rendition)
-        for rendition in manifest.renditions
-    )
-
-
-def _is_complete(listing: Collection[str], folder: str, rendition: RenditionRecord) -> bool:
-    """Whether the store lists all of a rendition."""
-    playlists = {MEDIA_PLAYLIST, *rendition.playlists}
-    names = {key.removeprefix(folder) for key in listing if key.startswith(folder)}
-    return playlists <= names and len(names - playlists) == rendition.segments
+def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:
+    """Yield the keys of a rendition's segments, in order."""
+    name = subtitle_segment_name if rendition.kind == "subtitles" else segment_name
+    for index, md5 in enumerate(rendition.md5):
+        yield f"{run}/{name(rendition.name, index, md5)}"
 
 
 def make_manifest(
@@ -127,7 +84,7 @@ def make_manifest(
 ) -> ManifestRecord:
     """Describe what is published: every rendition with its sizes, rates and checksums.
 
-    `previous_run` and `report` are for those to add who know them.
+    `previous_run`, `master_md5` and `report` are for those to add who know them.
     """
     plan = run.plan
     target_s = target_duration_s(run.renditions.values())
@@ -170,7 +127,7 @@ def make_manifest(
 
 
 def renew_manifest(
-    manifest: ManifestRecord, renditions: Sequence[RenditionRecord], origin: Origin
+    manifest: ManifestRecord, renditions: Sequence[RenditionRecord], master: File, origin: Origin
 ) -> ManifestRecord:
     """Describe a run that is published again with other subtitles, by another job.
 
@@ -186,6 +143,7 @@ def renew_manifest(
             "published_at": origin.published_at,
             "worker": origin.worker_version,
             "job": origin.job,
+            "master_md5": md5_of(master.data),
             "renditions": tuple(renditions),
             "report": None,
         }

@@ -12,7 +12,15 @@ from worker.hls.master import named_run, render_master_playlist
 from worker.hls.playlist import render_playlists
 from worker.hls.run import Run
 from worker.images.model import ImageSet
-from worker.layout import MANIFEST, File, json_file, master_file, report_file, thumbnail_file
+from worker.layout import (
+    MANIFEST,
+    File,
+    json_file,
+    master_file,
+    md5_of,
+    report_file,
+    thumbnail_file,
+)
 from worker.publish.manifest import Origin, make_manifest
 from worker.records.manifest import ManifestRecord
 from worker.report.load import load_figures
@@ -81,7 +89,9 @@ def publish(
     replaced = replace_confirmed(store, master, confirm)
     replaced_master = replaced.data.decode(errors="replace") if replaced else None
     previous_run = _previous_run(run.name, replaced_master, publication.previous)
-    manifest = manifest.model_copy(update={"previous_run": previous_run})
+    manifest = manifest.model_copy(
+        update={"previous_run": previous_run, "master_md5": md5_of(master.data)}
+    )
     write_manifest(store, manifest, confirm)
     return Published(manifest=manifest, master=master, replaced_master=replaced_master)
 

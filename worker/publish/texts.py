@@ -13,8 +13,9 @@ from worker.hls.run import TextRendition, without_replaced
 from worker.layout import CHECKPOINT, MASTER, is_outside, master_file
 from worker.media.timeline import Grid
 from worker.plan.plan import TextPlan
-from worker.publish.manifest import Origin, is_standing, renew_manifest, text_record
+from worker.publish.manifest import Origin, renew_manifest, text_record
 from worker.publish.publish import Published, replace_confirmed, write_manifest
+from worker.publish.standing import is_standing
 from worker.records.base import UnreadableRecordError
 from worker.records.checkpoint import CheckpointRecord
 from worker.records.manifest import ManifestRecord, RenditionRecord
@@ -124,7 +125,7 @@ def publish_texts(
         *(text_record(text, playlists) for text in outside),
         *(records[text.name] for text in own),
     )
-    manifest = renew_manifest(standing.manifest, renditions, origin)
+    manifest = renew_manifest(standing.manifest, renditions, master, origin)
     write_manifest(store, manifest, confirm)
     return Published(
         manifest=manifest,

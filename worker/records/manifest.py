@@ -91,6 +91,9 @@ class ManifestRecord(Record):
     previous_run: str | None = Field(
         description="The run that was published before; it stays until the next publish."
     )
+    master_md5: str | None = Field(
+        default=None, description="MD5 of the master playlist that was published with it."
+    )
     request: str = Field(
         description="Digest of the source's identity, of the options that change the output, and of"
         " the subtitles from outside."

@@ -8,11 +8,17 @@ is found by what it cannot be.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 
 UTF8 = "utf-8"
 # Of which EUC-KR is a part.
 _CP949 = "cp949"
+_PAIR = re.compile(rb"[\x81-\xfe][A-Za-z\x81-\xfe]")
+_EUC_KR_FROM = 0xA1
+# In Korean a few syllables of a thousand are CP949's alone. Nearly all are that CP949 makes of
+# apostrophes in Windows-1252, or of Japanese in Shift JIS.
+_LEAST_EUC_KR_SHARE = 0.5
 # None of them is the start of a text in UTF-8 or CP949.
 _MARKS = {
     codecs.BOM_UTF8: UTF8,
@@ -47,13 +53,22 @@ def decode_texts(raws: Sequence[bytes]) -> tuple[list[str], str]:
 def decode_file(raw: bytes) -> tuple[str, str]:
     """Decode a whole file; return its text, and its encoding.
 
-    Judged line by line, so that a damaged byte does not decide for all of them.
+    Judged line by line, so that a damaged byte does not decide for all of them. What is in neither
+    of these encodings is decoded as UTF-8, so that it shows.
     """
     if _mark_of(raw) or b"\0" in raw:
         (text,), encoding = decode_texts([raw])
         return text, encoding
     encoding = _find_encoding(raw.split(b"\n"))
+    if encoding == _CP949 and not _is_korean(raw):
+        encoding = UTF8
     return raw.decode(encoding, errors="replace"), encoding
+
+
+def _is_korean(raw: bytes) -> bool:
+    """Whether what can be decoded as CP949 is what Korean texts are made of."""
+    pairs: list[bytes] = _PAIR.findall(raw)
+    return sum(min(pair) >= _EUC_KR_FROM for pair in pairs) >= _LEAST_EUC_KR_SHARE * len(pairs)
 
 
 def _mark_of(raw: bytes) -> bytes:

@@ -26,9 +26,11 @@ _ARROW = "-{1,3} ?>"
 _TIMING = re.compile(rf"{_SPACE}{_TIME}{_SPACE}{_ARROW}{_SPACE}{_TIME}(?![0-9:.,])(.*)")
 # What was meant to be one: it begins as a time, and has an arrow or all the parts of a time.
 _LIKE_TIMING = re.compile(
-    rf"{_SPACE}[0-9][0-9 \t]{{0,8}}:[^<>]{{0,60}}?{_ARROW}"
+    rf"{_SPACE}-?[0-9][0-9 \t]{{0,8}}:[^<>]{{0,60}}?{_ARROW}"
     rf"|{_SPACE}[0-9]{{1,3}}{_COLON}[0-9]{{1,2}}{_COLON}[0-9]{{1,2}}{_SPACE}[.,]"
 )
+# What may follow the times: coordinates in SRT, settings in WebVTT; other words are a text.
+_ATTRIBUTES = re.compile(r"\s*(?:[\w-]+:\S+\s*)*")
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _HEADER = re.compile(r"WEBVTT(?:[ \t].*)?")
 _MOST = 59
@@ -60,7 +62,10 @@ def read_timed_lines(lines: Sequence[str]) -> Iterator[FileCue | Fault]:
     at = [i for i, line in enumerate(lines) if _is_timing(line)]
     for count, (here, following) in enumerate(pairwise([*at, len(lines)]), start=1):
         body = lines[here + 1 : following]
-        text = _webvtt_lines(body) if are_webvtt else _srt_text(body, count + 1)
+        if are_webvtt:
+            text = _webvtt_lines(body)
+        else:
+            text = _srt_text([*_words_after(lines[here]), *body], count + 1)
         yield _read_cue(lines[here], here + 1, text, keeps_settings=are_webvtt)
 
 
@@ -90,6 +95,12 @@ def _milliseconds(parts: Sequence[str | None]) -> int | None:
         return None
     fraction = (parts[3] or "").ljust(3, "0")[:3]
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int(fraction)
+
+
+def _words_after(timing: str) -> tuple[str, ...]:
+    """Return the text of a cue that begins in the line of its times."""
+    rest = match[15] if (match := _TIMING.match(timing)) else ""
+    return () if _ATTRIBUTES.fullmatch(rest) else (rest.strip(),)
 
 
 def _known_settings(text: str) -> str:

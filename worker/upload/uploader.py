@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from heapq import heappop, heappush
 from pathlib import Path
 
 import structlog
@@ -46,6 +47,15 @@ class Finished:
     preset: str | None
 
 
+@dataclass(order=True, slots=True)
+class _Waiting:
+    """A segment that starts when the audio has come so far; those of one time in any order."""
+
+    needed_ticks: float
+    finished: Finished = field(compare=False)
+    size: int = field(compare=False)
+
+
 class Uploader:
     """Threads that read, check, encrypt, store, record and then delete each finished segment.
 
@@ -73,7 +83,9 @@ class Uploader:
         )
         self._waiting = 0
         self._waiting_bytes = 0
-        self._without_audio: list[tuple[Finished, int]] = []
+        # A heap: a copy may be hours ahead of the audio, and each segment of that starts some.
+        self._without_audio: list[_Waiting] = []
+        self._bytes_without_audio = 0
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
 
@@ -82,8 +94,10 @@ class Uploader:
         size = finished.path.stat().st_size
         if finished.rendition == AUDIO:
             self._muxer.announce()
+        needed_ticks = self._muxer.needed_ticks(finished.rendition, finished.index)
         with self._lock:
-            self._without_audio.append((finished, size))
+            heappush(self._without_audio, _Waiting(needed_ticks, finished, size))
+            self._bytes_without_audio += size
         self._start_ready()
 
     def end_audio(self) -> None:
@@ -93,16 +107,18 @@ class Uploader:
 
     def _start_ready(self) -> None:
         """Start on the segments whose audio is there, or that need none."""
+        reached_ticks = self._muxer.reached_ticks
+        ready: list[_Waiting] = []
         with self._lock:
-            ready = [each for each in self._without_audio if self._is_ready(each[0])]
-            self._without_audio = [each for each in self._without_audio if each not in ready]
+            waiting = self._without_audio
+            while waiting and waiting[0].needed_ticks <= reached_ticks:
+                ready.append(heappop(waiting))
+            size = sum(each.size for each in ready)
+            self._bytes_without_audio -= size
             self._waiting += len(ready)
-            self._waiting_bytes += sum(size for _, size in ready)
-        for finished, size in ready:
-            self._pool.submit(partial(self._work, finished, size))
-
-    def _is_ready(self, finished: Finished) -> bool:
-        return self._muxer.is_ready(finished.rendition, finished.index)
+            self._waiting_bytes += size
+        for each in ready:
+            self._pool.submit(partial(self._work, each.finished, each.size))
 
     @property
     def is_full(self) -> bool:
@@ -118,11 +134,6 @@ class Uploader:
     def lacks_audio(self) -> bool:
         """Whether video should be paused until the audio has come so far."""
         return self._bytes_without_audio > _FULL_BYTES
-
-    @property
-    def _bytes_without_audio(self) -> int:
-        with self._lock:
-            return sum(size for _, size in self._without_audio)
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""

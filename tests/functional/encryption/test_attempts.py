@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.functional.worker_process import FAST_LEASE, RunWorker, StartWorker
 
 OTHER_URI = "http://localhost:9/lectures/7/keys/{key_id}"
 DEBUG = ("--log-level", "debug")
+# Of AAC in MPEG-TS: the start of a PES packet.
+_AUDIO_PES = re.compile(rb"\x00\x00\x01\xc0..[\x80-\x8f]", re.DOTALL)
 
 
 def written(out: Path) -> dict[Path, int]:
@@ -29,13 +32,22 @@ def playlists(out: Path) -> str:
 
 
 @pytest.mark.ffmpeg
+@pytest.mark.parametrize("audio", ["separate", "muxed"])
 def test_a_killed_job_continues_from_what_it_encrypted(
-    start_worker: StartWorker, run_worker: RunWorker, lecture: Path, tmp_path: Path, key_of: KeyOf
+    start_worker: StartWorker,
+    run_worker: RunWorker,
+    lecture: Path,
+    tmp_path: Path,
+    key_of: KeyOf,
+    audio: str,
 ) -> None:
-    """Also where nothing is recorded: each segment is decrypted and compared with the plan."""
+    """Also where nothing is recorded: each segment is decrypted and compared with the plan.
+
+    Muxed audio of an earlier job is decrypted for the segments of video that it goes into.
+    """
     out = tmp_path / "out"
     how = {"before": FAST_LEASE, "environment": {"WORKER_KEY_SECRET": SECRET}}
-    words = (*options(lecture, out), *DEBUG, "--preset", "slower")
+    words = (*options(lecture, out), *DEBUG, "--preset", "slower", "--audio", audio)
     running = start_worker(*words, **how)
     wait_for(lambda: len(video(out)) >= 4, what="four segments of video")
     running.process.kill()
@@ -55,7 +67,11 @@ def test_a_killed_job_continues_from_what_it_encrypted(
     assert {path: written(out)[path] for path in before} == before
     key = key_of(manifest_of(out)["encryption"]["key_id"], str(out), [SECRET])
     assert key
-    assert all(has_packets(data) for *_, data in decrypted(out, key))
+    found = list(decrypted(out, key))
+    assert all(has_packets(data) for *_, data in found)
+    with_audio = {name for name, _, data in found if _AUDIO_PES.search(data)}
+    assert with_audio == ({"audio", "180p", "144p"} if audio == "muxed" else {"audio"})
+    assert not any(has_packets(path.read_bytes()) for path in out.rglob("*.ts"))
 
 
 def test_another_uri_of_the_key_is_published_without_encoding(
@@ -112,3 +128,22 @@ def test_without_a_secret_nothing_is_done(
     assert ended.status == 64
     assert "WORKER_KEY_SECRET" in ended.final["message"]
     assert not (tmp_path / "out").exists()
+
+
+def test_subtitles_that_are_added_leave_the_encryption_as_it_is(
+    run_worker: RunWorker, short_clip: Path, tmp_path: Path
+) -> None:
+    """And they stay clear."""
+    out, text = tmp_path / "out", tmp_path / "text.srt"
+    text.write_text("1\n00:00:00,500 --> 00:00:02,000\n안녕하세요\n", encoding="utf-8")
+    environment = {"WORKER_KEY_SECRET": SECRET}
+    assert run_worker(*options(short_clip, out), environment=environment).status == 0
+    before, encryption = written(out), manifest_of(out)["encryption"]
+    words = (*options(short_clip, out), *DEBUG, "--subtitles", f"ko={text}")
+    ended = run_worker(*words, environment=environment)
+    assert ended.status == 0, ended.stdout
+    assert ended.named("planned") == [], "the source was not even fetched"
+    assert written(out) == before
+    assert manifest_of(out)["encryption"] == encryption
+    assert any("안녕하세요" in path.read_text("utf-8") for path in out.rglob("*.vtt"))
+    assert "TYPE=SUBTITLES" in (out / "master.m3u8").read_text()

@@ -54,14 +54,14 @@ def make_parts(folder: Path, *parts: tuple[str, int]) -> Path:
     return script
 
 
-@pytest.mark.parametrize("container", ["mkv", "mp4", "ts"])
+ONCE = (("5.1", HZ), ("stereo", HZ))
+OFTEN = (("stereo", 32_000), ("5.1", HZ), ("mono", HZ), ("stereo", 32_000))
+
+
 @pytest.mark.parametrize(
-    "parts",
-    [
-        (("5.1", HZ), ("stereo", HZ)),
-        (("stereo", 32_000), ("5.1", HZ), ("mono", HZ), ("stereo", 32_000)),
-    ],
-    ids=["once", "three times, its rate too"],
+    ("container", "parts"),
+    [("mkv", OFTEN), ("mp4", ONCE), ("ts", OFTEN)],
+    ids=["mkv, three times, its rate too", "mp4, once", "ts, three times, its rate too"],
 )
 def test_what_changes_on_the_way_keeps_its_time(
     run_worker: RunWorker, tmp_path: Path, parts: tuple[tuple[str, int], ...], container: str

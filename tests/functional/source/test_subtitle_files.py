@@ -157,6 +157,10 @@ def test_files_are_added_to_a_published_run_without_an_encode(
         steps = [event["step"] for event in ended.named("step_started")]
         assert steps == (["publish", "end"] if is_new else ["end"])
         if is_new:
+            figures = ("segments", "bytes", "rungs", "duration_s")
+            assert [ended.final[each] for each in figures] == [
+                first.final[each] for each in figures
+            ]
             assert ended.final["segments_resumed"] == ended.final["segments"]
         assert {key: stored(client).get(key) for key in kept} == kept
         shown = texts_of(client)
@@ -222,6 +226,20 @@ def test_a_file_behind_a_url_is_read_whole_and_its_query_is_not_shown(
     assert cues(tmp_path / "out", "text-ko") == "00:00:01.500 --> 00:00:02.500\n가"
     assert SECRET not in ended.stdout + refused.stdout
     assert SECRET not in "".join(path.read_text() for path in (tmp_path / "out").glob("*.json"))
+
+
+def test_a_file_that_trickles_ends_the_job_with_69(
+    faulty: FaultyServer, run_worker: RunWorker, short_clip: Path, tmp_path: Path
+) -> None:
+    faulty.body, faulty.trickles = SRT.format("가" * 99).encode(), True
+    ended = run_worker(
+        *("--source", short_clip, "--destination", tmp_path / "out", "--allow-private-sources"),
+        *("--subtitles", f"ko={faulty.url}"),
+        before="import worker.source.subtitle_files as s, worker.storage.retrying as r\n"
+        "s._LONGEST_READ_S, r.PATIENCE_S = 0.5, 1",
+    )
+    assert ended.status == 69, ended.stdout
+    assert "/upload/in.mp4?… is sent too slowly" in ended.final["message"]
 
 
 def test_a_file_whose_cues_are_all_past_the_end_is_left_out(

@@ -101,6 +101,27 @@ def test_the_end_of_a_job_waits_for_some_seconds() -> None:
     assert clock() - started_s <= module.END_TIMEOUT_S + 2
 
 
+def test_the_reason_is_that_of_the_last_attempt_where_a_job_ends_in_the_pause_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_PAUSE_S", 60)
+    monkeypatch.setattr(module, "_LONGEST_PAUSE_S", 60)
+    clock, gate, receiver = Clock(), threading.Event(), Receiver(AWAY)
+    sent = Delivery(gated(receiver, gate), Budget(time_limit_s=600, clock=clock))
+
+    pause = sent._pause
+
+    def pass_by(seconds: float) -> None:
+        clock.now_s += module.END_TIMEOUT_S
+        pause(seconds)
+
+    monkeypatch.setattr(sent, "_pause", pass_by)
+    sent.put(message("published"))
+    open_at_the_end(sent, gate)
+    (record,) = sent.close()
+    assert record.reason == "HTTP 500"
+
+
 def test_what_is_refused_is_not_sent_again() -> None:
     receiver = Receiver(RefusedError("HTTP 404"))
     assert deliver(receiver, ["started", "published"]) == ["started", "published"]

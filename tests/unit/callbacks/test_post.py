@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -102,6 +103,19 @@ def test_another_attempt_is_made_where_the_network_fails_and_the_url_is_not_show
     with pytest.raises(UnansweredError) as raised:
         post(urllib3.exceptions.ProtocolError("https://api.example/hook?token=canary"))
     assert str(raised.value) == "ProtocolError"
+
+
+def test_an_answer_that_trickles_is_waited_for_as_long_as_one_that_does_not_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each line of its head, or a `100 Continue`, in time: it held up all later events."""
+    monkeypatch.setattr("worker.callbacks.post._ATTEMPT_TIMEOUT_S", 0.1)
+    over = threading.Event()
+    there = receiver()
+    monkeypatch.setattr(there._pool, "request", lambda *_, **__: over.wait())
+    with pytest.raises(UnansweredError, match="ReadTimeoutError"):
+        there.post(MESSAGE)
+    over.set()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "[::1]", "10.1.2.3"])

@@ -109,6 +109,7 @@ def test_subtitles_are_given_by_language() -> None:
             ],
             "16",
         ),
+        (["ko-" + "-".join(["abcdefgh"] * 4) + "=/a.srt"], "code of a language"),
     ],
 )
 def test_subtitles_that_cannot_be_used_are_faults(values: list[str], word: str) -> None:

@@ -15,7 +15,7 @@ from ops.aws import Aws
 from tests.architecture import modules
 
 # boto3's names of services where IAM has others.
-CLIENTS = {"lambdas": "lambda", "cloudwatch": "cloudwatch"}
+CLIENTS = {"lambdas": "lambda", "cloudwatch": "cloudwatch", "batch_once": "batch"}
 # S3's calls are granted by the actions of what they read or write.
 S3_ACTIONS = {
     "ListObjectsV2": {"ListBucket"},
@@ -41,7 +41,10 @@ def called_through_aws(nodes: Iterable[ast.AST]) -> set[str]:
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None
         if isinstance(owner, ast.Attribute) and owner.attr in clients:
             service = CLIENTS.get(owner.attr, owner.attr)
-            found |= _actions(service, _method(call), operations(service))
+            known = operations(service)
+            # Not `client.meta.events.register(…)`, which asks nobody.
+            if (method := _method(call)) in known:
+                found |= _actions(service, method, known)
     return found
 
 

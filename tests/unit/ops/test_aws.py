@@ -7,8 +7,10 @@ from botocore.exceptions import (
     ClientError,
     EndpointConnectionError,
     NoCredentialsError,
+    ParamValidationError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from ops.aws import explain
 from ops.errors import OpsError
@@ -40,7 +42,24 @@ def refused(code: str, message: str = "", status: int = 400) -> ClientError:
         (refused("AccessDenied"), 77, "permission the one for SubmitJob is missing"),
         (refused("ThrottlingException"), 75, "try again"),
         (refused("InternalFailure", status=500), 69, "failed in AWS"),
-        (refused("ClientException", "no such queue"), 70, "ClientException: no such queue"),
+        (refused("ClientException", "JobQueue x not found."), 66, "JobQueue x not found; check"),
+        (
+            refused("ClientException", "Job queue x does not exist"),
+            66,
+            "Job queue x does not exist",
+        ),
+        (
+            refused("ClientException", "JobDefinition name x does not exist or is not in ACTIVE"),
+            66,
+            "JobDefinition name x does not exist; check",
+        ),
+        (refused("ClientException", "too many tags"), 70, "ClientException: too many tags"),
+        (ParamValidationError(report="Invalid length"), 64, "no such value"),
+        (
+            ResponseParserError("invalid XML:\n<html>"),
+            69,
+            "(invalid XML: <html>); check --endpoint",
+        ),
     ],
 )
 def test_an_error_says_what_it_means_and_what_to_do(
@@ -52,6 +71,7 @@ def test_an_error_says_what_it_means_and_what_to_do(
 
 
 def test_statuses_are_unique_and_none_is_success() -> None:
+    # A fault of a command is one of what is unexpected, with its status.
     kinds = OpsError.__subclasses__()
     statuses = {kind.exit_status for kind in kinds}
     assert len(statuses) == len(kinds)

@@ -10,15 +10,31 @@ from ops.batch.request import Submission, build_request
 from ops.commands.submit import add_arguments, given_options
 from ops.legacy.message import read_options
 from ops.options import container_command, definition_parameters, submitted_options
-from ops.stack.expected import expect
 from tests.unit.ops.extended_job import ExtendedJob
-from tests.unit.ops.stack.parameters import PARAMETERS
 from tests.unit.ops.template import read_template
 from worker.config.cli import parse_job
 from worker.config.job import Job
+from worker.config.option import GivenBy, options_of, variable_name
 
 SOURCE, DESTINATION = "s3://uploads/talk.mp4", "s3://videos/hls/talk"
-DEFINITION = "job definition academy-video-batch-jobdef"
+# By option of the worker, the template's parameter for it.
+OPTION_PARAMETERS = {
+    "s3_endpoint": "StoreEndpoint",
+    "s3_region": "StoreRegion",
+    "source_s3_endpoint": "SourceStoreEndpoint",
+    "source_s3_region": "SourceStoreRegion",
+    "notify": "NotifyUrl",
+    "max_source_gib": "LargestUploadGiB",
+}
+# By option of the worker, the parameter that names a secret, and the key of its value there.
+SECRET_PARAMETERS = {
+    "s3_access_key_id": ("StoreSecret", "access_key_id"),
+    "s3_secret_access_key": ("StoreSecret", "secret_access_key"),
+    "source_s3_access_key_id": ("SourceStoreSecret", "access_key_id"),
+    "source_s3_secret_access_key": ("SourceStoreSecret", "secret_access_key"),
+    "key_secret": ("KeySecret", "key_secret"),
+    "notify_secret": ("NotifySecret", "notify_secret"),
+}
 OF_THE_STACK = {
     "time_limit": {"Fn::Sub": "${TimeLimitSeconds}"},
     "audio": {"Ref": "AudioLayout"},
@@ -72,12 +88,9 @@ def test_a_new_option_reaches_the_request() -> None:
     ]
 
 
-def test_a_new_parameter_is_expected_of_the_job_definition_and_a_variable_is_not() -> None:
+def test_a_new_parameter_is_in_the_job_definition_and_a_variable_is_not() -> None:
     assert container_command(ExtendedJob) == [*container_command(), "--grain", "Ref::grain"]
-    expected = expect(PARAMETERS, ExtendedJob)
-    assert expected[f"{DEFINITION} command"].endswith("--grain Ref::grain")
-    assert expected[f"{DEFINITION} parameter grain"] == "2"
-    assert not [name for name in expected if "watermark" in name]
+    assert definition_parameters(ExtendedJob) == definition_parameters() | {"grain": "2"}
 
 
 def test_a_new_option_is_read_from_a_message_of_the_former_queue() -> None:
@@ -104,6 +117,24 @@ def test_the_template_has_the_options_of_the_worker() -> None:
         "JobDefinition in scripts/aws/template.yaml differs from the fields of Job; write\n"
         + yaml_block({name: str(value) for name, value in expected.items()}, command)
     )
+
+
+def test_the_template_gives_a_job_each_secret_and_what_the_stack_decides() -> None:
+    container = read_template()["Resources"]["JobDefinition"]["Properties"]["ContainerProperties"]
+    given = {
+        secret["Fn::If"][1]["Name"]: secret["Fn::If"][1]["ValueFrom"]["Fn::Sub"]
+        for secret in container["Secrets"]["Fn::If"][1]
+    }
+    assert given == {
+        variable_name(field): f"${{{name}}}:{key}::"
+        for field, (name, key) in SECRET_PARAMETERS.items()
+    }
+    # And each secret of the worker is one of them.
+    secrets = {option.field for option in options_of(Job) if option.given_by is GivenBy.SECRETS}
+    assert secrets == set(SECRET_PARAMETERS)
+    variables = {each["Name"]: each["Value"] for each in container["Environment"]["Fn::If"][1]}
+    for field, name in OPTION_PARAMETERS.items():
+        assert variables[variable_name(field)] in ({"Ref": name}, {"Fn::Sub": f"${{{name}}}"})
 
 
 def test_the_default_time_limit_of_the_template_is_the_workers() -> None:

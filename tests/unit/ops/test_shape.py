@@ -17,9 +17,18 @@ from tests.architecture import imported, module_graph, modules, package_of
 
 ROOT = Path(__file__).resolve().parents[3]
 # What scripts/setup installs without --dev, and the tree's own.
-AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker"}
-# What describes a job; nothing that runs one.
-OF_THE_WORKER = ("config", "errors", "layout", "messages", "monitoring.logs", "records")
+AT_RUN_TIME = {"boto3", "botocore", "ops", "pydantic", "rich", "worker", "yaml"}
+# What describes a job or stores its results; nothing that runs one.
+OF_THE_WORKER = (
+    *("config", "errors", "layout", "messages", "monitoring.logs", "plan.digest", "records"),
+    *("hls.master", "storage.base", "storage.s3", "storage.s3_source"),
+)
+# What reads a published folder, for these alone.
+AUDIT = ("audit", "repair", "commands.audit")
+OF_A_FOLDER = (
+    *("hls.encryption", "hls.keys", "hls.master", "plan.digest", "publish.manifest"),
+    *("publish.standing", "runtime.threads", "storage"),
+)
 
 MODULES = modules("ops")
 
@@ -44,14 +53,15 @@ def test_no_command_imports_another() -> None:
 
 
 def test_of_the_worker_only_what_describes_a_job_is_imported() -> None:
-    found = {
-        other.removeprefix("worker.")
-        for path in MODULES.values()
-        for other in imported(path)
-        if package_of(other) == "worker"
-    }
-    allowed = tuple(f"{name}." for name in OF_THE_WORKER)
-    assert {name for name in found if not f"{name}.".startswith(allowed)} == set()
+    for module, path in MODULES.items():
+        folder = OF_A_FOLDER if f"{module}.".startswith(tuple(f"{name}." for name in AUDIT)) else ()
+        allowed = tuple(f"{name}." for name in (*OF_THE_WORKER, *folder))
+        found = {
+            other.removeprefix("worker.")
+            for other in imported(path)
+            if package_of(other) == "worker"
+        }
+        assert {name for name in found if not f"{name}.".startswith(allowed)} == set(), module
 
 
 def test_only_the_console_writes_what_is_shown() -> None:
@@ -94,11 +104,35 @@ def test_each_template_parameter_is_documented() -> None:
         assert f"`{name}`" in page, name
 
 
-def test_a_faulty_command_line_ends_with_64(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_that_nobody_expected_is_no_drift(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's own status of it would be 1."""
+
+    def fail(*_: object) -> int:
+        raise KeyError("Stacks")
+
+    monkeypatch.setattr(COMMANDS["verify"], "run", fail)
+    assert main(["verify"]) == 70
+    shown = capsys.readouterr().err
+    assert re.match(r"verify: a fault of this command, not of AWS: in test_shape.py:\d+: K", shown)
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("limit", ["0", "-3", "many", "1.5"])
+def test_a_limit_is_a_number_of_jobs(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["submit", "s3://a/b"])
+        main(["jobs", "--limit", limit])
     assert caught.value.code == 64
+    assert "--limit" in capsys.readouterr().err
+
+
+def test_a_faulty_command_line_ends_with_64(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "s3://a/b"]) == 64
     assert "DESTINATION" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["jobs", "--status", "LOST"])
+    assert caught.value.code == 64
 
 
 def test_help_is_there_before_anything_is_installed_or_configured() -> None:

@@ -12,6 +12,7 @@ from tests.unit.publish.test_publish import RENDITIONS, publish_to
 from worker.publish.leftovers import delete_leftovers, delete_unpublished
 from worker.publish.manifest import read_manifest
 from worker.publish.publish import Published
+from worker.records.manifest import EncryptionRecord
 
 A, B, C, RUN = ("a" * 16, "b" * 16, "c" * 16, "0" * 16)
 # As two encodes of the same source make it: other bytes, another name.
@@ -46,6 +47,19 @@ def test_the_run_that_viewers_had_stays_where_a_job_died_before_its_manifest() -
     published = publish_and_delete(store, C)
     assert published.manifest.previous_run == A, "as the master playlist said"
     assert runs(store) == {A, C}
+
+
+def test_a_clear_run_that_stays_beside_an_encrypted_one_is_reported() -> None:
+    store = RecordingStore()
+    publish_and_delete(store, A)
+    previous = read_manifest(store)
+    published = publish_to(store, B, previous=previous)
+    key = EncryptionRecord(method="AES-128", key_id="0" * 40, key_uri="https://a.example/")
+    encrypted = published.manifest.model_copy(update={"encryption": key})
+    with capture_logs() as logs:
+        delete_leftovers(store, replace(published, manifest=encrypted), previous)
+        delete_leftovers(store, replace(published, manifest=encrypted), encrypted)
+    assert [(each["event"], each["run"]) for each in logs] == [("clear_run_stays", A)]
 
 
 def test_the_same_run_published_again_keeps_its_predecessor() -> None:

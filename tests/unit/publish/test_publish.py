@@ -19,8 +19,9 @@ from worker.images.model import ImageSet
 from worker.layout import choice_file
 from worker.media.streams import TextStream
 from worker.plan.digest import request_digest, run_name
-from worker.publish.manifest import Origin, is_published, read_manifest
+from worker.publish.manifest import Origin, read_manifest
 from worker.publish.publish import Publication, Published, publish
+from worker.publish.standing import is_published
 from worker.records.job import JobRecord
 from worker.records.manifest import ManifestRecord
 from worker.records.segment import Segment
@@ -67,7 +68,9 @@ def publish_to(
 ) -> Published:
     for segments in renditions.values():
         for segment in segments:
-            store.objects[f"{name}/{segment.name}"] = b"ts"
+            key = f"{name}/{segment.name}"
+            store.objects[key] = b"ts"
+            store.listed[key] = StoredObject(bytes=segment.bytes, etag=segment.md5)
     publication = Publication(
         run=run(PLAN, name, renditions=renditions, texts=texts),
         images=ImageSet(thumbnails=(choice_file(name, 0, b"jpeg"),)),

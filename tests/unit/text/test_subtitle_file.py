@@ -91,6 +91,26 @@ def test_a_damaged_character_does_not_decide_which_encoding_a_file_is_in() -> No
     assert [cue.text for cue in track.cues[:2]] == ["\ufffd", "가"]
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Don\u2019t, I\u2019m, it\u2019s", "cp1252"),
+        ("こんにちは、世界。これは字幕です", "shift_jis"),
+    ],
+)
+def test_another_encoding_is_not_taken_for_korean(text: str, encoding: str) -> None:
+    """Each of these bytes is valid CP949: viewers would read syllables that nobody wrote."""
+    raw = SRT.replace("안녕하세요, 여러분.", text).encode(encoding)
+    raw.decode("cp949")
+    assert refusal(raw) == ("line 3: it is in no encoding that can be read; save the file as UTF-8")
+
+
+def test_syllables_that_only_cp949_has_are_read() -> None:
+    text = "똠방각하가 뷁이라고 했습니다."
+    track = read(SRT.replace("안녕하세요, 여러분.", text).encode("cp949"))
+    assert [cue.text for cue in track.cues] == [text]
+
+
 def test_cues_are_in_the_order_of_their_times_and_may_overlap() -> None:
     text = (
         "1\n0:00:05,0 --> 0:00:06,0\nb\n\n2\n0:00:01,0 --> 0:00:09,0\na\n\n"

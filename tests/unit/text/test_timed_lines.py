@@ -45,6 +45,7 @@ def test_times_are_read_in_each_form(timing: str, wanted: tuple[int, int]) -> No
         ("00:00:61,000 --> 00:01:02,500", "its times cannot be read"),
         ("00:60:01,000 --> 01:01:02,500", "its times cannot be read"),
         ("00:00:01,000 --> 00:00:02,500:12", "its times cannot be read"),
+        ("-00:00:01,000 --> 00:00:02,500", "its times cannot be read"),
         ("00:00:03,000 --> 00:00:02,500", "it ends before it starts"),
     ],
 )
@@ -65,6 +66,11 @@ def test_a_time_that_cannot_be_read_is_reported_with_its_line(timing: str, reaso
             ["a\nb", "42"],
         ),
         ("0:00:01,0 --> 0:00:02,0\n2020\n\n0:00:03,0 --> 0:00:04,0\nb", ["2020", "b"]),
+        # Text in the line of the times; what is none there.
+        (
+            "1\n0:00:01,0 --> 0:00:02,0 a b\n\n2\n0:00:03,0 --> 0:00:04,0 align:start\nb",
+            ["a b", "b"],
+        ),
         # Each line twice as far apart.
         ("1\n\n0:00:01,0 --> 0:00:02,0\n\na\n\n2\n\n0:00:03,0 --> 0:00:04,0\n\nb", ["a", "b"]),
         # Numbers that do not count, and what is text though it has an arrow or a time.

@@ -125,15 +125,48 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 
 @pytest.mark.parametrize(
-    ("destination", "name"),
+    ("destination", "start"),
     [
-        (DESTINATION, "video-hls-talk"),
-        ("s3://videos/hls/강의 7/", "video-hls-7"),
-        ("s3://videos/" + "x" * 300, "video-" + "x" * 122),
+        (DESTINATION, "video-hls-talk-"),
+        ("s3://videos/hls/강의 7/", "video-hls-7-"),
+        ("s3://videos/" + "x" * 300, "video-" + "x" * 111 + "-"),
     ],
 )
-def test_a_job_is_named_after_its_destination(destination: str, name: str) -> None:
-    assert name_for(destination) == name
+def test_a_job_is_named_after_its_destination(destination: str, start: str) -> None:
+    name = name_for(destination)
+    assert name.startswith(start)
+    assert len(name) == len(start) + 10
+    assert len(name) <= 128
+    assert name == name_for(destination.rstrip("/"))
+
+
+def test_two_destinations_never_share_a_name() -> None:
+    alike = (
+        "s3://v/hls/a 7",
+        "s3://v/hls/a-7",
+        "s3://v/hls/강의 7",
+        "s3://v/hls/수업 7",
+        "s3://w/hls/a-7",
+    )
+    assert len({name_for(each) for each in alike}) == len(alike)
+
+
+def test_a_job_of_its_own_size_overrides_the_definition() -> None:
+    sized = Submission(source=SOURCE, destination=DESTINATION, vcpus=16, memory_mib=32768)
+    check(sized)
+    made = build_request(sized, known=KNOWN, name="n", queue="q", definition="d")
+    assert made["containerOverrides"] == {
+        "resourceRequirements": [
+            {"type": "VCPU", "value": "16"},
+            {"type": "MEMORY", "value": "32768"},
+        ]
+    }
+
+
+@pytest.mark.parametrize("size", [{"vcpus": 0}, {"vcpus": 500}, {"memory_mib": 100}])
+def test_a_size_that_no_instance_has_is_refused(size: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match=r"--(vcpus|memory): write a whole number from"):
+        check(Submission(source=SOURCE, destination=DESTINATION, **size))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

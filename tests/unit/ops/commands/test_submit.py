@@ -7,7 +7,9 @@ import argparse
 import pytest
 
 from ops.__main__ import build_parser
-from ops.commands.submit import given_options
+from ops.aws import Aws
+from ops.commands.submit import given_options, run
+from ops.errors import UsageError
 
 LOCATIONS = ("s3://uploads/talk.mp4", "s3://videos/hls/talk")
 
@@ -44,3 +46,11 @@ def test_a_flag_before_source_is_explained_and_shows_no_source(
 
 def test_what_is_not_given_is_left_to_the_job_definition() -> None:
     assert given_options(parse(*LOCATIONS)) == {}
+
+
+def test_a_secret_is_not_handed_on_in_a_job_that_others_may_see() -> None:
+    """Refused before anything is asked of AWS."""
+    arguments = parse(*LOCATIONS, "--environment", "WORKER_KEY_SECRET=canary")
+    with pytest.raises(UsageError, match="WORKER_KEY_SECRET: everyone who may see") as raised:
+        run(arguments, Aws(region="ap-northeast-2", profile=None, endpoint_url=None))
+    assert "canary" not in str(raised.value)

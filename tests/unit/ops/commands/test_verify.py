@@ -1,39 +1,54 @@
-"""Drift: values that were found, compared with the expected ones."""
+"""What scripts/verify shows and ends with."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from ops.commands.verify import compare
-from ops.stack.actual import read_environment
-from tests.unit.batch_shapes import environment_detail
-from tests.unit.ops.stack.parameters import under
+from ops.commands.verify import Group, conclude
+from ops.verify.compare import Comparison
+from ops.verify.report import Unknown
+
+FINE = Comparison(name="Queue Priority", expected="1", found="1")
+OTHER = Comparison(name="Queue State", expected="ENABLED", found="ENABLED")
+DRIFT = Comparison(name="Queue State", expected="ENABLED", found="DISABLED")
+UNKNOWN = Unknown(name="Queue", reason="permission missing")
 
 
 @pytest.mark.parametrize(
-    ("change", "drift"),
+    ("lines", "status", "text"),
     [
-        ({"maxvCpus": 16}, "vCPUs: expected 0 to 64, found 0 to 16"),
-        ({"instanceTypes": ["c5"]}, "architecture: expected arm64, found not arm64: c5"),
-        ({"ec2Configuration": []}, "image type: expected ECS_AL2023, found "),
-        ({"type": "SPOT"}, "type: expected MANAGED EC2, found MANAGED SPOT"),
+        ([FINE], 0, "1 of 1 values are as expected"),
+        ([FINE, DRIFT], 1, "1 of 2 values are as expected, 1 are not"),
+        ([FINE, UNKNOWN], 69, "1 of 2 values are as expected, 1 could not be found out"),
+        (
+            [DRIFT, UNKNOWN],
+            1,
+            "0 of 2 values are as expected, 1 are not, 1 could not be found out",
+        ),
     ],
 )
-def test_each_changed_value_is_named(change: dict[str, Any], drift: str) -> None:
-    expected = under("compute environment academy-video-batch-ce-v3 ")
-    compared = compare(expected, read_environment(environment_detail(**change)))
-    assert f"DRIFT {drift}" in [str(c) for c in compared if c.is_drift]
+def test_the_status_is_1_for_drift_alone(
+    capsys: pytest.CaptureFixture[str],
+    lines: list[Comparison | Unknown],
+    status: int,
+    text: str,
+) -> None:
+    assert conclude(lines) == status
+    assert capsys.readouterr().out == f"{text}.\n"
 
 
-def test_what_is_not_there_at_all_is_drift() -> None:
-    (comparison,) = compare({"queue state": "ENABLED"}, {})
-    assert comparison.is_drift
-    assert str(comparison) == "DRIFT queue state: expected ENABLED, found nothing"
-
-
-def test_a_value_as_expected_is_no_drift() -> None:
-    (comparison,) = compare({"template": "DRIFT"}, {"template": "DRIFT"})
-    assert not comparison.is_drift
-    assert str(comparison) == "ok    template: DRIFT"
+def test_a_resource_as_expected_is_one_line_and_drift_one_for_each_value() -> None:
+    group = Group(name="Queue (q)", lines=[FINE, OTHER, DRIFT, UNKNOWN])
+    differing = [
+        "DRIFT Queue State: expected ENABLED, found DISABLED",
+        "UNKNOWN Queue: permission missing",
+    ]
+    assert list(group.describe(all_values=False)) == ["ok    Queue (q): 2 values", *differing]
+    assert list(group.describe(all_values=True)) == [
+        "ok    Queue Priority: 1",
+        "ok    Queue State: ENABLED",
+        *differing,
+    ]
+    assert list(Group(name="x", lines=[FINE]).describe(all_values=False)) == [
+        "ok    Queue Priority: 1"
+    ]
