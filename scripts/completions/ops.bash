@@ -337,7 +337,7 @@ _shtab_scripts_submit() {
 
 complete -o bashdefault -F _shtab_scripts_submit scripts/submit
 
-_shtab_scripts_jobs_option_strings=(-h --help --region --profile --endpoint-url --status --name --since --limit --queue --tail --poll --json --follow --retry --terminate --all-failed --vcpus --memory --reason --yes --dry-run)
+_shtab_scripts_jobs_option_strings=(-h --help --region --profile --endpoint-url --status --name --since --limit --queue --tail --poll --json --follow --retry --terminate --all-failed --vcpus --memory --report --log-group --reason --yes --dry-run)
 
 
 
@@ -669,7 +669,7 @@ _shtab_scripts_keep() {
 
 complete -o bashdefault -F _shtab_scripts_keep scripts/keep
 
-_shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-url --stack)
+_shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-url --stack --all --cloudformation-drift --wait)
 
 
 
@@ -677,6 +677,8 @@ _shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-ur
 
 _shtab_scripts_verify__h_nargs=0
 _shtab_scripts_verify___help_nargs=0
+_shtab_scripts_verify___all_nargs=0
+_shtab_scripts_verify___cloudformation_drift_nargs=0
 
 
 # $1=COMP_WORDS[1]

@@ -193,6 +193,8 @@ _shtab_scripts_jobs_options=(
   "--all-failed[retry each video whose newest job failed]"
   "--vcpus[with --retry\: vCPUs, instead of the former]:N:"
   "--memory[with --retry\: memory in MiB, likewise]:MIB:"
+  "--report[what jobs did in a month, by academy\: month, last-month, or 2026-11]:MONTH:"
+  "--log-group[of --report (default\: \/aws\/batch\/academy-video-worker)]:log_group:"
   "--reason[why\; Batch keeps it as the job\'s status reason]:reason:"
   "--yes[terminate many without being asked]"
   "--dry-run[show what --terminate or --retry would do]"
@@ -316,6 +318,9 @@ _shtab_scripts_verify_options=(
   "--profile[profile of \~\/.aws\; default\: as AWS configures it]:profile:"
   "--endpoint-url[instead of AWS, such as a test server]:URL:"
   "--stack[(default\: academy-video-worker)]:NAME:"
+  "--all[show each value that is as expected]"
+  "--cloudformation-drift[have CloudFormation compare the stack, too\; that takes some minutes]"
+  "--wait[time limit of CloudFormation\'s comparison (default\: 300.0)]:SECONDS:"
 )
 
 # guard to ensure default positional specs are added only once per session
