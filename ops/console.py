@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -27,11 +27,6 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """Show a line that is not part of a command's answer."""
     _write(sys.stderr, clean(text))
-
-
-def say_json(value: Mapping[str, object]) -> None:
-    """Show one line of JSON, for programs; what is not ASCII is escaped in it."""
-    _write(sys.stdout, json.dumps(value))
 
 
 @contextmanager

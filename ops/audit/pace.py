@@ -33,7 +33,8 @@ class Pace:
 
     def apply_to(self, client: S3Client) -> None:
         """Have each request of a client counted and paced, a repeated one too."""
-        client.meta.events.register("before-send.s3", self._before_send)
+        hooks = client.meta.events
+        hooks.register("before-send.s3", self._before_send)
 
     def _before_send(self, **_: Any) -> None:
         self.take()

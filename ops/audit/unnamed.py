@@ -9,7 +9,7 @@ from ops.audit.finding import Code, Finding
 from ops.audit.listing import Folder, Listing
 from ops.audit.playlist import read_media_playlist
 from ops.audit.reading import Reader, Reading
-from worker.layout import CHECKPOINT, file_name, is_run_name, run_prefix
+from worker.layout import CHECKPOINT, is_run_name, run_prefix
 from worker.publish.standing import WITHOUT_DIGESTS
 from worker.records.status import StatusRecord
 
@@ -86,8 +86,8 @@ def file_findings(reading: Reading, unnamed: Collection[str], reader: Reader) ->
         text = (reader.read(playlist) or b"").decode(errors="replace")
         folder = playlist.rpartition("/")[0]
         former |= {playlist, *(f"{folder}/{s.name}" for s in read_media_playlist(text).segments)}
-    # A report is written anew with each publication.
-    former |= {key for key in unnamed if file_name(key).startswith("report.")}
+    # Images, tracks and the report are made anew with each publication.
+    former |= {key for key in unnamed if not _is_of_rendition(key)}
     superseded, orphans = (
         sorted(key for key in unnamed if (key in former) is is_former)
         for is_former in (True, False)
@@ -99,6 +99,11 @@ def file_findings(reading: Reading, unnamed: Collection[str], reader: Reader) ->
     if orphans:
         detail = f"nothing names them: {', '.join(orphans[:3])}"
         yield _sum(Code.ORPHANED_FILES, folder, orphans, reading.objects, detail)
+
+
+def _is_of_rendition(key: str) -> bool:
+    _, folder, *rest = key.split("/")
+    return bool(rest) and folder not in {"storyboard", "thumbnails"}
 
 
 def other_files(folder: Folder) -> Iterator[Finding]:

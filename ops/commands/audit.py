@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,12 +19,21 @@ from ops.audit.run import Audit
 from ops.audit.show import show_findings, show_summary, summarize
 from ops.audit.state import State
 from ops.aws import Aws
-from ops.batch.request import Submission, build_request, check, name_for, parameters_of
-from ops.console import clean, progress, say, say_json
-from ops.errors import DAMAGE, OK, DeniedError, NotThereError, UnreachableError, UsageError
+from ops.batch.request import Submission, check
+from ops.console import clean, progress, say, show_json
+from ops.errors import (
+    DAMAGE,
+    OK,
+    DeniedError,
+    LaterError,
+    NotThereError,
+    UnreachableError,
+    UsageError,
+)
 from ops.names import JOB_DEFINITION, QUEUE
 from ops.options import submitted_options
 from ops.repair.plan import Repair, plan_repair
+from ops.repair.submit import RepairSubmitter
 from worker.config.location import HttpsLocation, LocalLocation, parse_location
 from worker.config.option import join_values, variable_name
 from worker.config.values import keys_in
@@ -190,14 +200,14 @@ def _audit(arguments: argparse.Namespace, root: Root, pace: Pace) -> list[Result
             if result.findings:
                 found.append(result)
             if arguments.json:
-                say_json(result.model_dump(mode="json"))
+                show_json(result.model_dump(mode="json"))
             set_progress(
                 f"{verdicts.total()} destinations, {verdicts[Verdict.DAMAGED]} damaged,"
                 f" {pace.requests} requests"
             )
     figures = summarize(audit, verdicts, requests=pace.requests)
     if arguments.json:
-        say_json({"summary": figures})
+        show_json({"summary": figures})
     else:
         show_findings(found)
         show_summary(figures)
@@ -211,42 +221,28 @@ def _repair(
     damaged: Iterable[Result],
     given: dict[str, str],
 ) -> None:
-    now = datetime.now(UTC)
-    known: frozenset[str] | None = None
+    submitter = RepairSubmitter(aws=aws, queue=arguments.queue, definition=arguments.job_definition)
     for result in damaged:
-        repair = plan_repair(result, root.open(result.destination), given, now)
+        store = root.open(result.destination)
+        repair = plan_repair(result, store, given, datetime.now(UTC))
         job_id = None
-        if _is_to_be_submitted(repair, arguments):
-            known = parameters_of(aws, arguments.job_definition) if known is None else known
-            job_id = _submit(arguments, aws, repair, known)
+        if repair.submission and _is_to_be_submitted(repair, arguments):
+            try:
+                job_id = submitter.submit(repair.submission)
+            except LaterError as error:
+                repair = replace(repair, submission=None, refusal=str(error))
         _show_repair(arguments, repair, job_id)
 
 
 def _is_to_be_submitted(repair: Repair, arguments: argparse.Namespace) -> bool:
-    has_doubts = bool(repair.doubts) and not arguments.doubtful
-    return repair.submission is not None and not has_doubts and not arguments.dry_run
-
-
-def _submit(
-    arguments: argparse.Namespace, aws: Aws, repair: Repair, known: frozenset[str]
-) -> str | None:
-    if repair.submission is None:
-        return None
-    request = build_request(
-        repair.submission,
-        known=known,
-        name=name_for(repair.destination),
-        queue=arguments.queue,
-        definition=arguments.job_definition,
-    )
-    return aws.batch.submit_job(**request)["jobId"]
+    return not arguments.dry_run and (not repair.doubts or arguments.doubtful)
 
 
 def _show_repair(arguments: argparse.Namespace, repair: Repair, job_id: str | None) -> None:
     submission = repair.submission
     options = dict(submission.options) if submission else {}
     if arguments.json:
-        say_json(
+        show_json(
             {
                 "repair": repair.destination,
                 "job_id": job_id,

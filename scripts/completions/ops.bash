@@ -998,11 +998,12 @@ _shtab_scripts_audit() {
 
 complete -o bashdefault -F _shtab_scripts_audit scripts/audit
 
-_shtab_scripts_legacy_option_strings=(-h --help --region --profile --endpoint-url --dry-run --queue --job-definition)
+_shtab_scripts_legacy_option_strings=(-h --help --region --profile --endpoint-url --dry-run --queue --job-definition --source-template --destination-template --backup --restore)
 
+_shtab_scripts_legacy___backup_COMPGEN=_shtab_compgen_files
+_shtab_scripts_legacy___restore_COMPGEN=_shtab_compgen_files
 
-
-_shtab_scripts_legacy_pos_0_choices=(report drain)
+_shtab_scripts_legacy_pos_0_choices=(report drain policy)
 
 _shtab_scripts_legacy__h_nargs=0
 _shtab_scripts_legacy___help_nargs=0

@@ -441,10 +441,14 @@ _shtab_scripts_legacy_options=(
   "--region[(default\: ap-northeast-2)]:region:"
   "--profile[profile of \~\/.aws\; default\: as AWS configures it]:profile:"
   "--endpoint-url[instead of AWS, such as a test server]:URL:"
-  "--dry-run[show what drain would do]"
+  "--dry-run[show what would be done]"
   "--queue[Batch queue (default\: academy-video-batch-queue)]:queue:"
   "--job-definition[(default\: academy-video-batch-jobdef)]:job_definition:"
-  ":(default\: report):(report drain)"
+  "--source-template[drain\: source of the former worker\'s messages, such as s3\:\/\/uploads\/\{file_key\}]:URL:"
+  "--destination-template[drain\: their destination, such as s3\:\/\/videos\/\{tenant_id\}\/\{video_id\}]:URL:"
+  "--backup[policy\: keep its configuration in a new file]:FILE:_files"
+  "--restore[policy\: put back what a file has]:FILE:_files"
+  ":(default\: report):(report drain policy)"
 )
 
 # guard to ensure default positional specs are added only once per session

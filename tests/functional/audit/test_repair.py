@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ops.batch.request import name_for
 from tests.functional.audit.changes import Tree, both, cut, edit, flip, remove
 from tests.functional.audit.conftest import BUCKET, KEY_SECRET, KEY_URI
 from tests.functional.conftest import Server
@@ -80,7 +81,7 @@ def test_each_kind_of_damage_is_repaired_by_what_is_submitted(
     work(run_worker, system, "hls/talk", made_with)
     tree = read_tree(system, "hls/talk")
     run = next(key for key in tree if key.endswith("/checkpoint.json")).partition("/")[0]
-    for change in (
+    changes = (
         flip("144p/00001.ts"),
         both(
             edit("master.m3u8", b",CODECS=", b",CODEX=", count=1),
@@ -90,18 +91,18 @@ def test_each_kind_of_damage_is_repaired_by_what_is_submitted(
             flip("storyboard/sheet-000.jpg"),
             cut("144p/index.m3u8"),
         ),
-    ):
-        damaged = read_tree(system, "hls/talk")
-        before = dict(damaged)
+    )
+    for number, change in enumerate(changes):
+        prefix, damaged = f"hls/talk-{number}", dict(tree)
         change(damaged)
-        write_tree(system, "hls/talk", before, damaged)
-        planned = repair(system, "hls/talk", "--dry-run")
+        write_tree(system, prefix, {}, damaged)
+        planned = repair(system, prefix, "--dry-run")
         assert (planned["source"], planned["job_id"]) == (SOURCE, None)
         assert (planned["doubts"], planned["refusal"]) == ([], None)
         assert made_with.items() <= planned["options"].items()
-        ended = work(run_worker, system, "hls/talk", planned["options"])
+        ended = work(run_worker, system, prefix, planned["options"])
         assert ended.final["segments_resumed"] > 0
-        done = ops(system, "audit", f"s3://{BUCKET}/hls/talk", "--deep", "--json")
+        done = ops(system, "audit", f"s3://{BUCKET}/{prefix}", "--deep", "--json")
         result = json.loads(done.stdout.splitlines()[0])
         assert (done.returncode, result["verdict"], result["run"]) == (0, "clean", run)
         # What viewers may still have of the damaged publication stays until the next one.
@@ -124,7 +125,7 @@ def test_a_job_is_submitted_with_the_options_of_the_video_unless_there_is_a_doub
     assert "taken off on purpose" in taken_off["doubts"][0]
     done = repair(system, "hls/secret", "--doubtful")
     (job,) = system.client("batch").describe_jobs(jobs=[done["job_id"]])["jobs"]
-    assert job["jobName"] == "video-hls-secret"
+    assert job["jobName"] == name_for(f"s3://{BUCKET}/hls/secret")
     assert job["parameters"] | {"source": SOURCE, "ladder": "144"} == job["parameters"]
     environment = {each["name"]: each["value"] for each in job["container"]["environment"]}
     assert environment["WORKER_ENCRYPT"] == "true"

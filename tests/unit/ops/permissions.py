@@ -42,9 +42,9 @@ def called_through_aws(nodes: Iterable[ast.AST]) -> set[str]:
         if isinstance(owner, ast.Attribute) and owner.attr in clients:
             service = CLIENTS.get(owner.attr, owner.attr)
             known = operations(service)
-            # `client.meta.events` is no service.
-            if _method(call) in known:
-                found |= _actions(service, _method(call), known)
+            # Not `client.meta.events.register(…)`, which asks nobody.
+            if (method := _method(call)) in known:
+                found |= _actions(service, method, known)
     return found
 
 

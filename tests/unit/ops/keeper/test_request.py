@@ -45,7 +45,7 @@ def test_what_the_definition_has_is_left_to_its_newest_revision() -> None:
     detail = job_detail("FAILED", exit_code=143)
     detail["parameters"] = {**LOCATIONS, "ladder": "auto", "preset": "auto"}
     assert build_resubmission(resubmission(detail), DEFINITION) == {
-        "jobName": name_for("s3://videos/hls/talk"),
+        "jobName": name_for(LOCATIONS["destination"]),
         "jobQueue": "academy-video-batch-queue",
         "jobDefinition": "academy-video-batch-jobdef",
         "parameters": LOCATIONS,
