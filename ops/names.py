@@ -34,8 +34,16 @@ DEFAULT_LOG_GROUP = "/aws/batch/job"
 
 LEGACY_QUEUE = "academy-video-jobs"
 LEGACY_DEAD_LETTERS = "academy-video-jobs-dlq"
-LEGACY_LAMBDA = "academy-worker-queue-depth-metric"
-LEGACY_SWITCHES = ("ENABLE_VIDEO_METRICS", "ENABLE_VIDEO_WAKE")
+# By Lambda function, its switch for videos and the rule that calls it each minute. Both serve other
+# workers, too.
+LEGACY_LAMBDAS = {
+    "academy-worker-queue-depth-metric": (
+        "ENABLE_VIDEO_METRICS",
+        "academy-worker-queue-depth-rate",
+    ),
+    "academy-worker-autoscale": ("ENABLE_VIDEO_WAKE", "academy-worker-autoscale-rate"),
+}
+LEGACY_METRIC_LAMBDA = "academy-worker-queue-depth-metric"
 LEGACY_GROUP = "academy-video-worker-asg"
 LEGACY_POLICY = "video-backlogcount-tt"
 LEGACY_NAMESPACE = "Academy/VideoProcessing"

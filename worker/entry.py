@@ -32,6 +32,7 @@ from worker.errors import (
 from worker.ffmpeg.capabilities import take_inventory
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
+from worker.monitoring.metrics import cpu_s, metric_fields
 from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
 from worker.pipeline import run_job
@@ -48,6 +49,8 @@ from worker.steps import Context
 SCHEMA = "schema"
 _SELF_CHECK_S = 120
 _REFUSAL_S = 60
+# The tag that names an academy where WORKER_ACADEMY does not.
+_ACADEMY = "academy"
 
 log = structlog.get_logger("worker")
 
@@ -171,16 +174,30 @@ def _run(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     result = JobResult()
     outcome = run_job(job, context, result)
     result.elapsed_s = round(context.budget.elapsed_s, 2)
-    return _finish(outcome, result, logs, output)
+    result.cpu_s = cpu_s()
+    academy = (job.academy or tags_of(job.tag).get(_ACADEMY)) if logs.has_cloudwatch else None
+    return _finish(outcome, result, logs, output, academy=academy)
 
 
-def _finish(outcome: Outcome, result: JobResult, logs: Logs, output: OutputQueue) -> int:
+def _finish(
+    outcome: Outcome,
+    result: JobResult,
+    logs: Logs,
+    output: OutputQueue,
+    *,
+    academy: str | None = None,
+) -> int:
     """Write the last line, and return the exit status that it states."""
+    has_metrics = logs.has_cloudwatch and not logs.is_human
     logs.deliver()
     result.log_lines_dropped = output.count_dropped() or None
     write = log.info if outcome.exit_status == PUBLISHED else log.error
     fields = outcome.model_dump(mode="json", exclude={"name"}, exclude_none=True)
-    write(FINISHED, outcome=outcome.name, **fields, **result.known())
+    fields = {"outcome": outcome.name, **fields, **result.known()}
+    if has_metrics:
+        now_ms = int(_now().timestamp() * 1000)
+        fields |= metric_fields(outcome.name, fields, academy=academy, now_ms=now_ms)
+    write(FINISHED, **fields)
     return outcome.exit_status
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Of the streams of a job that is about to start, the group may not even be there.
 _NOT_YET = "ResourceNotFoundException"
-_NOT_SHOWN = frozenset({"event", "level", "timestamp", "job_id", "plan"})
+_NOT_SHOWN = frozenset({"event", "level", "timestamp", "job_id", "plan", "_aws"})
 
 
 class FinishedLine(Outcome):

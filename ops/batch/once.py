@@ -44,7 +44,7 @@ class Submitter:
     _next_s: float = field(default=0.0, init=False)
 
     def submit(self, request: SubmitJobRequestTypeDef, find: Callable[[], str | None]) -> str:
-        """Submit a job and return its id. `find` looks in Batch for one that this call has made.
+        """Submit a job and return its id. `find` searches Batch for one that this call has made.
 
         Raises:
             OpsError: it is refused, or AWS does not answer or throttles for some minutes.

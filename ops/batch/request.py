@@ -16,7 +16,7 @@ from ops.options import submitted_options
 from worker.config.cli import parse_job
 from worker.config.job import Job
 from worker.config.location import LocalLocation
-from worker.config.option import option_name
+from worker.config.option import option_name, variable_name
 from worker.errors import BadParametersError
 
 if TYPE_CHECKING:
@@ -148,6 +148,9 @@ def build_request(
     options = {option.field: option for option in submitted_options(job)}
     parameters = {"source": submission.source, "destination": submission.destination}
     variables = dict(environment or {})
+    if submission.academy is not None:
+        # For the job's metrics: a container cannot see its share.
+        variables.setdefault(variable_name("academy"), submission.academy)
     for given, value in submission.options.items():
         option = options[given]
         if option.parameter in known:

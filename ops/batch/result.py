@@ -64,6 +64,7 @@ class Cause(StrEnum):
     CANNOT_PULL = "cannot_pull"
     WRONG_ARCHITECTURE = "wrong_architecture"
     CANNOT_START = "cannot_start"
+    NEVER_STARTED = "never_started"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +117,14 @@ _REASONS = (
         pattern=re.compile(r"CannotCreateContainer|CannotStartContainer|ResourceInitialization"),
         meaning="the container could not be started",
         advice="fix what the reason names, then resubmit",
+    ),
+    # The queue's JobStateTimeLimitActions cancel with these.
+    _Reason(
+        cause=Cause.NEVER_STARTED,
+        pattern=re.compile(r"(MISCONFIGURATION|CAPACITY):[A-Z_]+"),
+        meaning="no instance could take the job in the time that the queue gives it",
+        advice="change what the reason names (InstanceTypes, SubnetIds, MaxVcpus, the job's vCPUs"
+        " or memory), then resubmit",
     ),
 )
 

@@ -105,7 +105,7 @@ def _add_cleaning(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
     """Look after the queue once."""
-    _check(arguments)
+    check_arguments(arguments)
 
     def open_store(job: BatchJob) -> Store:
         return open_destination(aws, job, os.environ)
@@ -152,7 +152,13 @@ def _show(report: Report, *, as_json: bool) -> None:
         say(line)
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be used.
+
+    Raises:
+        UsageError: with every fault.
+
+    """
     faults = []
     if not 0 <= arguments.attempts <= _MOST_ATTEMPTS:
         faults.append(f"--attempts {arguments.attempts}: 0 to {_MOST_ATTEMPTS}")

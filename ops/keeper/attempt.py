@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ops.batch.job import BatchJob, read_job
@@ -21,6 +21,8 @@ CAUSES_TAG = "keeper-causes"
 FAILED_JOB_TAG = "keeper-failed-job"
 KEEPER_TAGS = frozenset({ATTEMPT_TAG, CAUSES_TAG, FAILED_JOB_TAG})
 _TAKEN = 75
+# Between two events of one upload at most.
+_DOUBLE = timedelta(minutes=15)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -78,6 +80,21 @@ class Video:
         return next(own, self.attempts[-1])
 
     @property
+    def resubmissions(self) -> int:
+        """How often the keeper submitted it since somebody else did; Batch may forget some.
+
+        A submission of the same source beside a job that waits or runs, or soon after another one,
+        is that of an event that came twice, and begins no new count.
+        """
+        count = 0
+        for at, attempt in enumerate(self.attempts):
+            if attempt.number:
+                count = max(count + 1, attempt.number)
+            elif not any(_is_beside(attempt, other) for other in self.attempts[:at]):
+                count = 0
+        return count
+
+    @property
     def sources(self) -> frozenset[str]:
         """The locations that its attempts were to read."""
         found = set()
@@ -97,6 +114,13 @@ class Video:
             and (other.job.stopped is None or other.ended >= attempt.created)
             for other in self.attempts
         )
+
+
+def _is_beside(attempt: Attempt, earlier: Attempt) -> bool:
+    if attempt.source != earlier.source:
+        return False
+    is_active = not earlier.job.has_ended or earlier.ended >= attempt.created
+    return is_active or attempt.created - earlier.created < _DOUBLE
 
 
 def read_attempt(detail: JobDetailTypeDef) -> Attempt:

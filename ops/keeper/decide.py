@@ -101,7 +101,7 @@ def decide(
     rule = find_rule(last.job, result)
     if rule is None or video.destination is None:
         return Person(attempt=last, result=result, advice=result.advice)
-    return _resubmit(last, result, rule, now, settings)
+    return _resubmit(video, result, rule, now, settings)
 
 
 def _state(
@@ -124,11 +124,12 @@ def _state(
 
 
 def _resubmit(
-    last: Attempt, result: Result, rule: Rule, now: datetime, settings: Settings
+    video: Video, result: Result, rule: Rule, now: datetime, settings: Settings
 ) -> Decision:
-    number = last.number + 1
+    last = video.decisive
+    number = video.resubmissions + 1
     if number > settings.attempts:
-        advice = f"it was resubmitted {last.number} times already; {result.advice}"
+        advice = f"it was resubmitted {number - 1} times already; {result.advice}"
         return Person(attempt=last, result=result, advice=advice)
     if rule.times is not None and last.causes.count(rule.cause) >= rule.times:
         advice = f"resubmitting it did not help; {result.advice}"

@@ -14,7 +14,7 @@ from ops.aws import Aws
 from ops.batch.request import Submission, build_request, has_shares, parameters_of
 from ops.console import say
 from ops.errors import OK, UNREADABLE
-from ops.legacy.message import read_message
+from ops.legacy.message import Mapped, read_message
 from ops.legacy.queues import Queue, find_queues
 
 if TYPE_CHECKING:
@@ -35,14 +35,18 @@ class Drained:
     kept: list[str] = field(default_factory=list)
 
 
-def drain(aws: Aws, *, queue: str, definition: str, dry_run: bool) -> int:
+def drain(
+    aws: Aws, *, queue: str, definition: str, dry_run: bool, mapped: Mapped | None = None
+) -> int:
     """Empty both queues; 65 where messages are left that no job can be made of."""
     kept: list[str] = []
     for source in find_queues(aws):
         if source.url is None:
             say(f"{source.name}: there is no such queue")
             continue
-        done = _drain_queue(aws, source, queue=queue, definition=definition, dry_run=dry_run)
+        done = _drain_queue(
+            aws, source, queue=queue, definition=definition, dry_run=dry_run, mapped=mapped
+        )
         would = "would be " if dry_run else ""
         say(
             f"{source.name}: {done.submitted} {would}submitted, {done.existing} were jobs"
@@ -59,14 +63,22 @@ def job_name(message_id: str) -> str:
     return f"drain-{re.sub(r'[^A-Za-z0-9_-]', '-', message_id)}"[:128]
 
 
-def _drain_queue(aws: Aws, source: Queue, *, queue: str, definition: str, dry_run: bool) -> Drained:
+def _drain_queue(
+    aws: Aws,
+    source: Queue,
+    *,
+    queue: str,
+    definition: str,
+    dry_run: bool,
+    mapped: Mapped | None,
+) -> Drained:
     done = Drained()
     held: dict[str, str] = {}
     try:
         for message in _receive(aws, source, held):
             message_id = message["MessageId"]
             try:
-                submission = read_message(message["Body"])
+                submission = read_message(message["Body"], mapped)
             except ValueError as error:
                 done.kept.append(f"{source.name} {message_id}: {error}")
                 continue

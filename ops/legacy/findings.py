@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops import names
 from ops.aws import Aws, code_of, explain
+from ops.legacy.policy import describe_policy, find_policy
 from ops.legacy.queues import Queue, find_queues
 
 _METRIC_AGE = timedelta(hours=3)
@@ -40,7 +42,8 @@ def report(aws: Aws) -> list[Finding]:
     """Check each resource; one that cannot be read does not hide the others."""
     checks: tuple[tuple[str, Callable[[Aws], list[Finding]]], ...] = (
         (f"SQS {names.LEGACY_QUEUE}", _queues),
-        (f"Lambda {names.LEGACY_LAMBDA}", _lambda),
+        *((f"Lambda {each}", partial(_lambda, function=each)) for each in names.LEGACY_LAMBDAS),
+        *((f"rule of {each}", partial(_rule, function=each)) for each in names.LEGACY_LAMBDAS),
         (f"ASG {names.LEGACY_GROUP}", _group),
         (f"metric {names.LEGACY_NAMESPACE} {names.LEGACY_METRIC}", _metric),
     )
@@ -69,22 +72,43 @@ def _queue(queue: Queue) -> Finding:
     return Finding(name=name, state=State.IDLE, detail=detail, advice=advice)
 
 
-def _lambda(aws: Aws) -> list[Finding]:
-    name = f"Lambda {names.LEGACY_LAMBDA}"
+def _lambda(aws: Aws, function: str) -> list[Finding]:
+    name = f"Lambda {function}"
+    switch, _ = names.LEGACY_LAMBDAS[function]
     try:
-        function = aws.lambdas.get_function_configuration(FunctionName=names.LEGACY_LAMBDA)
+        there = aws.lambdas.get_function_configuration(FunctionName=function)
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
         return [Finding(name=name, state=State.GONE, detail="there is no such function")]
-    variables = (function.get("Environment") or {}).get("Variables", {})
-    shown = ", ".join(f"{s}={variables.get(s, '(not set)')}" for s in names.LEGACY_SWITCHES)
-    live = [s for s in names.LEGACY_SWITCHES if not _is_off(variables.get(s))]
-    if live:
-        advice = f"set {' and '.join(f'{s}=false' for s in live)}, or delete the function"
-        return [Finding(name=name, state=State.LIVE, detail=shown, advice=advice)]
-    advice = "delete the function and the rule that calls it"
-    return [Finding(name=name, state=State.IDLE, detail=shown, advice=advice)]
+    value = (there.get("Environment") or {}).get("Variables", {}).get(switch)
+    shown = f"{switch}={'(not set)' if value is None else value}"
+    # Whether one that is not set is off depends on the version of the function's code.
+    state = State.UNKNOWN if value is None else State.IDLE if _is_off(value) else State.LIVE
+    advice = (
+        "delete the function and its rule, unless other workers need them"
+        if state is State.IDLE
+        else f"set {switch}=false"
+    )
+    return [Finding(name=name, state=state, detail=shown, advice=advice)]
+
+
+def _rule(aws: Aws, function: str) -> list[Finding]:
+    _, rule = names.LEGACY_LAMBDAS[function]
+    name = f"rule {rule}"
+    try:
+        there = aws.events.describe_rule(Name=rule)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+        return [Finding(name=name, state=State.GONE, detail="there is no such rule")]
+    is_live = there.get("State") != "DISABLED"
+    detail = f"{there.get('ScheduleExpression', 'no schedule')}, {there.get('State', '?')}"
+    advice = (
+        f"disable it once no worker needs {function}" if is_live else f"delete it, with {function}"
+    )
+    state = State.LIVE if is_live else State.IDLE
+    return [Finding(name=name, state=state, detail=detail, advice=advice)]
 
 
 def _group(aws: Aws) -> list[Finding]:
@@ -100,7 +124,8 @@ def _group(aws: Aws) -> list[Finding]:
     group = groups[0]
     least, desired, most = group["MinSize"], group["DesiredCapacity"], group["MaxSize"]
     detail = (
-        f"desired {desired} (min {least}, max {most}), {len(group.get('Instances', ()))} instances"
+        f"desired {desired} (min {least}, max {most}), {len(group.get('Instances', ()))} instances,"
+        f" cooldown {group.get('DefaultCooldown', '?')} s"
     )
     is_live = desired > 0 or least > 0 or bool(group.get("Instances"))
     advice = (
@@ -120,18 +145,17 @@ _POLICY = f"policy {names.LEGACY_POLICY}"
 
 
 def _policy(aws: Aws, most: int) -> Finding:
-    policies = aws.autoscaling.describe_policies(
-        AutoScalingGroupName=names.LEGACY_GROUP, PolicyNames=[names.LEGACY_POLICY]
-    )["ScalingPolicies"]
-    if not policies:
+    policy = find_policy(aws)
+    if policy is None:
         return Finding(name=_POLICY, state=State.GONE, detail="there is no such policy")
     # It may start instances again, whatever the capacity is now.
-    can_act = policies[0].get("Enabled", True) and most > 0
+    can_act = policy.get("Enabled", True) and most > 0
     return Finding(
         name=_POLICY,
         state=State.LIVE if can_act else State.IDLE,
-        detail=f"{policies[0]['PolicyType']}, {'may scale up' if can_act else 'cannot act'}",
-        advice="delete the policy: it would start instances for the metric",
+        detail=f"{describe_policy(policy)}, {'may scale up' if can_act else 'cannot act'}",
+        advice="keep it (scripts/legacy policy --backup FILE), then delete it: it would start"
+        " instances for the metric",
     )
 
 
@@ -143,7 +167,8 @@ def _metric(aws: Aws) -> list[Finding]:
     last = max(filter(None, (_last_point(aws, m) for m in metrics)), default=None)
     if last is not None:
         detail = f"published, last at {last:%Y-%m-%d %H:%M} UTC"
-        advice = f"set {names.LEGACY_SWITCHES[0]}=false in the Lambda {names.LEGACY_LAMBDA}"
+        function = names.LEGACY_METRIC_LAMBDA
+        advice = f"set {names.LEGACY_LAMBDAS[function][0]}=false in the Lambda {function}"
         return [Finding(name=name, state=State.LIVE, detail=detail, advice=advice)]
     if metrics:
         advice = "nothing: CloudWatch lists it for two weeks after its last value"
@@ -166,6 +191,5 @@ def _last_point(aws: Aws, metric: Any) -> datetime | None:  # noqa: ANN401 (as L
     return max((p["Timestamp"].astimezone(UTC) for p in points), default=None)
 
 
-def _is_off(value: str | None) -> bool:
-    """Whether a switch is off; one that is not set is on, as the Lambda reads it."""
-    return (value or "").strip().lower() == "false"
+def _is_off(value: str) -> bool:
+    return value.strip().lower() == "false"

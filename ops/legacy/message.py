@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ops.batch.request import Submission, check
@@ -11,13 +13,51 @@ from ops.errors import UsageError
 from ops.options import LOCATIONS, submitted_options
 from worker.config.job import Job
 
+# What the former worker's messages have.
+FIELDS = ("job_id", "tenant_id", "tenant_code", "video_id", "file_key")
+_FIELD = re.compile(r"\{([^{}]*)\}")
+# Of a value that becomes part of a key: no other object than the one that is meant.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f?#*{}]|(^|/)\.{1,2}(/|$)|^/|//")
 
-def read_message(body: str) -> Submission:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mapped:
+    """Where a message of the former worker has its source, and where its video goes.
+
+    Both are templates: `s3://uploads/{file_key}`, `s3://videos/{tenant_id}/{video_id}`.
+    """
+
+    source: str
+    destination: str
+
+    def __post_init__(self) -> None:
+        for option, template in (
+            ("--source-template", self.source),
+            ("--destination-template", self.destination),
+        ):
+            names = _FIELD.findall(template)
+            if not names or (unknown := sorted(set(names) - set(FIELDS))):
+                wrong = f"no such field: {', '.join(unknown)}" if names else "it names no field"
+                known = ", ".join(f"{{{name}}}" for name in FIELDS)
+                raise UsageError(f"{option} {template}: {wrong}; there are {known}")
+
+    def locations(self, fields: Mapping[str, Any]) -> tuple[str, str]:
+        """Return source and destination of a message.
+
+        Raises:
+            ValueError: a field is missing, or is no part of a key.
+
+        """
+        return _filled(self.source, fields), _filled(self.destination, fields)
+
+
+def read_message(body: str, mapped: Mapped | None = None) -> Submission:
     """Read a message's body.
 
     It is a JSON object with `source` and `destination`, and beside them the worker's options by
-    their Batch parameters' names; or such an object inside an SNS notification. Other fields are
-    ignored: the former worker had its own. An S3 event names no destination, so it is no job.
+    their Batch parameters' names; or one of the former worker's, which `mapped` makes these of; or
+    such an object inside an SNS notification. Other fields are ignored: the former worker had its
+    own. An S3 event names no destination, so it is no job.
 
     Raises:
         ValueError: no job can be made of it; the error gives the reason.
@@ -28,7 +68,7 @@ def read_message(body: str) -> Submission:
         fields = _object(fields["Message"])
     if "Records" in fields:
         raise ValueError("an event of S3 or SNS: it names no destination")
-    source, destination = _locations(fields)
+    source, destination = _locations(fields, mapped)
     submission = Submission(source=source, destination=destination, options=read_options(fields))
     try:
         check(submission)
@@ -46,13 +86,30 @@ def read_options(fields: Mapping[str, Any], job: type[Job] = Job) -> dict[str, s
     }
 
 
-def _locations(fields: Mapping[str, Any]) -> tuple[str, str]:
-    source, destination = (fields.get(name) for name in LOCATIONS)
-    given = dict(zip(LOCATIONS, (source, destination), strict=True))
+def _locations(fields: Mapping[str, Any], mapped: Mapped | None) -> tuple[str, str]:
+    given = {name: fields.get(name) for name in LOCATIONS}
+    if mapped is not None and not any(given.values()):
+        return mapped.locations(fields)
     missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
+    if missing and "file_key" in fields and mapped is None:
+        raise ValueError("of the former worker: give --source-template and --destination-template")
     if missing:
         raise ValueError(f"no {' and no '.join(missing)}")
+    source, destination = given.values()
     return str(source), str(destination)
+
+
+def _filled(template: str, fields: Mapping[str, Any]) -> str:
+    def fill(match: re.Match[str]) -> str:
+        value = fields.get(match[1])
+        text = "" if isinstance(value, (bool, dict, list)) or value is None else str(value)
+        if not text:
+            raise ValueError(f"no {match[1]}")
+        if _UNSAFE.search(text):
+            raise ValueError(f"{match[1]} {text!r} cannot be a part of a key")
+        return text
+
+    return _FIELD.sub(fill, template)
 
 
 def _text(value: object, separator: str) -> str:

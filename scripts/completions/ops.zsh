@@ -13,7 +13,8 @@ _shtab_scripts_deploy_options=(
   "--profile[profile of \~\/.aws\; default\: as AWS configures it]:profile:"
   "--endpoint-url[instead of AWS, such as a test server]:URL:"
   "--image[the image, pinned by its digest]:URI@sha256:…:"
-  "--rollback[deploy the image that ran before this one]"
+  "--rollback[deploy the image that ran before this one\; also while the stack is being updated]"
+  "--prepare[make the repository and the log group, before a first deployment, and end]"
   "*--parameter[a parameter of scripts\/aws\/template.yaml, which describes each]:NAME=VALUE:"
   "--stack[(default\: academy-video-worker)]:NAME:"
   "--dry-run[show the changes, then delete the change set]"
@@ -254,9 +255,13 @@ _shtab_scripts_keep_options=(
   "--max-memory[memory that a resubmission may have, as an instance offers it (default\: 14336)]:MIB:"
   "--hours[look back so far\; Batch forgets jobs in about a week (default\: 168)]:H:"
   "--max-jobs[jobs read, the newest first (default\: 3000)]:N:"
-  "--topic[SNS topic that is told, once each, what needs a person]:ARN:"
+  "--topic[SNS topic to which is published, once each, what needs a person]:ARN:"
   "--json[print one JSON object]"
   "--dry-run[show what would be done]"
+  "--below[where published folders are looked for]:s3://BUCKET/PREFIX:"
+  "--delete-runs-after[run folders that nothing names and that are older\; 0\: none (default)]:DAYS:"
+  "--delete-uploads-after[uploads whose video has been published for longer\; 0\: none (default)]:DAYS:"
+  "--max-requests[requests to the store for that\; the next run goes on (default\: 500)]:N:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -311,6 +316,9 @@ _shtab_scripts_verify_options=(
   "--profile[profile of \~\/.aws\; default\: as AWS configures it]:profile:"
   "--endpoint-url[instead of AWS, such as a test server]:URL:"
   "--stack[(default\: academy-video-worker)]:NAME:"
+  "--all[show each value that is as expected]"
+  "--cloudformation-drift[have CloudFormation compare the stack, too\; that takes some minutes]"
+  "--wait[time limit of CloudFormation\'s comparison (default\: 300.0)]:SECONDS:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -352,6 +360,73 @@ else
   _shtab_scripts_verify "$@"
 fi
 
+_shtab_scripts_audit_commands() {
+  local _commands=(
+    
+  )
+  _describe 'scripts/audit commands' _commands
+}
+
+_shtab_scripts_audit_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--region[(default\: ap-northeast-2)]:region:"
+  "--profile[profile of \~\/.aws\; default\: as AWS configures it]:profile:"
+  "--endpoint-url[instead of AWS, such as a test server]:URL:"
+  "--deep[download every object and compare its checksum]"
+  "--state[write results there as they come\; an audit with the same file judges only what has changed since]:FILE:_files"
+  "--json[print JSON lines instead of a table]"
+  "--threads[videos at a time (default\: 8)]:N:"
+  "--requests-per-second[requests to the store at most (default\: 100)]:N:"
+  "--s3-endpoint[of the store (or WORKER_S3_ENDPOINT\; default\: AWS)]:ENDPOINT:"
+  "--s3-region[of the store (or WORKER_S3_REGION\; default\: AWS)]:REGION:"
+  "--repair[submit the jobs of damaged videos again, with the options they were made with]"
+  "--dry-run[show what --repair would submit]"
+  "--doubtful[submit also where there is a doubt, such as options that are not known]"
+  "*--option[an option of the worker that the videos were made with, such as loudness\=-16\; repeatable]:NAME=VALUE:"
+  "--queue[(default\: academy-video-batch-queue)]:queue:"
+  "--job-definition[(default\: academy-video-batch-jobdef)]:job_definition:"
+  ":a bucket, a prefix, or a folder of this machine:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_scripts_audit_defaults_added=0
+
+
+_shtab_scripts_audit() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->scripts/audit'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_scripts_audit_defaults_added )); then
+    if (( ${_shtab_scripts_audit_options[(I)${(q)one_or_more}*]} +          ${_shtab_scripts_audit_options[(I)${(q)remainder}*]} +          ${_shtab_scripts_audit_options[(I)${(q)default}]} == 0 )); then
+      _shtab_scripts_audit_options+=(': :_shtab_scripts_audit_commands' '*::: :->scripts/audit')
+    fi
+    _shtab_scripts_audit_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_scripts_audit_options
+
+  case $state in
+    scripts/audit)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_scripts_audit-$line[1]:"
+      case $line[1] in
+        
+      esac
+  esac
+}
+
+
+
+typeset -A opt_args
+
+if [[ $zsh_eval_context[-1] == eval ]]; then
+  # eval/source/. command, register function for later
+  compdef _shtab_scripts_audit -N scripts/audit
+else
+  # autoload from fpath, call function directly
+  _shtab_scripts_audit "$@"
+fi
+
 _shtab_scripts_legacy_commands() {
   local _commands=(
     
@@ -364,10 +439,14 @@ _shtab_scripts_legacy_options=(
   "--region[(default\: ap-northeast-2)]:region:"
   "--profile[profile of \~\/.aws\; default\: as AWS configures it]:profile:"
   "--endpoint-url[instead of AWS, such as a test server]:URL:"
-  "--dry-run[show what drain would do]"
+  "--dry-run[show what would be done]"
   "--queue[Batch queue (default\: academy-video-batch-queue)]:queue:"
   "--job-definition[(default\: academy-video-batch-jobdef)]:job_definition:"
-  ":(default\: report):(report drain)"
+  "--source-template[drain\: source of the former worker\'s messages, such as s3\:\/\/uploads\/\{file_key\}]:URL:"
+  "--destination-template[drain\: their destination, such as s3\:\/\/videos\/\{tenant_id\}\/\{video_id\}]:URL:"
+  "--backup[policy\: keep its configuration in a new file]:FILE:_files"
+  "--restore[policy\: put back what a file has]:FILE:_files"
+  ":(default\: report):(report drain policy)"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ops import names
+from ops.batch.request import name_for
 from tests.functional.conftest import ROOT, Server
 from tests.functional.operating import FIRST, batch_server, ops, prepare_account
 from worker.errors import Resubmit
@@ -94,7 +95,7 @@ def test_a_failed_job_is_resubmitted_once_and_the_rest_is_reported(failing: Serv
         "keeper-causes": "encoder_killed",
         "keeper-failed-job": again,
     }
-    assert job["jobName"] == "video-hls-again"
+    assert job["jobName"] == name_for("s3://videos/hls/again")
     assert job["parameters"]["source"] == "s3://uploads/again.mp4"
     assert job["parameters"]["ladder"] == "720"
     stored = failing.client("s3").get_object(Bucket="videos", Key=f"hls/again/{KEEPER}")

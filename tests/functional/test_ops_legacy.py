@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,7 +68,8 @@ def test_an_account_without_the_former_system_is_said_to_have_none(aws: Server) 
     done = ops(aws, "legacy")
     assert done.returncode == 0, done.stderr
     assert {line.split()[0] for line in done.stdout.splitlines()} == {"gone"}
-    assert len(done.stdout.splitlines()) == 6
+    # Two queues, two functions with their rules, the group and its policy, the metric.
+    assert len(done.stdout.splitlines()) == 9
 
 
 def test_what_is_live_is_reported_with_what_to_do(aws: Server, queues: tuple[str, str]) -> None:
@@ -78,15 +80,20 @@ def test_what_is_live_is_reported_with_what_to_do(aws: Server, queues: tuple[str
     lines = done.stdout.splitlines()
     assert "LIVE     SQS academy-video-jobs: 1 waiting, 0 in flight, 0 delayed" in lines
     assert any(line.startswith("idle     SQS academy-video-failures: 0 waiting") for line in lines)
-    assert (
-        "LIVE     Lambda academy-worker-queue-depth-metric:"
-        " ENABLE_VIDEO_METRICS=true, ENABLE_VIDEO_WAKE=false" in lines
-    )
-    assert "         -> set ENABLE_VIDEO_METRICS=false, or delete the function" in lines
+    metric = "academy-worker-queue-depth-metric"
+    assert f"LIVE     Lambda {metric}: ENABLE_VIDEO_METRICS=true" in lines
+    assert "         -> set ENABLE_VIDEO_METRICS=false" in lines
+    # Each switch is the other function's, too, and says nothing there.
+    assert "idle     Lambda academy-worker-autoscale: ENABLE_VIDEO_WAKE=false" in lines
+    assert "LIVE     rule academy-worker-queue-depth-rate: rate(1 minute), ENABLED" in lines
+    assert "idle     rule academy-worker-autoscale-rate: rate(1 minute), DISABLED" in lines
     assert any(
-        line.startswith("LIVE     ASG academy-video-worker-asg: desired 1") for line in lines
+        line.startswith("LIVE     ASG academy-video-worker-asg: desired 1")
+        and line.endswith("cooldown 300 s")
+        for line in lines
     )
-    assert any(line.startswith("LIVE     policy video-backlogcount-tt") for line in lines)
+    tracking = "TargetTrackingScaling, VideoQueueDepthTotal at 1, may scale up"
+    assert f"LIVE     policy video-backlogcount-tt: {tracking}" in lines
     assert any(
         line.startswith("LIVE     metric Academy/VideoProcessing VideoQueueDepthTotal: published")
         for line in lines
@@ -169,11 +176,60 @@ def test_a_crash_between_submit_and_delete_makes_no_second_job(
     assert waiting(aws, queues[0]) == 0
 
 
+def test_messages_of_the_former_worker_become_jobs_by_templates(
+    aws: Server, queues: tuple[str, str]
+) -> None:
+    body = {
+        "job_id": "6b1d",
+        "tenant_id": 7,
+        "tenant_code": "hakwon",
+        "video_id": 123,
+        "file_key": "tenants/7/videos/lecture 1.mp4",
+        "attempt": 1,
+    }
+    name = "drain-" + send(aws, queues[0], body)
+    broken = send(aws, queues[0], {**body, "file_key": "../other.mp4"})
+    without = ops(aws, "legacy", "drain", "--dry-run")
+    assert without.returncode == 65
+    assert "give --source-template and --destination-template" in without.stdout
+    templates = (
+        *("--source-template", "s3://uploads/{file_key}"),
+        *("--destination-template", "s3://videos/hls/{tenant_id}/{video_id}"),
+    )
+    done = ops(aws, "legacy", "drain", *templates)
+    assert done.returncode == 65, done.stderr
+    assert f"kept academy-video-jobs {broken}: file_key '../other.mp4' cannot be" in done.stdout
+    assert parameters(aws, name) == {
+        "source": "s3://uploads/tenants/7/videos/lecture 1.mp4",
+        "destination": "s3://videos/hls/7/123",
+    }
+
+
+def test_the_policy_is_kept_in_a_file_and_put_back_from_it(aws: Server, tmp_path: Path) -> None:
+    """After the former system was made, above."""
+    scaling, file = aws.client("autoscaling"), tmp_path / "policy.json"
+    wanted = {"AutoScalingGroupName": names.LEGACY_GROUP, "PolicyName": names.LEGACY_POLICY}
+    kept = ops(aws, "legacy", "policy", "--backup", str(file))
+    assert kept.returncode == 0, kept.stderr
+    again = ops(aws, "legacy", "policy", "--backup", str(file))
+    assert again.returncode == 64
+    scaling.delete_policy(**wanted)
+    tried = ops(aws, "legacy", "policy", "--restore", str(file), "--dry-run")
+    assert tried.stdout.startswith("now      no such policy\nrestored TargetTrackingScaling")
+    assert scaling.describe_policies()["ScalingPolicies"] == []
+    done = ops(aws, "legacy", "policy", "--restore", str(file))
+    assert done.returncode == 0, done.stderr
+    (policy,) = scaling.describe_policies()["ScalingPolicies"]
+    assert policy["PolicyName"] == names.LEGACY_POLICY
+    assert policy["TargetTrackingConfiguration"] == json.loads(file.read_text())
+    assert policy["TargetTrackingConfiguration"]["TargetValue"] == 1.0
+
+
 def test_a_message_that_batch_refuses_stays(aws: Server, queues: tuple[str, str]) -> None:
     send(aws, queues[0], {"source": "s3://uploads/f.mp4", "destination": "s3://videos/f"})
     done = ops(aws, "legacy", "drain", "--job-definition", "not-there")
     assert done.returncode != 0
-    assert "SubmitJob was refused" in done.stderr
+    assert "not-there does not exist" in done.stderr
     assert waiting(aws, queues[0]) == 1
 
 
@@ -190,14 +246,27 @@ def make_former_system(server: Server) -> None:
     server.client("iam").create_role(
         RoleName="legacy", AssumeRolePolicyDocument=json.dumps(LAMBDA_MAY)
     )
-    server.client("lambda").create_function(
-        FunctionName=names.LEGACY_LAMBDA,
-        Runtime="python3.12",
-        Role=ROLE,
-        Handler="metric.handler",
-        Code={"ZipFile": _package()},
-        Environment={"Variables": {"ENABLE_VIDEO_METRICS": "true", "ENABLE_VIDEO_WAKE": "false"}},
+    switches = (
+        {"ENABLE_VIDEO_METRICS": "true", "ENABLE_VIDEO_WAKE": "true"},
+        {"ENABLE_VIDEO_METRICS": "true", "ENABLE_VIDEO_WAKE": "false"},
     )
+    for (function, (_, rule)), variables in zip(
+        names.LEGACY_LAMBDAS.items(), switches, strict=True
+    ):
+        server.client("lambda").create_function(
+            FunctionName=function,
+            Runtime="python3.12",
+            Role=ROLE,
+            Handler="metric.handler",
+            Code={"ZipFile": _package()},
+            Environment={"Variables": variables},
+        )
+        is_on = function == names.LEGACY_METRIC_LAMBDA
+        server.client("events").put_rule(
+            Name=rule,
+            ScheduleExpression="rate(1 minute)",
+            State="ENABLED" if is_on else "DISABLED",
+        )
     scaling = server.client("autoscaling")
     scaling.create_launch_configuration(
         LaunchConfigurationName="legacy", ImageId="ami-12c6146b", InstanceType="c6g.large"

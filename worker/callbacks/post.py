@@ -24,7 +24,8 @@ from worker.storage.public_address import PrivateAddressError, PublicPool
 # Short: the job's end waits for the answer to its last event.
 _TIMEOUT = urllib3.Timeout(connect=3, read=5)
 # Those hold for each address and each piece of the head of an answer, of which there may be many.
-_ATTEMPT_TIMEOUT_S = 10.0
+# Less than a job's end waits in all: its last event may have to wait for this attempt.
+_ATTEMPT_TIMEOUT_S = 6.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

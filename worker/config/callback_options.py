@@ -26,7 +26,7 @@ from worker.config.option import secret, split_values, variable
 JOB_ID = r"^[A-Za-z0-9_.:-]{1,128}$"
 _MAX_TAGS = 10
 # A value may hold any letters, but nothing that breaks a line or cannot be written as UTF-8.
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}=[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}=[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,256}")
 # Standard Webhooks, "Signature scheme": the form of a secret, and the length of its key in bytes.
 _PREFIX = "whsec_"
 _LEAST_KEY, _LONGEST_KEY = 24, 64

@@ -95,6 +95,13 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         pattern=r"^[A-Za-z0-9_./#-]{1,512}$",
         description="CloudWatch log group; it must exist",
     )
+    academy: str | None = machine_setting(
+        None,
+        metavar="ID",
+        pattern=r"^[A-Za-z0-9_.-]{1,255}$",
+        description="the academy whose metrics the job counts for; default: the value of a tag"
+        " academy",
+    )
     report: bool = variable(
         default=False,
         # Of a video that is published already, `preview --report` writes it.

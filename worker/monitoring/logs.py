@@ -82,6 +82,8 @@ class Logs:
         logging.getLogger().addHandler(_DISCARD)
         self._logger.setLevel(level.upper())
         self._cloudwatch: logging.Handler | None = None
+        # Also where the group cannot be written to: the container's log driver may send stdout.
+        self.has_cloudwatch = False
 
         def note(_logger: object, method: str, event: EventDict) -> EventDict:
             if method == "warning":
@@ -102,6 +104,7 @@ class Logs:
 
         `check` may raise meanwhile: then the job is to end, and does so without CloudWatch.
         """
+        self.has_cloudwatch = True
         # Imported where it is used: boto3 takes a quarter of a second.
         from worker.monitoring.cloudwatch import CloudWatchUnavailableError, open_handler
 

@@ -25,7 +25,7 @@ _OFFSET_TICKS = START_OFFSET_S * CLOCK_HZ
 class Muxer:
     """The segments of audio that are in the store so far; filled and read by many threads.
 
-    They stay in the work folder for as long as the job runs: a hundredth of what a source takes.
+    They stay in the work folder for as long as the job runs: 29 MB for an hour of one channel.
     Those of an earlier job are fetched into it. Without muxing, nothing waits and nothing changes.
     """
 

@@ -42,6 +42,7 @@ def test_in_batch_each_line_is_delivered_once(
         environment={
             "AWS_BATCH_JOB_ID": "job-1:7",
             "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": moto.endpoint,
+            "WORKER_ACADEMY": "a42",
         },
     )
     assert ended.status == 0
@@ -54,6 +55,12 @@ def test_in_batch_each_line_is_delivered_once(
     ]
     assert steps == ["probe", "planned", "encode", "verify", "publish", "end"]
     assert {event["job_id"] for event in lines + ended.events} == {"job-1:7"}
+    last = ended.events[-1]
+    assert (last["academy"], last["outcome"], last["jobs"]) == ("a42", "published", 1)
+    assert last["minutes"] == round(last["duration_s"] / 60, 3)
+    # FFmpeg's seconds are among them.
+    assert last["cpu_s"] > 0.5
+    assert last["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "AcademyVideoWorker"
 
 
 def test_a_failure_is_also_on_stdout(

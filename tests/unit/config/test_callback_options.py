@@ -111,6 +111,7 @@ def test_tags_are_given_one_by_one_or_one_per_line() -> None:
         (["a=" + "x" * 257], "256"),
         (["a" * 65 + "=1"], "64"),
         (["a=\x1b[31m"], "control character"),
+        (["a=\x9b31m"], "control character"),
         (["a=\udcff"], "write KEY=VALUE"),
         (["a=1", "a=2"], "two tags have the same key"),
         ([f"a{n}=1" for n in range(11)], "11 tags; 10 are taken"),

@@ -41,7 +41,10 @@ def called_through_aws(nodes: Iterable[ast.AST]) -> set[str]:
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None
         if isinstance(owner, ast.Attribute) and owner.attr in clients:
             service = CLIENTS.get(owner.attr, owner.attr)
-            found |= _actions(service, _method(call), operations(service))
+            known = operations(service)
+            # Not `client.meta.events.register(…)`, which asks nobody.
+            if (method := _method(call)) in known:
+                found |= _actions(service, method, known)
     return found
 
 

@@ -13,7 +13,7 @@ from ops.errors import LaterError, UnexpectedError, UnreachableError
 
 
 class Batch:
-    """Answers SubmitJob as it is told to, and keeps what it has taken."""
+    """Gives SubmitJob the answers that it was made with, and keeps what it has taken."""
 
     def __init__(self, *answers: Exception | str) -> None:
         self._answers = iter((*answers, "ok"))

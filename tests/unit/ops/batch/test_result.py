@@ -106,6 +106,7 @@ def test_each_resubmit_code_has_its_advice() -> None:
             "digest is in ECR",
         ),
         (EXITED, "exec /app/entrypoint.sh: exec format error", "arm64"),
+        ("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - canceled", None, "InstanceTypes"),
     ],
 )
 @pytest.mark.parametrize("exit_code", [None, KILLED])

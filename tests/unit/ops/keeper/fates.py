@@ -72,6 +72,9 @@ class SimulatedJob:
     def is_active(self, at_s: float) -> bool:
         return self.created_s <= at_s < self.end_s
 
+    def is_published_at(self, at_s: float) -> bool:
+        return self.exit_code == PUBLISHED and at_s >= self.end_s
+
     def detail(self, at_s: float) -> dict[str, Any]:
         """An element of DescribeJobs, as Batch had it at a time."""
         if at_s < self.end_s:

@@ -92,8 +92,10 @@ def test_each_video_is_published_or_in_the_list_and_nothing_runs_twice(seed: int
     assert world.faults == []
     assert set(kinds) == set(destinations)
     published = {d for d in destinations if any(job.exit_code == 0 for job in world.of(d))}
-    assert {video for video, kind in kinds.items() if kind is Kind.PUBLISHED} == published
     assert {k for v, k in kinds.items() if v not in published} == {Kind.PERSON}
+    # Of one that was submitted twice, the second job may fail after the first has published.
+    listed = {video for video in published if kinds[video] is not Kind.PUBLISHED}
+    assert all(sum(not job.by_keeper for job in world.of(video)) == 2 for video in listed)
     resubmitted = Counter(job.destination for job in world.jobs.values() if job.by_keeper)
     assert max(resubmitted.values()) == ATTEMPTS
     assert len(resubmitted) > VIDEOS / 4

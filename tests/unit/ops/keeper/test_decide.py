@@ -102,6 +102,10 @@ def test_what_somebody_stopped_is_not_started_again(flag: str) -> None:
     decision = decided(failed(143, "wrong upload", **{flag: True}))
     assert isinstance(decision, Person)
     assert "somebody stopped" in decision.advice
+    canceled = failed(None, "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", **{flag: True})
+    decision = decided(canceled)
+    assert isinstance(decision, Person)
+    assert "InstanceTypes" in decision.advice
     lost = failed(143, "Host EC2 (instance i-1) terminated.", **{flag: True})
     assert isinstance(decided(lost), Resubmission)
 
@@ -121,6 +125,21 @@ def test_after_the_last_resubmission_a_person_is_asked() -> None:
     assert isinstance(decision, Person)
     assert decision.advice.startswith("it was resubmitted 3 times already; resubmit")
     assert isinstance(decided(failed(69), settings=Settings(attempts=0)), Person)
+
+
+def test_a_count_begins_anew_with_a_submission_that_is_no_double() -> None:
+    last = failed(69, tags=tags(3, "storage_unavailable " * 3))
+    minute_ms = 60_000
+    double = failed(69, jobId="double", createdAt=STOPPED_MS - 1)
+    soon = failed(69, jobId="soon", createdAt=STOPPED_MS + minute_ms)
+    anew = failed(69, jobId="anew", createdAt=STOPPED_MS + 10 * minute_ms)
+    for detail in (double, soon, anew):
+        detail["stoppedAt"] = detail["createdAt"] + minute_ms
+    assert isinstance(decided(last, double), Person)
+    assert isinstance(decided(last, soon), Person)
+    decision = decided(last, anew)
+    assert isinstance(decision, Resubmission)
+    assert (decision.attempt.job.id, decision.number) == ("anew", 1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ops.batch.job import read_job
+from ops.batch.request import name_for
 from ops.batch.result import find_result
 from ops.keeper.attempt import ATTEMPT_TAG, CAUSES_TAG, FAILED_JOB_TAG, read_attempt
 from ops.keeper.decide import Resubmission
@@ -44,7 +45,7 @@ def test_what_the_definition_has_is_left_to_its_newest_revision() -> None:
     detail = job_detail("FAILED", exit_code=143)
     detail["parameters"] = {**LOCATIONS, "ladder": "auto", "preset": "auto"}
     assert build_resubmission(resubmission(detail), DEFINITION) == {
-        "jobName": "video-hls-talk",
+        "jobName": name_for(LOCATIONS["destination"]),
         "jobQueue": "academy-video-batch-queue",
         "jobDefinition": "academy-video-batch-jobdef",
         "parameters": LOCATIONS,

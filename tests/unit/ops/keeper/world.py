@@ -120,6 +120,9 @@ class World:
             job.is_taken, job.end_s = True, job.start_s + 45
         elif job.end not in NEVER_RAN:
             store.job = job
+            if any(j.is_published_at(job.start_s) for j in self.of(job.destination)):
+                # The worker finds so, and makes nothing.
+                job.end, job.end_s = "published", job.start_s + 20
 
     def store(self, destination: str) -> SimulatedStore:
         return self.stores.setdefault(destination, SimulatedStore(self))
