@@ -79,14 +79,23 @@ def dashboard(server: Server, _: str, properties: Properties) -> str:
 
 
 def job_queue(server: Server, found: str, properties: Properties) -> str:
-    server.client("batch").update_job_queue(
-        jobQueue=found,
-        schedulingPolicyArn=properties["SchedulingPolicyArn"],
-        computeEnvironmentOrder=[
-            {"order": each["Order"], "computeEnvironment": each["ComputeEnvironment"]}
-            for each in properties["ComputeEnvironmentOrder"]
-        ],
-    )
+    batch = server.client("batch")
+    order = [
+        {"order": each["Order"], "computeEnvironment": each["ComputeEnvironment"]}
+        for each in properties["ComputeEnvironmentOrder"]
+    ]
+    if not found:
+        made = batch.create_job_queue(
+            jobQueueName=properties["JobQueueName"],
+            state=properties["State"],
+            priority=properties["Priority"],
+            computeEnvironmentOrder=order,
+        )
+        return str(made["jobQueueArn"])
+    if arn := properties.get("SchedulingPolicyArn"):
+        batch.update_job_queue(
+            jobQueue=found, schedulingPolicyArn=arn, computeEnvironmentOrder=order
+        )
     return found
 
 
@@ -182,8 +191,7 @@ def rule(server: Server, _: str, properties: Properties) -> str:
 def role(server: Server, found: str, properties: Properties) -> str:
     iam = server.client("iam")
     if not found:
-        # Some have policies of their own names only.
-        found = f"{names.STACK}-{properties['Policies'][0]['PolicyName']}"
+        found = f"{names.STACK}-role-{len(iam.list_roles()['Roles'])}"
         iam.create_role(
             RoleName=found,
             AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
@@ -224,11 +232,17 @@ def repository(server: Server, found: str, properties: Properties) -> str:
 
 
 def job_definition(server: Server, found: str, properties: Properties) -> str:
-    if not found.endswith(":1"):
+    if found and not found.endswith(f"/{names.JOB_DEFINITION}:1"):
         return found
     # moto's own has an empty list for an empty text, and numbers where Batch has text.
     made = server.client("batch").register_job_definition(**api_names(properties))
     return str(made["jobDefinitionArn"])
+
+
+def schedule(server: Server, found: str, properties: Properties) -> str:
+    if not found:
+        server.client("scheduler").create_schedule(**properties)
+    return str(properties["Name"])
 
 
 def scheduling_policy(server: Server, _: str, properties: Properties) -> str:
@@ -267,6 +281,7 @@ MAKERS: dict[str, Callable[[Server, str, Properties], str]] = {
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SQS::Queue": queue,
+    "AWS::Scheduler::Schedule": schedule,
     "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::StepFunctions::StateMachine": state_machine,
 }

@@ -40,6 +40,7 @@ CALLS = {
     "EventsUrl": "https://api.example/events",
     "EventsSecret": SECRET + "events",
     "WatchUploads": "true",
+    "KeeperSchedule": "rate(10 minutes)",
 }
 # What moto's answers lack; tests/unit/ops/verify has AWS's.
 NOT_IN_MOTO = (

@@ -121,7 +121,8 @@ def test_an_error_that_nobody_expected_is_no_drift(
 
 @pytest.mark.parametrize("limit", ["0", "-3", "many", "1.5"])
 def test_a_limit_is_a_number_of_jobs(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["jobs", "--limit", limit]) == 64
+    # With an equals sign: -3 is no option.
+    assert main(["jobs", f"--limit={limit}"]) == 64
     assert "--limit" in capsys.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,9 @@ PARAMETERS = {
     "SecurityGroupIds": "sg-1",
     "SpotFirst": "true",
     "WatchUploads": "true",
+    "KeeperSchedule": "rate(10 minutes)",
+    "KeeperDeleteRunsAfter": "7",
+    "KeeperDeleteUploadsAfter": "30",
     "AlertEmail": "a@b",
     "GitHubRepository": "academy/worker",
     "EventsUrl": "https://api.example/events",
@@ -92,7 +96,11 @@ def test_every_resource_of_a_stack_with_all_options_is_resolved() -> None:
 
 def test_what_no_option_asks_for_is_not_expected() -> None:
     options = ("SpotFirst", "WatchUploads", "AlertEmail", "GitHubRepository", "EventsUrl")
-    kept = {n: v for n, v in PARAMETERS.items() if n not in options and "Secret" not in n}
+    kept = {
+        n: v
+        for n, v in PARAMETERS.items()
+        if n not in options and not re.search("Secret|Keeper", n)
+    }
     stack = Stack(arn=STACK.arn, parameters=kept, ids=STACK.ids)
     conditions = {n for n, each in TEMPLATE.resources.items() if "Condition" in each}
     assert conditions - set(expected(stack)) == conditions - {"SchedulingPolicy"}
