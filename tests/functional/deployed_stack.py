@@ -255,6 +255,8 @@ def scheduling_policy(server: Server, _: str, properties: Properties) -> str:
 
 def api_names(value: Any, name: str = "") -> Any:  # noqa: ANN401 (as a template has it)
     """Spell properties as Batch's API does: `JobRoleArn` → `jobRoleArn`."""
+    if name == "Command":
+        return [str(word) for word in value]
     if isinstance(value, list):
         return [api_names(item) for item in value]
     if not isinstance(value, Mapping):
