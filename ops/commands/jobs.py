@@ -11,17 +11,18 @@ from ops.aws import Aws
 from ops.batch.describe import clock, describe_job, job_record
 from ops.batch.follow import POLL_S, JobFollower
 from ops.batch.job import STATUSES, BatchJob, fetch_job, moment
+from ops.batch.month import HEADING, read_month, report_month
 from ops.batch.request import MEMORY_MIB, VCPUS, read_given, read_whole
 from ops.bulk.retry import Retried, Retry
 from ops.bulk.select import Selection, read_since
 from ops.console import ask, duration, is_terminal, say, show_json, show_table
 from ops.errors import OK, UNREADABLE, UsageError
-from ops.names import QUEUE
+from ops.names import LOG_GROUP, QUEUE
 
 _TAIL = 20
 _LIMIT = 30
 _MAX_LIMIT, _MAX_TAIL = 100_000, 10_000
-_HEADING = ("created (UTC)", "status", "exit", "ran", "name", "id", "reason")
+_LIST_HEADING = ("created (UTC)", "status", "exit", "ran", "name", "id", "reason")
 _ACTIVE = STATUSES[: STATUSES.index("SUCCEEDED")]
 # Named before a person is asked.
 _NAMED = 20
@@ -37,6 +38,7 @@ Examples:
   scripts/jobs --terminate --name 'video-hls-2026*' --dry-run
   scripts/jobs --retry --all-failed --since 24h
   scripts/jobs --retry 4c7599ae-... --memory 8192
+  scripts/jobs --report last-month
 """
 
 
@@ -68,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--vcpus", metavar="N", help="with --retry: vCPUs, instead of the former")
     parser.add_argument("--memory", metavar="MIB", help="with --retry: memory in MiB, likewise")
+    what.add_argument(
+        "--report",
+        metavar="MONTH",
+        help="what jobs did in a month, by academy: month, last-month, or 2026-11",
+    )
+    parser.add_argument("--log-group", default=LOG_GROUP, help="of --report (default: %(default)s)")
     parser.add_argument(
         "--reason",
         default="terminated with scripts/jobs",
@@ -84,6 +92,8 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
     lines = read_whole("--tail", arguments.tail, least=0, most=_MAX_TAIL)
     limit = read_whole("--limit", arguments.limit, least=1, most=_MAX_LIMIT)
     _refuse_nonsense(arguments)
+    if arguments.report:
+        return _report(arguments, aws)
     if arguments.retry:
         return _retry(arguments, aws)
     if arguments.terminate:
@@ -104,6 +114,18 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
             continue
         for line in describe_job(aws, job, lines=lines):
             say(line)
+    return OK
+
+
+def _report(arguments: argparse.Namespace, aws: Aws) -> int:
+    start, end = read_month(arguments.report, datetime.now(UTC))
+    figures = report_month(aws, arguments.log_group, start, end)
+    if arguments.json:
+        for each in figures:
+            show_json({"month": f"{start:%Y-%m}", **each.record})
+        return OK
+    show_table(HEADING, (each.row for each in figures))
+    say("Minutes and bytes are those of videos that were made; hours are those that jobs ran.")
     return OK
 
 
@@ -146,7 +168,7 @@ def _list(arguments: argparse.Namespace, aws: Aws, limit: int) -> int:
     if not newest:
         say(f"There are no jobs in {arguments.queue}; Batch deletes ended jobs after about a week.")
         return OK
-    show_table(_HEADING, map(_row, newest))
+    show_table(_LIST_HEADING, map(_row, newest))
     if len(found) > len(newest):
         say(f"{len(found) - len(newest)} older jobs are not shown (--limit).")
     return OK

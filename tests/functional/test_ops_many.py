@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,22 @@ def test_a_job_is_submitted_and_followed_as_json(server: Server) -> None:
     assert done.returncode == 70
     kinds = [event["event"] for event in events(done.stdout)]
     assert kinds == ["submitted", "status", "ended"]
+
+
+def test_a_month_is_added_up_from_the_log(server: Server) -> None:
+    logs = server.client("logs")
+    logs.create_log_stream(logGroupName=names.LOG_GROUP, logStreamName="month")
+    line = {"event": "job_finished", "job_id": "1", "exit_status": 0, "duration_s": 600}
+    messages = [json.dumps({**line, "academy": "a42"}), json.dumps({"event": "progress"})]
+    now = int(time.time() * 1000)
+    logs.put_log_events(
+        logGroupName=names.LOG_GROUP,
+        logStreamName="month",
+        logEvents=[{"timestamp": now, "message": message} for message in messages],
+    )
+    done = events(ops(server, "jobs", "--report", "month", "--json").stdout)
+    assert [(e["academy"], e["jobs"], e["minutes"]) for e in done] == [
+        ("a42", 1, 10),
+        ("total", 1, 10),
+    ]
+    assert "minutes of video" in ops(server, "jobs", "--report", "month").stdout

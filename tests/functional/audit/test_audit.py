@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +17,14 @@ from tests.digests import without_digests
 from tests.functional.audit.changes import Tree
 from tests.functional.audit.conftest import BUCKET, upload
 from tests.functional.audit.planted import PLANTS, Found
-from tests.functional.conftest import Server
-from tests.functional.operating import ops
+from tests.functional.conftest import ROOT, Server, wait_for
+from tests.functional.operating import ops, ops_environment
 
+# Where the tests run in a shell's background, they have SIGINT ignored.
+INTERRUPTIBLE = (
+    "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from ops.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+)
 ALL = f"s3://{BUCKET}/hls"
 
 
@@ -106,3 +114,22 @@ def test_an_interrupted_audit_goes_on_where_it_was(
     _, fourth = audit(planted, root, "--state", str(state), status=1)
     # What was found before still counts, for the one request of the listing.
     assert (fourth["judged"], fourth["requests"]) == (0, 1)
+
+
+def test_ctrl_c_ends_it_at_once_and_keeps_what_was_found(planted: Server, tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    words = ("audit", ALL, "--state", str(state), "--endpoint-url", planted.endpoint)
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *words, "--requests-per-second", "20"],
+        cwd=ROOT,
+        env=ops_environment(),
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        wait_for(lambda: state.is_file() and state.read_text().count("\n"), what="first result")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    *lines, _ = state.read_text().split("\n")
+    assert len(lines) < len(PLANTS)
+    kept = sum(json.loads(line)["is_settled"] for line in lines)
+    _, figures = audit(planted, ALL, "--state", str(state), status=1)
+    assert (figures["unchanged"], figures["judged"]) == (kept, len(PLANTS) - kept)

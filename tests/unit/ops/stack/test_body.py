@@ -20,14 +20,14 @@ def test_it_says_the_same_without_comments(tmp_path: Path) -> None:
     assert template == read_template()
 
 
-def test_what_a_block_of_text_has_is_no_comment(tmp_path: Path) -> None:
+def test_a_block_of_text_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(
-        "# of the file\na:\n  # of a\n  b: |\n    # kept\n\n    #!/bin/sh\n  c: >-\n    # kept\n"
-        "  # gone\nd: 'x # y'\n"
+        "# of the file\na:\n  # of a\n  b: |\n    # kept\n\n    #!/bin/sh\n  c: !Sub\n    - ${x}\n"
+        "    - x: !Ref AWS::Region\n"
     )
     assert template_body(file) == (
-        "a:\n  b: |\n    # kept\n\n    #!/bin/sh\n  c: >-\n    # kept\nd: 'x # y'\n"
+        "a:\n  b: |\n    # kept\n\n    #!/bin/sh\n  c: !Sub ['${x}', {x: !Ref 'AWS::Region'}]\n"
     )
 
 
