@@ -239,10 +239,11 @@ def job_definition(server: Server, found: str, properties: Properties) -> str:
     return str(made["jobDefinitionArn"])
 
 
-def schedule(server: Server, found: str, properties: Properties) -> str:
-    if not found:
-        server.client("scheduler").create_schedule(**properties)
-    return str(properties["Name"])
+def schedule(server: Server, _: str, properties: Properties) -> str:
+    scheduler, name = server.client("scheduler"), str(properties["Name"])
+    if not scheduler.list_schedules(NamePrefix=name)["Schedules"]:
+        scheduler.create_schedule(**properties)
+    return name
 
 
 def scheduling_policy(server: Server, _: str, properties: Properties) -> str:
@@ -255,6 +256,8 @@ def scheduling_policy(server: Server, _: str, properties: Properties) -> str:
 
 def api_names(value: Any, name: str = "") -> Any:  # noqa: ANN401 (as a template has it)
     """Spell properties as Batch's API does: `JobRoleArn` → `jobRoleArn`."""
+    if name == "Command":
+        return [str(word) for word in value]
     if isinstance(value, list):
         return [api_names(item) for item in value]
     if not isinstance(value, Mapping):

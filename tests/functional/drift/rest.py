@@ -15,6 +15,7 @@ from tests.functional.drift.acts import (
     open_topic,
     other_order,
     other_threshold,
+    schedule_again,
     two_alarms_off,
     unsubscribe,
 )
@@ -109,7 +110,7 @@ REST: Changes = {
             FlexibleTimeWindow={"Mode": "OFF"},
             Target={"Arn": "arn:aws:scheduler:::aws-sdk:batch:submitJob", "RoleArn": "arn:mine"},
         ),
-        call("scheduler", "delete_schedule", Name="academy-video-keeper"),
+        schedule_again,
         [
             "KeeperTimer Description: expected resubmits failed video jobs, found",
             "KeeperTimer ScheduleExpression: expected rate(10 minutes), found rate(10 days)",

@@ -12,6 +12,7 @@ from ops.verify.readers.registry import KINDS
 from ops.verify.report import READERS
 from ops.verify.resource import Resource
 from ops.verify.template import parse_template
+from tests.unit.batch_shapes import ARN
 from tests.unit.ops.template import read_template
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ PARAMETERS = {
 STACK = Stack(
     arn="arn:aws:cloudformation:ap-northeast-2:123456789012:stack/academy-video-worker/1-2",
     parameters=PARAMETERS,
-    ids={name: f"id-of-{name}" for name in TEMPLATE.resources},
+    ids={
+        **{name: f"id-of-{name}" for name in TEMPLATE.resources},
+        "JobDefinition": f"{ARN}job-definition/d:7",
+        "JobQueue": f"{ARN}job-queue/q",
+    },
 )
 
 
