@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ops import names
 from tests.functional.conftest import ACCESS_KEY, ROOT, SECRET_KEY, Server, free_port, serving
+from tests.unit.ops.template import read_template
 
 IMAGE = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/academy-video-worker@sha256:"
 FIRST, SECOND = IMAGE + "a" * 64, IMAGE + "b" * 64
@@ -115,7 +116,10 @@ class Account:
         }
 
     def parameters(self, **more: str) -> list[str]:
-        values = {**self.values(), **more}
+        """All that have a default, too: moto takes it for a change when it updates a stack."""
+        known = read_template()["Parameters"]
+        defaults = {n: str(p["Default"]) for n, p in known.items() if "Default" in p}
+        values = {**defaults, **self.values(), **more}
         return [word for name, value in values.items() for word in _parameter(name, value)]
 
 
