@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-
 import structlog
 
 from worker.callbacks.callbacks import Callbacks, open_callbacks
@@ -18,6 +16,7 @@ from worker.monitoring.progress import Reporter
 from worker.monitoring.status import Status
 from worker.outcome import JobResult, outcome_of
 from worker.records.job import Outcome
+from worker.runtime.resources import peak_memory_bytes
 from worker.source.subtitle_files import open_subtitles
 from worker.steps import Context, Steps
 from worker.storage.lease import ANSWER_S
@@ -66,7 +65,7 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
             log.exception("internal_error")
         callbacks.failed(outcome)
     _end(outcome, status, callbacks)
-    result.worker_peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    result.worker_peak_memory_bytes = peak_memory_bytes()
     return outcome
 
 

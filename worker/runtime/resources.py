@@ -12,6 +12,8 @@ _MEMORY_FILES = (
     _CGROUP / "memory" / "memory.limit_in_bytes",
 )
 
+_OWN_STATUS = Path("/proc/self/status")
+
 
 def count_cores(cgroup: Path = _CGROUP) -> int:
     """Return how many cores this process may keep busy: at least one."""
@@ -34,3 +36,13 @@ def memory_bytes() -> int | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
         found.append(int(Path("/proc/meminfo").read_text().split()[1]) * 1024)
     return min(found, default=None)
+
+
+def peak_memory_bytes(status: Path = _OWN_STATUS) -> int | None:
+    """Return the most memory that this process has had; None where the kernel does not say.
+
+    Not `ru_maxrss`, which Linux keeps over an exec: it is that of whoever started the worker.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    return None
