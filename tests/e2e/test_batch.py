@@ -1,7 +1,8 @@
 """End to end: image pushed, system deployed by its digest, jobs submitted, run and shown.
 
 moto stands for AWS: its Batch starts the image with the machine's container engine. It reports no
-exit status of a container, so the operator's commands read it from status.json and the log.
+exit status of a container, so the operator's commands read it from status.json and the log. That
+`verify` finds the system as deployed is shown where what moto lacks is made: `functional/drift`.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def read(aws: Server, key: str) -> bytes:
     return body
 
 
-def test_a_submitted_lecture_is_published_and_verify_finds_the_system_as_deployed(
+def test_a_submitted_lecture_is_published(
     aws: Server, make_video: Callable[[Path, int], None], tmp_path: Path
 ) -> None:
     make_video(tmp_path / "talk.mp4", SECONDS)
@@ -100,9 +101,6 @@ def test_a_submitted_lecture_is_published_and_verify_finds_the_system_as_deploye
     # What the worker itself sent to CloudWatch Logs.
     streams = aws.client("logs").describe_log_streams(logGroupName=names.LOG_GROUP)["logStreams"]
     assert any(job_id in stream["logStreamName"] for stream in streams)
-
-    verified = ops(aws, "verify")
-    assert verified.returncode == 0, verified.stdout
 
 
 def test_a_source_that_is_not_a_video_fails_with_65_and_the_reason(aws: Server) -> None:
