@@ -41,7 +41,7 @@ NEEDED_PARTS = {
         *("split", "fps", "setpts", "trim", "tpad", "scale", "format", "setsar", "setparams"),
         *("bwdif", "lut3d", "pad", "drawbox", "mpdecimate", "crop", "concat"),
         *("transpose", "hflip", "vflip"),
-        *("asetpts", "aresample", "aformat", "apad", "atrim"),
+        *("asetpts", "aselect", "aresample", "aformat", "apad", "atrim"),
         *("pan", "volume", "alimiter", "ebur128", "astats"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
