@@ -26,6 +26,7 @@ from worker.ffmpeg.remux import (
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
 from worker.images.storyboard import lay_out
+from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
 from worker.plan.plan import Heard, Span, plan_audio
@@ -46,6 +47,10 @@ def all_ffmpegs() -> list[list[str]]:
     long = plan(video=replace(VIDEO, packets=packets(30 * 240, rate=30)), declared_s=None)
     samples = choose_samples(long)
     assert samples
+    clock = AudioClock(
+        stretches=tuple(Stretch(packet_s=s, start_s=0.0, end_s=4.0) for s in (0.036, 0.024))
+    )
+    of_two_rates = replace(AUDIO, codec="mp2", packets=replace(AUDIO.packets, clock=clock))
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         *(
@@ -58,6 +63,7 @@ def all_ffmpegs() -> list[list[str]]:
         encode_audio(a_plan, plan_audio(AUDIO, Heard(gain_db=3, side="left"))),
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
+        decode_audio(replace(MEDIA, audio=of_two_rates), SOURCE),
         measure_audio(MEDIA, has_loudness=True),
         *(
             rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
@@ -147,3 +153,19 @@ def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
         assert argv.index("-protocol_whitelist") < min(
             argv.index(path) for path in (f"file:{SOURCE}", f"file:{DECODED}") if path in argv
         )
+
+
+def test_no_filter_is_used_that_the_self_check_does_not_ask_for() -> None:
+    """Not even in a form of a command that is not among those above."""
+    used = {
+        node.args[0].value
+        for path in (ROOT / "worker").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"filter", "filter_multi_output"}
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert "aselect" in used
+    assert used - set(NEEDED_PARTS["filters"]) == set()
