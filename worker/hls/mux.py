@@ -13,6 +13,7 @@ from worker.hls.transport import (
     AAC_ADTS,
     H264,
     PACKET_BYTES,
+    WRAP,
     Pes,
     check_packets,
     read_pes,
@@ -25,7 +26,6 @@ _FRAMES_IN_PES = 4
 _CLOCK_LEAD_TICKS = 15_300
 _AUDIO_PID = 257
 _AUDIO_STREAM_ID = 0xC0
-_WRAP = 1 << 33
 _CRC = 0x04C11DB7
 _START, _HAS_PAYLOAD, _HAS_ADAPTATION, _HAS_CLOCK = 0x40, 0x10, 0x20, 0x10
 _STUFFING = b"\xff"
@@ -122,7 +122,7 @@ def _packetize(frames: Sequence[AacFrame], counter: int) -> Iterator[bytes]:
     header = b"\x00\x00\x01" + bytes([_AUDIO_STREAM_ID]) + (8 + len(payload)).to_bytes(2, "big")
     pes = header + b"\x84\x80\x05" + _pts_field(pts) + payload
     # Random access is possible at each; then the reference, of 33 bits and no extension.
-    clock = (pts - _CLOCK_LEAD_TICKS) % _WRAP
+    clock = (pts - _CLOCK_LEAD_TICKS) % WRAP
     fields = bytes([0x40 | _HAS_CLOCK]) + (clock << 15 | 0x7E00).to_bytes(6, "big")
     at = 0
     while at < len(pes):
@@ -147,7 +147,7 @@ def _packet(payload: bytes, fields: bytes, *, starts: bool, counter: int) -> byt
 
 
 def _pts_field(pts_ticks: int) -> bytes:
-    pts = pts_ticks % _WRAP
+    pts = pts_ticks % WRAP
     return bytes(
         [
             0x21 | pts >> 29 & 0x0E,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 PACKET_BYTES = 188
 PAT_PID = 0
+# Times are of 33 bits.
+WRAP = 1 << 33
 # Stream types (table 2-34).
 H264 = 0x1B
 AAC_ADTS = 0x0F
@@ -14,7 +16,6 @@ _SYNC = 0x47
 _NULL_PACKET = b"\x47\x1f\xff\x10" + b"\xff" * (PACKET_BYTES - 4)
 # FFmpeg, and with it many a player, takes fewer packets for no MPEG-TS.
 _RECOGNIZED_PACKETS = 12
-_WRAP = 1 << 33
 # Where presentation and decoding time end in the header of a PES packet (section 2.4.3.6).
 _PTS_END, _DTS_END = 14, 19
 
@@ -123,7 +124,7 @@ def read_pes(data: bytes, pid: int) -> list[Pes]:
 
 def unwrap(ticks: int, reference: int) -> int:
     """Undo the 33-bit wrap (26.5 h) against a time of the same segment."""
-    difference = (ticks - reference + _WRAP // 2) % _WRAP - _WRAP // 2
+    difference = (ticks - reference + WRAP // 2) % WRAP - WRAP // 2
     return reference + difference
 
 

@@ -57,13 +57,6 @@ KNOWN = {
 }
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
-
-
 def parse(*words: str) -> argparse.Namespace:
     return build_parser().parse_args(["deploy", *words])
 

@@ -29,13 +29,6 @@ CHANGE_SET = ChangeSet(stack="s", id="arn:change", creates=False, changes=())
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
-
-
-@pytest.fixture
 def cloudformation(aws: Aws) -> Iterator[Stubber]:
     with Stubber(aws.cloudformation) as stub:
         yield stub

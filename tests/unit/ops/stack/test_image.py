@@ -23,13 +23,6 @@ REPOSITORY = "academy-video-worker"
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
-
-
-@pytest.fixture
 def ecr(aws: Aws) -> Iterator[Stubber]:
     with Stubber(aws.ecr) as stub:
         yield stub

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from botocore.stub import Stubber
 
 from ops.aws import Aws
@@ -18,13 +17,6 @@ GROUP = "/aws/batch/academy-video-worker"
 FOUND = {"repositoryName": NAME, "repositoryUri": f"host/{NAME}"}
 LIFECYCLE_ASKED = {"repositoryName": NAME, "lifecyclePolicyText": json.dumps(LIFECYCLE)}
 SCAN = {"scanOnPush": True}
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    return Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
 
 
 def test_the_settings_are_the_templates() -> None:
