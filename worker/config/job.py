@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
+from worker.config.team import ARRAY_INDEX, MOST_MACHINES, MachineOption
 from worker.config.values import SandboxMode
 from worker.config.video_options import VideoOptions
 
@@ -38,6 +39,21 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         pattern=REGION,
         description="region of AWS: of CloudWatch Logs, and of the buckets where no other is given;"
         f" default: {AWS_REGION}, or as AWS configures it",
+    )
+    machines: int = variable(
+        1,
+        changes_output=False,
+        metavar="N",
+        ge=1,
+        le=MOST_MACHINES,
+        description="machines that make this video together, each as a child of one array job"
+        f" ({ARRAY_INDEX})",
+    )
+    machine: MachineOption | None = machine_setting(
+        None,
+        metavar="K/N",
+        description="which of how many machines this is, where no array job says so: 1/4 to 4/4,"
+        " all with one --job-id",
     )
     work_dir: Path | None = machine_setting(
         None,
