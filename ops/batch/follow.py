@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws, explain
+from ops.batch.array import find_array_result
+from ops.batch.follow_array import ArrayView
 from ops.batch.job import RUNNABLE, RUNNING, BatchJob, fetch_job
 from ops.batch.log import FinishedLine, LogReader, find_finished
 from ops.batch.pending import why_waiting
-from ops.batch.result import describe_result, find_result, result_record
-from ops.batch.status import describe_progress, read_status
+from ops.batch.result import Result, describe_result, find_result, result_record
+from ops.batch.status import StatusFile, describe_progress, read_status
 from ops.console import duration, say, show_json, warn
 from ops.errors import INTERRUPTED, LaterError, OpsError, UnreachableError
 
@@ -43,6 +45,10 @@ class JobFollower:
     _why: tuple[str, ...] = ()
     _progress: tuple[str, int] = ("", -1)
     _problems: set[str] = field(default_factory=set)
+    _array: ArrayView = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._array = ArrayView(aws=self.aws, show=self._show)
 
     def follow(self) -> int:
         """Show everything until the job has ended; return its exit status.
@@ -69,12 +75,25 @@ class JobFollower:
                 missed = self._miss(explain(error), missed)
             else:
                 missed = 0
-                self._show_status(job)
-                self._show_lines(log, job)
-                self._show_progress(job)
-                if job.has_ended:
-                    return self._end(log, job)
+                if (result := self._show_job(log, job)) is not None:
+                    self._show_end(job, result)
+                    return result.exit_status
             self.sleep(self.poll_s)
+
+    def _show_job(self, log: LogReader, job: BatchJob) -> Result | None:
+        """Show what has changed; return how the job ended, if it has."""
+        self._show_status(job)
+        if job.array_size is not None:
+            return self._show_array(job)
+        self._show_lines(log, job)
+        if job.status == RUNNING:
+            self._show_progress(job, read_status(self.aws, job))
+        return self._end(log, job) if job.has_ended else None
+
+    def _show_array(self, job: BatchJob) -> Result | None:
+        status, children = self._array.update(job)
+        self._show_progress(job, status)
+        return find_array_result(job, status.of(job.id), children)
 
     def _miss(self, error: OpsError, missed: int) -> int:
         if not isinstance(error, (UnreachableError, LaterError)) or missed >= _MAX_MISSED:
@@ -105,10 +124,7 @@ class JobFollower:
         for line in lines:
             self._show(f"  {line}", "log", line=line.text)
 
-    def _show_progress(self, job: BatchJob) -> None:
-        if job.status != RUNNING:
-            return
-        status = read_status(self.aws, job)
+    def _show_progress(self, job: BatchJob, status: StatusFile) -> None:
         record = status.of(job.id)
         if record is None:
             if status.problem and not status.is_missing:
@@ -123,14 +139,15 @@ class JobFollower:
                 f"  … {describe_progress(record)}", "progress", **progress, seconds_left=left_s
             )
 
-    def _end(self, log: LogReader, job: BatchJob) -> int:
+    def _end(self, log: LogReader, job: BatchJob) -> Result:
         deadline = self.clock() + _LAST_LINES_S
         while self._finished is None and self.clock() < deadline and job.started:
             self.sleep(min(self.poll_s, 1.0))
             self._show_lines(log, job)
-        result = find_result(job, read_status(self.aws, job).record, self._finished)
+        return find_result(job, read_status(self.aws, job).record, self._finished)
+
+    def _show_end(self, job: BatchJob, result: Result) -> None:
         self._show("\n".join(describe_result(job, result)), "ended", **result_record(job, result))
-        return result.exit_status
 
     def _show(self, text: str, event: str, **fields: object) -> None:
         if self.as_json:
