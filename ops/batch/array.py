@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -68,13 +68,11 @@ def fetch_ended(aws: Aws, job: BatchJob) -> BatchJob:
 def with_end_of(job: BatchJob, children: Sequence[BatchJob]) -> BatchJob:
     """Return an array job with the exit status and the reasons of the child that decided.
 
-    Batch reports of the array itself only that a child failed. An exit status of the worker's own
-    comes before a SIGKILL. Of several the last one counts: while a machine is left, it works on.
+    Batch reports of the array itself only that a child failed.
     """
     if not (job.has_ended or _all_ended(job, children)):
         return job
-    failed = [child for child in children if child.status == FAILED]
-    last = max(failed, key=_weight, default=None)
+    last = find_last(child for child in children if child.status == FAILED)
     if last is None:
         return job if job.has_ended else replace(job, status=SUCCEEDED)
     return replace(
@@ -101,6 +99,15 @@ def find_array_result(
     if not (has_ended or job.has_ended or _all_ended(job, children)):
         return None
     return find_result(with_end_of(job, children), record, None)
+
+
+def find_last(children: Iterable[BatchJob]) -> BatchJob | None:
+    """Return the child whose end is the job's: of those with the most to report, the last one.
+
+    An exit status of the worker's own is more than a SIGKILL's. While a machine is left, it works
+    on, so that the last one had all that the others had left.
+    """
+    return max(children, key=_weight, default=None)
 
 
 def machines_of(children: Sequence[BatchJob], record: StatusRecord | None) -> tuple[Machine, ...]:

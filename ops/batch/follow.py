@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws, explain
-from ops.batch.array import find_array_result
-from ops.batch.follow_array import ArrayView
+from ops.batch.array import Machine, fetch_children, find_array_result, machines_of
 from ops.batch.job import RUNNABLE, RUNNING, BatchJob, fetch_job
 from ops.batch.log import FinishedLine, LogReader, find_finished
 from ops.batch.pending import why_waiting
@@ -30,6 +29,39 @@ _MAX_MISSED = 20
 
 
 @dataclass(kw_only=True, slots=True)
+class _ArrayView:
+    """What was shown of the machines of an array job. `show` takes a text, an event's name and its fields."""
+
+    aws: Aws
+    show: Callable[..., None]
+    _shown: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    _alone: str | None = None
+
+    def update(self, job: BatchJob) -> tuple[StatusFile, Sequence[BatchJob]]:
+        """Show what has changed; return what was read."""
+        children = fetch_children(self.aws, job)
+        status = read_status(self.aws, job)
+        record = status.of(job.id)
+        for machine in machines_of(children, record):
+            self._show_machine(machine)
+        if record and record.alone and record.alone != self._alone:
+            self._alone = record.alone
+            text = f"one machine makes the video without the others: {record.alone}"
+            self.show(text, "alone", reason=record.alone)
+        return status, children
+
+    def _show_machine(self, machine: Machine) -> None:
+        """Show a machine whose state has changed: segments alone would be a line each few seconds.
+
+        The progress of the video counts those of all.
+        """
+        now = (machine.status, machine.state, machine.exit_status)
+        if self._shown.get(machine.number) != now:
+            self._shown[machine.number] = now
+            self.show(f"  {machine.text}", "machine", **machine.record)
+
+
+@dataclass(kw_only=True, slots=True)
 class JobFollower:
     """One job being followed. The clock counts seconds; a test gives its own, and its own sleep."""
 
@@ -45,10 +77,10 @@ class JobFollower:
     _why: tuple[str, ...] = ()
     _progress: tuple[str, int] = ("", -1)
     _problems: set[str] = field(default_factory=set)
-    _array: ArrayView = field(init=False)
+    _array: _ArrayView = field(init=False)
 
     def __post_init__(self) -> None:
-        self._array = ArrayView(aws=self.aws, show=self._show)
+        self._array = _ArrayView(aws=self.aws, show=self._show)
 
     def follow(self) -> int:
         """Show everything until the job has ended; return its exit status.
@@ -92,6 +124,9 @@ class JobFollower:
 
     def _show_array(self, job: BatchJob) -> Result | None:
         status, children = self._array.update(job)
+        if waiting := [child for child in children if child.status == RUNNABLE]:
+            what = f"{len(waiting)} of {job.array_size} machines RUNNABLE"
+            self._explain_wait(waiting[0], what)
         self._show_progress(job, status)
         return find_array_result(job, status.of(job.id), children)
 
@@ -107,12 +142,18 @@ class JobFollower:
             waited = f" (after {duration(now - self._since)})" if self._status else ""
             self._status, self._since, self._why = job.status, now, ()
             self._show(f"{job.status}{waited}", "status", status=job.status)
-        elif job.status == RUNNABLE and now - self._since >= _PATIENCE_S:
-            why = why_waiting(self.aws, job)
-            if why != self._why:
-                self._why = why
-                lines = [f"RUNNABLE for {duration(now - self._since)}:", *why]
-                self._show("\n  ".join(lines), "waiting", why=why)
+        elif job.status == RUNNABLE:
+            self._explain_wait(job, "RUNNABLE")
+
+    def _explain_wait(self, job: BatchJob, what: str) -> None:
+        waited_s = self.clock() - self._since
+        if waited_s < _PATIENCE_S:
+            return
+        why = why_waiting(self.aws, job)
+        if why != self._why:
+            self._why = why
+            lines = [f"{what} for {duration(waited_s)}:", *why]
+            self._show("\n  ".join(lines), "waiting", why=why)
 
     def _show_lines(self, log: LogReader, job: BatchJob) -> None:
         try:
