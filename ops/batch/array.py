@@ -81,6 +81,7 @@ def with_end_of(job: BatchJob, children: Sequence[BatchJob]) -> BatchJob:
         reason=last.reason or job.reason,
         exit_code=last.exit_code,
         container_reason=last.container_reason,
+        container_stream=last.container_stream,
         started=job.started or min((c.started for c in children if c.started), default=None),
         vcpus=last.vcpus,
         memory_mib=last.memory_mib,

@@ -30,7 +30,7 @@ _MAX_MISSED = 20
 
 @dataclass(kw_only=True, slots=True)
 class _ArrayView:
-    """What was shown of the machines of an array job. `show` takes a text, an event's name and its fields."""
+    """What was shown of an array job. `show` takes a text, an event's name and its fields."""
 
     aws: Aws
     show: Callable[..., None]
@@ -58,7 +58,7 @@ class _ArrayView:
         now = (machine.status, machine.state, machine.exit_status)
         if self._shown.get(machine.number) != now:
             self._shown[machine.number] = now
-            self.show(f"  {machine.text}", "machine", **machine.record)
+            self.show(f"  {machine.text}", "machine", machine=machine.record)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 SUCCEEDED: JobStatusType = "SUCCEEDED"
 FAILED: JobStatusType = "FAILED"
+PENDING: JobStatusType = "PENDING"
 RUNNABLE: JobStatusType = "RUNNABLE"
 RUNNING: JobStatusType = "RUNNING"
 STATUSES: tuple[JobStatusType, ...] = (
-    *("SUBMITTED", "PENDING", RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED),
+    *("SUBMITTED", PENDING, RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED),
 )
 
 # DescribeJobs takes no more.
