@@ -145,9 +145,9 @@ def report_month(aws: Aws, group: str, start: datetime, end: datetime) -> list[F
 
 
 def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
-    """Return a line for each job; of an array job's machines that of the one that led.
+    """Return a line for each job; of an array job's machines that of the one that published.
 
-    Only that one has length and bytes of the video. What all machines took is added up.
+    Only that one has the bytes of the video. What all machines took is added up.
     """
     machines: dict[str, list[_FinishedLine]] = {}
     for line in lines.values():
@@ -156,12 +156,16 @@ def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
 
 
 def _together(machines: Sequence[_FinishedLine]) -> _FinishedLine:
-    made = (line for line in machines if line.duration_s is not None)
-    of_job = next(made, machines[-1])
+    of_job = max(reversed(machines), key=_has_published)
     sums = {
         name: sum(getattr(line, name) or 0 for line in machines) for name in ("cpu_s", "elapsed_s")
     }
     return of_job.model_copy(update=sums)
+
+
+def _has_published(line: _FinishedLine) -> tuple[bool, bool]:
+    is_published = line.exit_status == PUBLISHED
+    return is_published, is_published and not line.already_published and line.bytes is not None
 
 
 def _messages(aws: Aws, group: str, start: datetime, end: datetime) -> Iterator[str]:

@@ -211,7 +211,10 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
     for job in going:
         aws.batch.terminate_job(jobId=job.id, reason=arguments.reason)
         machines = f" with its {job.array_size} machines" if job.array_size else ""
-        text = f"{job.id} is being terminated{machines}; a running worker saves its checkpoint within 30 s."
+        text = (
+            f"{job.id} is being terminated{machines}; a running worker saves its checkpoint within"
+            " 30 s."
+        )
         _show_terminated(arguments, job, "terminated", text)
     return OK
 
