@@ -83,6 +83,7 @@ def with_end_of(job: BatchJob, children: Sequence[BatchJob]) -> BatchJob:
         container_reason=last.container_reason,
         container_stream=last.container_stream,
         started=job.started or min((c.started for c in children if c.started), default=None),
+        environment=job.environment or last.environment,
         vcpus=last.vcpus,
         memory_mib=last.memory_mib,
     )
