@@ -70,11 +70,9 @@ class Estimate:
         vcpus = self.machines * self.vcpus
         cost = cost_of(self.ran_s, vcpus, price)
         paid = "" if cost is None else f", cost {cost:.2f}"
-        noun = "machine" if self.machines == 1 else "machines"
         hours = self.ran_s / _HOUR_S * vcpus
-        return (
-            f"{self.machines} {noun}: about {duration(self.seconds)}, {hours:.1f} vCPU-hours{paid}"
-        )
+        took = f"about {duration(self.seconds)}, {hours:.1f} vCPU-hours"
+        return f"{_count(self.machines)}: {took}{paid}"
 
 
 def choose_machines(work: Work, within_s: float) -> int:
@@ -89,9 +87,9 @@ def choose_machines(work: Work, within_s: float) -> int:
             return machines
     least = work.estimate(work.most_machines)
     raise UsageError(
-        f"--within: even {work.most_machines} machines take about {duration(least.seconds)}, of"
-        f" which {duration(work.length_s * _SERIAL_S + _START_S)} do not grow less with more of"
-        " them; give a longer time, or more --vcpus"
+        f"--within: even {_count(least.machines)} would take about {duration(least.seconds)};"
+        f" {duration(work.length_s * _SERIAL_S + _START_S)} of it are the same with any number."
+        " Give a longer time, or more --vcpus"
     )
 
 
@@ -121,6 +119,10 @@ def read_time(name: str, text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"{name} {text!r}: write 900s, 15m, 1h or 1h30m")
     return float(seconds)
+
+
+def _count(machines: int) -> str:
+    return "1 machine" if machines == 1 else f"{machines} machines"
 
 
 def _heights(ladder: str) -> tuple[int, ...]:

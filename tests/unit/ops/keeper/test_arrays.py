@@ -28,8 +28,8 @@ LOCATIONS = {"source": "s3://uploads/talk.mp4", "destination": "s3://videos/hls/
 def array(status: str = "FAILED") -> JobDetailTypeDef:
     reason = "Array Child Job failed"
     size = {"size": 2, "statusSummary": {"FAILED": 2}}
-    detail: Any = job_detail(status, reason=reason, arrayProperties=size)
-    detail["container"]["environment"].append({"name": "WORKER_MACHINES", "value": "2"})
+    detail = job_detail(status, reason=reason, arrayProperties=size)
+    detail["container"]["environment"] = [{"name": "WORKER_MACHINES", "value": "2"}]
     return detail
 
 

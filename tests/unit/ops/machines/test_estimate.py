@@ -43,14 +43,14 @@ def test_the_fewest_machines_that_are_fast_enough_are_chosen(within_s: float) ->
 
 
 def test_a_time_that_no_number_reaches_is_refused_with_the_least_there_is() -> None:
-    with pytest.raises(UsageError, match="even 64 machines take about 11 min, of which 10 min"):
+    with pytest.raises(UsageError, match="even 64 machines would take about 11 min; 10 min of it"):
         choose_machines(THREE_HOURS, 600)
 
 
 def test_a_short_video_has_no_more_machines_than_shares() -> None:
     assert Work(length_s=100).most_machines == 4
     assert Work(length_s=5).most_machines == 1
-    with pytest.raises(UsageError, match="even 1 machine takes about"):
+    with pytest.raises(UsageError, match="even 1 machine would take"):
         choose_machines(Work(length_s=5), 60)
 
 
