@@ -191,7 +191,7 @@ class Steps:
             cipher=cipher,
             store=self.store,
             reporter=self.reporter,
-            threads=self.job.upload_threads,
+            threads=self.job.uploads_beside(planned.plan.lanes),
         )
         result = self.result
         result.rungs = [rung.name for rung in encoded.run.rungs]

@@ -137,7 +137,6 @@ class Encoder:
             self._handle_segment(event, lane, processes)
         elif lane and (reached_s := read_out_time_s(event)) is not None:
             lane.encoded_s = reached_s
-            self.report_progress()
 
     def _handle_segment(self, line: Line, lane: Lane | None, processes: Processes) -> None:
         row = read_segment_row(line)
@@ -212,6 +211,8 @@ class Encoder:
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
+        # Not at each line of progress: many lanes write more of them than anybody reads.
+        self.report_progress()
         video = {*self._scheduler.lanes, _COPY}
         if self._uploader.is_full:
             processes.hold({*video, _DECODE, _AUDIO})

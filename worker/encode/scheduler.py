@@ -38,7 +38,12 @@ class Scheduler:
         self._plan = plan
         self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
         self._copied = frozenset(rung.name for rung in plan.rungs if rung.is_copied)
-        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self._missing_frames())
+        # Counted as segments get done: summing up hours of them after each would take a core.
+        self._missing = {
+            rung: plan.grid.total_frames - plan.grid.frames_in(segments)
+            for rung, segments in self._done.items()
+        }
+        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self._missing)
         names = [f"ffmpeg (video {number})" for number in range(plan.lanes)]
         self.lanes = {name: Lane(name) for name in names}
 
@@ -53,24 +58,22 @@ class Scheduler:
 
     def record(self, rendition: str, index: int) -> None:
         """Record that a segment was made; those of audio are not scheduled."""
-        if rendition in self._done:
+        if rendition in self._done and not self.is_done(rendition, index):
             self._done[rendition].add(index)
-
-    def _missing_frames(self) -> dict[str, int]:
-        """Return how many frames each rung still lacks."""
-        grid = self._plan.grid
-        return {rung: grid.total_frames - grid.frames_in(done) for rung, done in self._done.items()}
+            self._missing[rendition] -= self._plan.grid.frames(index)
 
     @property
     def lacks_copy(self) -> bool:
         """Whether a copied rung still lacks segments."""
-        missing = self._missing_frames()
-        return any(missing[rung] for rung in self._copied)
+        return any(self._missing[rung] for rung in self._copied)
 
     def assign(self) -> Iterator[Lane]:
         """Give each idle lane the next span, until nothing is left; yield those lanes."""
         for lane in self.lanes.values():
-            if lane.span is None and (span := self._next_span()):
+            if lane.span is None:
+                span = self._next_span()
+                if span is None:
+                    return
                 lane.take(span)
                 yield lane
 
@@ -107,7 +110,7 @@ class Scheduler:
             BudgetSpentError: nothing worth publishing can be made in time.
 
         """
-        self.forecast.observe(budget.elapsed_s, self._missing_frames())
+        self.forecast.observe(budget.elapsed_s, self._missing)
         return self.forecast.decide(budget.remaining_s)
 
     def should_stop(self, span: Span, index: int) -> bool:
@@ -116,8 +119,8 @@ class Scheduler:
 
     def done_frames(self) -> int:
         """Return the frames that are done: whole segments, and what each lane has begun."""
-        grid, missing = self._plan.grid, self._missing_frames()
-        done = grid.total_frames - max(missing[rung] for rung in self.choice.rungs)
+        grid = self._plan.grid
+        done = grid.total_frames - max(self._missing[rung] for rung in self.choice.rungs)
         for lane in self.lanes.values():
             if lane.span:
                 spanned = range(lane.span.first, lane.span.end)

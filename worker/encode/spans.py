@@ -24,19 +24,22 @@ def next_span(
     So a resumed job first catches up with the rung that is behind, and makes nothing twice. Several
     lanes take small shares, in the end ever smaller ones, so that they end together.
     """
-    free = {
-        segment: lacking
-        for segment in range(grid.segment_count)
-        if (lacking := tuple(rung for rung in rungs if segment not in done.get(rung, ())))
-        and not any(segment in part for part in taken)
+    lacking = {
+        rung: set(range(grid.segment_count)).difference(done.get(rung, ())) for rung in rungs
     }
+    free = set[int]().union(*lacking.values()).difference(*taken)
     if not free:
         return None
+
+    def rungs_at(segment: int) -> tuple[str, ...]:
+        return tuple(rung for rung in rungs if segment in lacking[rung])
+
     share = len(free) if lanes == 1 else _share(len(free), grid, lanes=lanes, busy=len(taken))
     first = stop = min(free)
-    while stop < first + share and free.get(stop) == free[first]:
+    wanted = rungs_at(first)
+    while stop < first + share and stop in free and rungs_at(stop) == wanted:
         stop += 1
-    return range(first, stop), free[first]
+    return range(first, stop), wanted
 
 
 def _share(free: int, grid: Grid, *, lanes: int, busy: int) -> int:

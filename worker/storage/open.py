@@ -123,7 +123,8 @@ def _client_options(job: Job) -> _ClientOptions:
         "endpoint": job.s3_endpoint,
         "region": job.s3_region or job.aws_region,
         "keys": store_keys(job.s3_access_key_id, job.s3_secret_access_key),
-        "connections": job.upload_threads,
+        # How many FFmpegs there will be is known later; a connection is made when one is needed.
+        "connections": job.uploads_beside(),
     }
 
 
