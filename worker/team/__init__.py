@@ -1,5 +1,5 @@
-"""The machines that make one video together: shares, claims, heartbeats, who leads. The store is
-all that they have in common.
+"""The machines that make one video together, with nothing in common but the store.
 
-May import: hls, plan, storage, runtime, media, records, errors, layout.
+Shares, claims, heartbeats, who leads. May import: plan, storage, runtime, config, records, errors,
+layout.
 """

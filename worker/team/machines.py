@@ -22,12 +22,14 @@ class Roll:
     """The machines as they were last seen.
 
     `elsewhere` maps rungs to the frames that the others have stored, `live` counts the machines
-    that work, this one included. `fault` is how one ended that ends the job for all.
+    that work, this one included. `missing_frames` could not be decoded by the others. `fault` is
+    how one ended that ends the job for all.
     """
 
     machines: tuple[MachineSummary, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     live: int = 1
+    missing_frames: int = 0
     fault: Outcome | None = None
 
 
@@ -81,10 +83,10 @@ class Machines:
         ]
         seen = {owner: self._look(owner) for owner in owners}
         records = {owner: each.record for owner, each in seen.items() if each.record is not None}
+        others = [record for owner, record in records.items() if owner != self._owner]
         elsewhere: Counter[str] = Counter()
-        for owner, record in records.items():
-            if owner != self._owner:
-                elsewhere.update(record.frames)
+        for record in others:
+            elsewhere.update(record.frames)
         return Roll(
             machines=tuple(
                 sorted(
@@ -94,6 +96,7 @@ class Machines:
             ),
             elsewhere=dict(elsewhere),
             live=max(1, sum(not each.is_dead for each in seen.values())),
+            missing_frames=sum(record.missing_frames for record in others),
             fault=next(filter(None, map(_fault, records.values())), None),
         )
 

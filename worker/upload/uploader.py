@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
@@ -121,6 +121,16 @@ class Uploader:
             self._waiting_bytes += size
         for each in ready:
             self._pool.submit(partial(self._work, each.finished, each.size))
+
+    @property
+    def awaits_audio(self) -> bool:
+        """Whether segments wait for audio that is not there yet."""
+        return bool(self._without_audio)
+
+    def add_audio(self, segments: Sequence[Segment], *, is_whole: bool) -> None:
+        """Record segments of audio that another machine has stored."""
+        self._muxer.add_stored(segments, is_whole=is_whole)
+        self._start_ready()
 
     @property
     def is_full(self) -> bool:
