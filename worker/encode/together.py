@@ -34,7 +34,7 @@ class TeamEncode:
     """One machine's part in the encode of a run; `on_choice` gets what is decided on the way."""
 
     def __init__(self, job: EncodeJob, team: Team, *, on_choice: Callable[[Choice], None]) -> None:
-        self._job, self._team, self._on_choice = job, team, on_choice
+        self.job, self._team, self._on_choice = job, team, on_choice
         self._budget = job.workspace.budget
         key = machine_checkpoint_key(job.name, team.name, team.owner)
         # Its own segments alone: those of other machines are in theirs.
@@ -58,12 +58,12 @@ class TeamEncode:
             WorkerError: as the store raises it.
 
         """
-        recalled = self._job.recall()
+        recalled = self.job.recall()
         self._resumed = indexes(recalled)
         for segment in recalled.renditions().get(AUDIO, ()):
             # The machine that has the claim on the audio answers for all of it.
             self._own.add(segment)
-        self._own.save(self._job.store)
+        self._own.save(self.job.store)
         log.info("segments_recalled", count=recalled.count)
 
     def claim_first(self) -> None:
@@ -82,13 +82,13 @@ class TeamEncode:
 
         Raises:
             TeamEndedError: the job has ended for all.
-            WorkerError: as `Encoder.run` and the uploader raise it; what is stored is recorded then.
+            WorkerError: as `encode` raises it; the checkpoint is saved by then.
 
         """
         if self._is_first:
             self._is_first = False
-            self._job.reporter.begin(
-                Step.ENCODE, segments_resumed=self._own.count, lanes=self._job.plan.lanes
+            self.job.reporter.begin(
+                Step.ENCODE, segments_resumed=self._own.count, lanes=self.job.plan.lanes
             )
             self._encode(self._resumed or self._read_stored())
         if self._whole == self.choice or self._budget.elapsed_s - self._looked_s < _LOOK_S:
@@ -120,8 +120,8 @@ class TeamEncode:
 
         """
         roll = self._team.call_the_roll()
-        refuse_undecoded(self._job.plan, self._missing_frames + roll.missing_frames)
-        checkpoint = self._job.recall()
+        refuse_undecoded(self.job.plan, self._missing_frames + roll.missing_frames)
+        checkpoint = self.job.recall()
         stored = indexes(checkpoint)
         if lacking := [share for share in self._team.shares if self._lacks(share, stored)]:
             # What is there cannot be used: another machine would not see that by its name.
@@ -130,9 +130,9 @@ class TeamEncode:
             self._whole = None
             self._encode(stored)
             return None
-        checkpoint.save(self._job.store)
+        checkpoint.save(self.job.store)
         return collect(
-            self._job,
+            self.job,
             checkpoint,
             self.choice.rungs,
             resumed=self._resumed,
@@ -142,7 +142,7 @@ class TeamEncode:
 
     def _read_stored(self) -> dict[str, set[int]]:
         """Return what the store has by its names; the audio where it is whole."""
-        job = self._job
+        job = self.job
         stored = read_stored(job.store, job.name, job.plan)
         stored.pop(AUDIO, None)
         if job.plan.audio:
@@ -156,8 +156,8 @@ class TeamEncode:
         if share.name == AUDIO_SHARE:
             return AUDIO not in stored
         is_copy = share.name == COPY_SHARE
-        segments = range(self._job.plan.grid.segment_count) if is_copy else share.segments
-        copied = {rung.name for rung in self._job.plan.rungs if rung.is_copied}
+        segments = range(self.job.plan.grid.segment_count) if is_copy else share.segments
+        copied = {rung.name for rung in self.job.plan.rungs if rung.is_copied}
         rungs = [rung for rung in self.choice.rungs if (rung in copied) == is_copy]
         return any(not set(stored.get(rung, ())).issuperset(segments) for rung in rungs)
 
@@ -166,7 +166,7 @@ class TeamEncode:
 
         `stored` maps renditions to the segments that the store has.
         """
-        job, team = self._job, self._team
+        job, team = self.job, self._team
         if team.has(AUDIO_SHARE) and AUDIO not in stored:
             stored = self._recall_audio(stored)
         uploader = job.open_uploader(self._own)
@@ -193,7 +193,7 @@ class TeamEncode:
 
     def _recall_audio(self, stored: Mapping[str, Collection[int]]) -> Mapping[str, Collection[int]]:
         """Take the audio that a machine had made whole before it died, if it had."""
-        segments = self._job.recall().renditions().get(AUDIO, ())
+        segments = self.job.recall().renditions().get(AUDIO, ())
         for segment in segments:
             self._own.add(segment)
         return {**stored, AUDIO: {s.index for s in segments}} if segments else stored
@@ -210,7 +210,7 @@ class TeamEncode:
             self._team.take_over([s for s in self._team.shares if s.name == AUDIO_SHARE])
 
     def _progress(self, frames: int, segments: int) -> None:
-        job = self._job
+        job = self.job
         job.reporter.encoded(frames, job.plan.grid, uploaded=self._own.count, segments=segments)
         if self._budget.elapsed_s - self._reported_s >= _REPORT_S:
             self._reported_s = self._budget.elapsed_s
@@ -218,7 +218,7 @@ class TeamEncode:
 
     def _report(self, state: MachineState) -> None:
         frames = {
-            rendition: self._job.plan.grid.frames_in({segment.index for segment in segments})
+            rendition: self.job.plan.grid.frames_in({segment.index for segment in segments})
             for rendition, segments in self._own.renditions().items()
             if rendition != AUDIO
         }
@@ -233,7 +233,7 @@ class TeamEncode:
         """Report the forecast, which the machine that leads makes for all."""
         if not self._team.leads:
             return
-        self._job.reporter.predicted(forecast, decision)
+        self.job.reporter.predicted(forecast, decision)
         if decision is not None:
             self._team.decided = decision.after
             self._on_choice(decision.after)

@@ -49,6 +49,10 @@ class TeammateError(TakenError):
     """Another machine of the same team has the destination, or has ended the job for all."""
 
 
+class SilentError(StorageUnavailableError):
+    """For so long no heartbeat was written that another job may have the destination by now."""
+
+
 class Lease:
     """One job's hold on a destination. `record` gives what is to be written.
 
@@ -154,15 +158,15 @@ class Lease:
 
         Raises:
             TakenError: one has.
-            StorageUnavailableError: too long no heartbeat could be written, or this job stood
-                still; another attempt may find that one was.
+            SilentError: too long no heartbeat could be written, or this job stood still; another
+                attempt may find that one was.
 
         """
         if self._taken:
             raise self._taken
         silent_s = now_s() - self._written_s
         if silent_s > _HELD_SHARE * STALE_S:
-            raise StorageUnavailableError(
+            raise SilentError(
                 f"{STATUS} in {self._store} could not be written for {silent_s:.0f} s, and another"
                 " job may take the destination over; nothing is written meanwhile; submit the job"
                 " again when the store answers"

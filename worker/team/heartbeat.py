@@ -62,13 +62,20 @@ class Heartbeat:
         was_silent, self._was_silent = self._was_silent, False
         return was_silent
 
-    def end(self, outcome: Outcome) -> None:
-        """Write how this machine ended, so that nobody waits for its silence."""
+    def end(self, outcome: Outcome | None) -> None:
+        """Write how this machine ended, so that nobody waits for its silence.
+
+        None: the record is deleted, as nobody will read it.
+        """
         self._closed.set()
-        self.update(state="ended", outcome=outcome)
+        store = self._store.with_grace(_LAST_BEAT_GRACE_S)
         try:
-            self._write(_LAST_BEAT_GRACE_S)
-        except Exception as error:  # noqa: BLE001 (the machine leaves; others see its silence)
+            if outcome is None:
+                store.delete([self._key])
+            else:
+                self.update(state="ended", outcome=outcome)
+                self._write(_LAST_BEAT_GRACE_S)
+        except WorkerError as error:
             log.debug("heartbeat_not_written", reason=str(error))
 
     def _beat(self) -> None:

@@ -115,9 +115,14 @@ class Machines:
         return seen
 
 
+def ends_for_all(outcome: Outcome) -> bool:
+    """Whether an outcome of one machine is that of the whole job."""
+    return outcome.exit_status in _FOR_ALL
+
+
 def _fault(record: MachineRecord | None) -> Outcome | None:
     outcome = record.outcome if record else None
-    return outcome if outcome is not None and outcome.exit_status in _FOR_ALL else None
+    return outcome if outcome is not None and ends_for_all(outcome) else None
 
 
 def _summary(record: MachineRecord, *, is_dead: bool) -> MachineSummary:

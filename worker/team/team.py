@@ -80,10 +80,10 @@ class Team:
         self._heartbeat = Heartbeat(self._store, run, record, on_beat=self._look_around)
         self._heartbeat.start()
 
-    def end(self, outcome: Outcome) -> None:
-        """Say how this machine ended; what it has claimed is free then."""
+    def end(self, outcome: Outcome, *, is_over: bool) -> None:
+        """Record how this machine ended, so that its shares are free; nothing once all is over."""
         if self._heartbeat is not None:
-            self._heartbeat.end(outcome)
+            self._heartbeat.end(None if is_over else outcome)
 
     def lead(self) -> None:
         """Lead from now on, as this machine has the lease."""
