@@ -123,7 +123,7 @@ _shtab_scripts_submit_options=(
   "--notify[https URL that gets a signed POST when the job starts, moves on, has published and fails (docs\/callbacks.md)\; WORKER_NOTIFY_SECRET signs it]:URL:"
   "*--tag[a name of your own for the video, such as lesson\=4711\: in callbacks, manifest.json and every log line\; may be repeated, ten at most]:KEY=VALUE:"
   "--machines[machines that make this video together, each as a child of one array job (AWS_BATCH_JOB_ARRAY_INDEX) (default\: 1)]:N:"
-  "--upload-threads[uploads, and download ranges, at a time (default\: 8)]:N:"
+  "--upload-threads[uploads, and download ranges, at a time\; at least one upload for each four FFmpegs (default\: 8)]:N:"
   "--stall-timeout[seconds without any progress after which FFmpeg is killed (default\: 180)]:SECONDS:"
   "--log-level[least important events to log (default\: info)]:{debug,info,warning,error}:"
   "--report[also write report.html, one page for a person, into the run]:BOOL:"

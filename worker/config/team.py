@@ -18,7 +18,7 @@ _CHILD = re.compile(r"(?P<team>.+):(?P<index>[0-9]{1,5})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
+class TeamMachine:
     """One machine of a team: its number, from 1, and how many there are to be."""
 
     number: int
@@ -38,13 +38,13 @@ def parse_machine(value: object) -> object:
     if not isinstance(value, str):
         return value
     match = _MACHINE.fullmatch(value)
-    machine = Machine(number=int(match[1]), of=int(match[2])) if match else None
+    machine = TeamMachine(number=int(match[1]), of=int(match[2])) if match else None
     if machine is None or not 1 <= machine.number <= machine.of <= MOST_MACHINES:
         raise ValueError(f"write K/N, such as 1/4; N is {MOST_MACHINES} at most")
     return machine
 
 
-MachineOption = Annotated[Machine, BeforeValidator(parse_machine)]
+MachineOption = Annotated[TeamMachine, BeforeValidator(parse_machine)]
 
 
 def machine_in(environment: Mapping[str, str], *, job_id: str, machines: str) -> str:

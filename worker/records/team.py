@@ -28,6 +28,7 @@ class MachineRecord(Record):
     state: MachineState = "encoding"
     segments: int = 0
     frames: Mapping[str, int] = Field(default_factory=dict)
+    missing_frames: int = 0
     outcome: Outcome | None = None
 
 
