@@ -145,9 +145,9 @@ def report_month(aws: Aws, group: str, start: datetime, end: datetime) -> list[F
 
 
 def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
-    """Return a line for each job; of an array job's machines that of the one that published.
+    """Return a line for each job; of an array job's machines the one that says how it ended.
 
-    Only that one has the bytes of the video. What all machines took is added up.
+    What all machines took is added up.
     """
     machines: dict[str, list[_FinishedLine]] = {}
     for line in lines.values():
@@ -156,16 +156,24 @@ def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
 
 
 def _together(machines: Sequence[_FinishedLine]) -> _FinishedLine:
-    of_job = max(reversed(machines), key=_has_published)
+    of_job = max(reversed(machines), key=_weight)
     sums = {
         name: sum(getattr(line, name) or 0 for line in machines) for name in ("cpu_s", "elapsed_s")
     }
     return of_job.model_copy(update=sums)
 
 
-def _has_published(line: _FinishedLine) -> tuple[bool, bool]:
-    is_published = line.exit_status == PUBLISHED
-    return is_published, is_published and not line.already_published and line.bytes is not None
+def _weight(line: _FinishedLine) -> int:
+    """Return how much a machine's line says of its job.
+
+    Only the machine that published has the bytes. A 0 without them is that of one that left the
+    video to others, whose failure counts then.
+    """
+    if line.exit_status != PUBLISHED:
+        return 1
+    if line.bytes is None:
+        return 0
+    return 2 if line.already_published else 3
 
 
 def _messages(aws: Aws, group: str, start: datetime, end: datetime) -> Iterator[str]:
