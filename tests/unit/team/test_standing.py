@@ -1,4 +1,4 @@
-"""status.json as a machine reads it that does not lead: who leads, and when somebody else should."""
+"""status.json as a machine reads it that does not lead: who leads, and who should."""
 
 from __future__ import annotations
 
