@@ -19,7 +19,7 @@ from worker.config.cli import (
     parse_job,
     parse_programs,
 )
-from worker.config.job import BATCH_JOB_ID, Job
+from worker.config.job import BATCH_JOB_ID, Job, academy_of
 from worker.config.location import LocalLocation
 from worker.errors import (
     PUBLISHED,
@@ -49,8 +49,6 @@ from worker.steps import Context
 SCHEMA = "schema"
 _SELF_CHECK_S = 120
 _REFUSAL_S = 60
-# The tag that names an academy where WORKER_ACADEMY does not.
-_ACADEMY = "academy"
 
 log = structlog.get_logger("worker")
 
@@ -175,7 +173,7 @@ def _run(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     outcome = run_job(job, context, result)
     result.elapsed_s = round(context.budget.elapsed_s, 2)
     result.cpu_s = cpu_s()
-    academy = (job.academy or tags_of(job.tag).get(_ACADEMY)) if logs.has_cloudwatch else None
+    academy = academy_of(job) if logs.has_cloudwatch else None
     return _finish(outcome, result, logs, output, academy=academy)
 
 

@@ -12,7 +12,7 @@ import structlog
 from worker import __version__
 from worker.callbacks.callbacks import Callbacks
 from worker.config.callback_options import tags_of
-from worker.config.job import Job
+from worker.config.job import Job, academy_of
 from worker.encode.run import encode_run
 from worker.errors import (
     WorkerError,
@@ -217,6 +217,7 @@ class Steps:
             source_bytes=source_bytes,
             job_id=self.job.job_id,
             tags=tags_of(self.job.tag),
+            academy=academy_of(self.job),
             published_at=self.context.now().isoformat(),
             worker_version=__version__,
             ffmpeg_version=result.ffmpeg or "unknown",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id
+from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id, tags_of
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
 from worker.config.values import SandboxMode
@@ -16,6 +16,9 @@ from worker.config.video_options import VideoOptions
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 # What other SDKs read, and boto3 does not.
 AWS_REGION = "AWS_REGION"
+
+
+_ACADEMY_TAG = "academy"
 
 
 class Job(CallbackFields, StoreOptions, VideoOptions):
@@ -112,3 +115,8 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         default=False,
         description="print the plan as JSON and stop; nothing is written",
     )
+
+
+def academy_of(job: Job) -> str | None:
+    """Return the academy that a job counts for; None where neither option nor tag names one."""
+    return job.academy or tags_of(job.tag).get(_ACADEMY_TAG)

@@ -29,7 +29,9 @@ def matches(detail: dict[str, Any], **parameters: str) -> bool:
         "detail": {"jobQueue": "arn:videos", "status": "FAILED", **detail},
     }
     # By import_module, as other parts of it have no types.
-    return bool(import_module("moto.events.models").EventPattern(None, pattern).matches_event(event))
+    return bool(
+        import_module("moto.events.models").EventPattern(None, pattern).matches_event(event)
+    )
 
 
 @pytest.mark.parametrize("exit_code", [1, 64, 66, 69, 70, 71, 73, 75, 76, 78, 124, 137])

@@ -64,7 +64,7 @@ def test_a_program_gets_what_a_person_sees(capsys: pytest.CaptureFixture[str]) -
     fine = {"name": "Queue Priority", "state": "ok", "expected": "1", "found": "1"}
     known = {"event": "value", "resource": "Queue (q)"}
     assert list(group.records(all_values=False)) == [known | drift, known | unknown]
-    assert list(group.records(all_values=True))[0] == known | fine
+    assert next(group.records(all_values=True)) == known | fine
     assert conclude(group.lines, Answer(as_json=True)) == 1
     counts = {"event": "verified", "values": 3, "drift": 1, "unknown": 1}
     assert json.loads(capsys.readouterr().out) == counts
