@@ -30,6 +30,7 @@ from worker.errors import (
     WorkerError,
 )
 from worker.ffmpeg.capabilities import take_inventory
+from worker.monitoring.container import read_vcpus
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
 from worker.monitoring.metrics import cpu_s, metric_fields
@@ -107,6 +108,7 @@ def _run_job(
                 now=_now,
                 on_terminal=logs.is_human and sys.stdout.isatty(),
                 stats=stats,
+                vcpus=read_vcpus(environment),
             )
             run = _print_plan if job.plan_only else _run
             return run(job, context, logs, output)
@@ -173,6 +175,7 @@ def _run(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     outcome = run_job(job, context, result)
     result.elapsed_s = round(context.budget.elapsed_s, 2)
     result.cpu_s = cpu_s()
+    result.vcpus = context.vcpus
     academy = academy_of(job) if logs.has_cloudwatch else None
     return _finish(outcome, result, logs, output, academy=academy)
 

@@ -51,13 +51,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """What a job runs with: budget, programs, the calendar, and whether a person watches."""
+    """What a job runs with: budget, programs, the calendar, and whether a person watches.
+
+    `vcpus`: those that it is charged for; None where they are not known.
+    """
 
     budget: Budget
     tools: Tools
     now: Callable[[], datetime]
     on_terminal: bool
     stats: JobStats = field(default_factory=JobStats)
+    vcpus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,7 +338,7 @@ _shtab_scripts_submit() {
 
 complete -o bashdefault -F _shtab_scripts_submit scripts/submit
 
-_shtab_scripts_jobs_option_strings=(-h --help --region --profile --endpoint-url --status --name --since --limit --queue --tail --poll --json --follow --retry --terminate --all-failed --vcpus --memory --report --log-group --reason --yes --dry-run)
+_shtab_scripts_jobs_option_strings=(-h --help --region --profile --endpoint-url --status --name --since --limit --queue --tail --poll --json --follow --retry --terminate --all-failed --vcpus --memory --report --log-group --price --reason --yes --dry-run)
 
 
 

@@ -196,6 +196,7 @@ _shtab_scripts_jobs_options=(
   "--memory[with --retry\: memory in MiB, likewise]:MIB:"
   "--report[what jobs did in a month, by academy\: month, last-month, or 2026-11]:MONTH:"
   "--log-group[of --report (default\: \/aws\/batch\/academy-video-worker)]:log_group:"
+  "--price[of a vCPU-hour, for costs in --report]:PRICE:"
   "--reason[why\; Batch keeps it as the job\'s status reason]:reason:"
   "--yes[terminate many without being asked]"
   "--dry-run[show what --terminate or --retry would do]"
