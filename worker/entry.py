@@ -33,7 +33,7 @@ from worker.ffmpeg.capabilities import take_inventory
 from worker.monitoring.container import read_vcpus
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
-from worker.monitoring.metrics import cpu_s, metric_fields
+from worker.monitoring.metrics import metric_fields
 from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
 from worker.pipeline import run_job
@@ -42,6 +42,7 @@ from worker.records.job import Outcome
 from worker.records.schema import SCHEMAS, render_schema
 from worker.runtime.budget import Budget, stop_on_signals
 from worker.runtime.early_signals import EarlySignals
+from worker.runtime.resources import cpu_s
 from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
 from worker.source.plan_only import plan_job

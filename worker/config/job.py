@@ -113,7 +113,14 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
     )
     plan_only: bool = machine_setting(
         default=False,
-        description="print the plan as JSON and stop; nothing is written",
+        description="print the plan as JSON, with an estimate of what it takes on this machine, and"
+        " stop; nothing is written",
+    )
+    price: float | None = machine_setting(
+        None,
+        metavar="PRICE",
+        gt=0,
+        description="with --plan-only: what a vCPU-hour costs, for the estimate's cost",
     )
 
 
