@@ -61,12 +61,22 @@ class DecodedFrames:
             BadSourceError: with both counts.
 
         """
-        if self.missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
-            raise BadSourceError(
-                f"only {self._decoded} of {self._read} frames can be decoded:"
-                " the file is damaged; export or upload it again",
-                code=SourceFault.DAMAGED,
-            )
+        refuse_filler(self._plan, self.missing, decoded=self._decoded, read=self._read)
+
+
+def refuse_filler(plan: Plan, missing: int, *, decoded: int, read: int) -> None:
+    """Refuse a source of which so many frames are missing, as `DecodedFrames.check` does.
+
+    Raises:
+        BadSourceError: with how many of those that were read can be decoded.
+
+    """
+    if missing > (1 - _LEAST_SHARE) * plan.media.video.packets.count:
+        raise BadSourceError(
+            f"only {decoded} of {read} frames can be decoded:"
+            " the file is damaged; export or upload it again",
+            code=SourceFault.DAMAGED,
+        )
 
 
 def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: bool) -> None:
