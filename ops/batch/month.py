@@ -193,9 +193,9 @@ def report_month(
 
 
 def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
-    """Return a line for each job; of an array job's machines that of the one that published.
+    """Return a line for each job; of an array job's machines the one that says how it ended.
 
-    Only that one has the bytes of the video. What all machines took is added up.
+    What all machines took is added up.
     """
     machines: dict[str, list[_FinishedLine]] = {}
     for line in lines.values():
@@ -204,7 +204,7 @@ def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
 
 
 def _together(machines: Sequence[_FinishedLine]) -> _FinishedLine:
-    of_job = max(reversed(machines), key=_has_published)
+    of_job = max(reversed(machines), key=_weight)
     return of_job.model_copy(
         update={
             "cpu_s": _sum(line.cpu_s for line in machines),
@@ -219,9 +219,17 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _has_published(line: _FinishedLine) -> tuple[bool, bool]:
-    is_published = line.exit_status == PUBLISHED
-    return is_published, is_published and not line.already_published and line.bytes is not None
+def _weight(line: _FinishedLine) -> int:
+    """Return how much a machine's line says of its job.
+
+    Only the machine that published has the bytes. A 0 without them is that of one that left the
+    video to others, whose failure counts then.
+    """
+    if line.exit_status != PUBLISHED:
+        return 1
+    if line.bytes is None:
+        return 0
+    return 2 if line.already_published else 3
 
 
 def _shown(value: float | None) -> str:

@@ -93,11 +93,13 @@ def test_the_machines_of_an_array_job_count_as_one_that_took_what_all_took() -> 
         line("b:1", already_published=True, **made),
         line("c:0", 143),
         line("c:1", 69),
+        line("d:0", 69),
+        line("d:1"),
     )
     aws = Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
     vars(aws)["logs"] = logs
     (figures, _) = report_month(aws, "group", *read_month("month", NOW))
-    assert figures.row[:10] == ("-", "3", "1", "1", "0", "1", "10.0", "1.00", "7.00", "3.50")
+    assert figures.row[:10] == ("-", "4", "1", "1", "0", "2", "10.0", "1.00", "9.00", "4.50")
 
 
 @pytest.mark.parametrize(
