@@ -12,9 +12,9 @@ import structlog
 
 from worker.encode.run import encode_run
 from worker.encode.together import TeamEncode
-from worker.errors import NoSourceError, TakenError
+from worker.errors import NoSourceError, TakenError, WorkerError
 from worker.hls.encryption import cipher_for
-from worker.layout import json_file, plan_key, run_prefix
+from worker.layout import json_file, plan_key, run_prefix, team_prefix
 from worker.outcome import published
 from worker.plan.digest import run_name
 from worker.plan.forecast import Choice
@@ -83,6 +83,7 @@ class TeamSteps:
             return self._leave(_NO_CONDITIONS)
         asked = steps.find_published()
         if isinstance(asked, Outcome):
+            self._delete_leftovers(steps)
             return asked
         with steps.one_source(asked).reported_first():
             if self._encode is None and (outcome := self._begin(workspace, asked)):
@@ -95,6 +96,17 @@ class TeamSteps:
                     return steps.complete(encoded, encode.job, asked, source_bytes=source_bytes)
                 steps.context.budget.sleep(_WAIT_S)
         return None
+
+    def _delete_leftovers(self, steps: Steps) -> None:
+        """Delete what the team has left, where the machine that published died right after that."""
+        if (run := steps.result.run) is None:
+            return
+        try:
+            shared = steps.store.list(team_prefix(run, self.team.name))
+            if shared:
+                steps.store.delete([*shared, plan_key(run)])
+        except WorkerError as error:
+            log.warning("leftovers_not_deleted", reason=str(error))
 
     def _begin(self, workspace: Workspace, asked: Asked) -> Outcome | None:
         """Plan the run and let the others take part; alone where they cannot, to the outcome."""

@@ -201,12 +201,12 @@ def team_figures(store: str, options: argparse.Namespace, total: TeamTally) -> l
     again = 100 * total.again / max(1, total.encoded)
     return [
         f"{head}, {len(total.wrong)} wrong; master.m3u8 read {total.reads} times",
-        f"{total.machines} machines started, {total.never} never came; {total.kills} kills and"
-        f" {total.stops} stops, {total.leaders} of them of the leader; lead taken"
-        f" {total.took_lead} times",
-        f"{total.encoded} segments encoded, {again:.1f} % of them again after a kill or a stop,"
-        f" {total.raced} as a machine was too slow; {total.left} objects left;"
-        f" {total.lasted_s / max(1, options.runs):.1f} s a run",
+        f"{total.machines} machines started, {total.never} never came",
+        f"{total.kills} kills and {total.stops} stops, {total.leaders} of them of the leader",
+        f"the lead was taken {total.took_lead} times",
+        f"{total.encoded} segments encoded, {again:.1f} % of them again after a kill or a stop",
+        f"{total.raced} again as a machine was too slow to show that it lives",
+        f"{total.left} objects left; {total.lasted_s / max(1, options.runs):.1f} s a run",
         *total.wrong[:5],
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ class TeamRun:
             self.harms_s.pop(0)
             self._harm(now_s)
 
-    def _submit(self, machine: Machine, log: int):
+    def _submit(self, machine: Machine, log: int) -> subprocess.Popen[str]:
         return self.trial.submit(
             self.kind,
             self.destination,
@@ -212,7 +213,7 @@ class TeamRun:
                 yield f"{segment} was encoded {count} times by {owners}, which nobody harmed"
 
     def _count_left(self) -> Iterator[str]:
-        """Count what is left below the runs and not published; wrong where no machine was harmed."""
+        """Count what nothing names when all has ended; wrong where no machine was harmed."""
         manifest = read_manifest(self.store)
         if manifest is None:
             return

@@ -32,7 +32,8 @@ FAST_TEAM = (
     # First: the others import it by name.
     "lease.STALE_S, lease._WATCH_S = 4.0, 0.2\n"
     "import worker.monitoring.status as status, worker.encode.together as together\n"
-    "import worker.team.heartbeat as heartbeat, worker.team.team as team, worker.team_steps as steps\n"
+    "import worker.team.heartbeat as heartbeat, worker.team.team as team\n"
+    "import worker.team_steps as steps\n"
     "import worker.team.shares as shares, worker.upload.checkpoint as checkpoint\n"
     "status.HEARTBEAT_S, status._LEAST_TEAM_INTERVAL_S = 0.8, 0.7\n"
     "heartbeat.BEAT_S = 0.8\n"
