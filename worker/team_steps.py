@@ -102,9 +102,8 @@ class TeamSteps:
         if (run := steps.result.run) is None:
             return
         try:
-            shared = steps.store.list(team_prefix(run, self.team.name))
-            if shared:
-                steps.store.delete([*shared, plan_key(run)])
+            if left := steps.store.list(team_prefix(run, self.team.name)):
+                steps.store.delete(left)
         except WorkerError as error:
             log.warning("leftovers_not_deleted", reason=str(error))
 

@@ -42,6 +42,9 @@ class Machine:
         """Whether nothing more will come of it; one that comes late has not even begun."""
         return self.starts_s is None or (self.process is not None and not self.is_running)
 
+    def is_due(self, now_s: float) -> bool:
+        return self.process is None and self.starts_s is not None and self.starts_s <= now_s
+
     def start(self, start: Start) -> None:
         self._started_s = time.time()
         self.process = start(self._log.fileno())

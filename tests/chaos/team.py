@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.chaos.attempts import Attempt, Tally
@@ -96,12 +97,8 @@ class TeamRun:
     def _go_on(self, now_s: float) -> None:
         """Start, let go on and harm the machines whose time it is."""
         for machine in self.machines:
-            if (
-                machine.process is None
-                and machine.starts_s is not None
-                and machine.starts_s <= now_s
-            ):
-                machine.start(lambda log, machine=machine: self._submit(machine, log))
+            if machine.is_due(now_s):
+                machine.start(partial(self._submit, machine))
             if machine.goes_on_s is not None and machine.goes_on_s <= now_s:
                 machine.go_on()
         if self.harms_s and self.harms_s[0] <= now_s:
