@@ -30,7 +30,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("__main__",),
         ("commands",),
         ("bulk",),
-        ("legacy", "keeper", "repair"),
+        ("legacy", "keeper", "repair", "machines"),
         ("audit",),
         ("batch", "stack", "verify"),
         ("aws", "options"),
