@@ -215,12 +215,13 @@ class Team:
         if self._heartbeat is not None and self._heartbeat.was_silent:
             self._check_ended()
             self._drop_what_was_taken_over()
+        others = [share for share in self.shares if share not in self.mine]
         try:
-            share = self.claims.take(self.shares, lacks)
+            share = self.claims.take(others, lacks)
         except ClaimsDeletedError:
             self._check_ended()
             # A listing may be behind what the store has confirmed.
-            share = self.claims.take(self.shares, lacks)
+            share = self.claims.take(others, lacks)
         if share is not None:
             self.mine.append(share)
         return share is not None
