@@ -83,6 +83,9 @@ class Trial:
             *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20"),
             *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=20"),
             *("-i", texts, "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac"),
+            # Without them no kind copies the top rung.
+            *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
+            *("-color_range", "tv"),
             *("-c:s", "mov_text", "-pix_fmt", "yuv420p", "-t", "20", self.source),
         )
 
