@@ -1,7 +1,7 @@
 """One video on many machines, on a real moto server: submitted, followed, shown, resubmitted.
 
-moto ends the children of an array job at once, unrun, and calls the array FAILED, as Batch does where
-one child was killed.
+moto ends the children of an array job at once, unrun, and calls the array FAILED, as Batch does
+where one child was killed.
 """
 
 from __future__ import annotations
