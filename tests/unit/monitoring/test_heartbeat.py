@@ -1,18 +1,17 @@
-"""The heartbeat of a lease: a bug in it, its last write, and a machine that takes its lease again."""
+"""The heartbeat of a lease: a bug in it, its last write, and a lease that is taken again."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.fakes import RecordingStore, retrying
-from tests.unit.monitoring.test_status import make, written
+from tests.unit.monitoring.test_status import make, wait_until, written
 from worker.errors import InternalError, TakenError
 from worker.layout import STATUS, File
 from worker.monitoring import status as status_module
@@ -88,13 +87,6 @@ def test_a_bug_in_the_last_write_leaves_the_outcome_as_it_is(
     with capture_logs() as logs:
         mine.end(published("done"))
     assert [entry["event"] for entry in logs] == ["status_not_written"]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_machine_that_takes_its_lease_again_has_one_heartbeat(

@@ -36,6 +36,13 @@ def written(store: RecordingStore) -> dict[str, Any]:
     return record
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same proportions, a hundred times faster."""
