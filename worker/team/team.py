@@ -111,7 +111,7 @@ class Team:
         try:
             self._store.with_grace(_DELETE_GRACE_S).delete(keys)
         except WorkerError as error:
-            log.debug("records_not_deleted", reason=str(error))
+            log.debug("leftovers_not_deleted", reason=str(error))
 
     def lead(self) -> None:
         """Lead from now on, as this machine has the lease."""
