@@ -20,7 +20,7 @@ from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
 from worker.source.audio_check import listen
 from worker.source.captions import find_captions
-from worker.source.download import download
+from worker.source.fetch.download import download
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
 from worker.source.timestamps import repair_timestamps
