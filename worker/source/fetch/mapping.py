@@ -83,6 +83,9 @@ class _IndexTally:
     def add(self, row: str) -> None:
         """Count a packet."""
         index, pts, size, pos, flags, *_ = (*row.split(","), *[""] * 4)
+        if not index.isdigit():
+            # A kind of side data, on a line of its own.
+            return
         if not (size.isdigit() and pos.isdigit() and pts != "N/A"):
             self.fault = "it has packets without a time or a position"
             return
