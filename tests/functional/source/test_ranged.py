@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.functional.span_frames import frames, make, workspace
 from worker.plan.plan import Plan, Span
 from worker.source.fetch.mapping import add_byte_map
 from worker.source.fetch.ranged import RangedSource
-from worker.source.fetch.ranges import ranges_for, subtract
+from worker.source.fetch.ranges import subtract
 from worker.source.prepare import PlannedSource
 from worker.storage.local_source import LocalFile
 
