@@ -20,6 +20,9 @@ KEEPER = "keeper.json"
 
 # Below a run; the checkpoint alone is rewritten.
 CHECKPOINT = "checkpoint.json"
+# Below a run that several machines make, until it is published: what they share.
+_PLAN = "plan.json"
+_CHECKPOINT_OF_TEAM = re.compile(r"team-[0-9a-f]{8}/checkpoints/[0-9a-f]{32}\.json")
 _STORYBOARD = "storyboard"
 _REPORT = "report.html"
 _CHAPTERS_TRACK = "chapters.vtt"
@@ -66,6 +69,49 @@ class File:
 def run_prefix(run: str) -> str:
     """Return the prefix of all keys below a run."""
     return f"{run}/"
+
+
+def plan_key(run: str) -> str:
+    """Return the key of the plan that the machines of a team share."""
+    return f"{run}/{_PLAN}"
+
+
+def team_prefix(run: str, team: str) -> str:
+    """Return the prefix of what the machines of a team record below a run.
+
+    Its name is a digest: a job's ID may hold anything, `..` included.
+    """
+    return f"{run}/team-{md5_of(team.encode())[:_DIGEST_CHARS]}/"
+
+
+def claims_prefix(run: str, team: str) -> str:
+    """Return the prefix of a team's claims."""
+    return f"{team_prefix(run, team)}claims/"
+
+
+def claim_key(run: str, team: str, share: str) -> str:
+    """Return the key of the claim on a share of a run."""
+    return f"{claims_prefix(run, team)}{share}.json"
+
+
+def machines_prefix(run: str, team: str) -> str:
+    """Return the prefix of the heartbeats of a team's machines."""
+    return f"{team_prefix(run, team)}machines/"
+
+
+def machine_key(run: str, team: str, owner: str) -> str:
+    """Return the key of one machine's heartbeat."""
+    return f"{machines_prefix(run, team)}{owner}.json"
+
+
+def machine_checkpoint_key(run: str, team: str, owner: str) -> str:
+    """Return the key of one machine's checkpoint."""
+    return f"{team_prefix(run, team)}checkpoints/{owner}.json"
+
+
+def is_machine_checkpoint(name: str) -> bool:
+    """Whether a name below a run is that of one machine's checkpoint."""
+    return _CHECKPOINT_OF_TEAM.fullmatch(name) is not None
 
 
 def content_name(name: str, md5: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,9 @@ from worker import __version__
 from worker.callbacks.callbacks import Callbacks
 from worker.config.callback_options import tags_of
 from worker.config.job import Job
-from worker.encode.run import encode_run
-from worker.errors import (
-    WorkerError,
-)
+from worker.encode.encoder import SourceFile
+from worker.encode.run import Encoded, EncodeJob, encode_run
+from worker.errors import WorkerError
 from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
 from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
@@ -38,7 +38,7 @@ from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.prepare import PlannedSource, WholeFile, fetch, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
 from worker.storage.open import OpenedSource
@@ -60,6 +60,14 @@ class Context:
     stats: JobStats = field(default_factory=JobStats)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What is to be published: the name of the request, and what it replaces."""
+
+    request: str
+    previous: ManifestRecord | None
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """The steps of one job, in the order in which `run` takes them."""
@@ -76,40 +84,39 @@ class Steps:
 
     def run(self) -> Outcome:
         """Publish the source, unless it is published already."""
+        asked = self.find_published()
+        if isinstance(asked, Outcome):
+            return asked
+        with self.open_workspace() as workspace, self.one_source(asked).reported_first():
+            path = self.fetch(workspace)
+            planned = self.plan(path, workspace)
+            name, cipher = self.name_run(planned.plan)
+            job = self.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
+            return self.complete(encode_run(job), job, asked, source_bytes=path.stat().st_size)
+
+    def find_published(self) -> Outcome | Asked:
+        """Find what is published: the outcome where nothing is left to be encoded."""
         request = self._request(*self.subtitles)
         previous = read_manifest(self.store)
         if previous and is_published(self.store, previous, request):
             return self._already_published(previous)
         if published := self._change_subtitles(request, previous):
             return self._finish(published, previous)
+        return Asked(request=request, previous=previous)
+
+    def open_workspace(self) -> AbstractContextManager[Workspace]:
+        """Make the job's folder for the source and unfinished segments."""
         context = self.context
-        one_source = OneSource(
-            source=self.source, store=self.store, run=lambda: self.result.run, previous=previous
+        return open_workspace(self.job.work_dir, tools=context.tools, budget=context.budget)
+
+    def one_source(self, asked: Asked) -> OneSource:
+        """Make the check that all of the run is of one source."""
+        return OneSource(
+            source=self.source,
+            store=self.store,
+            run=lambda: self.result.run,
+            previous=asked.previous,
         )
-        with (
-            open_workspace(
-                self.job.work_dir, tools=context.tools, budget=context.budget
-            ) as workspace,
-            one_source.reported_first(),
-        ):
-            path = self._fetch(workspace)
-            origin_bytes = path.stat().st_size
-            self.reporter.begin(Step.PROBE)
-            planned = plan_source(path, self.job, workspace)
-            outside = fit_tracks(self.subtitles, planned.plan.grid)
-            cipher = cipher_for(self.job, self.source.identity, planned.plan)
-            name = self._name_run(planned.plan, cipher)
-            run = self._encode(planned, name, cipher, workspace)
-            one_source.check()
-            self.reporter.begin(Step.VERIFY)
-            verify_run(run, list_run(run, self.store, context.budget))
-            texts = make_subtitles(run.plan, planned.path, workspace, outside=outside)
-            run = replace(run, texts=texts)
-            images = self._generate_images(run, planned.path, workspace)
-            origin = self._origin(request, origin_bytes)
-            one_source.check()
-            published = self._publish(run, images, origin, previous)
-        return self._finish(published, previous)
 
     def _request(self, *subtitles: OutsideTrack) -> str:
         return request_digest(
@@ -155,7 +162,8 @@ class Steps:
         self.callbacks.published(manifest, already_published=True)
         return published("already published from the same source with the same options")
 
-    def _fetch(self, workspace: Workspace) -> Path:
+    def fetch(self, workspace: Workspace) -> Path:
+        """Return the source on disk, whole."""
         return fetch(
             self.source.content,
             self.job,
@@ -164,7 +172,16 @@ class Steps:
             on_progress=self.reporter.fetched,
         )
 
-    def _name_run(self, plan: Plan, cipher: SegmentCipher) -> str:
+    def plan(self, path: Path, workspace: Workspace) -> PlannedSource:
+        """Read the source and plan its run; refuse subtitles from outside that do not fit it."""
+        self.reporter.begin(Step.PROBE)
+        planned = plan_source(path, self.job, workspace)
+        fit_tracks(self.subtitles, planned.plan.grid)
+        return planned
+
+    def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
+        """Name the run of a plan, and make the cipher of its segments."""
+        cipher = cipher_for(self.job, self.source.identity, plan)
         name = run_name(self.source.identity, plan, key_id=cipher.key_id)
         self.status.update(run=name)
         self.result.run = name
@@ -178,28 +195,53 @@ class Steps:
             rate=str(plan.grid.rate),
             plan=describe(plan) | cipher.describe(),
         )
-        return name
+        return name, cipher
 
-    def _encode(
-        self, planned: PlannedSource, name: str, cipher: SegmentCipher, workspace: Workspace
-    ) -> Run:
-        encoded = encode_run(
-            planned.plan,
-            name,
-            planned.path,
-            workspace,
+    def encode_job(
+        self,
+        name: str,
+        cipher: SegmentCipher,
+        plan: Plan,
+        source: SourceFile,
+        workspace: Workspace,
+    ) -> EncodeJob:
+        """Make the encode of a run."""
+        return EncodeJob(
+            plan=plan,
+            name=name,
+            source=source,
+            workspace=workspace,
             cipher=cipher,
             store=self.store,
             reporter=self.reporter,
-            threads=self.job.upload_threads,
+            threads=self.job.uploads_beside(plan.lanes),
         )
+
+    def complete(
+        self, encoded: Encoded, job: EncodeJob, asked: Asked, *, source_bytes: int
+    ) -> Outcome:
+        """Verify what was encoded, make its texts and images, and publish it."""
+        self._take(encoded)
+        one_source, path, workspace = self.one_source(asked), job.source.path, job.workspace
+        one_source.check()
+        self.reporter.begin(Step.VERIFY)
+        run = encoded.run
+        verify_run(run, list_run(run, self.store, self.context.budget))
+        outside = fit_tracks(self.subtitles, run.plan.grid)
+        run = replace(run, texts=make_subtitles(run.plan, path, workspace, outside=outside))
+        images = self._generate_images(run, path, workspace)
+        origin = self._origin(asked.request, source_bytes)
+        one_source.check()
+        published = self._publish(run, images, origin, asked.previous)
+        return self._finish(published, asked.previous)
+
+    def _take(self, encoded: Encoded) -> None:
         result = self.result
         result.rungs = [rung.name for rung in encoded.run.rungs]
         result.encode_s, result.speed = encoded.encode_s, encoded.speed
         result.segments, result.segments_resumed = encoded.segments, encoded.segments_resumed
         result.bytes = encoded.bytes
         result.ffmpeg_peak_memory_bytes = encoded.ffmpeg_peak_memory_bytes
-        return encoded.run
 
     def _generate_images(self, run: Run, path: Path, workspace: Workspace) -> ImageSet:
         context = ImageContext(

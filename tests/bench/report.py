@@ -41,6 +41,14 @@ class Result:
         return self.cpu_s(WORKER) / self.cpu_s(BASELINE)
 
     @property
+    def least_cpu_ratio(self) -> float:
+        """CPU of the worker's cheapest run to that of the baseline's cheapest."""
+        worker_s, baseline_s = (
+            min(made.cost.cpu_s for made in self.runs[way]) for way in (WORKER, BASELINE)
+        )
+        return worker_s / baseline_s
+
+    @property
     def elapsed_ratio(self) -> float:
         """Elapsed time of the worker to that of the baseline, which uploads nothing."""
         worker_s, baseline_s = (

@@ -14,6 +14,7 @@ from worker import __version__
 from worker.config.callback_options import CallbackOptions, tags_of
 from worker.config.job import Job
 from worker.config.location import Location
+from worker.config.team import team_of
 from worker.layout import MANIFEST, MASTER, THUMBNAIL
 from worker.records.callback import (
     CallbackRecord,
@@ -151,7 +152,9 @@ class Callbacks:
 
 
 def open_callbacks(job: Job, *, budget: Budget, now: Callable[[], datetime]) -> Callbacks:
-    """Start to report a job, if it names a URL for that."""
+    """Start to report a job, if it names a URL for that; that of a team by the team's name."""
+    if job.machine is not None:
+        job = job.model_copy(update={"job_id": team_of(job.job_id)})
     return Callbacks(
         CallbackOptions.model_validate(job) if job.notify else None,
         budget=budget,

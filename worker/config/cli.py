@@ -20,6 +20,7 @@ from worker.config.option import (
     options_of,
     variable_name,
 )
+from worker.config.team import machine_in
 from worker.config.values import SandboxMode
 from worker.errors import BadParametersError
 
@@ -91,6 +92,11 @@ def _values(
     given["job_id"] = given["job_id"] or environment.get(BATCH_JOB_ID, "")
     given["aws_region"] = given["aws_region"] or environment.get(AWS_REGION, "")
     given |= {f: v for f, v in _parse_arguments(arguments, faults).items() if v is not None}
+    if given["machine"] and not given["job_id"]:
+        faults.append("--machine: needs --job-id, the same one for all machines of the team")
+    given["machine"] = given["machine"] or machine_in(
+        environment, job_id=given["job_id"], machines=given["machines"]
+    )
     return {f: v for f, v in given.items() if v != ""}
 
 

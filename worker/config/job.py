@@ -10,10 +10,14 @@ from pydantic import ConfigDict
 from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
+from worker.config.team import ARRAY_INDEX, MOST_MACHINES, MachineOption
 from worker.config.values import SandboxMode
-from worker.config.video_options import VideoOptions
+from worker.config.video_options import MAX_LANES, VideoOptions
 
 BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
+# An FFmpeg on a core makes about three segments in five seconds (three rungs, 1.2 times real time),
+# and the upload of one takes up to 0.3 s: a thread for each four keeps up, with a little to spare.
+_LANES_PER_UPLOAD = 4
 # What other SDKs read, and boto3 does not.
 AWS_REGION = "AWS_REGION"
 
@@ -39,6 +43,21 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         description="region of AWS: of CloudWatch Logs, and of the buckets where no other is given;"
         f" default: {AWS_REGION}, or as AWS configures it",
     )
+    machines: int = variable(
+        1,
+        changes_output=False,
+        metavar="N",
+        ge=1,
+        le=MOST_MACHINES,
+        description="machines that make this video together, each as a child of one array job"
+        f" ({ARRAY_INDEX})",
+    )
+    machine: MachineOption | None = machine_setting(
+        None,
+        metavar="K/N",
+        description="which of how many machines this is, where no array job says so: 1/4 to 4/4,"
+        " all with one --job-id",
+    )
     work_dir: Path | None = machine_setting(
         None,
         metavar="DIR",
@@ -51,7 +70,8 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         metavar="N",
         ge=1,
         le=64,
-        description="uploads, and download ranges, at a time",
+        description="uploads, and download ranges, at a time; at least one upload for each four"
+        " FFmpegs",
     )
     stall_timeout_s: float = parameter(
         180,
@@ -112,3 +132,7 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         default=False,
         description="print the plan as JSON and stop; nothing is written",
     )
+
+    def uploads_beside(self, lanes: int = MAX_LANES) -> int:
+        """Return how many uploads there are at a time beside so many FFmpegs, or at most."""
+        return max(self.upload_threads, lanes // _LANES_PER_UPLOAD)

@@ -9,6 +9,9 @@ from pydantic import BaseModel, Field
 from worker.config.option import parameter, secret, variable
 from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Source, Subtitles
 
+# As many cores as the largest c6g and c7g have.
+MAX_LANES = 64
+
 
 class VideoOptions(BaseModel):
     """What to make, of what, and where to put it."""
@@ -71,7 +74,7 @@ class VideoOptions(BaseModel):
         le=20,
         description="segment length, rounded to whole frames",
     )
-    parallel_spans: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = parameter(
+    parallel_spans: Annotated[int, Field(ge=1, le=MAX_LANES)] | Literal["auto"] = parameter(
         "auto",
         changes_output=False,
         metavar="N",

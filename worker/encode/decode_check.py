@@ -52,21 +52,27 @@ class DecodedFrames:
         return round(self._present * max(0, 1 - self._decoded / max(1, self._read)))
 
     def check(self) -> None:
-        """Refuse a source of which most frames could not be decoded and were filled in.
+        """Refuse a source of which most frames could not be decoded, as `refuse_undecoded`."""
+        refuse_undecoded(self._plan, self.missing)
 
-        Judged over the whole video, of which earlier jobs have made their part: some damage is
-        tolerated.
 
-        Raises:
-            BadSourceError: with both counts.
+def refuse_undecoded(plan: Plan, missing: int) -> None:
+    """Refuse a source of which most frames could not be decoded and were filled in.
 
-        """
-        if self.missing > (1 - _LEAST_SHARE) * self._plan.media.video.packets.count:
-            raise BadSourceError(
-                f"only {self._decoded} of {self._read} frames can be decoded:"
-                " the file is damaged; export or upload it again",
-                code=SourceFault.DAMAGED,
-            )
+    Judged over the whole video, of which earlier jobs and other machines have made their part: some
+    damage is tolerated.
+
+    Raises:
+        BadSourceError: with the counts.
+
+    """
+    count = plan.media.video.packets.count
+    if missing > (1 - _LEAST_SHARE) * count:
+        raise BadSourceError(
+            f"{missing} of {count} frames cannot be decoded:"
+            " the file is damaged; export or upload it again",
+            code=SourceFault.DAMAGED,
+        )
 
 
 def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: bool) -> None:

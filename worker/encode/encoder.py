@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -19,13 +20,17 @@ from worker.ffmpeg.run import decoded_frames, written_samples
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
 from worker.plan.forecast import Decision, Forecast
-from worker.plan.plan import Plan, rung_preset
+from worker.plan.plan import Plan, Span, rung_preset
 from worker.runtime.child import Line
 from worker.runtime.command import PROGRESS
 from worker.runtime.process import Ended, FailedError, Processes
 from worker.runtime.workspace import Workspace
+from worker.team.shares import AUDIO_SHARE
+from worker.team.team import Team
 from worker.upload.uploader import Finished, Uploader
 
+# How often it is seen whether another machine has made the audio.
+_WAIT_S = 0.25
 _DECODE, _AUDIO, _COPY = "ffmpeg (audio decode)", "ffmpeg (audio)", "ffmpeg (copy)"
 
 log = structlog.get_logger(__name__)
@@ -44,38 +49,62 @@ class EncodeReport:
     peak_memory_bytes: int
 
 
+class SourceFile(Protocol):
+    """The file to encode from. Of some only the bytes that are needed are fetched."""
+
+    @property
+    def path(self) -> Path:
+        """Where FFmpeg reads it."""
+        ...
+
+    def ensure(self, plan: Plan, span: Span) -> None:
+        """Have what a span needs there."""
+        ...
+
+    def complete(self) -> None:
+        """Have the whole file there."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hooks:
-    """Called during an encode: with frames done and segments expected, and with decisions."""
+    """Called during an encode: with frames done and segments expected, and with decisions.
+
+    `on_tick` several times a second.
+    """
 
     on_progress: Callable[[int, int], None]
     on_forecast: Callable[[Forecast, Decision | None], None]
+    on_tick: Callable[[], None] = lambda: None
 
 
 class Encoder:
     """Encodes what a run still lacks into the workspace and hands each segment to the uploader.
 
-    `done` maps renditions to the segments that are in the store already.
+    `done` maps renditions to the segments that are in the store already. With a `team` this machine
+    encodes what it claims.
     """
 
     def __init__(
         self,
         plan: Plan,
-        source: Path,
+        source: SourceFile,
         *,
         done: Mapping[str, Collection[int]],
         workspace: Workspace,
         uploader: Uploader,
         hooks: Hooks,
+        team: Team | None = None,
     ) -> None:
         self._plan = plan
         self._source = source
+        self._team = team
         self._workspace = workspace
         self._budget = workspace.budget
         self._uploader = uploader
         self._hooks = hooks
-        self._needs_audio = AUDIO not in done
-        self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s)
+        self._needs_audio = AUDIO not in done and plan.audio is not None
+        self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s, team=team)
         self._decoded_audio_s: float | None = None
         self._decoded = DecodedFrames(plan)
 
@@ -94,7 +123,7 @@ class Encoder:
         with Processes(self._workspace, on_tick=lambda: self._tick(processes)) as processes:
             self._start(processes)
             try:
-                for event in processes.events():
+                for event in self._events(processes):
                     self._handle(event, processes)
             except FailedError as error:
                 raise explain_failure(error) from error
@@ -108,14 +137,30 @@ class Encoder:
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
 
+    def _events(self, processes: Processes) -> Iterator[Line | Ended]:
+        """Yield what the processes report; wait for audio that another machine makes, too."""
+        yield from processes.events()
+        while self._uploader.awaits_audio:
+            self._budget.sleep(_WAIT_S)
+            self._tick(processes)
+            yield from processes.events()
+
     def _start(self, processes: Processes) -> None:
-        if self._needs_audio and self._plan.audio:
-            self._workspace.add_fifo(DECODED)
-            processes.start(_DECODE, decode_audio(self._plan.media, self._source))
-            processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio))
+        self._start_audio(processes)
         if self._scheduler.lacks_copy:
-            processes.start(_COPY, copy_video(self._plan, self._source))
+            self._source.complete()
+            processes.start(_COPY, copy_video(self._plan, self._source.path))
         self._start_spans(processes)
+
+    def _start_audio(self, processes: Processes) -> None:
+        """Start on the audio, if it is lacking and this machine is to make it."""
+        is_mine = self._team is None or self._team.has(AUDIO_SHARE)
+        if self._needs_audio and is_mine and self._plan.audio:
+            self._needs_audio = False
+            self._source.complete()
+            self._workspace.add_fifo(DECODED)
+            processes.start(_DECODE, decode_audio(self._plan.media, self._source.path))
+            processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio))
 
     def _start_spans(self, processes: Processes) -> None:
         for lane in self._scheduler.assign():
@@ -127,7 +172,8 @@ class Encoder:
                     rungs=span.rungs,
                     preset=span.preset,
                 )
-                processes.start(lane.name, encode_video(self._plan, span, self._source))
+                self._source.ensure(self._plan, span)
+                processes.start(lane.name, encode_video(self._plan, span, self._source.path))
 
     def _handle(self, event: Line | Ended, processes: Processes) -> None:
         lane = self._scheduler.lanes.get(event.child)
@@ -137,7 +183,6 @@ class Encoder:
             self._handle_segment(event, lane, processes)
         elif lane and (reached_s := read_out_time_s(event)) is not None:
             lane.encoded_s = reached_s
-            self.report_progress()
 
     def _handle_segment(self, line: Line, lane: Lane | None, processes: Processes) -> None:
         row = read_segment_row(line)
@@ -212,6 +257,13 @@ class Encoder:
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
+        self._hooks.on_tick()
+        if self._team is not None:
+            self._team.check()
+            # Where the machine that was to make it died.
+            self._start_audio(processes)
+        # Not at each line of progress: many lanes write more of them than anybody reads.
+        self.report_progress()
         video = {*self._scheduler.lanes, _COPY}
         if self._uploader.is_full:
             processes.hold({*video, _DECODE, _AUDIO})

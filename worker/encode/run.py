@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import structlog
 
 from worker.encode.decode_check import is_nearly_all, lacks_frames
-from worker.encode.encoder import Encoder, EncodeReport, Hooks
+from worker.encode.encoder import Encoder, EncodeReport, Hooks, SourceFile
 from worker.errors import WorkerError
 from worker.hls.encryption import SegmentCipher
 from worker.hls.run import Run
@@ -44,59 +44,103 @@ class Encoded:
         return sum(s.bytes for segments in self.run.renditions.values() for s in segments)
 
 
-def encode_run(
-    plan: Plan,
-    name: str,
-    source: Path,
-    workspace: Workspace,
-    *,
-    cipher: SegmentCipher,
-    store: RetryingStore,
-    reporter: Reporter,
-    threads: int,
-) -> Encoded:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodeJob:
+    """A run to be made: its plan, its source, and where its segments go."""
+
+    plan: Plan
+    name: str
+    source: SourceFile
+    workspace: Workspace
+    cipher: SegmentCipher
+    store: RetryingStore
+    reporter: Reporter
+    threads: int
+
+    def recall(self) -> Checkpoint:
+        """Find what the store has of the run."""
+        return recall(
+            self.store,
+            self.name,
+            self.plan,
+            self.cipher,
+            budget=self.workspace.budget,
+            threads=self.threads,
+        )
+
+    def open_uploader(self, checkpoint: Checkpoint) -> Uploader:
+        """Start the uploads, which a checkpoint records."""
+        return Uploader(
+            plan=self.plan,
+            cipher=self.cipher,
+            store=self.store,
+            checkpoint=checkpoint,
+            workspace=self.workspace,
+            threads=self.threads,
+        )
+
+
+def encode_run(job: EncodeJob) -> Encoded:
     """Make a run of a plan: recall what earlier jobs stored, encode and upload the rest.
 
     Raises:
         WorkerError: as `Encoder.run` and the uploader raise it; the checkpoint is saved by then.
 
     """
-    budget = workspace.budget
-    checkpoint = recall(store, name, plan, cipher, budget=budget, threads=threads)
-    done = _done(checkpoint)
-    reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=plan.lanes)
+    budget, reporter = job.workspace.budget, job.reporter
+    checkpoint = job.recall()
+    done = indexes(checkpoint)
+    reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=job.plan.lanes)
     started_s = budget.elapsed_s
-    uploader = Uploader(
-        plan=plan,
-        cipher=cipher,
-        store=store,
-        checkpoint=checkpoint,
-        workspace=workspace,
-        threads=threads,
-    )
+    uploader = job.open_uploader(checkpoint)
     encoder = Encoder(
-        plan,
-        source,
+        job.plan,
+        job.source,
         done=done,
-        workspace=workspace,
+        workspace=job.workspace,
         uploader=uploader,
-        hooks=_hooks(plan, checkpoint, reporter),
+        hooks=_hooks(job.plan, checkpoint, reporter),
     )
-    report = _encode(encoder, uploader, checkpoint, store=store, budget=budget)
-    _warn_of_gaps(plan, report)
-    run = replace(_collect_run(plan, name, checkpoint, report), cipher=cipher)
+    report = encode(encoder, uploader, checkpoint, store=job.store, budget=budget)
+    warn_of_gaps(job.plan, report)
+    return collect(
+        job,
+        checkpoint,
+        report.rungs,
+        resumed=done,
+        started_s=started_s,
+        peak_memory_bytes=report.peak_memory_bytes,
+    )
+
+
+def collect(
+    job: EncodeJob,
+    checkpoint: Checkpoint,
+    rungs: Collection[str],
+    *,
+    resumed: Mapping[str, Collection[int]],
+    started_s: float,
+    peak_memory_bytes: int,
+) -> Encoded:
+    """Return the run that a checkpoint records.
+
+    A rendition that should be there and has no segment is found by `verify`.
+    """
+    segments = checkpoint.renditions()
+    wanted = {*rungs, *([AUDIO] if job.plan.audio else [])}
+    renditions = {each: segments.get(each, ()) for each in sorted(wanted)}
     return Encoded(
-        run=run,
+        run=Run(name=job.name, plan=job.plan, renditions=renditions, cipher=job.cipher),
         # Of the run: segments of rungs that were given up are stored, but not published.
-        segments=sum(map(len, run.renditions.values())),
-        segments_resumed=sum(len(done.get(rendition, ())) for rendition in run.renditions),
-        encode_s=round(max(budget.elapsed_s - started_s, 1e-3), 2),
-        speed=round(reporter.speed, 3),
-        ffmpeg_peak_memory_bytes=report.peak_memory_bytes,
+        segments=sum(map(len, renditions.values())),
+        segments_resumed=sum(len(resumed.get(rendition, ())) for rendition in renditions),
+        encode_s=round(max(job.workspace.budget.elapsed_s - started_s, 1e-3), 2),
+        speed=round(job.reporter.speed, 3),
+        ffmpeg_peak_memory_bytes=peak_memory_bytes,
     )
 
 
-def _encode(
+def encode(
     encoder: Encoder,
     uploader: Uploader,
     checkpoint: Checkpoint,
@@ -104,6 +148,12 @@ def _encode(
     store: RetryingStore,
     budget: Budget,
 ) -> EncodeReport:
+    """Run an encode to the end of its uploads.
+
+    Raises:
+        WorkerError: as `Encoder.run` and the uploader raise it; the checkpoint is saved by then.
+
+    """
     try:
         encoder.report_progress()
         report = encoder.run()
@@ -119,7 +169,8 @@ def _encode(
     return report
 
 
-def _done(checkpoint: Checkpoint) -> dict[str, set[int]]:
+def indexes(checkpoint: Checkpoint) -> dict[str, set[int]]:
+    """Return the indexes of each rendition's segments."""
     return {
         rendition: {segment.index for segment in segments}
         for rendition, segments in checkpoint.renditions().items()
@@ -146,16 +197,7 @@ def _save_what_is_stored(uploader: Uploader, checkpoint: Checkpoint, store: Retr
         log.warning("checkpoint_not_saved", reason=str(error))
 
 
-def _collect_run(plan: Plan, name: str, checkpoint: Checkpoint, report: EncodeReport) -> Run:
-    """Return the run; a rendition that should be there and has no segment is found by `verify`."""
-    segments = checkpoint.renditions()
-    wanted = {*report.rungs, *([AUDIO] if plan.audio else [])}
-    return Run(
-        name=name, plan=plan, renditions={each: segments.get(each, ()) for each in sorted(wanted)}
-    )
-
-
-def _warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
+def warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
     """Log that video or audio was decoded in part only, as less than its packets hold."""
     video, audio, decoded_s = plan.media.video, plan.media.audio, report.decoded_audio_s
     if lacks_frames(video, report.missing_frames):

@@ -9,6 +9,11 @@ from worker.encode.spans import next_span
 from worker.plan.forecast import Choice, Decision, Forecast
 from worker.plan.plan import Plan, Span
 from worker.runtime.budget import Budget
+from worker.team.machines import Roll
+from worker.team.shares import COPY_SHARE, Share
+from worker.team.team import Team
+
+_ALONE = Roll()
 
 
 @dataclass(slots=True)
@@ -29,16 +34,31 @@ class Lane:
 class Scheduler:
     """The segments that are done, the lanes, and the forecast of when all will be.
 
-    `done` maps renditions to the segments that are in the store already.
+    `done` maps renditions to the segments that are in the store already. With a `team` only what
+    this machine has claimed is encoded, and idle lanes claim more.
     """
 
     def __init__(
-        self, plan: Plan, done: Mapping[str, Collection[int]], *, time_limit_s: float
+        self,
+        plan: Plan,
+        done: Mapping[str, Collection[int]],
+        *,
+        time_limit_s: float,
+        team: Team | None = None,
     ) -> None:
         self._plan = plan
+        self._team = team
         self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
         self._copied = frozenset(rung.name for rung in plan.rungs if rung.is_copied)
-        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self._missing_frames())
+        # Counted as segments get done: summing up hours of them after each would take a core.
+        self._missing = {
+            rung: plan.grid.total_frames - plan.grid.frames_in(segments)
+            for rung, segments in self._done.items()
+        }
+        self.forecast = Forecast(plan, time_limit_s=time_limit_s, missing=self._missing)
+        self._follow_choice()
+        # What others have stored by now is in `done`.
+        self._elsewhere_before = self._roll.elsewhere
         names = [f"ffmpeg (video {number})" for number in range(plan.lanes)]
         self.lanes = {name: Lane(name) for name in names}
 
@@ -53,34 +73,45 @@ class Scheduler:
 
     def record(self, rendition: str, index: int) -> None:
         """Record that a segment was made; those of audio are not scheduled."""
-        if rendition in self._done:
+        if rendition in self._done and not self.is_done(rendition, index):
             self._done[rendition].add(index)
-
-    def _missing_frames(self) -> dict[str, int]:
-        """Return how many frames each rung still lacks."""
-        grid = self._plan.grid
-        return {rung: grid.total_frames - grid.frames_in(done) for rung, done in self._done.items()}
+            self._missing[rendition] -= self._plan.grid.frames(index)
 
     @property
     def lacks_copy(self) -> bool:
-        """Whether a copied rung still lacks segments."""
-        missing = self._missing_frames()
-        return any(missing[rung] for rung in self._copied)
+        """Whether a copied rung still lacks segments, and this machine is to make it."""
+        is_mine = self._team is None or self._team.has(COPY_SHARE)
+        return is_mine and any(self._missing[rung] for rung in self._copied)
 
     def assign(self) -> Iterator[Lane]:
         """Give each idle lane the next span, until nothing is left; yield those lanes."""
         for lane in self.lanes.values():
-            if lane.span is None and (span := self._next_span()):
+            if lane.span is None:
+                span = self._next_span()
+                if span is None:
+                    return
                 lane.take(span)
                 yield lane
 
     def _next_span(self) -> Span | None:
+        span = self._find_span()
+        while span is None and self._team is not None and self._team.claim(self.lacks):
+            span = self._find_span()
+        return span
+
+    def lacks(self, share: Share) -> bool:
+        """Whether something of a share of video is to be encoded; the others are claimed first."""
+        rungs = [rung for rung in self.choice.rungs if rung not in self._copied]
+        return any(not self.is_done(rung, index) for index in share.segments for rung in rungs)
+
+    def _find_span(self) -> Span | None:
         found = next_span(
             self._plan.grid,
             [rung for rung in self.choice.rungs if rung not in self._copied],
             self._done,
             taken=[range(span.first, span.end) for span in self._spans()],
             lanes=self._plan.lanes,
+            claimed=None if self._team is None else self._team.claimed,
         )
         if found is None:
             return None
@@ -107,8 +138,28 @@ class Scheduler:
             BudgetSpentError: nothing worth publishing can be made in time.
 
         """
-        self.forecast.observe(budget.elapsed_s, self._missing_frames())
+        self.forecast.observe(
+            budget.elapsed_s, self._missing, elsewhere=self._elsewhere, machines=self._roll.live
+        )
+        if self._team is not None and not self._team.leads:
+            self._follow_choice()
+            return None
         return self.forecast.decide(budget.remaining_s)
+
+    @property
+    def _elsewhere(self) -> dict[str, int]:
+        """Frames that other machines have stored since this encode began."""
+        before = self._elsewhere_before
+        return {rung: n - before.get(rung, 0) for rung, n in self._roll.elsewhere.items()}
+
+    @property
+    def _roll(self) -> Roll:
+        return self._team.roll if self._team is not None else _ALONE
+
+    def _follow_choice(self) -> None:
+        """Encode what the machine that leads wants."""
+        if self._team is not None and (choice := self._team.choice):
+            self.forecast.choice = choice
 
     def should_stop(self, span: Span, index: int) -> bool:
         """Whether a span is to end after this segment, as it is no longer wanted as it is made."""
@@ -116,8 +167,10 @@ class Scheduler:
 
     def done_frames(self) -> int:
         """Return the frames that are done: whole segments, and what each lane has begun."""
-        grid, missing = self._plan.grid, self._missing_frames()
-        done = grid.total_frames - max(missing[rung] for rung in self.choice.rungs)
+        grid = self._plan.grid
+        elsewhere = self._elsewhere
+        missing = (self._missing[rung] - elsewhere.get(rung, 0) for rung in self.choice.rungs)
+        done = grid.total_frames - max(missing)
         for lane in self.lanes.values():
             if lane.span:
                 spanned = range(lane.span.first, lane.span.end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from worker.media.timeline import Grid
 
@@ -18,25 +18,33 @@ def next_span(
     *,
     taken: Sequence[range],
     lanes: int,
+    claimed: Iterable[range] | None = None,
 ) -> tuple[range, tuple[str, ...]] | None:
     """Find the first segments that the same rungs still lack, and which; none of those `taken`.
 
+    Where several machines encode, only what this one has `claimed` counts, a whole share a lane.
     So a resumed job first catches up with the rung that is behind, and makes nothing twice. Several
     lanes take small shares, in the end ever smaller ones, so that they end together.
     """
-    free = {
-        segment: lacking
-        for segment in range(grid.segment_count)
-        if (lacking := tuple(rung for rung in rungs if segment not in done.get(rung, ())))
-        and not any(segment in part for part in taken)
+    lacking = {
+        rung: set(range(grid.segment_count)).difference(done.get(rung, ())) for rung in rungs
     }
+    free = set[int]().union(*lacking.values()).difference(*taken)
+    if claimed is not None:
+        free &= set[int]().union(*claimed)
     if not free:
         return None
-    share = len(free) if lanes == 1 else _share(len(free), grid, lanes=lanes, busy=len(taken))
+
+    def rungs_at(segment: int) -> tuple[str, ...]:
+        return tuple(rung for rung in rungs if segment in lacking[rung])
+
+    is_whole = lanes == 1 or claimed is not None
+    share = len(free) if is_whole else _share(len(free), grid, lanes=lanes, busy=len(taken))
     first = stop = min(free)
-    while stop < first + share and free.get(stop) == free[first]:
+    wanted = rungs_at(first)
+    while stop < first + share and stop in free and rungs_at(stop) == wanted:
         stop += 1
-    return range(first, stop), free[first]
+    return range(first, stop), wanted
 
 
 def _share(free: int, grid: Grid, *, lanes: int, busy: int) -> int:

@@ -67,7 +67,7 @@ def encode_video(plan: Plan, span: Span, source: Path) -> Command:
         )
         for branch, rung in zip(branches, rungs, strict=True)
     ]
-    return ffmpeg_command(outputs, pipes=[rung.name for rung in rungs])
+    return ffmpeg_command(outputs, pipes=[rung.name for rung in rungs], filter_threads=plan.threads)
 
 
 def scale_to_rungs(stream: Any, plan: Plan, rungs: Sequence[Rung]) -> list[Any]:

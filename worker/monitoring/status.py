@@ -15,12 +15,15 @@ from worker.records.job import Outcome
 from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
 from worker.runtime.threads import start_thread
+from worker.storage.base import Content
 from worker.storage.lease import Lease
 from worker.storage.retrying import RetryingStore
 
 HEARTBEAT_S = 10.0
 
 _LEAST_INTERVAL_S = 4.0
+# With many machines their requests add up, and each of them writes a heartbeat of its own.
+_LEAST_TEAM_INTERVAL_S = 9.0
 # A write under way at a stop is completed, so that the last one need not find out what became of
 # it; by then the checkpoint is written.
 _HEARTBEAT_GRACE_S = 8.0
@@ -34,27 +37,60 @@ class Status:
     """This job's status.json, written at most every few seconds and at least every ten."""
 
     def __init__(
-        self, store: RetryingStore, *, job_id: str, budget: Budget, now: Callable[[], datetime]
+        self,
+        store: RetryingStore,
+        *,
+        job_id: str,
+        budget: Budget,
+        now: Callable[[], datetime],
+        team: str | None = None,
+        on_taken: Callable[[TakenError], None] | None = None,
     ) -> None:
+        self._store, self._team = store, team
+        self._on_taken = on_taken or budget.stop
         self._budget = budget
         self._now = now
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self._lease = Lease(store, budget=budget, record=self._current)
+        self._lease = self._make_lease()
         started_at = now().isoformat()
-        self._record = StatusRecord(job_id=job_id, started_at=started_at, updated_at=started_at)
+        self._record = StatusRecord(
+            job_id=job_id, team=team, started_at=started_at, updated_at=started_at
+        )
 
-    def claim(self) -> None:
+    def _make_lease(self) -> Lease:
+        return Lease(self._store, budget=self._budget, record=self._current, team=self._team)
+
+    def claim(self, *, stood_still: Content | None = None) -> None:
         """Take the destination, and keep it by a heartbeat from now on.
 
+        A machine of a team may lose it and take it again. `stood_still`: as `Lease.take`.
+
         Raises:
-            TakenError: a live job has it.
+            TeammateError: a machine of the same team has it, or has ended the job.
+            TakenError: another live job has it.
 
         """
-        self._lease.take()
+        self._lease = self._make_lease()
+        self._closed = threading.Event()
+        self._lease.take(stood_still=stood_still)
         self._thread = start_thread("heartbeat", self._keep_beating)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the store honors conditions, as the last claim found."""
+        return self._lease.is_conditional
+
+    def release(self) -> None:
+        """Leave the destination to the other machines of the team, who continue at once."""
+        self._closed.set()
+        self._changed.set()
+        try:
+            self._lease.release(_LAST_WRITE_GRACE_S)
+        except Exception as error:  # noqa: BLE001 (without it they take over when it stands still)
+            _warn(error)
 
     def update(self, **fields: object) -> None:
         """Change fields of status.json; it is written soon, by the heartbeat."""
@@ -120,15 +156,16 @@ class Status:
             self._budget.stop(failure)
 
     def _beat(self) -> None:
-        while not self._closed.wait(_LEAST_INTERVAL_S):
-            self._changed.wait(HEARTBEAT_S - _LEAST_INTERVAL_S)
+        least_s = _LEAST_TEAM_INTERVAL_S if self._team else _LEAST_INTERVAL_S
+        while not self._closed.wait(least_s):
+            self._changed.wait(HEARTBEAT_S - least_s)
             if self._closed.is_set() or self._budget.is_stopped:
                 return
             self._changed.clear()
             try:
                 self._lease.renew(_HEARTBEAT_GRACE_S)
             except TakenError as error:
-                self._budget.stop(error)
+                self._on_taken(error)
                 return
             except Exception as error:  # noqa: BLE001 (a fault of one write is not the job's)
                 # The next one may succeed. If none does, the destination can be taken after the

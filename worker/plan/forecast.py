@@ -69,7 +69,11 @@ class Decision:
 
 
 class Forecast:
-    """Predicts one encode. `missing` maps each rung to the frames that it still lacks."""
+    """Predicts one encode. `missing` maps each rung to the frames that it still lacks.
+
+    Where several machines encode, the pace is this one's, as they are alike, and what is missing is
+    what all of them have not made.
+    """
 
     def __init__(self, plan: Plan, *, time_limit_s: float, missing: Mapping[str, int]) -> None:
         self._plan = plan
@@ -86,16 +90,31 @@ class Forecast:
         window = max(_WINDOW_LEAST, _LEAST_SAMPLES * plan.lanes, round(_WINDOW_SHARE * segments))
         self._samples: deque[tuple[float, float]] = deque(maxlen=window + 1)
         self._seconds_a_unit: float | None = None
-        self._missing = dict(missing)
+        self._missing = self._missing_here = dict(missing)
+        self._machines = 1
         self._units = 0.0
         self._weights: dict[Choice, Weights] = {}
         self.choice = Choice(preset=plan.presets[0], rungs=self._sets[0])
 
-    def observe(self, elapsed_s: float, missing: Mapping[str, int]) -> None:
-        """Record that fewer frames are missing now."""
-        before = self._cost(self.choice, self._missing)
+    def observe(
+        self,
+        elapsed_s: float,
+        missing: Mapping[str, int],
+        *,
+        elsewhere: Mapping[str, int] | None = None,
+        machines: int = 1,
+    ) -> None:
+        """Record that fewer frames are missing now.
+
+        `missing` are those that this machine has not made, `elsewhere` those that others have, and
+        `machines` how many there are to make the rest.
+        """
+        before = self._cost(self.choice, self._missing_here)
         self._units += max(0.0, before - self._cost(self.choice, missing))
-        self._missing = dict(missing)
+        self._missing_here = dict(missing)
+        made = elsewhere or {}
+        self._missing = {rung: max(0, n - made.get(rung, 0)) for rung, n in missing.items()}
+        self._machines = machines
         self._samples.append((elapsed_s, self._units))
         if self._is_measured:
             # A machine that has become slower shows in the last segments first.
@@ -107,7 +126,7 @@ class Forecast:
         if self._seconds_a_unit is None:
             return None
         cost = self._cost(choice or self.choice, self._missing)
-        return self._seconds_a_unit * cost + self._finish_s
+        return self._seconds_a_unit * cost / self._machines + self._finish_s
 
     def decide(self, remaining_s: float) -> Decision | None:
         """Return a change that the time left calls for; `choice` has changed by then.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from worker.config.video_options import MAX_LANES
 from worker.media.streams import VideoStream
 from worker.media.timeline import Grid
 
 # Measured with 4K at 60 frames a second: 0.6 GB (docs/operations.md).
 _LANE_BYTES = 1 << 30
-_MAX_LANES = 16
 # For each span as much is decoded before it, and two seconds: at 4K that costs as much as encoding.
 _LONGEST_GOP_S = 12
 # Of what is shorter, one FFmpeg is done about as soon.
@@ -37,7 +37,16 @@ def plan_lanes(
     gop_s = video.packets.longest_gop_s
     if gop_s is None or gop_s > _LONGEST_GOP_S:
         return 1
-    most = min(_MAX_LANES, machine.cores, int(grid.duration_s / _LEAST_LANE_S))
+    most = min(MAX_LANES, machine.cores, int(grid.duration_s / _LEAST_LANE_S))
     if machine.memory_bytes is not None:
         most = min(most, machine.memory_bytes // _LANE_BYTES)
     return max(1, most)
+
+
+def plan_threads(lanes: int, *, machine: Machine) -> int:
+    """Choose the threads of each decoder, filter and x264: a lane's share of the cores.
+
+    0, as many as they choose, where one FFmpeg works alone. In each of several that would be one
+    and more for each core: on 64 cores 253 threads and a sixth more memory in each FFmpeg.
+    """
+    return 0 if lanes == 1 else -(-machine.cores // lanes)

@@ -11,7 +11,7 @@ from worker.config.job import Job
 from worker.media.streams import AudioStream, Media, TextStream
 from worker.media.timeline import Grid, make_grid
 from worker.plan.ladder import LADDER, Rung, plan_ladder
-from worker.plan.parallelism import Machine, plan_lanes
+from worker.plan.parallelism import Machine, plan_lanes, plan_threads
 from worker.plan.refusals import refuse_source, refuse_too_long
 
 # From the slowest that is worth its time to the fastest that is worth watching.
@@ -83,8 +83,8 @@ class Plan:
     """Everything that is decided about a run.
 
     `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
-    side by side, each on a span; `threads` are those of each decoder and each x264, or 0 for as
-    many as they choose.
+    side by side, each on a span; `threads` are those of each decoder, each filter and each x264, or
+    0 for as many as they choose.
     """
 
     media: Media
@@ -129,7 +129,7 @@ def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEA
         texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=lanes,
-        threads=1 if lanes >= machine.cores > 1 else 0,
+        threads=plan_threads(lanes, machine=machine),
     )
 
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from worker.records.base import Record
 from worker.records.callback import UndeliveredRecord
-from worker.records.job import ForecastRecord, Outcome, State
+from worker.records.job import ChoiceRecord, ForecastRecord, Outcome, State
+from worker.records.team import MachineSummary
 
 
 class LeaseRecord(Record):
@@ -22,6 +23,10 @@ class LeaseRecord(Record):
         description="Rises with each write: a record whose beat stands still is a dead job's.",
     )
     job_id: str | None = None
+    team: str | None = Field(
+        default=None,
+        description="Where several machines make the video: the array job, or their one --job-id.",
+    )
     state: str | None = None
 
 
@@ -39,6 +44,15 @@ class StatusRecord(LeaseRecord):
     started_at: str
     updated_at: str
     forecast: ForecastRecord | None = None
+    choice: ChoiceRecord | None = Field(
+        default=None, description="What all machines of a team encode with."
+    )
+    alone: str | None = Field(
+        default=None, description="Why one machine of the team makes the video without the others."
+    )
+    machines: tuple[MachineSummary, ...] = Field(
+        default=(), description="The machines of a team, as the one that leads it sees them."
+    )
     outcome: Outcome | None = None
     callbacks_not_delivered: tuple[UndeliveredRecord, ...] = Field(
         default=(), description="What the receiver of --notify did not accept before the job ended."

@@ -15,7 +15,7 @@ from worker.media.color import plan_conversion
 from worker.media.lut3d import TABLE_NAME, color_table
 from worker.media.streams import Media, VideoStream
 from worker.plan.parallelism import Machine
-from worker.plan.plan import Heard, Plan, make_plan
+from worker.plan.plan import Heard, Plan, Span, make_plan
 from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
 from worker.source.audio_check import listen
@@ -52,6 +52,19 @@ class PlannedSource:
 
     path: Path
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A source that is on disk as a whole, as an encode reads it."""
+
+    path: Path
+
+    def ensure(self, plan: Plan, span: Span) -> None:
+        """Everything is there."""
+
+    def complete(self) -> None:
+        """Everything is there."""
 
 
 def fetch(

@@ -30,6 +30,7 @@ ANSWER_S = 25.0
 _HELD_SHARE = 0.9
 _WATCH_S = 1.0
 _ATTEMPTS = 5
+ENDED = "ended"
 # Of no object: a store that replaces one with this ETag ignores conditions.
 _NO_ETAG = "0" * 32
 
@@ -44,35 +45,55 @@ class _OvertakenError(Exception):
         self.current = current
 
 
+class TeammateError(TakenError):
+    """Another machine of the same team has the destination, or has ended the job for all."""
+
+
+class SilentError(StorageUnavailableError):
+    """For so long no heartbeat was written that another job may have the destination by now."""
+
+
 class Lease:
-    """One job's hold on a destination. `record` gives what is to be written."""
+    """One job's hold on a destination. `record` gives what is to be written.
+
+    `team`: the machines of that team make the video together, and one of them has the lease.
+    """
 
     def __init__(
-        self, store: RetryingStore, *, budget: Budget, record: Callable[[], StatusRecord]
+        self,
+        store: RetryingStore,
+        *,
+        budget: Budget,
+        record: Callable[[], StatusRecord],
+        team: str | None = None,
     ) -> None:
         self._store = store
         self._budget = budget
         self._record = record
+        self._team = team
         self._owner = uuid.uuid4().hex
         self._beat = 0
         self._etag: str | None = None
         self._written_s = 0.0
         self._taken: TakenError | None = None
         self._is_conditional = True
+        self._is_released = False
         # The heartbeat and the job itself write; one at a time.
         self._lock = threading.Lock()
 
-    def take(self) -> None:
+    def take(self, *, stood_still: Content | None = None) -> None:
         """Take the destination, or find that a live job has it.
 
-        An object whose state is running is watched. One that stands still for 45 s is a dead job's.
+        An object whose state is running is watched. One that stands still for 45 s is a dead job's;
+        `stood_still` was watched for so long already.
 
         Raises:
+            TeammateError: a machine of the same team has it, or has ended the job.
             TakenError: another job's heartbeat moves.
 
         """
         for _ in range(_ATTEMPTS):
-            seen = self._watch()
+            seen = self._watch(stood_still)
             try:
                 self._write(seen.etag if seen else None, self._store)
                 self._is_conditional = self._are_conditions_honored()
@@ -84,6 +105,21 @@ class Lease:
             raise self._contended()
         if not self._is_conditional:
             log.warning("lease_without_conditional_writes", store=str(self._store))
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the store honors conditions, so that only one of several machines can win."""
+        return self._is_conditional
+
+    def release(self, grace_s: float) -> None:
+        """Write the record as one that nobody holds, so that a teammate takes it at once.
+
+        Raises:
+            WorkerError: as `renew` raises it.
+
+        """
+        self._is_released = True
+        self.renew(grace_s)
 
     def renew(self, grace_s: float = 0.0) -> None:
         """Write the record again, as a heartbeat.
@@ -122,38 +158,48 @@ class Lease:
 
         Raises:
             TakenError: one has.
-            StorageUnavailableError: too long no heartbeat could be written, or this job stood
-                still; another attempt may find that one was.
+            SilentError: too long no heartbeat could be written, or this job stood still; another
+                attempt may find that one was.
 
         """
         if self._taken:
             raise self._taken
-        silent_s = _now_s() - self._written_s
+        silent_s = now_s() - self._written_s
         if silent_s > _HELD_SHARE * STALE_S:
-            raise StorageUnavailableError(
+            raise SilentError(
                 f"{STATUS} in {self._store} could not be written for {silent_s:.0f} s, and another"
                 " job may take the destination over; nothing is written meanwhile; submit the job"
                 " again when the store answers"
             )
 
-    def _watch(self) -> Content | None:
+    def _watch(self, stood_still: Content | None) -> Content | None:
         """Return the object once no live job holds it."""
         seen = self._store.get(STATUS)
-        waited_s = 0.0
-        while _is_running(seen):
+        is_known = stood_still is not None and seen is not None and seen.data == stood_still.data
+        waited_s = STALE_S if is_known else 0.0
+        self._leave_to_teammate(seen, is_dead=is_known)
+        while is_held(seen):
             if waited_s >= STALE_S:
                 log.warning("lease_taken_over", previous_job_id=_read(seen).job_id)
                 return seen
             self._budget.sleep(_WATCH_S)
             waited_s += _WATCH_S
             now = self._store.get(STATUS)
-            if _is_running(now) and now and seen and now.data != seen.data:
+            if is_held(now) and now and seen and now.data != seen.data:
                 raise TakenError(
                     f"job {_read(now).job_id} is working on {self._store}"
                     " (its heartbeat moves); submit again when it has ended"
                 )
             seen = now
         return seen
+
+    def _leave_to_teammate(self, seen: Content | None, *, is_dead: bool) -> None:
+        """Leave the destination to the machine of this team that has it, or had it to the end."""
+        record = _read(seen)
+        if self._team is None or record.team != self._team or is_dead:
+            return
+        if is_held(seen) or record.state == ENDED:
+            raise TeammateError(f"job {record.job_id} of the same team has {self._store}")
 
     def _are_conditions_honored(self) -> bool:
         """Probe with a write that must pass, and one that must fail.
@@ -177,19 +223,24 @@ class Lease:
 
     def _refuse_other(self, current: Content | None) -> None:
         if current is not None and not self._is_mine(current):
-            self._taken = TakenError(
+            kind = TeammateError if self._is_teammate(current) else TakenError
+            self._taken = kind(
                 f"job {_read(current).job_id} took {self._store} over while this one stood"
                 " still; nothing more is written"
             )
             raise self._taken
+
+    def _is_teammate(self, current: Content) -> bool:
+        return self._team is not None and _read(current).team == self._team
 
     def _is_mine(self, content: Content | None) -> bool:
         return _read(content).owner in {None, self._owner}
 
     def _write(self, etag: str | None, store: RetryingStore) -> None:
         self._beat += 1
-        record = self._record().model_copy(update={"owner": self._owner, "beat": self._beat})
-        begun_s = _now_s()
+        owner = None if self._is_released else self._owner
+        record = self._record().model_copy(update={"owner": owner, "beat": self._beat})
+        begun_s = now_s()
         try:
             self._etag = store.replace(json_file(STATUS, record.to_json()), etag=etag).etag
         except PreconditionFailedError as error:
@@ -204,7 +255,7 @@ class Lease:
         )
 
 
-def _now_s() -> float:
+def now_s() -> float:
     """Return seconds that go on while the process, or its machine, is stopped."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
@@ -217,5 +268,7 @@ def _read(content: Content | None) -> LeaseRecord:
         return LeaseRecord()
 
 
-def _is_running(content: Content | None) -> bool:
-    return _read(content).state == "running"
+def is_held(content: Content | None) -> bool:
+    """Whether status.json says that a job is at work; one that was released has no owner."""
+    record = _read(content)
+    return record.state == "running" and not (record.team and record.owner is None)

@@ -23,10 +23,13 @@ from worker.storage.retrying import RetryingStore, retry_in_thread
 _AWS = "aws"
 
 
-def open_store(job: Job, budget: Budget, *, answer_s: float | None = None) -> RetryingStore:
+def open_store(
+    job: Job, budget: Budget, *, answer_s: float | None = None, is_shared: bool = False
+) -> RetryingStore:
     """Open the destination; no request to it is made yet, but its credentials are fetched.
 
-    A store's answer is waited for `answer_s` seconds; None: as long as is usual.
+    A store's answer is waited for `answer_s` seconds; None: as long as is usual. `is_shared`: other
+    processes write there, too.
 
     Raises:
         StorageUnavailableError: the provider of the credentials did not answer for two minutes.
@@ -43,7 +46,7 @@ def open_store(job: Job, budget: Budget, *, answer_s: float | None = None) -> Re
         )
         return RetryingStore(S3Store(client, location, denied_is_missing=True), budget)
     if isinstance(location, LocalLocation):
-        return RetryingStore(LocalStore(location.path, is_leased=True), budget)
+        return RetryingStore(LocalStore(location.path, is_leased=not is_shared), budget)
     raise TypeError("an https destination passed the parameters' validation")
 
 
@@ -123,7 +126,8 @@ def _client_options(job: Job) -> _ClientOptions:
         "endpoint": job.s3_endpoint,
         "region": job.s3_region or job.aws_region,
         "keys": store_keys(job.s3_access_key_id, job.s3_secret_access_key),
-        "connections": job.upload_threads,
+        # How many FFmpegs there will be is known later; a connection is made when one is needed.
+        "connections": job.uploads_beside(),
     }
 
 

@@ -14,7 +14,14 @@ import structlog
 from worker.errors import StorageUnavailableError, TakenError, VerificationError
 from worker.hls.encryption import SegmentCipher
 from worker.hls.segment import has_planned_codec, is_whole, measure_segment
-from worker.layout import AUDIO, CHECKPOINT, json_file, read_segment_name, run_prefix
+from worker.layout import (
+    AUDIO,
+    CHECKPOINT,
+    is_machine_checkpoint,
+    json_file,
+    read_segment_name,
+    run_prefix,
+)
 from worker.plan.plan import Plan, describe
 from worker.records.base import UnreadableRecordError
 from worker.records.checkpoint import CheckpointRecord
@@ -36,11 +43,15 @@ class Checkpoint:
 
     `save` writes them below the run, with the plan as plain data, so that a later job can continue
     from there and a person sees what was planned. It replaces the record with this ETag (None:
-    none), then its own: where another job wrote one meanwhile, this job was overtaken.
+    none), then its own: where another job wrote one meanwhile, this job was overtaken. Each machine
+    of a team has one of its own, under another `key`.
     """
 
-    def __init__(self, run: str, plan: Mapping[str, Any], *, etag: str | None = None) -> None:
+    def __init__(
+        self, run: str, plan: Mapping[str, Any], *, etag: str | None = None, key: str | None = None
+    ) -> None:
         self.run = run
+        self._key = key or f"{run}/{CHECKPOINT}"
         self._plan = plan
         self._etag = etag
         self._segments: dict[tuple[str, int], Segment] = {}
@@ -88,7 +99,7 @@ class Checkpoint:
             if segments == self._saved:
                 return
             record = CheckpointRecord(run=self.run, plan=self._plan, segments=segments)
-            file = json_file(f"{self.run}/{CHECKPOINT}", record.to_json())
+            file = json_file(self._key, record.to_json())
             try:
                 self._etag = store.replace(file, etag=self._etag).etag
             except PreconditionFailedError as error:
@@ -129,8 +140,8 @@ def recall(
     string, which an FFmpeg of another build may have made: a rendition has one. The audio counts
     whole or not at all, as it is encoded whole.
     """
-    recorded, etag = _read_record(store, run)
-    checkpoint = Checkpoint(run, describe(plan) | cipher.describe(), etag=etag)
+    recorded, etag = _read_record(store, run, CHECKPOINT)
+    checkpoint = Checkpoint(run, describe_run(plan, cipher), etag=etag)
     prefix = run_prefix(run)
     try:
         listing = {
@@ -139,6 +150,8 @@ def recall(
     except ListingDeniedError as error:
         log.warning("listing_denied", reason=str(error))
         return checkpoint
+    for name in filter(is_machine_checkpoint, listing):
+        recorded |= _read_record(store, run, name)[0]
     with DaemonThreadPool("recall", threads) as pool:
         readings = []
         for position, names in _by_position(plan, listing).items():
@@ -157,6 +170,21 @@ def recall(
     if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
         checkpoint.forget(AUDIO)
     return checkpoint
+
+
+def describe_run(plan: Plan, cipher: SegmentCipher) -> dict[str, Any]:
+    """Return what a checkpoint says of its run beside the segments."""
+    return describe(plan) | cipher.describe()
+
+
+def read_stored(store: RetryingStore, run: str, plan: Plan) -> dict[str, set[int]]:
+    """Return the indexes of each rendition's segments that the store has, by their names alone."""
+    prefix = run_prefix(run)
+    names = (key.removeprefix(prefix) for key in store.list(prefix))
+    stored: dict[str, set[int]] = {}
+    for rendition, index in _by_position(plan, names):
+        stored.setdefault(rendition, set()).add(index)
+    return stored
 
 
 def _by_position(plan: Plan, names: Iterable[str]) -> dict[tuple[str, int], list[str]]:
@@ -230,12 +258,14 @@ def _read_segment(
     return replace(segment, etag=content.etag)
 
 
-def _read_record(store: RetryingStore, run: str) -> tuple[dict[str, Segment], str | None]:
-    """Read the record, by the segments' names, and its ETag.
+def _read_record(
+    store: RetryingStore, run: str, name: str
+) -> tuple[dict[str, Segment], str | None]:
+    """Read a record, by the segments' names, and its ETag.
 
     One that is missing or cannot be used holds no segments.
     """
-    content = store.get(f"{run}/{CHECKPOINT}")
+    content = store.get(f"{run}/{name}")
     if content is None:
         return {}, None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from worker.errors import CannotWriteError, VerificationError
@@ -12,7 +12,7 @@ from worker.hls.encryption import SegmentCipher
 from worker.hls.mpegts import AacFrame, aac_frames
 from worker.hls.mux import add_audio
 from worker.hls.segment import segment_bounds_ticks
-from worker.layout import AUDIO, SEGMENT_PATTERN
+from worker.layout import AUDIO, SEGMENT_PATTERN, file_name
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
 from worker.plan.plan import Plan
 from worker.records.segment import Segment
@@ -46,7 +46,9 @@ class Muxer:
         self._fetch_lock = threading.Lock()
         recalled = checkpoint.renditions().get(AUDIO, ())
         self._segments = {segment.index: segment for segment in recalled}
-        self._announced = len(recalled)
+        # Those that lie in the work folder as FFmpeg wrote them.
+        self._own: set[int] = set()
+        self._announced = 0
         self._has_ended = bool(recalled)
         # Up to this segment there is no gap, and so far the audio is there.
         self._next_index = self._next_ticks = 0
@@ -56,13 +58,25 @@ class Muxer:
         with self._lock:
             self._announced += 1
 
+    def add_stored(self, segments: Sequence[Segment], *, is_whole: bool) -> None:
+        """Record all segments of audio that another machine has stored so far, from the first."""
+        with self._lock:
+            for segment in segments:
+                self._record(segment)
+            self._has_ended = is_whole
+
     def add(self, segment: Segment) -> None:
         """Record a segment of audio that is in the store, and in the work folder still."""
         with self._lock:
-            self._segments[segment.index] = segment
-            while following := self._segments.get(self._next_index):
-                self._next_ticks = following.end_ticks
-                self._next_index += 1
+            self._own.add(segment.index)
+            self._announced -= 1
+            self._record(segment)
+
+    def _record(self, segment: Segment) -> None:
+        self._segments[segment.index] = segment
+        while following := self._segments.get(self._next_index):
+            self._next_ticks = following.end_ticks
+            self._next_index += 1
 
     def end(self) -> None:
         """Record that no more will be announced."""
@@ -82,7 +96,7 @@ class Muxer:
     def reached_ticks(self) -> float:
         """How far the audio is there without a gap; infinity: to its end."""
         with self._lock:
-            if self._has_ended and len(self._segments) == self._announced:
+            if self._has_ended and not self._announced:
                 return math.inf
             return self._next_ticks
 
@@ -120,7 +134,10 @@ class Muxer:
                     yield frame
 
     def _read(self, segment: Segment) -> bytes:
-        path = self._folder / (SEGMENT_PATTERN % segment.index)
+        is_own = segment.index in self._own
+        path = self._folder / (
+            SEGMENT_PATTERN % segment.index if is_own else file_name(segment.name)
+        )
         try:
             # One thread fetches what all of them need next.
             with self._fetch_lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
@@ -26,8 +26,9 @@ from worker.upload.checkpoint import Checkpoint
 from worker.upload.muxer import Muxer
 
 # Encoding is paused while this much waits on disk, so that a slow store never fills it; and before
-# that, a copy, which takes no time to make.
-_FULL_BYTES = 64 << 20
+# that, a copy, which takes no time to make. Up to 16 lanes may end their first segments at once; of
+# more, all would be paused each time.
+_FULL_BYTES, _FULL_LANES = 64 << 20, 16
 _FILLING_BYTES = 16 << 20
 _DISK_FULL_BELOW_BYTES = 1 << 20
 _POLL_S = 0.1
@@ -78,6 +79,7 @@ class Uploader:
         self._checkpoint = checkpoint
         self._budget = workspace.budget
         self._pool = DaemonThreadPool("upload", threads)
+        self._full_bytes = _FULL_BYTES * max(1, plan.lanes // _FULL_LANES)
         self._muxer = Muxer(
             plan, cipher, store=self._store, checkpoint=checkpoint, folder=workspace.folder
         )
@@ -121,9 +123,19 @@ class Uploader:
             self._pool.submit(partial(self._work, each.finished, each.size))
 
     @property
+    def awaits_audio(self) -> bool:
+        """Whether segments wait for audio that is not there yet."""
+        return bool(self._without_audio)
+
+    def add_audio(self, segments: Sequence[Segment], *, is_whole: bool) -> None:
+        """Record segments of audio that another machine has stored."""
+        self._muxer.add_stored(segments, is_whole=is_whole)
+        self._start_ready()
+
+    @property
     def is_full(self) -> bool:
         """Whether encoding should be paused until some of it has left."""
-        return self._waiting_bytes > _FULL_BYTES
+        return self._waiting_bytes > self._full_bytes
 
     @property
     def is_filling(self) -> bool:
@@ -133,7 +145,7 @@ class Uploader:
     @property
     def lacks_audio(self) -> bool:
         """Whether video should be paused until the audio has come so far."""
-        return self._bytes_without_audio > _FULL_BYTES
+        return self._bytes_without_audio > self._full_bytes
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""

@@ -108,3 +108,10 @@ def test_a_field_that_does_not_say_what_it_is_cannot_be_an_option() -> None:
 
     with pytest.raises(TypeError, match="bare is not declared with parameter"):
         options_of(Forgotten)
+
+
+@pytest.mark.parametrize(
+    ("asked", "lanes", "expected"), [(8, 2, 8), (8, 64, 16), (1, 2, 1), (64, 64, 64)]
+)
+def test_many_lanes_have_more_uploads_at_a_time(asked: int, lanes: int, expected: int) -> None:
+    assert job("--upload-threads", str(asked)).uploads_beside(lanes) == expected

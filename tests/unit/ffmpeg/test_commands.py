@@ -124,6 +124,16 @@ def test_every_rung_is_decoded_once_and_lists_on_its_own_pipe() -> None:
     assert "split=3" in after(argv, "-filter_complex")[0]
 
 
+def test_a_decoder_its_filters_and_each_encoder_have_the_threads_of_the_plan() -> None:
+    a_plan = replace(plan(), threads=3)
+    span = Span(first=0, end=1, rungs=ALL, preset="faster")
+    argv = filled(encode_video(a_plan, span, SOURCE))
+    assert after(argv, "-threads") == ["3"] * 4
+    assert after(argv, "-filter_complex_threads") == ["3"]
+    alone = video_argv()
+    assert {"-threads", "-filter_complex_threads"}.isdisjoint(alone)
+
+
 def test_a_later_span_seeks_early_and_offsets_its_segments() -> None:
     argv = video_argv(Span(first=1, end=2, rungs=ALL, preset="veryfast"))
     graph = after(argv, "-filter_complex")[0]

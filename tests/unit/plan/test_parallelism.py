@@ -10,7 +10,7 @@ import pytest
 from tests.unit.sample import VIDEO, packets
 from worker.encode.spans import next_span
 from worker.media.timeline import Grid
-from worker.plan.parallelism import Machine, plan_lanes
+from worker.plan.parallelism import Machine, plan_lanes, plan_threads
 
 _GIB = 1 << 30
 _ROOMY = Machine(cores=2, memory_bytes=3 * _GIB)
@@ -26,15 +26,19 @@ def lanes(machine: Machine, *, segments: int = 600, gop_s: float | None = 2.0) -
     return plan_lanes("auto", video, grid(segments), machine=machine)
 
 
-@pytest.mark.parametrize(("cores", "memory_gib", "expected"), [(1, 2, 1), (2, 3, 2), (16, 32, 16)])
+@pytest.mark.parametrize(
+    ("cores", "memory_gib", "expected"), [(1, 2, 1), (2, 3, 2), (16, 32, 16), (64, 128, 64)]
+)
 def test_each_core_has_a_lane(cores: int, memory_gib: int, expected: int) -> None:
-    assert lanes(Machine(cores=cores, memory_bytes=memory_gib * _GIB)) == expected
+    machine = Machine(cores=cores, memory_bytes=memory_gib * _GIB)
+    assert lanes(machine, segments=1800) == expected
 
 
 def test_memory_bounds_the_lanes() -> None:
     assert lanes(Machine(cores=16, memory_bytes=4 * _GIB)) == 4
     assert lanes(Machine(cores=16, memory_bytes=_GIB // 2)) == 1
     assert lanes(Machine(cores=4)) == 4
+    assert lanes(Machine(cores=64, memory_bytes=48 * _GIB), segments=1800) == 48
 
 
 def test_a_short_source_has_one_lane() -> None:
@@ -46,6 +50,20 @@ def test_a_short_source_has_one_lane() -> None:
 def test_what_is_hard_to_seek_in_has_one_lane(gop_s: float | None) -> None:
     """Or each span would be decoded from the start, or from an hour before."""
     assert lanes(_ROOMY, gop_s=gop_s) == 1
+
+
+def test_there_are_64_lanes_at_most_and_an_hour_has_30() -> None:
+    large = Machine(cores=192, memory_bytes=384 * _GIB)
+    assert lanes(large, segments=1800) == 64
+    assert lanes(large, segments=600) == 30
+
+
+@pytest.mark.parametrize(
+    ("count", "cores", "expected"),
+    [(1, 64, 0), (64, 64, 1), (30, 64, 3), (2, 16, 8), (3, 2, 1), (64, 192, 3)],
+)
+def test_lanes_share_the_cores_and_one_alone_has_all(count: int, cores: int, expected: int) -> None:
+    assert plan_threads(count, machine=Machine(cores=cores)) == expected
 
 
 def test_as_many_lanes_as_are_asked_for() -> None:

@@ -1,7 +1,8 @@
-"""Which segments start when audio has come."""
+"""Which segments start when audio has come, and how many may wait."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -64,3 +65,24 @@ def test_segments_start_in_the_order_of_their_audio_and_none_is_judged_twice(
     assert order == list(range(COUNT))
     assert uploader._bytes_without_audio == 0
     assert bounds.call_count <= COUNT
+
+
+@pytest.mark.parametrize(("lanes", "most_mib"), [(1, 64), (16, 64), (64, 256)])
+def test_many_lanes_may_end_a_segment_at_once(
+    lanes: int, most_mib: int, tmp_path: Path, started: list[tuple[str, int]]
+) -> None:
+    uploader = Uploader(
+        plan=replace(plan(), lanes=lanes),
+        cipher=CLEAR,
+        store=retrying(RecordingStore()),
+        checkpoint=Checkpoint("run", {}),
+        workspace=Mock(spec=Workspace, folder=tmp_path, budget=Mock()),
+        threads=1,
+    )
+    path = tmp_path / "segment.ts"
+    with path.open("wb") as file:
+        file.truncate(4 << 20)
+    finished = Finished(rendition="720p", index=0, path=path, preset=None)
+    while not uploader.is_full:
+        uploader.submit(finished)
+    assert len(started) == most_mib // 4 + 1

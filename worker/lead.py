@@ -1,0 +1,102 @@
+"""Who leads a job, and so answers for status.json and callbacks: this process, or a teammate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from worker.config.job import Job
+from worker.config.team import team_of
+from worker.errors import PUBLISHED, TakenError
+from worker.monitoring.status import Status
+from worker.records.job import Outcome
+from worker.steps import Context
+from worker.storage.lease import ANSWER_S, TeammateError
+from worker.storage.open import open_store
+from worker.storage.retrying import RetryingStore
+from worker.team.machines import ends_for_all
+from worker.team.team import Team
+
+# Within that of the last write of status.json, which follows.
+_CLAIM_GRACE_S = 8.0
+
+
+class Lead:
+    """The destination of a job, its lease, and its team where several machines do the job.
+
+    `store` takes writes while the lease is held; with a team, from any of its machines.
+    """
+
+    def __init__(self, job: Job, context: Context) -> None:
+        self._budget = context.budget
+        store = open_store(job, context.budget, is_shared=job.machine is not None)
+        # A stop that came before leaves time to claim it, or status.json would not record it.
+        leased = open_store(
+            job, context.budget, answer_s=ANSWER_S, is_shared=job.machine is not None
+        ).with_grace(_CLAIM_GRACE_S)
+        name = None if job.machine is None else team_of(job.job_id)
+        self.status = Status(
+            leased,
+            job_id=job.job_id,
+            budget=context.budget,
+            now=context.now,
+            team=name,
+            on_taken=self._lose,
+        )
+        self.team: Team | None = None
+        self.store: RetryingStore = store.guarded(self.status.check_held)
+        if job.machine is not None and name is not None:
+            self.store = store
+            self.team = Team(
+                job.machine, name=name, job_id=job.job_id, store=leased, budget=context.budget
+            )
+            self.team.on_roll = lambda roll: self.status.update(machines=roll.machines)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process answers for the job."""
+        return self.team is None or self.team.leads
+
+    def if_leading(self, report: Callable[..., None]) -> Callable[..., None]:
+        """Return a function that reports what it is given while this process answers for it."""
+
+        def report_if_leading(**fields: object) -> None:
+            if self.leads:
+                report(**fields)
+
+        return report_if_leading
+
+    def claim(self) -> None:
+        """Take the destination, or leave it to the machine of the team that has it.
+
+        Raises:
+            TakenError: another job has it.
+
+        """
+        try:
+            self.status.claim()
+        except TeammateError:
+            if self.team is None:
+                raise
+            return
+        if self.team is not None:
+            self.team.lead()
+
+    def _lose(self, error: TakenError) -> None:
+        """Stop the job that has lost its destination; a machine of a team follows the other one."""
+        if self.team is not None and isinstance(error, TeammateError):
+            self.team.follow()
+        else:
+            self._budget.stop(error)
+
+    def leave(self, outcome: Outcome) -> bool:
+        """Leave the job to the rest of the team; False: this process answers for its outcome."""
+        team = self.team
+        if team is None:
+            return False
+        has_failed = outcome.exit_status != PUBLISHED and not ends_for_all(outcome)
+        goes_on = not team.leads or (has_failed and team.roll.live > 1)
+        # What is left below a run that is published would be waste.
+        team.end(outcome, is_over=not goes_on or team.standing.has_ended)
+        if goes_on and team.leads:
+            self.status.release()
+        return goes_on

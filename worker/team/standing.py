@@ -1,0 +1,66 @@
+"""status.json as the machines of a team read it that do not lead."""
+
+from __future__ import annotations
+
+from worker.layout import STATUS
+from worker.records.base import UnreadableRecordError
+from worker.records.status import StatusRecord
+from worker.storage.base import Content
+from worker.storage.lease import ENDED, STALE_S, is_held, now_s
+from worker.storage.retrying import RetryingStore
+
+
+class Standing:
+    """What the machine that leads has written last, and whether it still does."""
+
+    def __init__(self, store: RetryingStore, *, team: str) -> None:
+        self._store, self._team = store, team
+        self._content: Content | None = None
+        self._since_s = now_s()
+        self._record: StatusRecord | None = None
+
+    @property
+    def record(self) -> StatusRecord | None:
+        """The record, where it is this team's."""
+        return self._record
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job has ended for all machines."""
+        return self._record is not None and self._record.state == ENDED
+
+    @property
+    def dead(self) -> Content | None:
+        """What a leader left that has stood still for 45 s while this machine watched it."""
+        return self._content if now_s() - self._since_s >= STALE_S else None
+
+    @property
+    def has_no_leader(self) -> bool:
+        """Whether the destination is to be taken: it was released, or its leader is dead."""
+        return not self.has_ended and (not is_held(self._content) or self.dead is not None)
+
+    def poll(self) -> None:
+        """Read status.json.
+
+        Raises:
+            WorkerError: as the store raises it.
+
+        """
+        content = self._store.get(STATUS)
+        if (content and content.data) != (self._content and self._content.data):
+            self._content, self._since_s = content, now_s()
+            self._record = _read(content, self._team)
+
+    def forget(self) -> None:
+        """Watch anew: this machine led until now."""
+        self._content, self._record, self._since_s = None, None, now_s()
+
+
+def _read(content: Content | None, team: str) -> StatusRecord | None:
+    if content is None:
+        return None
+    try:
+        record = StatusRecord.from_json(content.data)
+    except UnreadableRecordError:
+        return None
+    return record if record.team == team else None

@@ -1,0 +1,207 @@
+"""The steps of a job that several machines do together: one leads, any of them may take over.
+
+The machine that holds the destination's lease plans, decides and publishes; the others encode what
+they claim, and leave when status.json says how the job ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from worker.encode.run import encode_run
+from worker.encode.together import TeamEncode
+from worker.errors import NoSourceError
+from worker.hls.encryption import cipher_for
+from worker.layout import json_file, plan_key, run_prefix
+from worker.outcome import published
+from worker.plan.digest import run_name
+from worker.plan.forecast import Choice
+from worker.plan.plan import Plan
+from worker.plan.saved import plan_from_json, plan_to_json
+from worker.records.base import UnreadableRecordError
+from worker.records.job import ChoiceRecord, Outcome
+from worker.runtime.workspace import Workspace
+from worker.source.prepare import PlannedSource, WholeFile, write_color_table
+from worker.steps import Asked, Steps
+from worker.storage.base import ListingDeniedError, PreconditionFailedError
+from worker.storage.lease import SilentError, TeammateError
+from worker.team.team import Team, TeamEndedError
+
+_WAIT_FOR_PLAN_S = 3.0
+_WAIT_S = 1.0
+_NO_CONDITIONS = "the store honors no conditional writes, by which machines claim their shares"
+# For each span as much is decoded before it: with keyframes so far apart, most of it twice.
+_LONGEST_GOP_S = 12.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class TeamSteps:
+    """One machine's way through a job that a team does."""
+
+    steps: Steps
+    team: Team
+    _encode: TeamEncode | None = None
+
+    def run(self) -> Outcome:
+        """Take part until the video is published, or the job has ended otherwise for all.
+
+        Raises:
+            WorkerError: this machine cannot go on; the others may.
+
+        """
+        with self.steps.open_workspace() as workspace:
+            while True:
+                take_part = self._lead if self.team.leads else self._follow
+                try:
+                    outcome = take_part(workspace)
+                except TeamEndedError as ended:
+                    return ended.outcome
+                except TeammateError:
+                    # Another machine took over while this one stood still.
+                    self.team.follow()
+                    outcome = None
+                except SilentError:
+                    # This one stood still, and its heartbeat will find what happened meanwhile.
+                    self.steps.context.budget.sleep(_WAIT_S)
+                    outcome = None
+                if outcome is not None:
+                    return outcome
+
+    def _lead(self, workspace: Workspace) -> Outcome | None:
+        """Do what the holder of the lease does; None: it is another machine by now."""
+        team = self.team
+        # Segments may be stored whoever leads; what viewers see, only by the holder of the lease.
+        steps = replace(self.steps, store=self.steps.store.guarded(self.steps.status.check_held))
+        if not steps.status.is_conditional and team.machine.number != 1:
+            steps.status.release()
+            return self._leave(_NO_CONDITIONS)
+        asked = steps.find_published()
+        if isinstance(asked, Outcome):
+            return asked
+        with steps.one_source(asked).reported_first():
+            if self._encode is None and (outcome := self._begin(workspace, asked)):
+                return outcome
+            encode = self._encode
+            while encode is not None and team.leads:
+                team.check()
+                if encode.advance() and (encoded := encode.collect()):
+                    source_bytes = encode.job.source.path.stat().st_size
+                    return steps.complete(encoded, encode.job, asked, source_bytes=source_bytes)
+                steps.context.budget.sleep(_WAIT_S)
+        return None
+
+    def _begin(self, workspace: Workspace, asked: Asked) -> Outcome | None:
+        """Plan the run and let the others take part; alone where they cannot, to the outcome."""
+        steps = self.steps
+        path = steps.fetch(workspace)
+        planned = steps.plan(path, workspace)
+        name, cipher = steps.name_run(planned.plan)
+        job = steps.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
+        if reason := self._why_alone(planned, name, is_repaired=planned.path != path):
+            log.warning("team_not_used", reason=reason)
+            steps.status.update(alone=reason)
+            source_bytes = path.stat().st_size
+            return steps.complete(encode_run(job), job, asked, source_bytes=source_bytes)
+        plan = self._share(name, planned.plan)
+        self.team.begin(name, plan)
+        encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
+        encode.resume()
+        encode.claim_first()
+        self._encode = encode
+        return None
+
+    def _why_alone(self, planned: PlannedSource, name: str, *, is_repaired: bool) -> str | None:
+        """Return why the other machines cannot take part, if they cannot."""
+        if not self.steps.status.is_conditional:
+            return _NO_CONDITIONS
+        if is_repaired:
+            return "its timestamps had to be repaired, in a copy that only this machine has"
+        gop_s = planned.plan.media.video.packets.longest_gop_s
+        if gop_s is None or gop_s > _LONGEST_GOP_S:
+            return "its keyframes are too far apart to be encoded in parts"
+        try:
+            self.steps.store.list(run_prefix(name))
+        except ListingDeniedError:
+            return "the store denies listing, by which machines see what is done"
+        return None
+
+    def _share(self, name: str, plan: Plan) -> Plan:
+        """Write the plan for the others; one that is there already counts."""
+        try:
+            self.steps.store.replace(json_file(plan_key(name), plan_to_json(plan)), etag=None)
+        except PreconditionFailedError:
+            return self._read_plan(name) or plan
+        return plan
+
+    def _read_plan(self, name: str) -> Plan | None:
+        content = self.steps.store.get(plan_key(name))
+        try:
+            return plan_from_json(content.data) if content else None
+        except UnreadableRecordError as error:
+            log.warning("plan_unreadable", run=name, reason=str(error))
+            return None
+
+    def _publish_choice(self, choice: Choice) -> None:
+        record = ChoiceRecord(preset=choice.preset, rungs=choice.rungs)
+        self.steps.status.update(choice=record)
+
+    def _follow(self, workspace: Workspace) -> Outcome | None:
+        """Encode what another machine has planned; None: this one leads by now."""
+        team, budget = self.team, self.steps.context.budget
+        while True:
+            if self._encode is None:
+                team.standing.poll()
+            team.check()
+            record = team.standing.record
+            if record is not None and record.alone is not None:
+                return self._leave(record.alone)
+            if team.standing.has_no_leader and self._take_the_lead():
+                return None
+            if self._encode is not None:
+                self._encode.advance()
+                budget.sleep(_WAIT_S)
+            elif record is None or record.run is None or not self._join(record.run, workspace):
+                budget.sleep(_WAIT_FOR_PLAN_S)
+
+    def _leave(self, reason: str) -> Outcome:
+        log.info("team_left", reason=reason)
+        return published(f"left to one machine of team {self.team.name}: {reason}")
+
+    def _join(self, name: str, workspace: Workspace) -> bool:
+        """Take part in a run that another machine has planned; False: its plan is not there yet."""
+        steps = self.steps
+        plan = self._read_plan(name)
+        if plan is None:
+            return False
+        cipher = cipher_for(steps.job, steps.source.identity, plan)
+        if run_name(steps.source.identity, plan, key_id=cipher.key_id) != name:
+            raise NoSourceError(
+                f"the source is not the one that run {name} was planned of, or this machine's"
+                " options are others; submit the job again"
+            )
+        steps.result.run = name
+        path = steps.fetch(workspace)
+        write_color_table(plan.media.video, workspace.folder)
+        self.team.begin(name, plan)
+        job = steps.encode_job(name, cipher, plan, WholeFile(path), workspace)
+        self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
+        return True
+
+    def _take_the_lead(self) -> bool:
+        """Take the lease of a machine that left it or died; False: another one was faster."""
+        steps, team = self.steps, self.team
+        record = team.standing.record
+        if record is not None:
+            steps.status.update(run=record.run, choice=record.choice)
+        try:
+            steps.status.claim(stood_still=team.standing.dead)
+        except TeammateError:
+            team.standing.forget()
+            return False
+        team.lead()
+        log.warning("lead_taken", previous_job_id=record.job_id if record else None)
+        return True
