@@ -103,20 +103,23 @@ def fetch(
 
 
 def fetch_parts(
-    source: RemoteFile,
+    source: RemoteFile | Path,
     job: Job,
     workspace: Workspace,
     *,
     on_progress: OnProgress = lambda _done, _size: None,
-) -> RangedSource:
+) -> WholeFile | RangedSource:
     """Return the source where `fetch` puts it, to be fetched as far as it is needed.
 
-    `on_progress` gets the bytes so far and in all of each fetch.
+    A local one is read where it is. `on_progress` gets the bytes so far and in all of each fetch.
 
     Raises:
         BadSourceError: it is larger than is accepted.
+        NoSourceError: a local one went away, or is no regular file by now.
 
     """
+    if isinstance(source, Path):
+        return WholeFile(fetch(source, job, workspace))
     _refuse_large(source.size_bytes, job)
     return RangedSource(
         source,

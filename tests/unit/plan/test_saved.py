@@ -19,7 +19,7 @@ from worker.media.aspects import AspectChange
 from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets, PacketTally
-from worker.media.streams import TextStream
+from worker.media.streams import ByteMap, TextStream
 from worker.plan.digest import run_name
 from worker.plan.plan import Plan, describe
 from worker.plan.saved import plan_from_json, plan_to_json
@@ -77,6 +77,21 @@ def test_a_clock_and_its_stretches_are_read_back() -> None:
     stretch = Stretch(packet_s=0.02, start_s=0.0, end_s=5.0, packets=250)
     clock = AudioClock(length_s=5.0, spread_s=math.inf, stretches=(stretch,))
     assert_kept(plan(audio=replace(AUDIO, packets=replace(AUDIO.packets, clock=clock))))
+
+
+def test_a_map_of_bytes_is_read_back_and_is_part_of_no_name_and_no_description() -> None:
+    """So a run that one machine makes and one that several make are the same."""
+    byte_map = ByteMap(
+        opening=((0, 48), (5_000_000_000, 5_000_070_000)),
+        keys_s=array("d", (0.0, 2.5)),
+        starts=array("q", (48, 90_000)),
+        ends=array("q", (90_000, 5_000_000_000)),
+    )
+    alone = plan()
+    shared = replace(alone, media=replace(alone.media, byte_map=byte_map))
+    assert_kept(shared)
+    assert run_name("source", shared) == run_name("source", alone)
+    assert describe(shared) == describe(alone)
 
 
 @given(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict
 
 import structlog
 
@@ -23,15 +24,17 @@ _GAP_BYTES = 1 << 20
 log = structlog.get_logger(__name__)
 
 
+class _How(TypedDict):
+    budget: Budget
+    threads: int
+    on_progress: OnProgress
+
+
 class RangedSource:
     """A file at `path`, as large as the remote one from the start.
 
-    FFmpeg reads it like a whole download. What is not there yet reads as zeros, so a span may
-    begin only after `ensure_span`. Several threads may call.
-
-    Raises:
-        WorkerError: each method, as `download` raises it.
-
+    FFmpeg reads it like a whole download. What is not there yet reads as zeros, so the encode of a
+    span may begin only after `ensure`. Several threads may call.
     """
 
     def __init__(
@@ -46,8 +49,7 @@ class RangedSource:
         self.path = path
         self._remote = remote
         self._budget = budget
-        self._threads = threads
-        self._on_progress = on_progress
+        self._how: _How = {"budget": budget, "threads": threads, "on_progress": on_progress}
         self._present: list[ByteRange] = []
         self._is_whole = False
         self._lock = threading.Lock()
@@ -57,26 +59,29 @@ class RangedSource:
         """How much of the file is there."""
         return sum(end - start for start, end in self._present)
 
-    def ensure_span(self, plan: Plan, span: Span) -> None:
-        """Fetch what is missing of a span; all of the file where its plan has no map of it."""
-        byte_map = plan.media.byte_map
+    def ensure(self, plan: Plan, span: Span) -> None:
+        """Fetch what is missing of a span; all of a file that cannot be fetched in parts.
+
+        Raises:
+            WorkerError: as `download` raises it.
+
+        """
+        byte_map, size = plan.media.byte_map, self._remote.size_bytes
         if byte_map is None:
             self._fetch_whole("its plan has no map of its bytes")
-        else:
-            self.ensure(ranges_for(plan, span, byte_map))
-
-    def ensure(self, ranges: Iterable[ByteRange]) -> None:
-        """Fetch what is missing of some ranges; all of a file whose server takes no ranges."""
-        size = self._remote.size_bytes
-        if size is None or not self._remote.takes_ranges:
+        elif size is None or not self._remote.takes_ranges:
             self._fetch_whole("its server takes no ranges")
-            return
-        with self._lock:
-            if not self._is_whole:
-                self._fetch(ranges, size)
+        else:
+            with self._lock:
+                self._fetch(ranges_for(plan, span, byte_map), size)
 
     def complete(self) -> None:
-        """Fetch all that is missing, for what reads the source from start to end."""
+        """Fetch all that is missing, for what reads the source from start to end.
+
+        Raises:
+            WorkerError: as `download` raises it.
+
+        """
         self._fetch_whole("all of it is needed")
 
     def _fetch_whole(self, reason: str) -> None:
@@ -90,18 +95,9 @@ class RangedSource:
             if self._present and size is not None:
                 self._fetch([(0, size)], size)
             else:
-                self._download()
+                download(self._remote, self.path, **self._how)
+                self._present = [(0, self.path.stat().st_size)]
             self._is_whole = True
-
-    def _download(self) -> None:
-        download(
-            self._remote,
-            self.path,
-            budget=self._budget,
-            threads=self._threads,
-            on_progress=self._on_progress,
-        )
-        self._present = [(0, self.path.stat().st_size)]
 
     def _fetch(self, ranges: Iterable[ByteRange], size: int) -> None:
         missing = merge(subtract(merge(ranges), self._present), gap=_GAP_BYTES)
@@ -114,9 +110,7 @@ class RangedSource:
             self._remote,
             self.path,
             missing,
-            budget=self._budget,
-            threads=self._threads,
-            on_progress=self._on_progress,
+            **self._how,
         )
         self._present = merge((*self._present, *missing))
         log.debug(
