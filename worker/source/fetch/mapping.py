@@ -64,15 +64,19 @@ def _map(source: Path, media: Media, workspace: Workspace) -> ByteMap | str:
                     tally.add(event.text)
     except FailedError:
         return "its packets cannot be read to the end"
+    packets = media.video.packets
+    if tally.count < packets.count + packets.hidden:
+        return "its packets cannot be read to the end"
     return tally.fault or tally.byte_map(header)
 
 
 @dataclass(slots=True)
 class _IndexTally:
-    """Builds a map packet by packet, as `show_index` lists them."""
+    """Builds a map packet by packet, as `show_index` lists them; `count` is of the video's."""
 
     video: int
     origin_s: float
+    count: int = 0
     fault: str | None = None
     _opening: list[ByteRange] = field(default_factory=list)
     _opening_bytes: int = 0
@@ -94,6 +98,7 @@ class _IndexTally:
             self._opening.append((start, end))
             self._opening_bytes += int(size)
         if index == str(self.video):
+            self.count += 1
             if "K" in flags or not self._keys_s:
                 self._add_key(pts, start, end)
             self._starts[-1] = min(self._starts[-1], start)
