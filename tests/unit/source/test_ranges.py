@@ -17,7 +17,7 @@ from worker.media.packets import Packets
 from worker.media.streams import ByteMap, ByteRange
 from worker.plan.plan import Plan, Span
 from worker.source.fetch.boxes import header_ranges
-from worker.source.fetch.mapping import _IndexTally
+from worker.source.fetch.mapping import _Groups, _Opening, _read_row, _UnmappedError
 from worker.source.fetch.ranges import merge, ranges_for, subtract
 
 RATE, SECONDS, GROUP_S, GROUP_BYTES = 30, 600, 2, 1_000
@@ -91,20 +91,20 @@ def test_a_span_after_the_last_frame_needs_the_end_of_the_video() -> None:
     assert start > byte_map.starts[-20]
 
 
-def indexed(*rows: str) -> _IndexTally:
-    tally = _IndexTally(video=1, origin_s=1.0)
-    for row in rows:
-        tally.add(row)
-    return tally
+def grouped(*rows: str) -> _Groups:
+    groups = _Groups(origin_s=1.0)
+    for packet in filter(None, map(_read_row, rows)):
+        assert groups.add(packet)
+    return groups
 
 
 def test_a_group_begins_with_a_keyframe_a_second_after_the_last_one() -> None:
-    tally = indexed(
-        *("1,1.000,100,50,K_", "0,1.000,10,150,K_", "1,1.900,100,160,__", "1,1.500,100,260,K_"),
-        *("skip samples", "1,2.000,100,400,K_", "1,2.040,100,360,_D", "1,3.5,100,500,K_"),
+    groups = grouped(
+        *("1,1.000,100,50,K_", "1,1.900,100,160,__", "1,1.500,100,260,K_", "skip samples"),
+        *("1,2.000,100,400,K_", "1,2.040,100,360,_D", "1,3.5,100,500,K_"),
     )
-    byte_map = tally.byte_map([(0, 50)])
-    assert tally.fault is None
+    byte_map = groups.byte_map([(0, 50)])
+    assert groups.count == 6
     assert list(byte_map.keys_s) == [0.0, 1.0, 2.5]
     assert list(zip(byte_map.starts, byte_map.ends, strict=True)) == [
         *((50, 360), (360, 500), (500, 600)),
@@ -112,25 +112,25 @@ def test_a_group_begins_with_a_keyframe_a_second_after_the_last_one() -> None:
 
 
 def test_the_first_packets_of_all_tracks_are_read_to_open_a_file() -> None:
-    tally = indexed(
-        *("0,1.0,1000,9000,K_", "1,1.0,4999000,10000,K_"),
-        *("0,1.1,1000,20000000,K_", "1,1.1,7,30000000,__"),
-    )
-    assert tally.byte_map([(0, 50), (40_000_000, 40_000_100)]).opening == (
-        *((0, 50), (9_000, 5_009_000), (40_000_000, 40_000_100)),
-    )
+    rows = ("0,1.0,1000,9000,K_", "1,1.0,4998000,10000,K_", "0,N/A,1000,20000000,K_")
+    opening = _Opening()
+    assert [opening.add(packet) for packet in filter(None, map(_read_row, rows))] == [
+        *(True, True, False),
+    ]
+    assert opening.ranges[-1] == (20_000_000, 20_001_000)
 
 
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        ("1,N/A,100,500,K_", "it has packets without a time or a position"),
-        ("0,5.0,100,N/A,K_", "it has packets without a time or a position"),
+        ("1,N/A,100,500,K_", "it has keyframes without a time"),
+        ("1,5.0,100,N/A,K_", "it has packets without a position"),
         ("1,0.5,100,500,K_", "its keyframes are out of order"),
     ],
 )
 def test_what_cannot_be_mapped_has_a_reason(row: str, fault: str) -> None:
-    assert indexed("1,1.0,100,50,K_", row, "1,9.0,100,900,K_").fault == fault
+    with pytest.raises(_UnmappedError, match=fault):
+        grouped("1,1.0,100,50,K_", row)
 
 
 def box(kind: bytes, content: int, *, long: bool = False, size: int | None = None) -> bytes:

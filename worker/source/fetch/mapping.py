@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from worker.ffmpeg.inputs import show_index
 from worker.media.streams import ByteMap, ByteRange, Media
 from worker.plan.plan import Plan
 from worker.runtime.child import Line
+from worker.runtime.command import Command
 from worker.runtime.process import FailedError, Processes
 from worker.runtime.workspace import Workspace
 from worker.source.fetch.boxes import header_ranges
@@ -55,70 +57,104 @@ def _map(source: Path, media: Media, workspace: Workspace) -> ByteMap | str:
     header = header_ranges(source)
     if isinstance(header, str):
         return header
-    tally = _IndexTally(video=media.video.index, origin_s=float(media.origin_s))
+    track = media.video.index
+    opening = _Opening()
+    groups = _Groups(origin_s=float(media.origin_s))
     try:
-        with Processes(workspace) as processes:
-            processes.start("ffprobe (index)", show_index(source))
-            for event in processes.events():
-                if isinstance(event, Line):
-                    tally.add(event.text)
+        _read(show_index(source), opening.add, workspace)
+        _read(show_index(source, track=track), groups.add, workspace)
     except FailedError:
-        return "its packets cannot be read to the end"
+        return "its packets cannot be read"
+    except _UnmappedError as error:
+        return str(error)
     packets = media.video.packets
-    if tally.count < packets.count + packets.hidden:
+    if groups.count < packets.count + packets.hidden:
         return "its packets cannot be read to the end"
-    return tally.fault or tally.byte_map(header)
+    return groups.byte_map(merge((*header, *opening.ranges)))
+
+
+class _UnmappedError(Exception):
+    """The file cannot be mapped; the message says why."""
+
+
+def _read(command: Command, add: Callable[[_Packet], bool], workspace: Workspace) -> None:
+    """Pass packets to `add` until it returns False."""
+    with Processes(workspace) as processes:
+        processes.start("ffprobe (index)", command)
+        for event in processes.events():
+            packet = _read_row(event.text) if isinstance(event, Line) else None
+            if packet and not add(packet):
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """When a packet is shown, as ffprobe says it, and bytes [start, end) of the file."""
+
+    pts: str
+    start: int
+    end: int
+    is_key: bool
+
+
+def _read_row(row: str) -> _Packet | None:
+    """Read a row of `show_index`; None: it is a kind of side data, on a line of its own."""
+    index, pts, size, pos, flags, *_ = (*row.split(","), *[""] * 4)
+    if not index.isdigit():
+        return None
+    if not (size.isdigit() and pos.isdigit()):
+        raise _UnmappedError("it has packets without a position")
+    return _Packet(pts, int(pos), int(pos) + int(size), is_key="K" in flags)
 
 
 @dataclass(slots=True)
-class _IndexTally:
-    """Builds a map packet by packet, as `show_index` lists them; `count` is of the video's."""
+class _Opening:
+    """The first packets of all tracks."""
 
-    video: int
+    ranges: list[ByteRange] = field(default_factory=list)
+    bytes: int = 0
+
+    def add(self, packet: _Packet) -> bool:
+        """Count a packet; False: FFmpeg reads no more to open the file."""
+        self.ranges.append((packet.start, packet.end))
+        self.bytes += packet.end - packet.start
+        return self.bytes < _OPENING_BYTES
+
+
+@dataclass(slots=True)
+class _Groups:
+    """The packets of the video, in groups."""
+
     origin_s: float
     count: int = 0
-    fault: str | None = None
-    _opening: list[ByteRange] = field(default_factory=list)
-    _opening_bytes: int = 0
     _keys_s: array[float] = field(default_factory=lambda: array("d"))
     _starts: array[int] = field(default_factory=lambda: array("q"))
     _ends: array[int] = field(default_factory=lambda: array("q"))
 
-    def add(self, row: str) -> None:
+    def add(self, packet: _Packet) -> bool:
         """Count a packet."""
-        index, pts, size, pos, flags, *_ = (*row.split(","), *[""] * 4)
-        if not index.isdigit():
-            # A kind of side data, on a line of its own.
-            return
-        if not (size.isdigit() and pos.isdigit() and pts != "N/A"):
-            self.fault = "it has packets without a time or a position"
-            return
-        start, end = int(pos), int(pos) + int(size)
-        if self._opening_bytes < _OPENING_BYTES:
-            self._opening.append((start, end))
-            self._opening_bytes += int(size)
-        if index == str(self.video):
-            self.count += 1
-            if "K" in flags or not self._keys_s:
-                self._add_key(pts, start, end)
-            self._starts[-1] = min(self._starts[-1], start)
-            self._ends[-1] = max(self._ends[-1], end)
+        self.count += 1
+        if packet.is_key or not self._keys_s:
+            self._add_key(packet)
+        self._starts[-1] = min(self._starts[-1], packet.start)
+        self._ends[-1] = max(self._ends[-1], packet.end)
+        return True
 
-    def _add_key(self, pts: str, start: int, end: int) -> None:
+    def _add_key(self, packet: _Packet) -> None:
         """Begin a group, unless the last one is short still."""
-        at_s = float(pts) - self.origin_s
+        try:
+            at_s = float(packet.pts) - self.origin_s
+        except ValueError:
+            raise _UnmappedError("it has keyframes without a time") from None
         if self._keys_s and at_s < self._keys_s[-1]:
-            self.fault = "its keyframes are out of order"
-        elif not self._keys_s or at_s >= self._keys_s[-1] + _LEAST_GROUP_S:
+            raise _UnmappedError("its keyframes are out of order")
+        if not self._keys_s or at_s >= self._keys_s[-1] + _LEAST_GROUP_S:
             self._keys_s.append(at_s)
-            self._starts.append(start)
-            self._ends.append(end)
+            self._starts.append(packet.start)
+            self._ends.append(packet.end)
 
-    def byte_map(self, header: list[ByteRange]) -> ByteMap:
+    def byte_map(self, opening: list[ByteRange]) -> ByteMap:
         """Return what was counted."""
         return ByteMap(
-            opening=tuple(merge((*header, *self._opening))),
-            keys_s=self._keys_s,
-            starts=self._starts,
-            ends=self._ends,
+            opening=tuple(opening), keys_s=self._keys_s, starts=self._starts, ends=self._ends
         )
