@@ -17,6 +17,7 @@ from worker.layout import AUDIO, machine_checkpoint_key
 from worker.monitoring.progress import Step
 from worker.plan.forecast import Choice, Decision, Forecast
 from worker.records.team import MachineState
+from worker.storage.retrying import RetryingStore
 from worker.team.shares import AUDIO_SHARE, COPY_SHARE, Share
 from worker.team.team import Team
 from worker.upload.checkpoint import Checkpoint, describe_run, read_stored
@@ -113,10 +114,13 @@ class TeamEncode:
             or team.take_over(lacking)
         )
 
-    def collect(self) -> Encoded | None:
+    def collect(self, guarded: RetryingStore) -> Encoded | None:
         """Return the run as the store has it; None: something is lacking all the same.
 
+        `guarded`: the store for what the machine that leads writes alone.
+
         Raises:
+            TakenError: another machine has recorded the run meanwhile.
             BadSourceError: most frames could not be decoded, on all machines together.
             WorkerError: as the store raises it.
 
@@ -133,7 +137,7 @@ class TeamEncode:
             self._whole = None
             self._encode(stored)
             return None
-        checkpoint.save(self.job.store)
+        checkpoint.save(guarded)
         return collect(
             self.job,
             checkpoint,
