@@ -39,7 +39,8 @@ class TeamTally(Tally):
     """The figures of lectures that teams make.
 
     `encoded` counts segments whose encode was begun; `again` those begun again as a machine was
-    killed or stopped, `raced` those where none was. `left` counts objects that nothing names when all has ended.
+    killed or stopped, `raced` those where none was. `left` counts objects that nothing names when
+    all has ended.
     """
 
     machines: int = 0
