@@ -1,21 +1,17 @@
-"""The heartbeat of a lease: a bug in it, its last write, and a lease that is taken again."""
+"""The heartbeat of a lease: a bug in it, and its last write."""
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.fakes import RecordingStore, retrying
-from tests.unit.monitoring.test_status import make, wait_until, written
-from worker.errors import InternalError, TakenError
-from worker.layout import STATUS, File
+from tests.unit.fakes import RecordingStore
+from tests.unit.monitoring.test_status import make, wait_until
+from worker.errors import InternalError
+from worker.layout import File
 from worker.monitoring import status as status_module
-from worker.monitoring.status import Status
 from worker.outcome import published
 from worker.runtime.budget import Budget
 from worker.storage import lease as lease_module
@@ -87,30 +83,3 @@ def test_a_bug_in_the_last_write_leaves_the_outcome_as_it_is(
     with capture_logs() as logs:
         mine.end(published("done"))
     assert [entry["event"] for entry in logs] == ["status_not_written"]
-
-
-def test_a_machine_that_takes_its_lease_again_has_one_heartbeat(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """That of the lost lease would end the machine's lead once more."""
-    monkeypatch.setattr(status_module, "_LEAST_TEAM_INTERVAL_S", 0.04)
-    store, lost = RecordingStore(), list[TakenError]()
-    budget = Budget(time_limit_s=600, clock=time.monotonic)
-    mine = Status(
-        retrying(store, budget),
-        job_id="mine",
-        budget=budget,
-        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-        team="team",
-        on_taken=lost.append,
-    )
-    before = set(threading.enumerate())
-    mine.claim()
-    (first,) = set(threading.enumerate()) - before
-    released = {**written(store), "owner": None, "beat": 0}
-    store.objects[STATUS] = json.dumps(released).encode()
-    mine.claim()
-    first.join(5)
-    assert not first.is_alive()
-    mine.end(published("done"))
-    assert lost == []
