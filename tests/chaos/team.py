@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tests.chaos.attempts import Attempt, Tally
 from tests.chaos.machines import Machine
-from tests.chaos.trial import FAST_TEAM, SECRET, TEAM_STALE_S, Target, Trial
+from tests.chaos.trial import SECRET, Target, Trial
+from tests.functional.worker_process import FAST_TEAM, TEAM_STALE_S
 from tests.published import Watcher, compare, shape
 from worker.layout import MASTER
 from worker.publish.manifest import published_keys, read_manifest
