@@ -6,6 +6,7 @@ they claim, and leave when status.json says how the job ended.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -63,10 +64,6 @@ class TeamSteps:
                     outcome = take_part(workspace)
                 except TeamEndedError as ended:
                     return ended.outcome
-                except TeammateError:
-                    # Another machine took over while this one stood still.
-                    self.team.follow()
-                    outcome = None
                 except SilentError:
                     # This one stood still, and its heartbeat will find what happened meanwhile.
                     self.steps.context.budget.sleep(_WAIT_S)
@@ -80,17 +77,20 @@ class TeamSteps:
     def _find_who_leads(self) -> None:
         """Follow the machine that leads by now; go on where this one does.
 
-        A file that the leader alone writes was another one's: of a machine that took over while
-        this one stood still, or of one that did, and has written it late.
+        Another machine took over while this one stood still, or one that stood still has written
+        late what the leader alone writes. By now this one's heartbeat may have the lead again.
 
         Raises:
             TakenError: another job has the destination.
 
         """
-        try:
-            self.steps.status.confirm()
-        except TeammateError:
-            self.team.follow()
+        status = self.steps.status
+        with suppress(SilentError):
+            try:
+                status.check_held()
+                status.confirm()
+            except TeammateError:
+                self.team.follow()
         self.steps.context.budget.sleep(_WAIT_S)
 
     def _lead(self, workspace: Workspace) -> Outcome | None:

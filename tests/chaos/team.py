@@ -18,13 +18,16 @@ from pathlib import Path
 
 from tests.chaos.attempts import Attempt, Tally
 from tests.chaos.machines import Machine
-from tests.chaos.trial import FAST_TEAM, SECRET, TEAM_STALE_S, Target, Trial
+from tests.chaos.trial import SECRET, Target, Trial
+from tests.functional.worker_process import FAST_TEAM, TEAM_STALE_S
 from tests.published import Watcher, compare, shape
+from worker.layout import MASTER
 from worker.publish.manifest import published_keys, read_manifest
 from worker.team.shares import AUDIO_SHARE, COPY_SHARE
 
 # Of all that happens to one lecture.
 _MOST_HARMS = 6
+_AT_PUBLISH_SHARE = 0.25
 # A machine that is stopped for longer has lost its shares, and the lead.
 _LONGEST_STOP_S = 3 * TEAM_STALE_S
 # No lecture takes so long: then something waits for what will never come.
@@ -74,6 +77,9 @@ class TeamRun:
             rng.uniform(0.5, longest_s) for _ in range(rng.randint(1, _MOST_HARMS))
         )
 
+        # Right after viewers have the video, and before it is recorded that they do.
+        self.harms_at_publish = rng.random() < _AT_PUBLISH_SHARE
+
     def _start_s(self) -> float | None:
         """Choose when a machine starts: most at once, some late, some never."""
         return self.rng.choice(
@@ -106,7 +112,10 @@ class TeamRun:
                 machine.go_on()
         if self.harms_s and self.harms_s[0] <= now_s:
             self.harms_s.pop(0)
-            self._harm(now_s)
+            self._harm(now_s, leader_share=0.5)
+        if self.harms_at_publish and self.store.get(MASTER):
+            self.harms_at_publish = False
+            self._harm(now_s, leader_share=1.0)
 
     def _submit(self, machine: Machine, log: int) -> subprocess.Popen[str]:
         return self.trial.submit(
@@ -119,11 +128,11 @@ class TeamRun:
             stdout=log,
         )
 
-    def _harm(self, now_s: float) -> None:
-        """Kill or stop a machine: each second time the one that leads."""
+    def _harm(self, now_s: float, *, leader_share: float) -> None:
+        """Kill or stop a machine; so often the one that leads."""
         running = [m for m in self.machines if m.is_running and m.goes_on_s is None]
         leaders = [machine for machine in running if machine.number == self._leader()]
-        if leaders and self.rng.random() < 0.5:
+        if leaders and self.rng.random() < leader_share:
             running = leaders
         if not running:
             return
