@@ -71,17 +71,17 @@ def run_prefix(run: str) -> str:
     return f"{run}/"
 
 
-def plan_key(run: str) -> str:
-    """Return the key of the plan that the machines of a team share."""
-    return f"{run}/{_PLAN}"
-
-
 def team_prefix(run: str, team: str) -> str:
     """Return the prefix of what the machines of a team record below a run.
 
     Its name is a digest: a job's ID may hold anything, `..` included.
     """
     return f"{run}/team-{md5_of(team.encode())[:_DIGEST_CHARS]}/"
+
+
+def plan_key(run: str, team: str) -> str:
+    """Return the key of the plan that the machines of a team share."""
+    return f"{team_prefix(run, team)}{_PLAN}"
 
 
 def claims_prefix(run: str, team: str) -> str:

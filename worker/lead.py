@@ -94,7 +94,7 @@ class Lead:
         if team is None:
             return False
         has_failed = outcome.exit_status != PUBLISHED and not ends_for_all(outcome)
-        goes_on = not team.leads or (has_failed and team.roll.live > 1)
+        goes_on = not team.leads or (has_failed and team.can_be_spared)
         # What is left below a run that is published would be waste.
         team.end(outcome, is_over=not goes_on or team.standing.has_ended)
         if goes_on and team.leads:

@@ -44,6 +44,7 @@ def outcome_of(error: BaseException) -> Outcome:
 class JobResult:
     """What the last log line says beside the outcome; None where the job did not come so far."""
 
+    machine: str | None = None
     run: str | None = None
     duration_s: float | None = None
     rungs: list[str] | None = None
@@ -69,6 +70,10 @@ class JobResult:
         self.rungs = [each.name for each in rungs if each.kind == "video"]
         self.segments = self.segments_resumed = sum(each.segments for each in made)
         self.bytes = sum(each.bytes for each in made)
+
+    def forget_video(self) -> None:
+        """Leave out what is counted for each video: another machine of the team reports it."""
+        self.duration_s = self.bytes = self.segments = self.segments_resumed = None
 
     def known(self) -> dict[str, Any]:
         """Return the fields that are known."""

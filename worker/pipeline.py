@@ -30,6 +30,7 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
     """Do the whole job and return how it ended; every error becomes an outcome here."""
     budget = context.budget
     lead: Lead | None = None
+    result.machine = str(job.machine) if job.machine else None
     callbacks = open_callbacks(job, budget=budget, now=context.now)
     try:
         # First of all, so that every outcome from here on is in status.json.
@@ -66,14 +67,16 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
             result.needed_s = round(error.needed_s)
         if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
-    _end(outcome, lead, callbacks)
+    _end(outcome, lead, callbacks, result)
     result.worker_peak_memory_bytes = peak_memory_bytes()
     return outcome
 
 
-def _end(outcome: Outcome, lead: Lead | None, callbacks: Callbacks) -> None:
+def _end(outcome: Outcome, lead: Lead | None, callbacks: Callbacks, result: JobResult) -> None:
     """Write how the job ended, while the last callback is delivered; again if one was not."""
     if lead is not None and lead.leave(outcome):
+        # The machine that leads reports the video, and its figures count once.
+        result.forget_video()
         callbacks.close()
         return
     if outcome.exit_status != PUBLISHED:

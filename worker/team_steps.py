@@ -12,7 +12,7 @@ import structlog
 
 from worker.encode.run import encode_run
 from worker.encode.together import TeamEncode
-from worker.errors import NoSourceError
+from worker.errors import NoSourceError, TakenError
 from worker.hls.encryption import cipher_for
 from worker.layout import json_file, plan_key, run_prefix
 from worker.outcome import published
@@ -20,6 +20,7 @@ from worker.plan.digest import run_name
 from worker.plan.forecast import Choice
 from worker.plan.plan import Plan
 from worker.plan.saved import plan_from_json, plan_to_json
+from worker.publish.manifest import read_manifest
 from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
@@ -53,6 +54,7 @@ class TeamSteps:
             WorkerError: this machine cannot go on; the others may.
 
         """
+        self.team.on_leaderless = self._take_the_lead
         with self.steps.open_workspace() as workspace:
             while True:
                 take_part = self._lead if self.team.leads else self._follow
@@ -100,14 +102,16 @@ class TeamSteps:
         path = steps.fetch(workspace)
         planned = steps.plan(path, workspace)
         name, cipher = steps.name_run(planned.plan)
-        job = steps.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
+        source = WholeFile(planned.path)
         if reason := self._why_alone(planned, name, is_repaired=planned.path != path):
             log.warning("team_not_used", reason=reason)
             steps.status.update(alone=reason)
+            job = steps.encode_job(name, cipher, planned.plan, source, workspace)
             source_bytes = path.stat().st_size
             return steps.complete(encode_run(job), job, asked, source_bytes=source_bytes)
-        plan = self._share(name, planned.plan)
+        plan = self._share_plan(name, planned.plan)
         self.team.begin(name, plan)
+        job = steps.encode_job(name, cipher, plan, source, workspace)
         encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         encode.resume()
         encode.claim_first()
@@ -129,16 +133,19 @@ class TeamSteps:
             return "the store denies listing, by which machines see what is done"
         return None
 
-    def _share(self, name: str, plan: Plan) -> Plan:
-        """Write the plan for the others; one that is there already counts."""
+    def _share_plan(self, name: str, plan: Plan) -> Plan:
+        """Write the plan for the others; that of a machine that led before counts."""
+        file = json_file(plan_key(name, self.team.name), plan_to_json(plan))
         try:
-            self.steps.store.replace(json_file(plan_key(name), plan_to_json(plan)), etag=None)
+            self.steps.store.replace(file, etag=None)
         except PreconditionFailedError:
-            return self._read_plan(name) or plan
+            if found := self._read_plan(name):
+                return found
+            self.steps.store.put(file)
         return plan
 
     def _read_plan(self, name: str) -> Plan | None:
-        content = self.steps.store.get(plan_key(name))
+        content = self.steps.store.get(plan_key(name, self.team.name))
         try:
             return plan_from_json(content.data) if content else None
         except UnreadableRecordError as error:
@@ -151,21 +158,30 @@ class TeamSteps:
 
     def _follow(self, workspace: Workspace) -> Outcome | None:
         """Encode what another machine has planned; None: this one leads by now."""
+        asked = Asked(request="", previous=read_manifest(self.steps.store))
+        with self.steps.one_source(asked).reported_first():
+            while not self.team.leads:
+                if outcome := self._take_part(workspace):
+                    return outcome
+        return None
+
+    def _take_part(self, workspace: Workspace) -> Outcome | None:
+        """Wait for a plan, or encode what of it can be claimed; the outcome where that is left."""
         team, budget = self.team, self.steps.context.budget
-        while True:
-            if self._encode is None:
-                team.standing.poll()
-            team.check()
-            record = team.standing.record
-            if record is not None and record.alone is not None:
-                return self._leave(record.alone)
-            if team.standing.has_no_leader and self._take_the_lead():
-                return None
-            if self._encode is not None:
-                self._encode.advance()
-                budget.sleep(_WAIT_S)
-            elif record is None or record.run is None or not self._join(record.run, workspace):
-                budget.sleep(_WAIT_FOR_PLAN_S)
+        team.check()
+        if self._encode is not None:
+            self._encode.advance()
+            budget.sleep(_WAIT_S)
+            return None
+        team.standing.poll()
+        record = team.standing.record
+        if record is not None and record.alone is not None:
+            return self._leave(record.alone)
+        if team.standing.has_no_leader:
+            self._take_the_lead()
+        elif record is None or record.run is None or not self._join(record.run, workspace):
+            budget.sleep(_WAIT_FOR_PLAN_S)
+        return None
 
     def _leave(self, reason: str) -> Outcome:
         log.info("team_left", reason=reason)
@@ -191,8 +207,8 @@ class TeamSteps:
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         return True
 
-    def _take_the_lead(self) -> bool:
-        """Take the lease of a machine that left it or died; False: another one was faster."""
+    def _take_the_lead(self) -> None:
+        """Take the lease of a machine that left it or died, unless another one was faster."""
         steps, team = self.steps, self.team
         record = team.standing.record
         if record is not None:
@@ -201,7 +217,10 @@ class TeamSteps:
             steps.status.claim(stood_still=team.standing.dead)
         except TeammateError:
             team.standing.forget()
-            return False
+            return
+        except TakenError as error:
+            # Another job's: also where a heartbeat found it.
+            steps.context.budget.stop(error)
+            raise
         team.lead()
         log.warning("lead_taken", previous_job_id=record.job_id if record else None)
-        return True

@@ -12,6 +12,7 @@ from ops.errors import NotThereError
 from ops.names import DEFAULT_LOG_GROUP, LOG_GROUP
 from worker.config.location import S3Location, parse_location
 from worker.config.option import variable_name
+from worker.config.team import team_of
 from worker.monitoring.logs import stream_name
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
 SUCCEEDED: JobStatusType = "SUCCEEDED"
 FAILED: JobStatusType = "FAILED"
+PENDING: JobStatusType = "PENDING"
 RUNNABLE: JobStatusType = "RUNNABLE"
 RUNNING: JobStatusType = "RUNNING"
 STATUSES: tuple[JobStatusType, ...] = (
-    *("SUBMITTED", "PENDING", RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED),
+    *("SUBMITTED", PENDING, RUNNABLE, "STARTING", RUNNING, SUCCEEDED, FAILED),
 )
 
 # DescribeJobs takes no more.
@@ -60,12 +62,19 @@ class BatchJob:
     time_limit_s: int | None
     memory_mib: int | None
     vcpus: float | None = None
+    # Of an array job: its children.
+    array_size: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.status in {SUCCEEDED, FAILED}
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it is a child of an array job: one of the machines that make a video."""
+        return is_child(self.id)
 
     @property
     def ran_s(self) -> float | None:
@@ -99,6 +108,7 @@ def read_job(detail: JobDetailTypeDef) -> BatchJob:
     last = attempts[-1].get("container", {}) if attempts else {}
     stream = container.get("logStreamName") or last.get("logStreamName")
     log = container.get("logConfiguration")
+    array = detail.get("arrayProperties", {})
     needs = {n["type"]: n["value"] for n in container.get("resourceRequirements", ())}
     memory = needs.get("MEMORY", container.get("memory"))
     vcpus = needs.get("VCPU", container.get("vcpus"))
@@ -124,8 +134,14 @@ def read_job(detail: JobDetailTypeDef) -> BatchJob:
         time_limit_s=detail.get("timeout", {}).get("attemptDurationSeconds"),
         memory_mib=None if memory is None else int(memory),
         vcpus=None if vcpus is None else float(vcpus),
+        array_size=None if is_child(detail["jobId"]) else array.get("size"),
         tags=detail.get("tags", {}),
     )
+
+
+def is_child(job_id: str) -> bool:
+    """Whether an ID is that of a child of an array job: the array's, a colon and an index."""
+    return team_of(job_id) != job_id
 
 
 def fetch_job(aws: Aws, job_id: str) -> BatchJob:
@@ -154,7 +170,10 @@ def fetch_details(aws: Aws, job_ids: Sequence[str]) -> dict[str, JobDetailTypeDe
 
 
 def list_named(aws: Aws, queue: str, name: str) -> list[JobSummaryTypeDef]:
-    """List a queue's jobs of a name, whatever their state; `name*` are those that begin so."""
+    """List a queue's jobs of a name, whatever their state; `name*` are those that begin so.
+
+    An array job is one of them; its children, which have its name, are not.
+    """
     pages = aws.batch.get_paginator("list_jobs").paginate(
         jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}]
     )
@@ -163,7 +182,7 @@ def list_named(aws: Aws, queue: str, name: str) -> list[JobSummaryTypeDef]:
         for page in pages
         for job in page["jobSummaryList"]
         # The filter ignores case.
-        if job["jobName"] == name or name.endswith("*")
+        if (job["jobName"] == name or name.endswith("*")) and not is_child(job["jobId"])
     ]
 
 

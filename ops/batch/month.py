@@ -6,7 +6,7 @@ Batch forgets jobs in about a week; their lines are kept as long as the log grou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from ops.aws import Aws
 from ops.errors import UsageError
+from worker.config.team import team_of
 from worker.errors import PUBLISHED, BadSourceError
 from worker.records.base import Record, UnreadableRecordError
 
@@ -131,16 +132,40 @@ def read_month(text: str, now: datetime) -> tuple[datetime, datetime]:
 def report_month(aws: Aws, group: str, start: datetime, end: datetime) -> list[Figures]:
     """Return the figures of each academy in the order of their names, and the total at the end.
 
-    Each job counts once, with what it logged last.
+    Each job counts once, with what it logged last; an array job, too.
     """
-    lines = {line.job_id: line for line in _read(_messages(aws, group, start, end))}
+    lines = _of_jobs({line.job_id: line for line in _read(_messages(aws, group, start, end))})
     total = Figures(academy=TOTAL)
     found: dict[str, Figures] = {}
-    for line in lines.values():
+    for line in lines:
         academy = line.academy or line.tags.get("academy") or UNNAMED
         found.setdefault(academy, Figures(academy=academy)).add(line)
         total.add(line)
     return [*(found[name] for name in sorted(found)), total]
+
+
+def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
+    """Return a line for each job; of an array job's machines that of the one that published.
+
+    Only that one has the bytes of the video. What all machines took is added up.
+    """
+    machines: dict[str, list[_FinishedLine]] = {}
+    for line in lines.values():
+        machines.setdefault(team_of(line.job_id), []).append(line)
+    return [_together(each) for each in machines.values()]
+
+
+def _together(machines: Sequence[_FinishedLine]) -> _FinishedLine:
+    of_job = max(reversed(machines), key=_has_published)
+    sums = {
+        name: sum(getattr(line, name) or 0 for line in machines) for name in ("cpu_s", "elapsed_s")
+    }
+    return of_job.model_copy(update=sums)
+
+
+def _has_published(line: _FinishedLine) -> tuple[bool, bool]:
+    is_published = line.exit_status == PUBLISHED
+    return is_published, is_published and not line.already_published and line.bytes is not None
 
 
 def _messages(aws: Aws, group: str, start: datetime, end: datetime) -> Iterator[str]:

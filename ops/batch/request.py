@@ -33,6 +33,8 @@ _LEAST_TIMEOUT_S = 60  # Batch takes no less.
 _MAX_NAME_CHARS = 128
 _NAME_DIGEST_CHARS = 10
 _TIME_LIMIT = "time_limit_s"
+# The option that makes an array job, and the value that `scripts/submit` replaces by a number.
+MACHINES, AUTO = "machines", "auto"
 # Batch takes no other characters in a share identifier; an asterisk at its end would be a prefix.
 _SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
 HIGHEST_PRIORITY = 9999
@@ -56,6 +58,12 @@ class Submission:
     vcpus: int | None = None
     memory_mib: int | None = None
 
+    @property
+    def machines(self) -> int:
+        """How many machines make the video; 1 where that is not given, or no number."""
+        given = self.options.get(MACHINES, "")
+        return int(given) if re.fullmatch(r"[0-9]{1,4}", given) else 1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
@@ -63,6 +71,7 @@ class Definition:
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    vcpus: float | None = None
 
 
 def check(submission: Submission) -> Job:
@@ -169,6 +178,16 @@ def build_request(
         request["schedulingPriorityOverride"] = submission.priority
     if overrides := _overrides(submission, variables):
         request["containerOverrides"] = overrides
+    return _with_extent(request, submission)
+
+
+def _with_extent(
+    request: SubmitJobRequestTypeDef, submission: Submission
+) -> SubmitJobRequestTypeDef:
+    """Add what Batch must know of the worker's own options: machines and seconds."""
+    if submission.machines > 1:
+        # A child each. Batch takes no array of one.
+        request["arrayProperties"] = {"size": submission.machines}
     if _TIME_LIMIT in submission.options:
         # Batch kills the job at this deadline: it must be the one that the worker plans for.
         limit_s = math.ceil(float(submission.options[_TIME_LIMIT]))
@@ -255,10 +274,13 @@ def read_definition(aws: Aws, definition: str) -> Definition:
     if not found:
         raise NotThereError(f"there is no active job definition {definition} in {aws.region}")
     newest = max(found, key=lambda d: d["revision"])
-    variables = newest.get("containerProperties", {}).get("environment", ())
+    container = newest.get("containerProperties", {})
+    variables = container.get("environment", ())
+    needs = {need["type"]: need["value"] for need in container.get("resourceRequirements", ())}
     return Definition(
         parameters=newest.get("parameters", {}),
         environment={v["name"]: v.get("value", "") for v in variables},
+        vcpus=float(needs["VCPU"]) if "VCPU" in needs else None,
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ops.batch.job import SUCCEEDED, BatchJob
+from ops.batch.status import is_of
 from ops.console import duration
 from ops.errors import UnexpectedError
 from worker.errors import PUBLISHED, Resubmit, SourceFault, WorkerError
@@ -140,7 +141,8 @@ def find_result(job: BatchJob, status: StatusRecord | None, finished: Outcome | 
 
     `status`: status.json of its destination; it counts only where it is this job's and has ended.
     `finished`: the worker's last log line. The container's exit status comes first: it is what
-    Batch acted upon.
+    Batch acted upon. Of an array job status.json does: one child that was killed makes Batch
+    call it FAILED, though the others have published.
     """
     reports = [
         (origin, outcome)
@@ -196,12 +198,14 @@ def result_record(job: BatchJob, result: Result) -> dict[str, Any]:
 
 
 def _outcome_in(status: StatusRecord | None, job_id: str) -> Outcome | None:
-    if status is None or status.job_id != job_id or status.state != "ended":
+    if status is None or not is_of(status, job_id) or status.state != "ended":
         return None
     return status.outcome
 
 
 def _exit_status(job: BatchJob, reports: list[tuple[Origin, Outcome]]) -> tuple[int, Origin]:
+    if job.array_size is not None and reports and reports[0][0] is Origin.STATUS:
+        return reports[0][1].exit_status, Origin.STATUS
     if job.status == SUCCEEDED:
         # Batch calls a job so when its container exited with 0, and then only.
         return PUBLISHED, Origin.BATCH

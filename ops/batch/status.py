@@ -12,6 +12,7 @@ from ops.batch.job import BatchJob
 from ops.console import duration
 from worker.config.location import S3Location
 from worker.config.option import variable_name
+from worker.config.team import team_of
 from worker.config.values import keys_in
 from worker.layout import STATUS
 from worker.records.base import UnreadableRecordError
@@ -36,7 +37,15 @@ class StatusFile:
     def of(self, job_id: str) -> StatusRecord | None:
         """Return the record where it is this job's, not that of one before or after it."""
         record = self.record
-        return record if record is not None and record.job_id == job_id else None
+        return record if record is not None and is_of(record, job_id) else None
+
+
+def is_of(record: StatusRecord, job_id: str) -> bool:
+    """Whether a record is a job's: also an array job's, and that of each of its children.
+
+    The machines of a team share one status.json, which the one that leads writes.
+    """
+    return job_id == record.job_id or (record.team is not None and record.team == team_of(job_id))
 
 
 def read_status(aws: Aws, job: BatchJob) -> StatusFile:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ops.batch.cost import read_price
-from ops.batch.request import Submission, read_given
+from ops.batch.request import AUTO, MACHINES, Submission, read_given
 from ops.bulk.check import Defaults
 from ops.bulk.read import VIDEO_PATTERNS
 from ops.bulk.run import ListOptions
@@ -23,7 +23,6 @@ _OF_A_LIST = {
     "in_flight": "--in-flight",
     "state": "--state",
     "report_file": "--report-file",
-    "price": "--price",
     "skip_bad": "--skip-bad",
 }
 
@@ -62,7 +61,11 @@ def add_list_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--report-file", type=Path, metavar="FILE", help="the report, as .csv or .json"
     )
-    group.add_argument("--price", metavar="PRICE", help="of a vCPU-hour, for costs in the report")
+    group.add_argument(
+        "--price",
+        metavar="PRICE",
+        help="of a vCPU-hour, for costs in the report, and of --machines auto",
+    )
     group.add_argument(
         "--skip-bad", action="store_true", help="submit the good rows where others are faulty"
     )
@@ -105,6 +108,10 @@ def list_options(
         )
     if arguments.name:
         raise UsageError("--name: the jobs of a list are named by their destinations")
+    if arguments.within or arguments.length or submission.options.get(MACHINES) == AUTO:
+        raise UsageError(
+            "--machines auto is for one video; give --machines N, or a column machines"
+        )
     if arguments.match and not arguments.prefix:
         raise UsageError("--match is of use with --prefix only")
     return ListOptions(

@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from ops.aws import Aws
-from ops.batch.job import SUCCEEDED, BatchJob, fetch_details, list_named
+from ops.batch.job import SUCCEEDED, BatchJob, fetch_details, is_child, list_named
 from ops.batch.once import Submitter
 from ops.batch.result import Result
 from ops.bulk.follow import read_result
 from ops.bulk.select import WEEK_S
-from ops.errors import NotThereError, UnexpectedError
+from ops.errors import NotThereError, UnexpectedError, UsageError
 from ops.keeper.attempt import KEEPER_TAGS, Video, group
 from ops.keeper.decide import MAX_MEMORY_MIB, Resubmission
-from ops.keeper.queue import has_unseen_job, list_queue
+from ops.keeper.queue import has_unseen_job, list_queue, with_machines
 from ops.keeper.request import build_resubmission
 from ops.keeper.rules import Rule, find_rule
+from worker.config.team import team_of
 from worker.errors import Resubmit, WorkerError
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class Retry:
         """
         videos = self._videos(ids)
         for job_id in dict.fromkeys(ids):
+            if is_child(job_id):
+                raise UsageError(
+                    f"{job_id} is a machine of an array job, which is resubmitted as a whole:"
+                    f" --retry {team_of(job_id)}"
+                )
             video = next((each for each in videos if each.has(job_id)), None)
             if video is None:
                 raise NotThereError(f"there is no job {job_id} in {self.aws.region}")
@@ -107,6 +113,7 @@ class Retry:
         return group(details.values())
 
     def _retry(self, video: Video, job_id: str, *, is_named: bool) -> Retried:
+        video = with_machines(self.aws, video)
         attempt = next(a for a in video.attempts if a.job.id == job_id)
         job = attempt.job
         if why_not := _superseded(video, job):

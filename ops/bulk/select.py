@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ops.aws import Aws
-from ops.batch.job import STATUSES, BatchJob, fetch_details, read_job
+from ops.batch.job import STATUSES, BatchJob, fetch_details, is_child, read_job
 from ops.errors import NotThereError, UsageError
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
@@ -46,7 +46,8 @@ class Selection:
                 jobStatus=status,  # type: ignore[arg-type]
             )
             for summary in page["jobSummaryList"]
-            if self.is_named(summary["jobName"])
+            # Ending an array job ends its children.
+            if self.is_named(summary["jobName"]) and not is_child(summary["jobId"])
         ]
         jobs = [read_job(detail) for detail in fetch_details(aws, ids).values()]
         # One that has moved on since it was listed is another's.

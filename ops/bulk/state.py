@@ -20,11 +20,13 @@ from ops.errors import LaterError, UsageError
 from worker.records.base import Record, UnreadableRecordError
 from worker.records.job import MessageRecord
 
+EndState = Literal["published", "refused", "failed", "skipped"]
+
 
 class RowEnd(Record):
     """How a row ended; `refused` is the source's fault (exit status 65)."""
 
-    state: Literal["published", "refused", "failed", "skipped"]
+    state: EndState
     exit_status: int | None = None
     outcome: str = ""
     code: str | None = None

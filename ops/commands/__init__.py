@@ -1,6 +1,6 @@
 """One module per command: its arguments, what it does, its exit status.
 
-May import: audit, repair, bulk, batch, stack, verify, legacy, keeper, aws, console, options, names,
-errors.
+May import: audit, repair, bulk, machines, batch, stack, verify, legacy, keeper, aws, console,
+options, names, errors.
 No command imports another.
 """

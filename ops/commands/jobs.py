@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.aws import Aws
-from ops.batch.describe import clock, describe_job, job_record
+from ops.batch.describe import describe_job, job_record
 from ops.batch.follow import POLL_S, JobFollower
-from ops.batch.job import STATUSES, BatchJob, fetch_job, moment
+from ops.batch.job import STATUSES, BatchJob, fetch_job, is_child, moment
+from ops.batch.listing import LIST_HEADING, read_rows
 from ops.batch.month import HEADING, read_month, report_month
 from ops.batch.request import MEMORY_MIB, VCPUS, read_given, read_whole
 from ops.bulk.retry import Retried, Retry
 from ops.bulk.select import Selection, read_since
-from ops.console import ask, duration, is_terminal, say, show_json, show_table
+from ops.console import ask, is_terminal, say, show_json, show_table
 from ops.errors import OK, UNREADABLE, UsageError
 from ops.names import LOG_GROUP, QUEUE
 
 _TAIL = 20
 _LIMIT = 30
 _MAX_LIMIT, _MAX_TAIL = 100_000, 10_000
-_LIST_HEADING = ("created (UTC)", "status", "exit", "ran", "name", "id", "reason")
 _ACTIVE = STATUSES[: STATUSES.index("SUCCEEDED")]
 # Named before a person is asked.
 _NAMED = 20
@@ -33,6 +33,7 @@ Examples:
   scripts/jobs                          the newest jobs of each status
   scripts/jobs --status FAILED          failed ones only
   scripts/jobs 4c7599ae-...             its progress or result, and what to do
+  scripts/jobs 4c7599ae-...:2           one machine of an array job, with its log
   scripts/jobs 4c7599ae-... --follow    follow it to its end; its exit status is this command's
   scripts/jobs 4c7599ae-... --terminate --reason "wrong upload"
   scripts/jobs --terminate --name 'video-hls-2026*' --dry-run
@@ -158,57 +159,28 @@ def _list(arguments: argparse.Namespace, aws: Aws, limit: int) -> int:
             found += [
                 job
                 for job in page["jobSummaryList"]
-                if selection.is_named(job["jobName"]) and _is_recent(job, since)
+                if selection.is_named(job["jobName"])
+                and _is_recent(job, since)
+                and not is_child(job["jobId"])
             ]
     newest = sorted(found, key=lambda j: j.get("createdAt", 0), reverse=True)[:limit]
+    rows = read_rows(aws, newest)
     if arguments.json:
-        for job in newest:
-            show_json(_summary_record(job))
+        for row in rows:
+            show_json(row.record)
         return OK
-    if not newest:
+    if not rows:
         say(f"There are no jobs in {arguments.queue}; Batch deletes ended jobs after about a week.")
         return OK
-    show_table(_LIST_HEADING, map(_row, newest))
-    if len(found) > len(newest):
-        say(f"{len(found) - len(newest)} older jobs are not shown (--limit).")
+    show_table(LIST_HEADING, (row.cells for row in rows))
+    if len(found) > len(rows):
+        say(f"{len(found) - len(rows)} older jobs are not shown (--limit).")
     return OK
 
 
 def _is_recent(summary: Mapping[str, Any], since: datetime | None) -> bool:
     created = moment(summary.get("createdAt"))
     return since is None or (created is not None and created >= since)
-
-
-def _ran_s(summary: Mapping[str, Any]) -> float | None:
-    started, stopped = moment(summary.get("startedAt")), moment(summary.get("stoppedAt"))
-    return (stopped - started).total_seconds() if started and stopped else None
-
-
-def _summary_record(summary: Mapping[str, Any]) -> dict[str, Any]:
-    created = moment(summary.get("createdAt"))
-    return {
-        "job_id": summary["jobId"],
-        "name": summary["jobName"],
-        "status": summary["status"],
-        "created": created and created.isoformat(),
-        "seconds": _ran_s(summary),
-        "exit_code": (summary.get("container") or {}).get("exitCode"),
-        "reason": summary.get("statusReason"),
-    }
-
-
-def _row(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    ran_s = _ran_s(summary)
-    exit_code = (summary.get("container") or {}).get("exitCode")
-    return (
-        clock(moment(summary.get("createdAt"))),
-        summary["status"],
-        "" if exit_code is None else str(exit_code),
-        "" if ran_s is None else duration(ran_s),
-        summary["jobName"],
-        summary["jobId"],
-        summary.get("statusReason", ""),
-    )
 
 
 def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
@@ -238,7 +210,11 @@ def _terminate(arguments: argparse.Namespace, aws: Aws) -> int:
         return OK
     for job in going:
         aws.batch.terminate_job(jobId=job.id, reason=arguments.reason)
-        text = f"{job.id} is being terminated; a running worker saves its checkpoint within 30 s."
+        machines = f" with its {job.array_size} machines" if job.array_size else ""
+        text = (
+            f"{job.id} is being terminated{machines}; a running worker saves its checkpoint within"
+            " 30 s."
+        )
         _show_terminated(arguments, job, "terminated", text)
     return OK
 

@@ -16,6 +16,7 @@ from ops.batch.job import list_named
 from ops.batch.once import Submitter
 from ops.batch.request import (
     HIGHEST_PRIORITY,
+    MACHINES,
     MEMORY_MIB,
     VCPUS,
     Submission,
@@ -35,13 +36,15 @@ from ops.bulk.arguments import (
 from ops.bulk.run import submit_list
 from ops.console import say, show_json, warn
 from ops.errors import OK, DeniedError, UsageError
+from ops.machines.arguments import add_machines_arguments, with_machines
 from ops.names import JOB_DEFINITION, QUEUE, STACK
 from ops.options import submitted_options
 from ops.stack.buckets import find_buckets
 from worker.config.job import Job
-from worker.config.option import GivenBy, join_values, options_of
+from worker.config.option import GivenBy, join_values, options_of, variable_name
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
+_MACHINES = variable_name(MACHINES)
 _BOOLEAN = TypeAdapter(bool)
 _SECRETS = {o.variable for o in options_of(Job) if o.given_by is GivenBy.SECRETS}
 _NO_DEFAULT_SHOWN = frozenset({"", "false"})
@@ -53,6 +56,8 @@ were refused, 70 where some failed, 64 where rows could not be used. Examples:
 
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --ladder 720,480 --detach
+  scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --machines 8
+  scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --machines auto --within 20m --length 3h
   scripts/submit --list term.csv --report-file term-report.csv
   scripts/submit --prefix s3://uploads/2026/ --destination 's3://videos/hls/{path}'
 """
@@ -99,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None
         "--poll", type=float, default=POLL_S, metavar="SECONDS", help="(default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
+    add_machines_arguments(parser)
     add_list_arguments(parser)
     _add_options(parser, job)
 
@@ -153,7 +159,7 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
     if not submission.destination:
         raise UsageError("give SOURCE and DESTINATION, or --list, or --prefix (see --help)")
     refuse_list_arguments(arguments)
-    return _submit_one(aws, arguments, submission)
+    return _submit_one(aws, arguments, with_machines(arguments, aws, submission))
 
 
 def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission) -> int:
@@ -184,11 +190,13 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
     job_id = Submitter(aws=aws).submit(request, find)
     locations = {"source": str(job.source), "destination": str(job.destination)}
     if arguments.json:
-        show_json({"event": "submitted", "job_id": job_id, "name": name, **locations})
+        size = {"machines": submission.machines} if submission.machines > 1 else {}
+        show_json({"event": "submitted", "job_id": job_id, "name": name, **locations, **size})
     elif arguments.detach:
         say(job_id)
     else:
-        say(f"job {job_id} ({name}): {job.source} -> {job.destination}")
+        size_text = f", {submission.machines} machines" if submission.machines > 1 else ""
+        say(f"job {job_id} ({name}): {job.source} -> {job.destination}{size_text}")
     if arguments.detach:
         return OK
     return JobFollower(
@@ -240,6 +248,9 @@ def _environment(words: Sequence[str]) -> dict[str, str]:
     if faulty := [name for name, equals, _ in pairs if not name or not equals]:
         raise UsageError(f"--environment {faulty[0]}: write NAME=VALUE")
     given = {name: value for name, _, value in pairs}
+    if _MACHINES in given:
+        # An array job has as many children, which Batch must know.
+        raise UsageError(f"--environment {_MACHINES}: give --machines")
     if secrets := sorted(_SECRETS & given.keys()):
         raise UsageError(
             f"--environment {secrets[0]}: everyone who may see the job would see it; name its"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ops.batch.job import BatchJob, read_job
+from ops.batch.job import BatchJob, is_child, read_job
 from worker.config.location import S3Location, parse_location
 
 if TYPE_CHECKING:
@@ -138,11 +138,11 @@ def read_attempt(detail: JobDetailTypeDef) -> Attempt:
 def group(details: Iterable[JobDetailTypeDef]) -> list[Video]:
     """Group jobs by destination; one that is listed twice counts once.
 
-    Children of array jobs and jobs of several nodes are not this system's, and are left out.
+    An array job is one attempt; its children are none. Jobs of several nodes are not this system's.
     """
     found: dict[str, tuple[S3Location | None, list[Attempt]]] = {}
     for detail in _once(details).values():
-        if "arrayProperties" in detail or "nodeProperties" in detail:
+        if is_child(detail["jobId"]) or "nodeProperties" in detail:
             continue
         attempt = read_attempt(detail)
         destination = attempt.job.destination

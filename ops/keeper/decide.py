@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from ops.batch.job import SUCCEEDED
 from ops.batch.result import Result, find_cause, find_result
+from ops.batch.status import is_of
 from ops.keeper.attempt import Attempt, Video
 from ops.keeper.claim import KeeperRecord
 from ops.keeper.rules import Rule, find_rule
@@ -168,7 +169,7 @@ def _is_published_since(last: Attempt, status: StatusRecord | None) -> bool:
     if status is None or status.outcome is None or status.outcome.exit_status != PUBLISHED:
         return False
     written = _moment(status.updated_at)
-    return status.job_id == last.job.id or (written is not None and written > last.ended)
+    return is_of(status, last.job.id) or (written is not None and written > last.ended)
 
 
 def is_live(status: StatusRecord | None, now: datetime) -> bool:

@@ -16,7 +16,7 @@ from ops.batch.job import SUCCEEDED, BatchJob
 from ops.keeper.attempt import Video, group
 from ops.keeper.claim import Claim, read_claim
 from ops.keeper.decide import Decision, Nothing, Person, Resubmission, Settings, State, decide
-from ops.keeper.queue import has_unseen_job, list_queue
+from ops.keeper.queue import has_unseen_job, list_queue, with_machines
 from ops.keeper.report import Entry, Kind, Report, to_message
 from ops.keeper.request import build_resubmission
 from worker.errors import WorkerError
@@ -98,13 +98,15 @@ class Keeper:
             return problem(text=str(explain(error)))
 
     def _look_after(self, video: Video, *, may_submit: bool) -> Entry:
-        decided = partial(decide, video, now=self.now(), settings=self.settings)
+        decided = partial(decide, now=self.now(), settings=self.settings)
         last = video.decisive.job
         if video.destination is None or video.active or last.status == SUCCEEDED:
-            return _entry(video, decided(status=None, claim=None))
+            return _entry(video, decided(video, status=None, claim=None))
+        video = with_machines(self.aws, video)
+        last = video.decisive.job
         store = self.open_store(last)
         claim = read_claim(store, self._name)
-        decision = decided(status=_read_status(store), claim=claim.record)
+        decision = decided(video, status=_read_status(store), claim=claim.record)
         entry = _entry(video, decision)
         if isinstance(decision, Resubmission):
             if not may_submit:

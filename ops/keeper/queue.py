@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ops.aws import Aws
-from ops.batch.job import STATUSES, SUCCEEDED, read_job
+from ops.batch.array import fetch_ended
+from ops.batch.job import STATUSES, SUCCEEDED, is_child, read_job
 from ops.batch.request import name_for
 from ops.keeper.attempt import Video
 
@@ -70,6 +71,15 @@ def has_unseen_job(aws: Aws, queue: str, video: Video) -> bool:
     return False
 
 
+def with_machines(aws: Aws, video: Video) -> Video:
+    """Return a video with how the machines of its failed array jobs ended.
+
+    Of an array job itself Batch reports no exit status, and no reason but that a child failed.
+    """
+    attempts = (replace(each, job=fetch_ended(aws, each.job)) for each in video.attempts)
+    return replace(video, attempts=tuple(attempts))
+
+
 def _active_ids(aws: Aws, queue: str) -> Iterator[str]:
     for status in _ACTIVE:
         yield from _ids(aws, queue, {"jobStatus": status})
@@ -82,7 +92,9 @@ def _filter(name: str, value: str) -> dict[str, Any]:
 def _ids(aws: Aws, queue: str, which: dict[str, Any]) -> Iterator[str]:
     for page in aws.batch.get_paginator("list_jobs").paginate(jobQueue=queue, **which):
         for summary in page["jobSummaryList"]:
-            yield summary["jobId"]
+            # An array job stands for its children.
+            if not is_child(summary["jobId"]):
+                yield summary["jobId"]
 
 
 def _describe(aws: Aws, ids: Iterable[str]) -> Iterator[JobDetailTypeDef]:

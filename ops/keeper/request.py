@@ -47,6 +47,9 @@ def build_resubmission(
     }
     if overrides := _overrides(decision, container):
         request["containerOverrides"] = overrides
+    if job.array_size is not None:
+        # As one: the machines that are left make what the lost ones had, and each finds its share.
+        request["arrayProperties"] = {"size": job.array_size}
     if job.time_limit_s and job.time_limit_s != _time_limit_s(definition):
         request["timeout"] = {"attemptDurationSeconds": job.time_limit_s}
     return _with_scheduling(request, detail)

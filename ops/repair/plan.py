@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ops.audit.finding import Code, Result
 from ops.audit.unnamed import is_running
-from ops.batch.request import Submission, check
+from ops.batch.request import MACHINES, Submission, check
 from ops.errors import UsageError
 from ops.repair.options import Found, find_options
 from worker.config.location import HttpsLocation, LocalLocation, parse_location
@@ -51,7 +51,9 @@ def plan_repair(result: Result, store: Store, given: Mapping[str, str], now: dat
     master = content.data.decode(errors="replace") if content else ""
     found = find_options(manifest, master, given)
     submission = Submission(
-        source=manifest.source, destination=result.destination, options=found.options
+        source=manifest.source,
+        destination=result.destination,
+        options=_machines(_status(store)) | found.options,
     )
     try:
         check(submission)
@@ -102,6 +104,12 @@ def _status(store: Store) -> StatusRecord | None:
         return StatusRecord.from_json(content.data) if content else None
     except UnreadableRecordError:
         return None
+
+
+def _machines(status: StatusRecord | None) -> dict[str, str]:
+    """Return as many machines as the last job had; no record says so but its status.json."""
+    machines = len(status.machines) if status else 0
+    return {MACHINES: str(machines)} if machines > 1 else {}
 
 
 def _doubts(result: Result, found: Found) -> Iterator[str]:

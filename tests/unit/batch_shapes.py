@@ -10,6 +10,7 @@ from worker.errors import Resubmit, SourceFault
 from worker.messages import TEACHER_MESSAGES
 from worker.records.job import MessageRecord, Outcome
 from worker.records.status import StatusRecord
+from worker.records.team import MachineSummary
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import (
@@ -76,6 +77,35 @@ def job_detail(
     if reason:
         detail["statusReason"] = reason
     return cast("JobDetailTypeDef", {**detail, **fields})
+
+
+def child_detail(index: int, status: str, **fields: Any) -> JobDetailTypeDef:
+    """A child of an array job, as DescribeJobs has it."""
+    own = {"jobId": f"{JOB_ID}:{index}", "arrayProperties": {"index": index, "statusSummary": {}}}
+    return job_detail(status, **{**own, **fields})
+
+
+def team_status(exit_status: int | None = None, **fields: Any) -> StatusRecord:
+    """status.json of an array job of two machines, the second of which leads; None: it goes on."""
+    name = "published" if exit_status == 0 else "storage_unavailable"
+    resubmit = Resubmit.NOT_NEEDED if exit_status == 0 else Resubmit.YES
+    outcome = exit_status is not None and Outcome(
+        exit_status=exit_status, name=name, message="it ended", resubmit=resubmit
+    )
+    machines = tuple(
+        MachineSummary(number=index + 1, job_id=f"{JOB_ID}:{index}", state="encoding", segments=7)
+        for index in range(2)
+    )
+    known = {
+        "job_id": f"{JOB_ID}:1",
+        "team": JOB_ID,
+        "state": "ended" if outcome else "running",
+        "outcome": outcome or None,
+        "machines": machines,
+        "started_at": "2023-11-14T22:17:20+00:00",
+        "updated_at": "2023-11-14T22:23:20+00:00",
+    }
+    return StatusRecord(**{**known, **fields})
 
 
 def queue_detail(**fields: Any) -> JobQueueDetailTypeDef:

@@ -52,24 +52,28 @@ class DecodedFrames:
         return round(self._present * max(0, 1 - self._decoded / max(1, self._read)))
 
     def check(self) -> None:
-        """Refuse a source of which most frames could not be decoded, as `refuse_undecoded`."""
-        refuse_undecoded(self._plan, self.missing)
+        """Refuse a source of which most frames could not be decoded and were filled in.
+
+        Judged over the whole video, of which earlier jobs have made their part: some damage is
+        tolerated.
+
+        Raises:
+            BadSourceError: with both counts.
+
+        """
+        refuse_filler(self._plan, self.missing, decoded=self._decoded, read=self._read)
 
 
-def refuse_undecoded(plan: Plan, missing: int) -> None:
-    """Refuse a source of which most frames could not be decoded and were filled in.
-
-    Judged over the whole video, of which earlier jobs and other machines have made their part: some
-    damage is tolerated.
+def refuse_filler(plan: Plan, missing: int, *, decoded: int, read: int) -> None:
+    """Refuse a source of which so many frames are missing, as `DecodedFrames.check` does.
 
     Raises:
-        BadSourceError: with the counts.
+        BadSourceError: with how many of those that were read can be decoded.
 
     """
-    count = plan.media.video.packets.count
-    if missing > (1 - _LEAST_SHARE) * count:
+    if missing > (1 - _LEAST_SHARE) * plan.media.video.packets.count:
         raise BadSourceError(
-            f"{missing} of {count} frames cannot be decoded:"
+            f"only {decoded} of {read} frames can be decoded:"
             " the file is damaged; export or upload it again",
             code=SourceFault.DAMAGED,
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from worker.encode.audio_feed import AudioFeed
-from worker.encode.decode_check import refuse_undecoded
+from worker.encode.decode_check import refuse_filler
 from worker.encode.encoder import Encoder, Hooks
 from worker.encode.run import Encoded, EncodeJob, collect, encode, indexes, warn_of_gaps
 from worker.layout import AUDIO, machine_checkpoint_key
@@ -49,7 +49,7 @@ class TeamEncode:
         self._missing_frames = self._peak_memory_bytes = 0
         self._has_audio = job.plan.audio is None
         self._whole: Choice | None = None
-        self._is_first = True
+        self._has_begun = self._has_recalled = False
 
     def resume(self) -> None:
         """Recall what earlier jobs stored, before other machines take part.
@@ -64,6 +64,7 @@ class TeamEncode:
             # The machine that has the claim on the audio answers for all of it.
             self._own.add(segment)
         self._own.save(self.job.store)
+        self._has_recalled = True
         log.info("segments_recalled", count=recalled.count)
 
     def claim_first(self) -> None:
@@ -85,10 +86,11 @@ class TeamEncode:
             WorkerError: as `encode` raises it; the checkpoint is saved by then.
 
         """
-        if self._is_first:
-            self._is_first = False
+        if not self._has_begun:
+            self._has_begun = True
+            resumed = sum(map(len, self._resumed.values()))
             self.job.reporter.begin(
-                Step.ENCODE, segments_resumed=self._own.count, lanes=self.job.plan.lanes
+                Step.ENCODE, segments_resumed=resumed, lanes=self.job.plan.lanes
             )
             self._encode(self._resumed or self._read_stored())
         if self._whole == self.choice or self._budget.elapsed_s - self._looked_s < _LOOK_S:
@@ -119,8 +121,9 @@ class TeamEncode:
             WorkerError: as the store raises it.
 
         """
-        roll = self._team.call_the_roll()
-        refuse_undecoded(self.job.plan, self._missing_frames + roll.missing_frames)
+        missing = self._missing_frames + self._team.call_the_roll().missing_frames
+        count = self.job.plan.media.video.packets.count
+        refuse_filler(self.job.plan, missing, decoded=count - missing, read=count)
         checkpoint = self.job.recall()
         stored = indexes(checkpoint)
         if lacking := [share for share in self._team.shares if self._lacks(share, stored)]:
@@ -144,6 +147,9 @@ class TeamEncode:
         """Return what the store has by its names; the audio where it is whole."""
         job = self.job
         stored = read_stored(job.store, job.name, job.plan)
+        for rendition, own in indexes(self._own).items():
+            # A listing may be behind what the store has confirmed.
+            stored.setdefault(rendition, set()).update(own)
         stored.pop(AUDIO, None)
         if job.plan.audio:
             segments, is_whole = self._feed.read()
@@ -167,7 +173,7 @@ class TeamEncode:
         `stored` maps renditions to the segments that the store has.
         """
         job, team = self.job, self._team
-        if team.has(AUDIO_SHARE) and AUDIO not in stored:
+        if team.has(AUDIO_SHARE) and AUDIO not in stored and not self._has_recalled:
             stored = self._recall_audio(stored)
         uploader = job.open_uploader(self._own)
         hooks = Hooks(

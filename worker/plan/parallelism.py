@@ -47,6 +47,7 @@ def plan_threads(lanes: int, *, machine: Machine) -> int:
     """Choose the threads of each decoder, filter and x264: a lane's share of the cores.
 
     0, as many as they choose, where one FFmpeg works alone. In each of several that would be one
-    and more for each core: on 64 cores 253 threads and a sixth more memory in each FFmpeg.
+    and more for each core: on 64 cores 253 threads and a sixth more memory in each FFmpeg
+    (docs/performance.md).
     """
     return 0 if lanes == 1 else -(-machine.cores // lanes)

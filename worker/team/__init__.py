@@ -1,5 +1,5 @@
 """The machines that make one video together, with nothing in common but the store.
 
-Shares, claims, heartbeats, who leads. May import: plan, storage, runtime, config, records, errors,
-layout.
+Shares, claims, heartbeats, who leads. May import: plan, storage, runtime, config, media, records,
+errors, layout.
 """

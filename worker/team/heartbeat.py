@@ -26,16 +26,23 @@ log = structlog.get_logger(__name__)
 class Heartbeat:
     """Writes one machine's record every ten seconds, in a thread; `on_beat` is called after each.
 
-    Only this machine writes its record, so no condition is needed.
+    `on_bug` gets what ends the thread otherwise. Only this machine writes its record, so no
+    condition is needed.
     """
 
     def __init__(
-        self, store: RetryingStore, run: str, record: MachineRecord, *, on_beat: Callable[[], None]
+        self,
+        store: RetryingStore,
+        run: str,
+        record: MachineRecord,
+        *,
+        on_beat: Callable[[], None],
+        on_bug: Callable[[Exception], None],
     ) -> None:
         self._store = store
         self._key = machine_key(run, record.team, record.owner)
         self._record = record
-        self._on_beat = on_beat
+        self._on_beat, self._on_bug = on_beat, on_bug
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._written_s = now_s()
@@ -86,6 +93,9 @@ class Heartbeat:
             except WorkerError as error:
                 # The next one may succeed; if none does, others take this machine's shares.
                 log.warning("heartbeat_not_written", reason=str(error))
+            except Exception as error:  # noqa: BLE001 (it ends the job, which reports it)
+                self._on_bug(error)
+                return
 
     def _write(self, grace_s: float = 0.0) -> None:
         silent_s = now_s() - self._written_s

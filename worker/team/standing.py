@@ -36,8 +36,12 @@ class Standing:
 
     @property
     def has_no_leader(self) -> bool:
-        """Whether the destination is to be taken: it was released, or its leader is dead."""
-        return not self.has_ended and (not is_held(self._content) or self.dead is not None)
+        """Whether the destination is to be taken: it was released, or its leader is dead.
+
+        Also where another job's record is there: who claims it sees whether that job lives.
+        """
+        is_led = self._record is not None and is_held(self._content) and self.dead is None
+        return not self.has_ended and not is_led
 
     def poll(self) -> None:
         """Read status.json.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 
 import structlog
 
 from worker.config.team import TeamMachine
+from worker.errors import InternalError, WorkerError
 from worker.plan.forecast import Choice
 from worker.plan.plan import Plan
 from worker.records.job import Outcome
@@ -55,6 +57,7 @@ class Team:
         self.shares: tuple[Share, ...] = ()
         self.mine: list[Share] = []
         self.on_roll: Callable[[Roll], None] = lambda _: None
+        self.on_leaderless: Callable[[], None] = lambda: None
         self._job_id = job_id
         self._store, self._budget = store, budget
         self._heartbeat: Heartbeat | None = None
@@ -77,8 +80,16 @@ class Team:
         record = MachineRecord(
             owner=self.owner, team=self.name, number=self.machine.number, job_id=self._job_id
         )
-        self._heartbeat = Heartbeat(self._store, run, record, on_beat=self._look_around)
+        self._heartbeat = Heartbeat(
+            self._store, run, record, on_beat=self._look_around, on_bug=self._stop
+        )
         self._heartbeat.start()
+
+    def _stop(self, bug: Exception) -> None:
+        """End this machine's job: without a heartbeat others make its shares, too."""
+        failure = InternalError(f"a bug of the worker in its heartbeat: {type(bug).__name__}")
+        failure.__cause__ = bug
+        self._budget.stop(failure)
 
     def end(self, outcome: Outcome, *, is_over: bool) -> None:
         """Record how this machine ended, so that its shares are free; nothing once all is over."""
@@ -109,6 +120,16 @@ class Team:
                 state=state, segments=segments, frames=frames, missing_frames=missing_frames
             )
 
+    @property
+    def can_be_spared(self) -> bool:
+        """Whether other machines can go on without this one, as far as it can see."""
+        if self._heartbeat is None:
+            # Nothing is planned yet, and nobody can be seen.
+            return True
+        with suppress(WorkerError):
+            self.call_the_roll()
+        return self.roll.live > 1
+
     def call_the_roll(self) -> Roll:
         """Look at all machines now.
 
@@ -122,6 +143,9 @@ class Team:
     def _look_around(self) -> None:
         if not self.leads:
             self.standing.poll()
+            if self.standing.has_no_leader:
+                # At once, though this machine may encode for minutes yet.
+                self.on_leaderless()
             return
         every_s = max(_ROLL_S, _ROLL_S_A_MACHINE * self.machine.of)
         if now_s() - self._called_s >= every_s:

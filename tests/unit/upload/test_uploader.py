@@ -12,6 +12,7 @@ from tests.unit.fakes import RecordingStore, retrying
 from tests.unit.sample import audio_segments, plan
 from worker.hls.encryption import CLEAR
 from worker.hls.segment import segment_bounds_ticks
+from worker.plan.plan import Plan
 from worker.runtime.workspace import Workspace
 from worker.upload.checkpoint import Checkpoint
 from worker.upload.uploader import Finished, Uploader
@@ -32,20 +33,24 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return names
 
 
+def make_uploader(a_plan: Plan, folder: Path) -> Uploader:
+    return Uploader(
+        plan=a_plan,
+        cipher=CLEAR,
+        store=retrying(RecordingStore()),
+        checkpoint=Checkpoint("run", {}),
+        workspace=Mock(spec=Workspace, folder=folder, budget=Mock()),
+        threads=1,
+    )
+
+
 def test_segments_start_in_the_order_of_their_audio_and_none_is_judged_twice(
     tmp_path: Path, started: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy is hours ahead of the audio: to try each at each segment of audio took minutes."""
     bounds = Mock(side_effect=segment_bounds_ticks)
     monkeypatch.setattr("worker.upload.muxer.segment_bounds_ticks", bounds)
-    uploader = Uploader(
-        plan=MUXED,
-        cipher=CLEAR,
-        store=retrying(RecordingStore()),
-        checkpoint=Checkpoint("run", {}),
-        workspace=Mock(spec=Workspace, folder=tmp_path, budget=Mock()),
-        threads=1,
-    )
+    uploader = make_uploader(MUXED, tmp_path)
     path = tmp_path / "segment.ts"
     path.write_bytes(b"segment")
 
@@ -71,14 +76,7 @@ def test_segments_start_in_the_order_of_their_audio_and_none_is_judged_twice(
 def test_many_lanes_may_end_a_segment_at_once(
     lanes: int, most_mib: int, tmp_path: Path, started: list[tuple[str, int]]
 ) -> None:
-    uploader = Uploader(
-        plan=replace(plan(), lanes=lanes),
-        cipher=CLEAR,
-        store=retrying(RecordingStore()),
-        checkpoint=Checkpoint("run", {}),
-        workspace=Mock(spec=Workspace, folder=tmp_path, budget=Mock()),
-        threads=1,
-    )
+    uploader = make_uploader(replace(plan(), lanes=lanes), tmp_path)
     path = tmp_path / "segment.ts"
     with path.open("wb") as file:
         file.truncate(4 << 20)

@@ -81,3 +81,20 @@ def test_jobs_count_once_by_academy_and_only_what_was_made_has_minutes() -> None
     assert figures["total"].record["jobs"] == 4
     assert figures["total"].record["minutes"] == 10
     assert logs.asked["startTime"] == 1_796_083_200_000
+
+
+def test_the_machines_of_an_array_job_count_as_one_that_took_what_all_took() -> None:
+    made = {"duration_s": 600, "bytes": 10**9}
+    logs = Logs(
+        line("a:0", duration_s=600),
+        line("a:1", **made),
+        line("a:2", 143),
+        line("b:0", already_published=True, **made),
+        line("b:1", already_published=True, **made),
+        line("c:0", 143),
+        line("c:1", 69),
+    )
+    aws = Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
+    vars(aws)["logs"] = logs
+    (figures, _) = report_month(aws, "group", *read_month("month", NOW))
+    assert figures.row == ("-", "3", "1", "1", "0", "1", "10.0", "1.00", "7.00", "3.50")

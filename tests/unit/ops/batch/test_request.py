@@ -55,6 +55,16 @@ def test_a_time_limit_is_the_deadline_of_batch_too(limit: str, deadline: int) ->
     assert request(time_limit_s=limit)["timeout"] == {"attemptDurationSeconds": deadline}
 
 
+def test_several_machines_are_the_children_of_an_array_job() -> None:
+    made = request(machines="8")
+    assert made["arrayProperties"] == {"size": 8}
+    assert made["containerOverrides"] == {
+        "environment": [{"name": "WORKER_MACHINES", "value": "8"}]
+    }
+    # Batch takes no array of one.
+    assert "arrayProperties" not in request(machines="1")
+
+
 def shared(*, has_shares: bool = True, **given: Any) -> SubmitJobRequestTypeDef:
     return build_request(
         Submission(source=SOURCE, destination=DESTINATION, **given),

@@ -20,7 +20,13 @@ from ops.keeper.decide import (
     State,
     decide,
 )
-from tests.unit.batch_shapes import JOB_ID, STOPPED_MS, job_detail, status_record
+from tests.unit.batch_shapes import (
+    JOB_ID,
+    STOPPED_MS,
+    child_detail,
+    job_detail,
+    status_record,
+)
 from worker.records.status import StatusRecord
 
 ENDED = datetime.fromtimestamp(STOPPED_MS / 1000, UTC)
@@ -219,9 +225,9 @@ def test_a_job_without_a_destination_is_for_a_person() -> None:
     assert isinstance(decided(failed(69, parameters={})), Person)
 
 
-def test_array_jobs_are_left_out_and_doubles_count_once() -> None:
-    array: Any = failed(69, arrayProperties={"size": 2})
-    single: Any = failed(69)
-    assert group([array]) == []
-    (only,) = group([single, single])
-    assert len(only.attempts) == 1
+def test_children_and_jobs_of_several_nodes_are_left_out_and_doubles_count_once() -> None:
+    array: Any = failed(None, arrayProperties={"size": 2})
+    child: Any = child_detail(0, "FAILED", exit_code=69)
+    nodes: Any = failed(69, jobId="nodes", nodeProperties={})
+    (only,) = group([array, child, array, nodes])
+    assert [attempt.job.id for attempt in only.attempts] == [JOB_ID]

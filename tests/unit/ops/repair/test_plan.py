@@ -9,6 +9,7 @@ import pytest
 
 from ops.audit.finding import Code, Finding, Result
 from ops.repair.plan import Repair, plan_repair
+from tests.unit.batch_shapes import status_record, team_status
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import publish_to
 from tests.unit.sample import job
@@ -115,3 +116,13 @@ def test_a_doubt_is_said(arguments: dict[str, Any], why: str) -> None:
 
 def test_what_was_published_without_a_rung_may_always_be_submitted() -> None:
     assert plan(damages="", missing_rungs=("720p",)).submission
+
+
+def test_as_many_machines_make_it_again_as_its_last_job_had() -> None:
+    record = team_status(0, updated_at="2025-12-31T12:00:00+00:00")
+    repair = plan(status=record.to_json())
+    assert repair.submission is not None
+    assert repair.submission.machines == 2
+    single = plan(status=status_record().to_json()).submission
+    assert single is not None
+    assert single.machines == 1

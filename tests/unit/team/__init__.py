@@ -1,0 +1,1 @@
+"""The machines that make one video together."""

@@ -1,0 +1,181 @@
+"""status.json as a machine reads it that does not lead: who leads, and who should."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.unit.fakes import Clock, RecordingStore, retrying
+from worker.layout import STATUS, json_file
+from worker.outcome import published
+from worker.records.job import Outcome, State
+from worker.records.status import StatusRecord
+from worker.runtime.budget import Budget
+from worker.storage import lease
+from worker.storage.lease import Lease, TeammateError
+from worker.team import standing as module
+from worker.team.standing import Standing
+
+TEAM = "array-job"
+NOW = "2026-11-29T12:00:00+00:00"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "now_s", clock)
+    return clock
+
+
+@pytest.fixture
+def store() -> RecordingStore:
+    return RecordingStore()
+
+
+def write(
+    store: RecordingStore,
+    *,
+    beat: int = 1,
+    owner: str | None = "leader",
+    team: str | None = TEAM,
+    state: State = "running",
+    outcome: Outcome | None = None,
+) -> None:
+    record = StatusRecord(
+        job_id="array-job:0",
+        team=team,
+        owner=owner,
+        beat=beat,
+        state=state,
+        outcome=outcome,
+        started_at=NOW,
+        updated_at=NOW,
+    )
+    store.put(json_file(STATUS, record.to_json()))
+
+
+def standing(store: RecordingStore) -> Standing:
+    return Standing(retrying(store), team=TEAM)
+
+
+def test_a_leader_whose_heartbeat_moves_leads(store: RecordingStore, clock: Clock) -> None:
+    seen = standing(store)
+    for beat in range(10):
+        write(store, beat=beat)
+        seen.poll()
+        assert not seen.has_no_leader
+        clock.now_s += 40
+
+
+@pytest.mark.parametrize(("waited_s", "is_dead"), [(44.0, False), (45.0, True)])
+def test_a_leader_that_stands_still_is_dead(
+    store: RecordingStore, clock: Clock, *, waited_s: float, is_dead: bool
+) -> None:
+    seen = standing(store)
+    write(store)
+    seen.poll()
+    clock.now_s += waited_s
+    seen.poll()
+    assert seen.has_no_leader == is_dead
+    assert (seen.dead is not None) == is_dead
+
+
+def test_a_leader_that_left_is_not_waited_for(store: RecordingStore, clock: Clock) -> None:
+    del clock
+    seen = standing(store)
+    write(store, owner=None)
+    seen.poll()
+    assert seen.has_no_leader
+
+
+def test_nobody_leads_a_job_that_has_ended(store: RecordingStore, clock: Clock) -> None:
+    seen = standing(store)
+    write(store, state="ended", outcome=published("published"))
+    seen.poll()
+    clock.now_s += 3600
+    assert seen.has_ended
+    assert not seen.has_no_leader
+    assert seen.record
+    assert seen.record.outcome == published("published")
+
+
+@pytest.mark.parametrize("team", [None, "another"])
+def test_another_jobs_record_is_none_of_this_team(
+    store: RecordingStore, clock: Clock, team: str | None
+) -> None:
+    """The destination is to be claimed: then it is seen whether that job lives."""
+    del clock
+    seen = standing(store)
+    write(store, team=team)
+    seen.poll()
+    assert seen.record is None
+    assert seen.has_no_leader
+
+
+def test_a_machine_that_led_watches_anew(store: RecordingStore, clock: Clock) -> None:
+    seen = standing(store)
+    write(store)
+    seen.poll()
+    clock.now_s += 60
+    seen.forget()
+    seen.poll()
+    assert seen.dead is None
+
+
+class Member:
+    """A machine that may take the lease of its team."""
+
+    def __init__(self, store: RecordingStore, *, team: str | None = TEAM) -> None:
+        budget = Budget(time_limit_s=600, clock=time.monotonic)
+        record = StatusRecord(job_id="array-job:1", team=team, started_at=NOW, updated_at=NOW)
+        self.lease = Lease(retrying(store), budget=budget, record=lambda: record, team=team)
+
+
+def test_a_teammates_destination_is_left_to_it_at_once(store: RecordingStore) -> None:
+    Member(store).lease.take()
+    with pytest.raises(TeammateError):
+        Member(store).lease.take()
+
+
+def test_a_job_that_a_teammate_has_ended_is_not_begun_again(store: RecordingStore) -> None:
+    write(store, state="ended", outcome=published("published"))
+    with pytest.raises(TeammateError):
+        Member(store).lease.take()
+
+
+def test_another_teams_end_keeps_nobody_out(store: RecordingStore) -> None:
+    write(store, state="ended", team="another", outcome=published("published"))
+    Member(store).lease.take()
+
+
+def test_a_released_lease_is_taken_at_once(store: RecordingStore) -> None:
+    first, second = Member(store).lease, Member(store).lease
+    first.take()
+    first.release(0)
+    second.take()
+    with pytest.raises(TeammateError):
+        first.renew()
+
+
+def test_a_dead_leaders_lease_is_not_watched_twice(
+    store: RecordingStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was watched for 45 s already; one that has moved since is left alone."""
+    monkeypatch.setattr(lease, "_WATCH_S", 3600)
+    seen = standing(store)
+    write(store)
+    seen.poll()
+    clock.now_s += 45
+    dead = seen.dead
+    write(store, beat=2)
+    with pytest.raises(TeammateError):
+        Member(store).lease.take(stood_still=dead)
+    write(store, beat=1)
+    Member(store).lease.take(stood_still=dead)
+
+
+def test_a_job_without_a_team_has_no_teammates(store: RecordingStore) -> None:
+    """An ended job's destination is taken, whatever its team."""
+    write(store, state="ended", outcome=published("published"))
+    Member(store, team=None).lease.take()
