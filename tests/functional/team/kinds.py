@@ -12,10 +12,9 @@ from tests.functional.source.generated import X264, tone
 
 SECRET = "a key secret of the tests, 32 bytes or more"
 _FAST = ("--preset", "superfast")
-_STREETS = "normal/sample-videos__car-detection.mp4"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
     """What is uploaded, made by `make` in a folder, and the options with which it is published.
 
@@ -35,8 +34,14 @@ class Kind:
         return self.name
 
 
-def _plain(_: Path) -> Path:
-    return media(_STREETS)
+def _screen(folder: Path) -> Path:
+    """A recorded screen with a speaker beside it."""
+    path = folder / "screen.mp4"
+    ffmpeg(
+        *("-i", media("lecture/gradio__art-critic.mp4"), "-vf", "fps=30,scale=-2:432", *X264),
+        *("-crf", "18", "-c:a", "copy", path),
+    )
+    return path
 
 
 def _vfr(folder: Path) -> Path:
@@ -94,7 +99,7 @@ def _ntsc(folder: Path) -> Path:
 
 
 KINDS = (
-    Kind(name="plain", make=_plain, options=("--ladder", "288,216,144", "--segment", "2", *_FAST)),
+    Kind(name="plain", make=_screen, options=("--ladder", "432,288,144", "--segment", "1", *_FAST)),
     Kind(name="vfr", make=_vfr, options=("--ladder", "360,180", "--segment", "2", *_FAST)),
     Kind(
         name="late-audio",
