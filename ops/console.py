@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
 from worker.config.location import redact
@@ -80,6 +81,27 @@ def show_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def show_json(value: object) -> None:
     """Show a value as one line of JSON, for other programs."""
     _write(sys.stdout, clean(json.dumps(value, ensure_ascii=False)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A command's answer: lines for people, or with `--json` a JSON object a line."""
+
+    as_json: bool = False
+
+    def show(self, event: str, text: str, /, **fields: object) -> None:
+        """Show one event: its text to a person, its name and fields to a program."""
+        if self.as_json:
+            show_json({"event": event, **fields})
+        else:
+            say(text)
+
+    def note(self, text: str) -> None:
+        """Show what has no fields."""
+        self.show("note", text, text=text)
+
+
+FOR_PEOPLE = Answer()
 
 
 def is_terminal() -> bool:

@@ -19,7 +19,7 @@ from worker.config.cli import (
     parse_job,
     parse_programs,
 )
-from worker.config.job import BATCH_JOB_ID, Job
+from worker.config.job import BATCH_JOB_ID, Job, academy_of
 from worker.config.location import LocalLocation
 from worker.errors import (
     PUBLISHED,
@@ -30,9 +30,10 @@ from worker.errors import (
     WorkerError,
 )
 from worker.ffmpeg.capabilities import take_inventory
+from worker.monitoring.container import read_vcpus
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.logs import FINISHED, STARTED, Logs, stream_name
-from worker.monitoring.metrics import cpu_s, metric_fields
+from worker.monitoring.metrics import metric_fields
 from worker.monitoring.output import OutputQueue, queued_output
 from worker.outcome import JobResult, outcome_of
 from worker.pipeline import run_job
@@ -41,6 +42,7 @@ from worker.records.job import Outcome
 from worker.records.schema import SCHEMAS, render_schema
 from worker.runtime.budget import Budget, stop_on_signals
 from worker.runtime.early_signals import EarlySignals
+from worker.runtime.resources import cpu_s
 from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
 from worker.source.plan_only import plan_job
@@ -49,8 +51,6 @@ from worker.steps import Context
 SCHEMA = "schema"
 _SELF_CHECK_S = 120
 _REFUSAL_S = 60
-# The tag that names an academy where WORKER_ACADEMY does not.
-_ACADEMY = "academy"
 
 log = structlog.get_logger("worker")
 
@@ -109,6 +109,7 @@ def _run_job(
                 now=_now,
                 on_terminal=logs.is_human and sys.stdout.isatty(),
                 stats=stats,
+                vcpus=read_vcpus(environment),
             )
             run = _print_plan if job.plan_only else _run
             return run(job, context, logs, output)
@@ -175,7 +176,8 @@ def _run(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     outcome = run_job(job, context, result)
     result.elapsed_s = round(context.budget.elapsed_s, 2)
     result.cpu_s = cpu_s()
-    academy = (job.academy or tags_of(job.tag).get(_ACADEMY)) if logs.has_cloudwatch else None
+    result.vcpus = context.vcpus
+    academy = academy_of(job) if logs.has_cloudwatch else None
     return _finish(outcome, result, logs, output, academy=academy)
 
 

@@ -60,6 +60,7 @@ class JobResult:
     worker_peak_memory_bytes: int | None = None
     elapsed_s: float | None = None
     cpu_s: float | None = None
+    vcpus: float | None = None
     log_lines_dropped: int | None = None
 
     def take(self, manifest: ManifestRecord) -> None:

@@ -13,7 +13,7 @@ import structlog
 from worker import __version__
 from worker.callbacks.callbacks import Callbacks
 from worker.config.callback_options import tags_of
-from worker.config.job import Job
+from worker.config.job import Job, academy_of
 from worker.encode.encoder import SourceFile
 from worker.encode.run import Encoded, EncodeJob, encode_run
 from worker.errors import WorkerError
@@ -51,13 +51,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """What a job runs with: budget, programs, the calendar, and whether a person watches."""
+    """What a job runs with: budget, programs, calendar, terminal; `vcpus` where they are known."""
 
     budget: Budget
     tools: Tools
     now: Callable[[], datetime]
     on_terminal: bool
     stats: JobStats = field(default_factory=JobStats)
+    vcpus: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,6 +260,7 @@ class Steps:
             source_bytes=source_bytes,
             job_id=self.job.job_id,
             tags=tags_of(self.job.tag),
+            academy=academy_of(self.job),
             published_at=self.context.now().isoformat(),
             worker_version=__version__,
             ffmpeg_version=result.ffmpeg or "unknown",

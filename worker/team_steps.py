@@ -12,9 +12,9 @@ import structlog
 
 from worker.encode.run import encode_run
 from worker.encode.together import TeamEncode
-from worker.errors import NoSourceError, TakenError
+from worker.errors import NoSourceError, TakenError, WorkerError
 from worker.hls.encryption import cipher_for
-from worker.layout import json_file, plan_key, run_prefix
+from worker.layout import json_file, plan_key, run_prefix, team_prefix
 from worker.outcome import published
 from worker.plan.digest import run_name
 from worker.plan.forecast import Choice
@@ -70,8 +70,27 @@ class TeamSteps:
                     # This one stood still, and its heartbeat will find what happened meanwhile.
                     self.steps.context.budget.sleep(_WAIT_S)
                     outcome = None
+                except TakenError:
+                    self._find_who_leads()
+                    outcome = None
                 if outcome is not None:
                     return outcome
+
+    def _find_who_leads(self) -> None:
+        """Follow the machine that leads by now; go on where this one does.
+
+        A file that the leader alone writes was another one's: of a machine that took over while
+        this one stood still, or of one that did, and has written it late.
+
+        Raises:
+            TakenError: another job has the destination.
+
+        """
+        try:
+            self.steps.status.confirm()
+        except TeammateError:
+            self.team.follow()
+        self.steps.context.budget.sleep(_WAIT_S)
 
     def _lead(self, workspace: Workspace) -> Outcome | None:
         """Do what the holder of the lease does; None: it is another machine by now."""
@@ -83,21 +102,35 @@ class TeamSteps:
             return self._leave(_NO_CONDITIONS)
         asked = steps.find_published()
         if isinstance(asked, Outcome):
+            self._delete_leftovers(steps)
             return asked
         with steps.one_source(asked).reported_first():
-            if self._encode is None and (outcome := self._begin(workspace, asked)):
+            if self._encode is None and (outcome := self._begin(workspace, asked, steps)):
                 return outcome
             encode = self._encode
             while encode is not None and team.leads:
                 team.check()
-                if encode.advance() and (encoded := encode.collect()):
+                if encode.advance() and (encoded := encode.collect(steps.store)):
                     source_bytes = encode.job.source.path.stat().st_size
                     return steps.complete(encoded, encode.job, asked, source_bytes=source_bytes)
                 steps.context.budget.sleep(_WAIT_S)
         return None
 
-    def _begin(self, workspace: Workspace, asked: Asked) -> Outcome | None:
-        """Plan the run and let the others take part; alone where they cannot, to the outcome."""
+    def _delete_leftovers(self, steps: Steps) -> None:
+        """Delete what the team has left, where the machine that published died right after that."""
+        if (run := steps.result.run) is None:
+            return
+        try:
+            if left := steps.store.list(team_prefix(run, self.team.name)):
+                steps.store.delete(left)
+        except WorkerError as error:
+            log.warning("leftovers_not_deleted", reason=str(error))
+
+    def _begin(self, workspace: Workspace, asked: Asked, guarded: Steps) -> Outcome | None:
+        """Plan the run and let the others take part; alone where they cannot, to the outcome.
+
+        `guarded`: the steps that are for the holder of the lease.
+        """
         steps = self.steps
         path = steps.fetch(workspace)
         planned = steps.plan(path, workspace)
@@ -108,7 +141,7 @@ class TeamSteps:
             steps.status.update(alone=reason)
             job = steps.encode_job(name, cipher, planned.plan, source, workspace)
             source_bytes = path.stat().st_size
-            return steps.complete(encode_run(job), job, asked, source_bytes=source_bytes)
+            return guarded.complete(encode_run(job), job, asked, source_bytes=source_bytes)
         plan = self._share_plan(name, planned.plan)
         self.team.begin(name, plan)
         job = steps.encode_job(name, cipher, plan, source, workspace)

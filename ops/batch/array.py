@@ -10,6 +10,7 @@ from typing import Any
 from ops.aws import Aws
 from ops.batch.job import FAILED, SUCCEEDED, BatchJob, fetch_details, read_job
 from ops.batch.result import KILLED, Result, find_result
+from worker.records.job import Outcome
 from worker.records.status import StatusRecord
 from worker.records.team import MachineState
 
@@ -37,7 +38,8 @@ class Machine:
     def text(self) -> str:
         """The same for a person."""
         parts = [self.status]
-        if self.state and self.exit_status is None:
+        # Of one that was killed, status.json has what it did before.
+        if self.state and self.status not in {SUCCEEDED, FAILED}:
             parts.append(self.state)
         if self.segments is not None:
             parts.append(f"{self.segments} segments")
@@ -90,17 +92,20 @@ def with_end_of(job: BatchJob, children: Sequence[BatchJob]) -> BatchJob:
 
 
 def find_array_result(
-    job: BatchJob, record: StatusRecord | None, children: Sequence[BatchJob]
+    job: BatchJob,
+    record: StatusRecord | None,
+    children: Sequence[BatchJob],
+    finished: Outcome | None = None,
 ) -> Result | None:
     """Return how an array job ended; None where it has not.
 
     It ends with its video, by status.json, whatever Batch calls it. Without a record of its end, it
-    ends with its last child.
+    ends with its last child, whose last log line `finished` is.
     """
     has_ended = record is not None and record.state == "ended"
     if not (has_ended or job.has_ended or _all_ended(job, children)):
         return None
-    return find_result(with_end_of(job, children), record, None)
+    return find_result(with_end_of(job, children), record, finished)
 
 
 def find_last(children: Iterable[BatchJob]) -> BatchJob | None:

@@ -50,11 +50,12 @@ class _Known:
     @property
     def result(self) -> Result | None:
         """How the job ended; None where it has not."""
+        finished = find_finished(self.log)
         if self.job.array_size is not None:
-            return find_array_result(self.job, self.record, self.children)
+            return find_array_result(self.job, self.record, self.children, finished)
         if not self.job.has_ended:
             return None
-        return find_result(self.job, self.status.record, find_finished(self.log))
+        return find_result(self.job, self.status.record, finished)
 
 
 def describe_job(aws: Aws, job: BatchJob, *, lines: int) -> list[str]:

@@ -14,6 +14,8 @@ from typing import Literal
 from pydantic import Field
 
 from ops.aws import Aws
+from ops.batch.cost import cost_of
+from ops.console import say, show_json, show_table
 from ops.errors import UsageError
 from worker.config.team import team_of
 from worker.errors import PUBLISHED, BadSourceError
@@ -21,7 +23,7 @@ from worker.records.base import Record, UnreadableRecordError
 
 HEADING = (
     *("academy", "jobs", "published", "before", "refused", "failed", "minutes of video"),
-    *("GB", "CPU hours", "hours"),
+    *("GB", "CPU hours", "hours", "vCPU hours", "cost"),
 )
 _PATTERN = '{ $.event = "job_finished" }'
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
@@ -44,13 +46,19 @@ class _FinishedLine(Record):
     bytes: int | None = None
     cpu_s: float | None = None
     elapsed_s: float | None = None
+    vcpus: float | None = None
 
 
 @dataclass(kw_only=True, slots=True)
 class Figures:
-    """Sums. `before`: jobs whose video was published already, so that they made nothing."""
+    """Sums. `before`: jobs whose video was published already, so that they made nothing.
+
+    `vcpu_s`: seconds times vCPUs; None where a job did not log how many it had. `price`: of a
+    vCPU-hour.
+    """
 
     academy: str
+    price: float | None = None
     jobs: int = 0
     published: int = 0
     before: int = 0
@@ -60,12 +68,14 @@ class Figures:
     bytes: int = 0
     cpu_s: float = 0
     elapsed_s: float = 0
+    vcpu_s: float | None = 0
 
     def add(self, line: _FinishedLine) -> None:
         """Count a job."""
         self.jobs += 1
         self.cpu_s += line.cpu_s or 0
         self.elapsed_s += line.elapsed_s or 0
+        self._add_vcpus(line)
         if line.exit_status == BadSourceError.exit_status:
             self.refused += 1
         elif line.exit_status != PUBLISHED:
@@ -76,6 +86,20 @@ class Figures:
             self.published += 1
             self.video_s += line.duration_s or 0
             self.bytes += line.bytes or 0
+
+    def _add_vcpus(self, line: _FinishedLine) -> None:
+        # One that did not start has run for no time.
+        if self.vcpu_s is None or line.elapsed_s is None:
+            return
+        self.vcpu_s = None if line.vcpus is None else self.vcpu_s + line.elapsed_s * line.vcpus
+
+    @property
+    def _vcpu_hours(self) -> float | None:
+        return None if self.vcpu_s is None else round(self.vcpu_s / _HOUR_S, 2)
+
+    @property
+    def _cost(self) -> float | None:
+        return cost_of(self.vcpu_s, 1, self.price)
 
     @property
     def record(self) -> dict[str, object]:
@@ -91,6 +115,8 @@ class Figures:
             "bytes": self.bytes,
             "cpu_hours": round(self.cpu_s / _HOUR_S, 2),
             "hours": round(self.elapsed_s / _HOUR_S, 2),
+            "vcpu_hours": self._vcpu_hours,
+            "cost": self._cost,
         }
 
     @property
@@ -104,6 +130,8 @@ class Figures:
             f"{self.bytes / _GB:.2f}",
             f"{self.cpu_s / _HOUR_S:.2f}",
             f"{self.elapsed_s / _HOUR_S:.2f}",
+            _shown(self._vcpu_hours),
+            _shown(self._cost),
         )
 
 
@@ -129,25 +157,45 @@ def read_month(text: str, now: datetime) -> tuple[datetime, datetime]:
     return start, end
 
 
-def report_month(aws: Aws, group: str, start: datetime, end: datetime) -> list[Figures]:
+def show_month(
+    aws: Aws,
+    group: str,
+    month: tuple[datetime, datetime],
+    *,
+    price: float | None,
+    as_json: bool,
+) -> None:
+    """Show the figures of a month, a line for each academy."""
+    figures = report_month(aws, group, *month, price=price)
+    if as_json:
+        for each in figures:
+            show_json({"month": f"{month[0]:%Y-%m}", **each.record})
+        return
+    show_table(HEADING, (each.row for each in figures))
+    say("Minutes and bytes are those of videos that were made; hours are those that jobs ran.")
+
+
+def report_month(
+    aws: Aws, group: str, start: datetime, end: datetime, *, price: float | None = None
+) -> list[Figures]:
     """Return the figures of each academy in the order of their names, and the total at the end.
 
     Each job counts once, with what it logged last; an array job, too.
     """
     lines = _of_jobs({line.job_id: line for line in _read(_messages(aws, group, start, end))})
-    total = Figures(academy=TOTAL)
+    total = Figures(academy=TOTAL, price=price)
     found: dict[str, Figures] = {}
     for line in lines:
         academy = line.academy or line.tags.get("academy") or UNNAMED
-        found.setdefault(academy, Figures(academy=academy)).add(line)
+        found.setdefault(academy, Figures(academy=academy, price=price)).add(line)
         total.add(line)
     return [*(found[name] for name in sorted(found)), total]
 
 
 def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
-    """Return a line for each job; of an array job's machines that of the one that published.
+    """Return a line for each job; of an array job's machines the one that says how it ended.
 
-    Only that one has the bytes of the video. What all machines took is added up.
+    What all machines took is added up.
     """
     machines: dict[str, list[_FinishedLine]] = {}
     for line in lines.values():
@@ -156,16 +204,36 @@ def _of_jobs(lines: Mapping[str, _FinishedLine]) -> list[_FinishedLine]:
 
 
 def _together(machines: Sequence[_FinishedLine]) -> _FinishedLine:
-    of_job = max(reversed(machines), key=_has_published)
-    sums = {
-        name: sum(getattr(line, name) or 0 for line in machines) for name in ("cpu_s", "elapsed_s")
-    }
-    return of_job.model_copy(update=sums)
+    of_job = max(reversed(machines), key=_weight)
+    return of_job.model_copy(
+        update={
+            "cpu_s": _sum(line.cpu_s for line in machines),
+            "elapsed_s": _sum(line.elapsed_s for line in machines),
+        }
+    )
 
 
-def _has_published(line: _FinishedLine) -> tuple[bool, bool]:
-    is_published = line.exit_status == PUBLISHED
-    return is_published, is_published and not line.already_published and line.bytes is not None
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Add up what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _weight(line: _FinishedLine) -> int:
+    """Return how much a machine's line says of its job.
+
+    Only the machine that published has the bytes. A 0 without them is that of one that left the
+    video to others, whose failure counts then.
+    """
+    if line.exit_status != PUBLISHED:
+        return 1
+    if line.bytes is None:
+        return 0
+    return 2 if line.already_published else 3
+
+
+def _shown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _messages(aws: Aws, group: str, start: datetime, end: datetime) -> Iterator[str]:

@@ -90,7 +90,8 @@ def check(submission: Submission) -> Job:
         job = parse_job(words, {}, has_secrets=False)
     except BadParametersError as error:
         raise UsageError(str(error)) from error
-    for name, location in (("SOURCE", job.source), ("DESTINATION", job.destination)):
+    subtitles = ((f"--subtitles {each.language}", each.location) for each in job.subtitles)
+    for name, location in (("SOURCE", job.source), ("DESTINATION", job.destination), *subtitles):
         if isinstance(location, LocalLocation):
             raise UsageError(
                 f"{name} {location} is a path of this machine, which a job cannot reach; write"
@@ -236,8 +237,13 @@ def _share(submission: Submission, queue: str, *, has_shares: bool) -> str | Non
     )
 
 
+def is_share(academy: str) -> bool:
+    """Whether Batch takes an academy's name as a share identifier."""
+    return bool(_SHARE.fullmatch(academy))
+
+
 def _check_share(submission: Submission) -> None:
-    if submission.academy is not None and not _SHARE.fullmatch(submission.academy):
+    if submission.academy is not None and not is_share(submission.academy):
         raise UsageError(
             f"--academy {submission.academy!r}: Batch takes letters and digits only, 255 at most"
         )

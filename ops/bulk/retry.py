@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -16,12 +17,16 @@ from ops.bulk.follow import read_result
 from ops.bulk.select import WEEK_S
 from ops.errors import NotThereError, UnexpectedError, UsageError
 from ops.keeper.attempt import KEEPER_TAGS, Video, group
-from ops.keeper.decide import MAX_MEMORY_MIB, Resubmission
-from ops.keeper.queue import has_unseen_job, list_queue, with_machines
+from ops.keeper.claim import read_claim
+from ops.keeper.decide import MAX_MEMORY_MIB, Resubmission, is_pending
+from ops.keeper.queue import list_queue, with_machines
 from ops.keeper.request import build_resubmission
+from ops.keeper.resubmit import AS_QUICK, resubmit
 from ops.keeper.rules import Rule, find_rule
 from worker.config.team import team_of
 from worker.errors import Resubmit, WorkerError
+from worker.layout import KEEPER
+from worker.storage.base import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import (
@@ -63,14 +68,19 @@ class Retried:
 
 @dataclass(kw_only=True, slots=True)
 class Retry:
-    """How failed jobs are resubmitted. `vcpus`, `memory_mib`: instead of those that they had."""
+    """How failed jobs are resubmitted. `vcpus`, `memory_mib`: instead of those that they had.
+
+    `open_store` opens a job's destination, where a keeper and a person claim a resubmission.
+    """
 
     aws: Aws
     queue: str
+    open_store: Callable[[BatchJob], Store]
     now: datetime
     vcpus: int | None = None
     memory_mib: int | None = None
     dry_run: bool = False
+    _name: str = field(default_factory=lambda: uuid.uuid4().hex)
     _definitions: dict[str, JobDefinitionTypeDef | None] = field(default_factory=dict)
 
     def by_ids(self, ids: Sequence[str]) -> Iterator[Retried]:
@@ -136,8 +146,6 @@ class Retry:
                 )
         if self.dry_run:
             return Retried(failed=job, result=result)
-        if has_unseen_job(self.aws, self.queue, video):
-            return Retried(failed=job, result=result, why_not="another one was as quick")
         decision = Resubmission(
             # Counted anew: a person decided.
             attempt=replace(attempt, causes=()),
@@ -146,6 +154,19 @@ class Retry:
             result=result,
             memory_mib=memory_mib,
         )
+        try:
+            new_id = self._claim_and_submit(video, decision)
+        except WorkerError as error:
+            why_not = f"{KEEPER} at its destination cannot be read or written: {error}"
+            return Retried(failed=job, result=result, why_not=why_not)
+        return Retried(failed=job, result=result, job_id=new_id, why_not="" if new_id else AS_QUICK)
+
+    def _claim_and_submit(self, video: Video, decision: Resubmission) -> str | None:
+        """Submit under the keeper's claim, which a keeper may have; None where one has."""
+        job = decision.attempt.job
+        claim = read_claim(self.open_store(job), self._name)
+        if is_pending(claim.record, video, self.now):
+            return None
         request = self._sized(build_resubmission(decision, self._definition(job.definition)))
         known = {a.job.id for a in video.attempts}
 
@@ -153,8 +174,11 @@ class Retry:
             named = list_named(self.aws, self.queue, request["jobName"])
             return next((n["jobId"] for n in named if n["jobId"] not in known), None)
 
-        return Retried(
-            failed=job, result=result, job_id=Submitter(aws=self.aws).submit(request, find)
+        def submit() -> str:
+            return Submitter(aws=self.aws).submit(request, find)
+
+        return resubmit(
+            self.aws, self.queue, video, decision, claim=claim, submit=submit, now=self.now
         )
 
     def _sized(self, request: SubmitJobRequestTypeDef) -> SubmitJobRequestTypeDef:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from ops.aws import Aws, code_of
-from ops.console import say, warn
+from ops.console import Answer, warn
 from ops.errors import OK, NotThereError, OpsError, UsageError
 from ops.names import (
     BATCH_SERVICE,
@@ -23,13 +23,13 @@ from ops.stack.body import template_body
 from ops.stack.change_set import (
     ChangeSet,
     check_state,
-    describe_changes,
     execute,
     find_stack,
     is_being_updated,
     merge_parameters,
     parameters_of,
     propose,
+    show_changes,
     withdraw,
 )
 from ops.stack.check import DISK_PARAMETERS, check_names, fair_share, small_disk
@@ -87,10 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="time limit of waiting for the deployment (default: %(default)s)",
     )
+    parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
     """Show the changes, execute them unless it is a dry run, print the outputs."""
+    answer = Answer(as_json=arguments.json)
     given = read_parameters(arguments.parameter)
     if arguments.image:
         given[IMAGE] = check_pinned(arguments.image)
@@ -100,7 +102,8 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
     template = template_body()
     known = _template_parameters(aws, template)
     if arguments.prepare:
-        say(f"Push the image to {prepare(aws, _effective(given, known, current))}")
+        uri = prepare(aws, _effective(given, known, current), answer)
+        answer.show("prepared", f"Push the image to {uri}", repository=uri)
         return OK
     if arguments.rollback:
         if stack is None or creates:
@@ -108,14 +111,14 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
                 f"there is no stack {arguments.stack} in {aws.region}: nothing to roll back"
             )
         if is_being_updated(stack["StackStatus"]):
-            return _roll_back_beside(aws, stack, dry_run=arguments.dry_run)
+            return _roll_back_beside(aws, stack, answer, dry_run=arguments.dry_run)
         given[IMAGE] = find_previous(aws, definition_of(current), current.get(IMAGE, ""))
-        say(f"rolling back to {given[IMAGE]}")
+        _show_rollback(answer, given[IMAGE])
     if stack is not None:
         check_state(arguments.stack, stack["StackStatus"])
     check_parameters(given, known, current)
-    _fit(given, known, current)
-    _need_service_role(aws, dry_run=arguments.dry_run)
+    _fit(given, known, current, answer)
+    _need_service_role(aws, answer, dry_run=arguments.dry_run)
     proposal = propose(
         aws,
         arguments.stack,
@@ -124,30 +127,33 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         creates=creates,
     )
     if proposal is None:
-        say("Nothing to change: the stack equals the template with these parameters.")
+        text = "Nothing to change: the stack equals the template with these parameters."
+        answer.show("unchanged", text, stack=arguments.stack)
         return OK
-    return _conclude(aws, proposal, _effective(given, known, current), arguments)
+    return _conclude(aws, proposal, _effective(given, known, current), arguments, answer)
 
 
 def _conclude(
-    aws: Aws, proposal: ChangeSet, parameters: Mapping[str, str], arguments: argparse.Namespace
+    aws: Aws,
+    proposal: ChangeSet,
+    parameters: Mapping[str, str],
+    arguments: argparse.Namespace,
+    answer: Answer,
 ) -> int:
     """Show the changes, and make them or withdraw them."""
-    for line in describe_changes(proposal.changes):
-        say(line)
+    show_changes(proposal.changes, answer)
     if arguments.dry_run:
         withdraw(aws, proposal)
-        say("Nothing was changed (--dry-run).")
+        _show_dry_run(answer)
         return OK
     try:
-        keep_image(aws, parameters[IMAGE], repository=repository_of(parameters))
+        keep_image(aws, parameters[IMAGE], repository=repository_of(parameters), answer=answer)
     except OpsError:
         withdraw(aws, proposal)
         raise
     if are_imported(proposal.changes):
-        prepare(aws, parameters)
-    for line in describe_outputs(execute(aws, proposal, wait_s=arguments.wait)):
-        say(line)
+        prepare(aws, parameters, answer)
+    _show_stack(execute(aws, proposal, wait_s=arguments.wait, answer=answer), answer)
     return OK
 
 
@@ -186,12 +192,21 @@ def check_parameters(
         raise UsageError("; ".join(faults))
 
 
-def describe_outputs(stack: StackTypeDef) -> list[str]:
-    """Describe the stack's outputs and status, as lines."""
-    outputs = stack.get("Outputs", ())
-    return [f"{o['OutputKey']:14} {o['OutputValue']}" for o in outputs] + [
-        f"The stack {stack['StackName']} is {stack['StackStatus']}. Check it with scripts/verify."
-    ]
+def _show_stack(stack: StackTypeDef, answer: Answer) -> None:
+    for each in stack.get("Outputs", ()):
+        name, value = each["OutputKey"], each["OutputValue"]
+        answer.show("output", f"{name:14} {value}", name=name, value=value)
+    name, status = stack["StackName"], stack["StackStatus"]
+    text = f"The stack {name} is {status}. Check it with scripts/verify."
+    answer.show("deployed", text, stack=name, status=status)
+
+
+def _show_rollback(answer: Answer, image: str) -> None:
+    answer.show("rollback", f"rolling back to {image}", image=image)
+
+
+def _show_dry_run(answer: Answer) -> None:
+    answer.note("Nothing was changed (--dry-run).")
 
 
 def _effective(
@@ -202,13 +217,16 @@ def _effective(
 
 
 def _fit(
-    given: dict[str, str], known: Mapping[str, str | None], current: Mapping[str, str]
+    given: dict[str, str],
+    known: Mapping[str, str | None],
+    current: Mapping[str, str],
+    answer: Answer,
 ) -> None:
     """Refuse parameters that do not fit together, and give `given` what the queue forces."""
     forced = fair_share(current, given)
     if forced is not None and "FairShare" not in current and "FairShare" not in given:
         given["FairShare"] = forced
-        say(
+        answer.note(
             f"FairShare={forced}: the queue {queue_of(current)} was made first in, first out, and"
             " stays so (docs/deployment.md, Fair share)"
         )
@@ -222,19 +240,22 @@ def _fit(
     warn(f"deploy: {fault}")
 
 
-def _roll_back_beside(aws: Aws, stack: StackTypeDef, *, dry_run: bool) -> int:
+def _roll_back_beside(aws: Aws, stack: StackTypeDef, answer: Answer, *, dry_run: bool) -> int:
     """Give new jobs the image before while the stack is being changed and takes no change."""
     definition = definition_of(parameters_of(stack))
     image = find_previous(aws, definition)
-    say(f"rolling back to {image}")
+    _show_rollback(answer, image)
     if dry_run:
-        say("Nothing was changed (--dry-run).")
+        _show_dry_run(answer)
         return OK
     revision = register_beside(aws, definition, image)
-    say(
+    answer.show(
+        "registered",
         f"New jobs run it from now on: {definition}:{revision} was registered beside the stack"
         f" {stack['StackName']}, which is {stack['StackStatus']}. When that has ended, make it the"
-        f" stack's own: scripts/deploy --stack {stack['StackName']} --image {image}"
+        f" stack's own: scripts/deploy --stack {stack['StackName']} --image {image}",
+        definition=f"{definition}:{revision}",
+        image=image,
     )
     return OK
 
@@ -244,7 +265,7 @@ def _template_parameters(aws: Aws, template: str) -> dict[str, str | None]:
     return {p["ParameterKey"]: p.get("DefaultValue") for p in summary["Parameters"]}
 
 
-def _need_service_role(aws: Aws, *, dry_run: bool) -> None:
+def _need_service_role(aws: Aws, answer: Answer, *, dry_run: bool) -> None:
     """Create Batch's own role where this account has never used Batch."""
     try:
         aws.iam.get_role(RoleName=SERVICE_ROLE)
@@ -252,6 +273,6 @@ def _need_service_role(aws: Aws, *, dry_run: bool) -> None:
         if code_of(error) != "NoSuchEntity":
             raise
         creating = "would create" if dry_run else "creating"
-        say(f"{creating} Batch's service-linked role {SERVICE_ROLE}")
+        answer.note(f"{creating} Batch's service-linked role {SERVICE_ROLE}")
         if not dry_run:
             aws.iam.create_service_linked_role(AWSServiceName=BATCH_SERVICE)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ops.aws import Aws
+from ops.batch.cost import read_price
 from ops.batch.describe import describe_job, job_record
 from ops.batch.follow import POLL_S, JobFollower
 from ops.batch.job import STATUSES, BatchJob, fetch_job, is_child, moment
 from ops.batch.listing import LIST_HEADING, read_rows
-from ops.batch.month import HEADING, read_month, report_month
+from ops.batch.month import read_month, show_month
 from ops.batch.request import MEMORY_MIB, VCPUS, read_given, read_whole
 from ops.bulk.retry import Retried, Retry
 from ops.bulk.select import Selection, read_since
 from ops.console import ask, is_terminal, say, show_json, show_table
 from ops.errors import OK, UNREADABLE, UsageError
+from ops.keeper.stores import open_destination
 from ops.names import LOG_GROUP, QUEUE
 
 _TAIL = 20
@@ -77,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what jobs did in a month, by academy: month, last-month, or 2026-11",
     )
     parser.add_argument("--log-group", default=LOG_GROUP, help="of --report (default: %(default)s)")
+    parser.add_argument("--price", metavar="PRICE", help="of a vCPU-hour, for costs in --report")
     parser.add_argument(
         "--reason",
         default="terminated with scripts/jobs",
@@ -119,14 +123,9 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
 
 
 def _report(arguments: argparse.Namespace, aws: Aws) -> int:
-    start, end = read_month(arguments.report, datetime.now(UTC))
-    figures = report_month(aws, arguments.log_group, start, end)
-    if arguments.json:
-        for each in figures:
-            show_json({"month": f"{start:%Y-%m}", **each.record})
-        return OK
-    show_table(HEADING, (each.row for each in figures))
-    say("Minutes and bytes are those of videos that were made; hours are those that jobs ran.")
+    month = read_month(arguments.report, datetime.now(UTC))
+    price = read_price(arguments.price)
+    show_month(aws, arguments.log_group, month, price=price, as_json=arguments.json)
     return OK
 
 
@@ -240,6 +239,7 @@ def _retry(arguments: argparse.Namespace, aws: Aws) -> int:
     retry = Retry(
         aws=aws,
         queue=arguments.queue,
+        open_store=lambda job: open_destination(aws, job, os.environ),
         now=now,
         vcpus=read_given("--vcpus", arguments.vcpus, VCPUS),
         memory_mib=read_given("--memory", arguments.memory, MEMORY_MIB),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from ops import names
 from ops.aws import Aws
-from ops.console import say
+from ops.console import Answer
 from ops.errors import OK, UsageError
 from ops.legacy.drain import drain
 from ops.legacy.findings import report
@@ -57,12 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restore", type=Path, metavar="FILE", help="policy: put back what a file has"
     )
+    parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
     """Report, drain, or keep or put back the scaling policy."""
+    answer = Answer(as_json=arguments.json)
     if arguments.action == "policy":
-        return _policy(arguments, aws)
+        return _policy(arguments, aws, answer)
     if arguments.action == "drain":
         return drain(
             aws,
@@ -70,20 +73,21 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
             definition=arguments.job_definition,
             dry_run=arguments.dry_run,
             mapped=_mapped(arguments),
+            answer=answer,
         )
     for finding in report(aws):
-        say(f"{finding.state:8} {finding.name}: {finding.detail}")
-        if finding.advice:
-            say(f"         -> {finding.advice}")
+        advice = f"\n         -> {finding.advice}" if finding.advice else ""
+        text = f"{finding.state:8} {finding.name}: {finding.detail}{advice}"
+        answer.show("finding", text, **asdict(finding))
     return OK
 
 
-def _policy(arguments: argparse.Namespace, aws: Aws) -> int:
+def _policy(arguments: argparse.Namespace, aws: Aws, answer: Answer) -> int:
     if (arguments.backup is None) == (arguments.restore is None):
         raise UsageError("policy: give either --backup FILE or --restore FILE")
     if arguments.backup is not None:
-        return backup(aws, arguments.backup)
-    return restore(aws, arguments.restore, dry_run=arguments.dry_run)
+        return backup(aws, arguments.backup, answer)
+    return restore(aws, arguments.restore, answer, dry_run=arguments.dry_run)
 
 
 def _mapped(arguments: argparse.Namespace) -> Mapped | None:

@@ -179,8 +179,9 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
         raise UsageError(f"--name {name!r}: letters, digits, - and _, 128 at most")
     _warn_of(aws, arguments.stack, job)
     there = _list_same(aws, arguments.queue, name)
+    machines = f", {submission.machines} machines" if submission.machines > 1 else ""
     if arguments.dry_run:
-        say(f"would submit {name}: {job.source} -> {job.destination}")
+        say(f"would submit {name}: {job.source} -> {job.destination}{machines}")
         return OK
 
     def find() -> str | None:
@@ -195,8 +196,7 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
     elif arguments.detach:
         say(job_id)
     else:
-        size_text = f", {submission.machines} machines" if submission.machines > 1 else ""
-        say(f"job {job_id} ({name}): {job.source} -> {job.destination}{size_text}")
+        say(f"job {job_id} ({name}): {job.source} -> {job.destination}{machines}")
     if arguments.detach:
         return OK
     return JobFollower(

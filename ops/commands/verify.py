@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ops.aws import Aws
-from ops.console import say
+from ops.console import FOR_PEOPLE, Answer, say, show_json
 from ops.errors import DRIFT, OK, NotThereError, UnreachableError, UsageError
 from ops.names import STACK
 from ops.stack.body import template_body
@@ -51,6 +51,18 @@ class Group:
             yield str(fine[0]) if single else f"ok    {self.name}: {len(fine)} values"
         yield from (str(line) for line in self.lines if all_values or line not in fine)
 
+    def records(self, *, all_values: bool) -> Iterator[dict[str, str]]:
+        """Yield each value for a program; those as expected where all are asked for."""
+        for line in self.lines:
+            if isinstance(line, Unknown):
+                found = {"state": "unknown", "reason": line.reason}
+            elif line.is_drift or all_values:
+                state = "drift" if line.is_drift else "ok"
+                found = {"state": state, "expected": line.expected, "found": line.found}
+            else:
+                continue
+            yield {"event": "value", "resource": self.name, "name": line.name, **found}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stack's name, and what to show."""
@@ -68,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="time limit of CloudFormation's comparison (default: %(default)s)",
     )
+    parser.add_argument("--json", action="store_true", help="JSON lines, for other programs")
 
 
 def run(arguments: argparse.Namespace, aws: Aws) -> int:
@@ -80,29 +93,38 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
             f"there is no stack {arguments.stack} in {aws.region}; check --region and --stack, or"
             " create it with scripts/deploy"
         )
+    answer = Answer(as_json=arguments.json)
     lines: list[Line] = []
     for group in compare_stack(aws, found):
-        for text in group.describe(all_values=arguments.all):
-            say(text)
+        _show(group, answer, all_values=arguments.all)
         lines += group.lines
     if arguments.cloudformation_drift:
         detected = guarded(
             "CloudFormation", lambda: detect(aws, arguments.stack, wait_s=arguments.wait)
         )
-        for line in detected:
-            say(str(line))
+        _show(Group(name="CloudFormation", lines=detected), answer, all_values=True)
         lines += detected
-    return conclude(lines)
+    return conclude(lines, answer)
 
 
-def conclude(lines: Sequence[Line]) -> int:
+def _show(group: Group, answer: Answer, *, all_values: bool) -> None:
+    if answer.as_json:
+        for record in group.records(all_values=all_values):
+            show_json(record)
+        return
+    for text in group.describe(all_values=all_values):
+        say(text)
+
+
+def conclude(lines: Sequence[Line], answer: Answer = FOR_PEOPLE) -> int:
     """Print how many values are as expected, and return the exit status."""
     unknown = sum(isinstance(line, Unknown) for line in lines)
     drifts = sum(isinstance(line, Comparison) and line.is_drift for line in lines)
     text = f"{len(lines) - drifts - unknown} of {len(lines)} values are as expected"
     text += f", {drifts} are not" if drifts else ""
     text += f", {unknown} could not be found out" if unknown else ""
-    say(f"{text}.")
+    counts = {"values": len(lines), "drift": drifts, "unknown": unknown}
+    answer.show("verified", f"{text}.", **counts)
     if drifts:
         return DRIFT
     return UnreachableError.exit_status if unknown else OK

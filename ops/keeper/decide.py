@@ -119,7 +119,7 @@ def _state(
         return State.PUBLISHED
     if is_live(status, now):
         return State.ACTIVE
-    if claim and _is_pending(claim, video, now):
+    if claim and is_pending(claim, video, now):
         return State.RESUBMITTED
     return None
 
@@ -180,10 +180,13 @@ def is_live(status: StatusRecord | None, now: datetime) -> bool:
     return written is not None and now - written < timedelta(seconds=LIVE_S)
 
 
-def _is_pending(claim: KeeperRecord, video: Video, now: datetime) -> bool:
-    """Whether a resubmission that the queue does not list yet is under way."""
+def is_pending(claim: KeeperRecord, video: Video, now: datetime) -> bool:
+    """Whether a resubmission that the queue does not list yet is under way.
+
+    One of an earlier job is not: Batch lists it no more, a week after its end.
+    """
     if claim.job:
-        return not video.has(claim.job)
+        return claim.failed_job == video.decisive.job.id and not video.has(claim.job)
     claimed = _moment(claim.claimed_at)
     return claimed is not None and now - claimed < timedelta(seconds=CLAIM_S)
 

@@ -16,9 +16,10 @@ from ops.batch.job import SUCCEEDED, BatchJob
 from ops.keeper.attempt import Video, group
 from ops.keeper.claim import Claim, read_claim
 from ops.keeper.decide import Decision, Nothing, Person, Resubmission, Settings, State, decide
-from ops.keeper.queue import has_unseen_job, list_queue, with_machines
+from ops.keeper.queue import list_queue, with_machines
 from ops.keeper.report import Entry, Kind, Report, to_message
 from ops.keeper.request import build_resubmission
+from ops.keeper.resubmit import AS_QUICK, resubmit
 from worker.errors import WorkerError
 from worker.layout import STATUS
 from worker.records.base import UnreadableRecordError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 WINDOW_HOURS = 168
 MAX_JOBS = 3000
-_SERVER_ERROR = 500
 _KINDS = {
     State.PUBLISHED: Kind.PUBLISHED,
     State.ACTIVE: Kind.ACTIVE,
@@ -122,30 +122,16 @@ class Keeper:
         return entry
 
     def _resubmit(self, video: Video, decision: Resubmission, claim: Claim, entry: Entry) -> Entry:
-        pending = Entry(
-            kind=Kind.PENDING, video=video.name, text="another keeper or person was as quick"
-        )
-        if not claim.take(
-            failed_job=decision.attempt.job.id,
-            number=decision.number,
-            cause=decision.rule.cause,
-            now=self.now(),
-        ):
-            return pending
-        try:
-            if has_unseen_job(self.aws, self.queue, video):
-                claim.withdraw()
-                return pending
+        def submit() -> str:
             definition = self._definition(decision.attempt.job.definition)
             request = build_resubmission(decision, definition)
-            job_id = self.aws.batch_once.submit_job(**request)["jobId"]
-        except ClientError as error:
-            # A refused call submitted nothing. After any other fault the claim stays until it is
-            # old: the job may be there.
-            if _status_of(error) < _SERVER_ERROR:
-                claim.withdraw()
-            raise
-        claim.note_job(job_id)
+            return self.aws.batch_once.submit_job(**request)["jobId"]
+
+        job_id = resubmit(
+            self.aws, self.queue, video, decision, claim=claim, submit=submit, now=self.now()
+        )
+        if job_id is None:
+            return Entry(kind=Kind.PENDING, video=video.name, text=AS_QUICK)
         return Entry(
             kind=entry.kind,
             video=entry.video,
@@ -210,8 +196,3 @@ def _read_status(store: Store) -> StatusRecord | None:
     except UnreadableRecordError:
         # Of another version; the worker's lease holds all the same.
         return None
-
-
-def _status_of(error: ClientError) -> int:
-    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
-    return status

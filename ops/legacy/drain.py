@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
 from ops.batch.request import Submission, build_request, has_shares, parameters_of
-from ops.console import say
+from ops.console import FOR_PEOPLE, Answer
 from ops.errors import OK, UNREADABLE
 from ops.legacy.message import Mapped, read_message
 from ops.legacy.queues import Queue, find_queues
@@ -26,35 +26,66 @@ _BATCH = 10
 _WAIT_S = 1
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreadable:
+    """A message that stays in its queue, since no job can be made of it."""
+
+    queue: str
+    message_id: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"kept {self.queue} {self.message_id}: {self.reason}"
+
+
 @dataclass(kw_only=True, slots=True)
 class Drained:
     """What was done with a queue's messages."""
 
     submitted: int = 0
     existing: int = 0
-    kept: list[str] = field(default_factory=list)
+    kept: list[Unreadable] = field(default_factory=list)
 
 
 def drain(
-    aws: Aws, *, queue: str, definition: str, dry_run: bool, mapped: Mapped | None = None
+    aws: Aws,
+    *,
+    queue: str,
+    definition: str,
+    dry_run: bool,
+    mapped: Mapped | None = None,
+    answer: Answer = FOR_PEOPLE,
 ) -> int:
     """Empty both queues; 65 where messages are left that no job can be made of."""
-    kept: list[str] = []
+    kept: list[Unreadable] = []
     for source in find_queues(aws):
         if source.url is None:
-            say(f"{source.name}: there is no such queue")
+            text = f"{source.name}: there is no such queue"
+            answer.show("no_queue", text, queue=source.name)
             continue
         done = _drain_queue(
-            aws, source, queue=queue, definition=definition, dry_run=dry_run, mapped=mapped
+            aws,
+            source,
+            queue=queue,
+            definition=definition,
+            dry_run=dry_run,
+            mapped=mapped,
+            answer=answer,
         )
         would = "would be " if dry_run else ""
-        say(
+        answer.show(
+            "drained",
             f"{source.name}: {done.submitted} {would}submitted, {done.existing} were jobs"
-            f" already, {len(done.kept)} unreadable (kept)"
+            f" already, {len(done.kept)} unreadable (kept)",
+            queue=source.name,
+            submitted=done.submitted,
+            existing=done.existing,
+            kept=len(done.kept),
+            dry_run=dry_run,
         )
         kept += done.kept
-    for line in kept:
-        say(f"kept {line}")
+    for each in kept:
+        answer.show("kept", str(each), **asdict(each))
     return UNREADABLE if kept else OK
 
 
@@ -71,6 +102,7 @@ def _drain_queue(
     definition: str,
     dry_run: bool,
     mapped: Mapped | None,
+    answer: Answer,
 ) -> Drained:
     done = Drained()
     held: dict[str, str] = {}
@@ -80,19 +112,23 @@ def _drain_queue(
             try:
                 submission = read_message(message["Body"], mapped)
             except ValueError as error:
-                done.kept.append(f"{source.name} {message_id}: {error}")
+                done.kept.append(
+                    Unreadable(queue=source.name, message_id=message_id, reason=str(error))
+                )
                 continue
             name = job_name(message_id)
             exists = _has_job(aws, queue, name)
             done.existing += exists
             done.submitted += not exists
+            job = {"source": submission.source, "destination": submission.destination, "name": name}
             arrow = f"{submission.source} -> {submission.destination} as {name}"
             if dry_run:
-                say(f"{'a job already: ' if exists else 'would submit: '}{arrow}")
+                text = f"{'a job already: ' if exists else 'would submit: '}{arrow}"
+                answer.show("message", text, **job, is_job=exists)
                 continue
             if not exists:
                 job_id = _submit(aws, submission, name=name, queue=queue, definition=definition)
-                say(f"submitted {job_id}: {arrow}")
+                answer.show("submitted", f"submitted {job_id}: {arrow}", job_id=job_id, **job)
             # Only now: SubmitJob has answered, in this run or in one before it.
             aws.sqs.delete_message(QueueUrl=str(source.url), ReceiptHandle=held[message_id])
             del held[message_id]

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from ops import names
 from ops.aws import Aws
-from ops.console import say
+from ops.console import FOR_PEOPLE, Answer
 from ops.errors import OK, NotThereError, UsageError
 
 _TARGET_TRACKING = "TargetTrackingScaling"
@@ -43,7 +43,7 @@ def describe_policy(policy: Mapping[str, Any]) -> str:
     return f"{policy.get('PolicyType', '?')}{aim}{cooldown}"
 
 
-def backup(aws: Aws, file: Path) -> int:
+def backup(aws: Aws, file: Path, answer: Answer = FOR_PEOPLE) -> int:
     """Write the policy's configuration into a new file, as the former scripts kept it.
 
     Raises:
@@ -63,11 +63,12 @@ def backup(aws: Aws, file: Path) -> int:
             stream.write(text)
     except OSError as error:
         raise UsageError(f"--backup {file}: {error.strerror}; name a new file") from error
-    say(f"{describe_policy(policy)}: kept in {file}")
+    text = describe_policy(policy)
+    answer.show("kept", f"{text}: kept in {file}", policy=text, file=str(file))
     return OK
 
 
-def restore(aws: Aws, file: Path, *, dry_run: bool) -> int:
+def restore(aws: Aws, file: Path, answer: Answer = FOR_PEOPLE, *, dry_run: bool) -> int:
     """Put the policy back as a file has it.
 
     Raises:
@@ -81,13 +82,15 @@ def restore(aws: Aws, file: Path, *, dry_run: bool) -> int:
         _CONFIGURATION: tracking,
     }
     present = find_policy(aws)
-    say(f"now      {describe_policy(present) if present else 'no such policy'}")
-    say(f"restored {describe_policy(wanted)}")
+    now, after = describe_policy(present) if present else "no such policy", describe_policy(wanted)
+    text = f"now      {now}\nrestored {after}"
+    answer.show("policy", text, now=now, restored=after, dry_run=dry_run)
     if dry_run:
-        say("Nothing was changed (--dry-run).")
+        answer.note("Nothing was changed (--dry-run).")
         return OK
     aws.autoscaling.put_scaling_policy(AutoScalingGroupName=names.LEGACY_GROUP, **wanted)
-    say(f"The policy {names.LEGACY_POLICY} of {names.LEGACY_GROUP} is as in {file}.")
+    text = f"The policy {names.LEGACY_POLICY} of {names.LEGACY_GROUP} is as in {file}."
+    answer.show("restored", text, policy=after, file=str(file))
     return OK
 
 

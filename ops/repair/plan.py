@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ops.audit.finding import Code, Result
 from ops.audit.unnamed import is_running
-from ops.batch.request import MACHINES, Submission, check
+from ops.batch.request import MACHINES, Submission, check, is_share
 from ops.errors import UsageError
 from ops.repair.options import Found, find_options
 from worker.config.location import HttpsLocation, LocalLocation, parse_location
@@ -54,6 +54,7 @@ def plan_repair(result: Result, store: Store, given: Mapping[str, str], now: dat
         source=manifest.source,
         destination=result.destination,
         options=_machines(_status(store)) | found.options,
+        academy=_share_in(manifest),
     )
     try:
         check(submission)
@@ -64,6 +65,12 @@ def plan_repair(result: Result, store: Store, given: Mapping[str, str], now: dat
         submission=submission,
         doubts=tuple(_doubts(result, found)),
     )
+
+
+def _share_in(manifest: ManifestRecord) -> str | None:
+    """Return the academy that the video counted for, unless Batch takes no such share."""
+    academy = manifest.academy
+    return academy if academy is not None and is_share(academy) else None
 
 
 def _refused(result: Result, refusal: str) -> Repair:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ops.aws import Aws
@@ -10,6 +10,7 @@ from ops.batch.job import FAILED, SUCCEEDED, list_named
 from ops.batch.once import Submitter
 from ops.batch.request import Submission, build_request, has_shares, name_for, parameters_of
 from ops.errors import LaterError
+from worker.config.option import variable_name
 
 
 @dataclass(kw_only=True)
@@ -51,12 +52,15 @@ class RepairSubmitter:
             jobs = (job["jobId"] for job in list_named(self.aws, self.queue, name))
             return next((job_id for job_id in jobs if job_id not in before), None)
 
+        # Without shares the academy is for the worker alone: metrics, manifest.json.
+        academy = submission.academy
         request = build_request(
-            submission,
+            submission if self._has_shares else replace(submission, academy=None),
             known=self._known,
             name=name,
             queue=self.queue,
             definition=self.definition,
             has_shares=self._has_shares,
+            environment={variable_name("academy"): academy} if academy else None,
         )
         return self.submitter.submit(request, find)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, WaiterError
 
 from ops.aws import Aws, code_of
-from ops.console import say
+from ops.console import FOR_PEOPLE, Answer
 from ops.errors import DeploymentError, LaterError
 
 if TYPE_CHECKING:
@@ -185,20 +185,34 @@ def withdraw(aws: Aws, change_set: ChangeSet) -> None:
         aws.cloudformation.delete_stack(StackName=change_set.stack)
 
 
-def describe_changes(changes: Iterable[ResourceChangeTypeDef]) -> list[str]:
-    """Describe what a change set does, a line for each resource."""
-    lines = []
+def show_changes(changes: Iterable[ResourceChangeTypeDef], answer: Answer = FOR_PEOPLE) -> None:
+    """Show what a change set does, a line for each resource."""
     for change in changes:
+        replacement = change.get("Replacement", "")
         # A replaced environment or queue loses its jobs: that must be seen.
-        action = change["Action"] + _REPLACEMENTS.get(change.get("Replacement", ""), "")
-        names = {d.get("Target", {}).get("Name", "") for d in change.get("Details", ())} - {""}
-        what = f": {', '.join(sorted(names))}" if names else ""
-        lines.append(f"{action:18} {change['LogicalResourceId']} ({change['ResourceType']}){what}")
-    return lines
+        action = change["Action"] + _REPLACEMENTS.get(replacement, "")
+        resource, kind = change["LogicalResourceId"], change["ResourceType"]
+        found = {d.get("Target", {}).get("Name", "") for d in change.get("Details", ())} - {""}
+        properties = sorted(found)
+        what = f": {', '.join(properties)}" if properties else ""
+        answer.show(
+            "change",
+            f"{action:18} {resource} ({kind}){what}",
+            action=change["Action"],
+            replacement=replacement or None,
+            resource=resource,
+            type=kind,
+            properties=properties,
+        )
 
 
 def execute(
-    aws: Aws, change_set: ChangeSet, *, wait_s: float, sleep: Callable[[float], None] = time.sleep
+    aws: Aws,
+    change_set: ChangeSet,
+    *,
+    wait_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+    answer: Answer = FOR_PEOPLE,
 ) -> StackTypeDef:
     """Execute the change and wait for its end, showing what CloudFormation reports.
 
@@ -216,7 +230,7 @@ def execute(
         stack = find_stack(aws, change_set.stack)
         for event in _events_after(aws, change_set.stack, newest):
             newest = event["EventId"]
-            failures += _show(event)
+            failures += _show(event, answer)
         status = stack["StackStatus"] if stack else "DELETED"
         if stack is not None and status in DEPLOYED:
             return stack
@@ -248,11 +262,17 @@ def _events(aws: Aws, stack: str) -> Iterator[StackEventTypeDef]:
     return (event for page in pages for event in page["StackEvents"])
 
 
-def _show(event: StackEventTypeDef) -> list[str]:
+def _show(event: StackEventTypeDef, answer: Answer) -> list[str]:
     """Show an event; return its reason where it is the cause of a failure."""
     status, name = event.get("ResourceStatus", ""), event.get("LogicalResourceId", "")
     reason = event.get("ResourceStatusReason", "")
-    say(f"  {status:30} {name}" + (f"  {reason}" if reason else ""))
+    answer.show(
+        "progress",
+        f"  {status:30} {name}" + (f"  {reason}" if reason else ""),
+        resource=name,
+        status=status,
+        reason=reason or None,
+    )
     # A resource that was cancelled because another one failed is no cause.
     if status.endswith("_FAILED") and "cancelled" not in reason:
         return [f"{name}: {reason}"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from ops.aws import Aws, code_of
-from ops.console import say, warn
+from ops.console import FOR_PEOPLE, Answer, warn
 from ops.errors import NotThereError, UsageError
 from ops.stack.kept import DEPLOYED_TAG
 
@@ -48,7 +48,7 @@ def check_pinned(image: str) -> str:
     return image
 
 
-def keep_image(aws: Aws, image: str, *, repository: str) -> None:
+def keep_image(aws: Aws, image: str, *, repository: str, answer: Answer = FOR_PEOPLE) -> None:
     """Tag an image as deployed, so that the repository's lifecycle does not delete it.
 
     An image of another registry is left alone.
@@ -63,7 +63,7 @@ def keep_image(aws: Aws, image: str, *, repository: str) -> None:
         return
     digest = found["digest"]
     try:
-        answer = aws.ecr.batch_get_image(
+        there = aws.ecr.batch_get_image(
             repositoryName=repository,
             imageIds=[{"imageDigest": digest}],
             acceptedMediaTypes=_MEDIA_TYPES,
@@ -73,12 +73,12 @@ def keep_image(aws: Aws, image: str, *, repository: str) -> None:
             raise
         warn(f"deploy: there is no repository {repository} yet: no job starts before {image} is in")
         return
-    if not answer["images"]:
+    if not there["images"]:
         raise NotThereError(
             f"the repository {repository} has no image {digest}: push it (scripts/push-image), or"
             " name another one; `aws ecr describe-images` lists them"
         )
-    manifest = answer["images"][0]
+    manifest = there["images"][0]
     tag = DEPLOYED_TAG + digest.removeprefix("sha256:")[:_TAG_DIGITS]
     try:
         aws.ecr.put_image(
@@ -91,7 +91,7 @@ def keep_image(aws: Aws, image: str, *, repository: str) -> None:
     except ClientError as error:
         if code_of(error) not in _EXISTS:
             raise
-    say(f"{repository}:{tag} keeps this image")
+    answer.note(f"{repository}:{tag} keeps this image")
 
 
 def previous_image(revisions: Sequence[JobDefinitionTypeDef], current: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from ops.aws import Aws, code_of
-from ops.console import say
+from ops.console import FOR_PEOPLE, Answer
 from ops.names import log_group_of, repository_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def are_imported(changes: Iterable[ResourceChangeTypeDef]) -> bool:
     )
 
 
-def prepare(aws: Aws, parameters: Mapping[str, str]) -> str:
+def prepare(aws: Aws, parameters: Mapping[str, str], answer: Answer = FOR_PEOPLE) -> str:
     """Make the repository and the log group, or give those that exist the template's settings.
 
     Returns:
@@ -68,14 +68,14 @@ def prepare(aws: Aws, parameters: Mapping[str, str]) -> str:
     repository = _repository(aws, repository_of(parameters))
     name = repository["repositoryName"]
     aws.ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=json.dumps(LIFECYCLE))
-    say(f"repository {name}: tags are {MUTABILITY}, images are scanned, old ones expire")
+    answer.note(f"repository {name}: tags are {MUTABILITY}, images are scanned, old ones expire")
     try:
         aws.logs.create_log_group(logGroupName=group)
     except ClientError as error:
         if code_of(error) != "ResourceAlreadyExistsException":
             raise
     aws.logs.put_retention_policy(logGroupName=group, retentionInDays=days)
-    say(f"log group {group}: kept for {days} days")
+    answer.note(f"log group {group}: kept for {days} days")
     return repository["repositoryUri"]
 
 

@@ -1,6 +1,6 @@
 # Made by scripts/generate from the commands' arguments (shtab).
 
-_shtab_scripts_deploy_option_strings=(-h --help --region --profile --endpoint-url --image --rollback --prepare --parameter --stack --dry-run --wait)
+_shtab_scripts_deploy_option_strings=(-h --help --region --profile --endpoint-url --image --rollback --prepare --parameter --stack --dry-run --wait --json)
 
 
 
@@ -11,6 +11,7 @@ _shtab_scripts_deploy___help_nargs=0
 _shtab_scripts_deploy___rollback_nargs=0
 _shtab_scripts_deploy___prepare_nargs=0
 _shtab_scripts_deploy___dry_run_nargs=0
+_shtab_scripts_deploy___json_nargs=0
 
 
 # $1=COMP_WORDS[1]
@@ -337,7 +338,7 @@ _shtab_scripts_submit() {
 
 complete -o bashdefault -F _shtab_scripts_submit scripts/submit
 
-_shtab_scripts_jobs_option_strings=(-h --help --region --profile --endpoint-url --status --name --since --limit --queue --tail --poll --json --follow --retry --terminate --all-failed --vcpus --memory --report --log-group --reason --yes --dry-run)
+_shtab_scripts_jobs_option_strings=(-h --help --region --profile --endpoint-url --status --name --since --limit --queue --tail --poll --json --follow --retry --terminate --all-failed --vcpus --memory --report --log-group --price --reason --yes --dry-run)
 
 
 
@@ -669,7 +670,7 @@ _shtab_scripts_keep() {
 
 complete -o bashdefault -F _shtab_scripts_keep scripts/keep
 
-_shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-url --stack --all --cloudformation-drift --wait)
+_shtab_scripts_verify_option_strings=(-h --help --region --profile --endpoint-url --stack --all --cloudformation-drift --wait --json)
 
 
 
@@ -679,6 +680,7 @@ _shtab_scripts_verify__h_nargs=0
 _shtab_scripts_verify___help_nargs=0
 _shtab_scripts_verify___all_nargs=0
 _shtab_scripts_verify___cloudformation_drift_nargs=0
+_shtab_scripts_verify___json_nargs=0
 
 
 # $1=COMP_WORDS[1]
@@ -998,7 +1000,7 @@ _shtab_scripts_audit() {
 
 complete -o bashdefault -F _shtab_scripts_audit scripts/audit
 
-_shtab_scripts_legacy_option_strings=(-h --help --region --profile --endpoint-url --dry-run --queue --job-definition --source-template --destination-template --backup --restore)
+_shtab_scripts_legacy_option_strings=(-h --help --region --profile --endpoint-url --dry-run --queue --job-definition --source-template --destination-template --backup --restore --json)
 
 _shtab_scripts_legacy___backup_COMPGEN=_shtab_compgen_files
 _shtab_scripts_legacy___restore_COMPGEN=_shtab_compgen_files
@@ -1008,6 +1010,7 @@ _shtab_scripts_legacy_pos_0_choices=(report drain policy)
 _shtab_scripts_legacy__h_nargs=0
 _shtab_scripts_legacy___help_nargs=0
 _shtab_scripts_legacy___dry_run_nargs=0
+_shtab_scripts_legacy___json_nargs=0
 
 
 # $1=COMP_WORDS[1]

@@ -19,6 +19,7 @@ _shtab_scripts_deploy_options=(
   "--stack[(default\: academy-video-worker)]:NAME:"
   "--dry-run[show the changes, then delete the change set]"
   "--wait[time limit of waiting for the deployment (default\: 1800.0)]:SECONDS:"
+  "--json[JSON lines, for other programs]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -198,6 +199,7 @@ _shtab_scripts_jobs_options=(
   "--memory[with --retry\: memory in MiB, likewise]:MIB:"
   "--report[what jobs did in a month, by academy\: month, last-month, or 2026-11]:MONTH:"
   "--log-group[of --report (default\: \/aws\/batch\/academy-video-worker)]:log_group:"
+  "--price[of a vCPU-hour, for costs in --report]:PRICE:"
   "--reason[why\; Batch keeps it as the job\'s status reason]:reason:"
   "--yes[terminate many without being asked]"
   "--dry-run[show what --terminate or --retry would do]"
@@ -324,6 +326,7 @@ _shtab_scripts_verify_options=(
   "--all[show each value that is as expected]"
   "--cloudformation-drift[have CloudFormation compare the stack, too\; that takes some minutes]"
   "--wait[time limit of CloudFormation\'s comparison (default\: 300.0)]:SECONDS:"
+  "--json[JSON lines, for other programs]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -451,6 +454,7 @@ _shtab_scripts_legacy_options=(
   "--destination-template[drain\: their destination, such as s3\:\/\/videos\/\{tenant_id\}\/\{video_id\}]:URL:"
   "--backup[policy\: keep its configuration in a new file]:FILE:_files"
   "--restore[policy\: put back what a file has]:FILE:_files"
+  "--json[JSON lines, for other programs]"
   ":(default\: report):(report drain policy)"
 )
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from tests.chaos.attempts import Attempt, Tally, count_losses, read_attempt
+from tests.chaos.team import TeamRun, TeamTally
 from tests.chaos.trial import KINDS, SECRET, STORES, Target, Trial, serving
 from tests.published import Watcher, compare, shape
 
@@ -177,6 +178,39 @@ def figures(store: str, signal_name: str, options: argparse.Namespace, total: Ta
     return lines + total.wrong[:5]
 
 
+def team_chaos(trial: Trial, store: str, options: argparse.Namespace) -> bool:
+    """Let teams make lectures on one store, and print their figures; whether nothing was wrong."""
+    rng, total = random.Random(options.seed), TeamTally()  # noqa: S311
+    kinds = [options.kind] if options.kind else list(KINDS)
+    for run in range(options.runs):
+        kind = kinds[(run + options.seed) % len(kinds)]
+        target = trial.open(store, f"team-{run}")
+        team = TeamRun(trial, kind, target, rng, machines=options.machines)
+        tally = team.until_all_ended(options.logs)
+        total.add(tally)
+        for wrong in tally.wrong:
+            print(f"run {run} ({kind}, {team.name}): {wrong}", file=sys.stderr)
+        if (run + 1) % 10 == 0:
+            print(f"{run + 1} runs, {len(total.wrong)} wrong", file=sys.stderr)
+    print(*team_figures(store, options, total), sep="\n  ", flush=True)
+    return not total.wrong
+
+
+def team_figures(store: str, options: argparse.Namespace, total: TeamTally) -> list[str]:
+    head = f"{store}, teams of {options.machines}, seed {options.seed}: {options.runs} runs"
+    again = 100 * total.again / max(1, total.encoded)
+    return [
+        f"{head}, {len(total.wrong)} wrong; master.m3u8 read {total.reads} times",
+        f"{total.machines} machines started, {total.never} never came",
+        f"{total.kills} kills and {total.stops} stops, {total.leaders} of them of the leader",
+        f"the lead was taken {total.took_lead} times",
+        f"{total.encoded} segments encoded, {again:.1f} % of them again after a kill or a stop",
+        f"{total.raced} again as a machine was too slow to show that it lives",
+        f"{total.left} objects left; {total.lasted_s / max(1, options.runs):.1f} s a run",
+        *total.wrong[:5],
+    ]
+
+
 def spread(what: str, seconds: Sequence[float]) -> list[str]:
     if not seconds:
         return []
@@ -196,6 +230,14 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--preset", default="medium", help="preset of all jobs (medium)")
     parser.add_argument("--kind", choices=[*KINDS], help="one kind of job; all in turn without it")
+    parser.add_argument(
+        "--machines",
+        type=int,
+        default=0,
+        help="machines of a team that makes each lecture; they are killed and stopped, --signal"
+        " does not count (none: one job after the other)",
+    )
+    parser.add_argument("--logs", type=Path, help="folder for the logs of teams that went wrong")
     return parser.parse_args()
 
 
@@ -206,7 +248,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
         servers = stack.enter_context(serving(stores, folder))
         trial = Trial(folder, servers, options.preset)
-        well = [chaos(trial, store, options) for store in stores]
+        run = team_chaos if options.machines else chaos
+        well = [run(trial, store, options) for store in stores]
     return int(not all(well))
 
 

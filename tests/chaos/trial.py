@@ -26,6 +26,25 @@ FAST_LEASE = (
     "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )
+# The same for a team: its times, and shares that are short enough for each machine to make some.
+FAST_TEAM = (
+    "import worker.storage.lease as lease\n"
+    # First: the others import it by name.
+    "lease.STALE_S, lease._WATCH_S = 4.0, 0.2\n"
+    "import worker.monitoring.status as status, worker.encode.together as together\n"
+    "import worker.team.heartbeat as heartbeat, worker.team.team as team\n"
+    "import worker.team_steps as steps\n"
+    "import worker.team.shares as shares, worker.upload.checkpoint as checkpoint\n"
+    "status.HEARTBEAT_S, status._LEAST_TEAM_INTERVAL_S = 0.8, 0.7\n"
+    "heartbeat.BEAT_S = 0.8\n"
+    "team._ROLL_S, team._ROLL_S_A_MACHINE = 1.6, 0.3\n"
+    "together._LOOK_S = together._FEED_S = 0.8\n"
+    "together._REPORT_S = steps._WAIT_FOR_PLAN_S = 0.3\n"
+    "steps._WAIT_S = 0.1\n"
+    "shares._LEAST_S = 2\n"
+    "checkpoint._SAVE_EVERY_S = 1.2"
+)
+TEAM_STALE_S = 4.0
 _OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 _ENCRYPTED = ("--encrypt", "--key-uri", "https://keys.example/{key_id}")
 SECRET = "a secret of the tests, 32 bytes or more"
@@ -64,6 +83,9 @@ class Trial:
             *("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20"),
             *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=20"),
             *("-i", texts, "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac"),
+            # Without them no kind copies the top rung.
+            *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
+            *("-color_range", "tv"),
             *("-c:s", "mov_text", "-pix_fmt", "yuv420p", "-t", "20", self.source),
         )
 
@@ -86,9 +108,19 @@ class Trial:
         location = S3Location(bucket=BUCKET, key=name)
         return S3Store(server.client(), location), str(location), server
 
-    def submit(self, kind: str, destination: str, server: Server | None) -> subprocess.Popen[str]:
+    def submit(
+        self,
+        kind: str,
+        destination: str,
+        server: Server | None,
+        *options: str,
+        before: str = FAST_LEASE,
+        stdout: int = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
+        """Start a job; `options` are further ones. `before` runs in its process first."""
         arguments = [*_OPTIONS, *KINDS[kind], "--preset", self._preset]
         arguments += ["--source", str(self.source), "--destination", destination]
+        arguments += options
         if server:
             arguments += ["--s3-endpoint", server.endpoint]
         environment = {
@@ -101,9 +133,9 @@ class Trial:
             "WORKER_KEY_SECRET": SECRET,
         }
         return subprocess.Popen(
-            [sys.executable, *python_arguments(FAST_LEASE), *arguments],
+            [sys.executable, *python_arguments(before), *arguments],
             env=environment,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             text=True,

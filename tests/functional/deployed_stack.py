@@ -176,14 +176,14 @@ def api_destination(server: Server, _: str, properties: Properties) -> str:
 
 
 def rule(server: Server, _: str, properties: Properties) -> str:
+    """Write it in any case: in moto's own, what is `AWS::NoValue` stays in the pattern."""
     events = server.client("events")
-    if not events.list_rules(NamePrefix=properties["Name"])["Rules"]:
-        events.put_rule(
-            Name=properties["Name"],
-            Description=properties["Description"],
-            State=properties["State"],
-            EventPattern=json.dumps(properties["EventPattern"]),
-        )
+    events.put_rule(
+        Name=properties["Name"],
+        Description=properties["Description"],
+        State=properties["State"],
+        EventPattern=json.dumps(properties["EventPattern"]),
+    )
     events.put_targets(Rule=properties["Name"], Targets=properties["Targets"])
     return str(properties["Name"])
 

@@ -66,6 +66,8 @@ def test_an_account_without_the_former_system_is_said_to_have_none(aws: Server) 
     assert {line.split()[0] for line in done.stdout.splitlines()} == {"gone"}
     # Two queues, two functions with their rules, the group and its policy, the metric.
     assert len(done.stdout.splitlines()) == 9
+    lines = ops(aws, "legacy", "--json").stdout.splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["gone"] * 9
 
 
 def test_what_is_live_is_reported_with_what_to_do(aws: Server, queues: tuple[str, str]) -> None:
@@ -103,6 +105,14 @@ def test_a_dry_run_of_drain_changes_nothing(aws: Server, queues: tuple[str, str]
     assert f"would submit: https://uploads.example/b.mp4?… -> s3://videos/dry as {name}" in (
         done.stdout
     )
+    assert "secret" not in done.stdout + done.stderr
+    done = ops(aws, "legacy", "drain", "--dry-run", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0]["event"] == "message"
+    assert (events[0]["name"], events[0]["is_job"]) == (name, False)
+    assert [(each["event"], each["submitted"]) for each in events[1:]] == [
+        *(("drained", 1), ("drained", 0))
+    ]
     assert "secret" not in done.stdout + done.stderr
     assert name not in job_names(aws)
     assert waiting(aws, queues[0]) == 1

@@ -6,12 +6,14 @@ import csv
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ops import names
+from ops.keeper.claim import KeeperRecord
 from tests.functional.conftest import Server
 from tests.functional.operating import FIRST, batch_server, ops, prepare_account
 from worker.errors import Resubmit, SourceFault
@@ -109,12 +111,41 @@ def test_rows_end_with_their_reasons_and_are_resubmitted_where_that_helps(
     (again,) = [e for e in done if e["job_id"]]
     described = events(ops(server, "jobs", again["job_id"], "--json").stdout)[0]
     assert described["parameters"]["source"] == "s3://uploads/term/b.MOV"
+    claim = json.loads(s3.get_object(Bucket="videos", Key="t/b/keeper.json")["Body"].read())
+    assert (claim["failed_job"], claim["job"]) == (ids["s3://videos/t/b"], again["job_id"])
     # The new job is the row's: the list goes on with it.
     resumed = ops(server, *words, "--json")
     assert again["job_id"] in resumed.stdout
     named = ops(server, "jobs", "--retry", ids["s3://videos/t/a"])
     assert named.returncode == 65
     assert "do not resubmit" in named.stdout
+
+
+def test_what_a_keeper_has_claimed_is_not_resubmitted(server: Server) -> None:
+    """Nor what cannot be claimed: a keeper might submit it at the same time."""
+    submit = ("submit", "s3://uploads/claimed.mp4", "s3://videos/claimed", "--detach")
+    job_id = ops(server, *submit).stdout.strip()
+    end(server, "claimed", job_id, UNAVAILABLE)
+    now = datetime.now(UTC).isoformat()
+    claim = KeeperRecord(writer="keeper", claimed_at=now, failed_job=job_id)
+    put = server.client("s3").put_object
+    put(Bucket="videos", Key="claimed/keeper.json", Body=claim.to_json())
+    taken = ops(server, "jobs", "--retry", job_id)
+    assert (taken.returncode, "was as quick" in taken.stdout) == (65, True)
+    withdrawn = claim.model_copy(update={"claimed_at": None})
+    put(Bucket="videos", Key="claimed/keeper.json", Body=withdrawn.to_json())
+    denied = ops(server, "jobs", "--retry", job_id, before=_DENIED)
+    assert (denied.returncode, "access denied" in denied.stdout) == (65, True)
+    assert ops(server, "jobs", "--retry", job_id).returncode == 0
+
+
+_DENIED = """
+import ops.commands.jobs as jobs
+from worker.errors import CannotWriteError
+def refuse(*_):
+    raise CannotWriteError("access denied")
+jobs.open_destination = refuse
+"""
 
 
 def test_many_jobs_are_terminated_after_a_confirmation_only(server: Server) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id
+from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id, tags_of
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
 from worker.config.team import ARRAY_INDEX, MOST_MACHINES, MachineOption
@@ -20,6 +20,9 @@ BATCH_JOB_ID = "AWS_BATCH_JOB_ID"
 _LANES_PER_UPLOAD = 4
 # What other SDKs read, and boto3 does not.
 AWS_REGION = "AWS_REGION"
+
+
+_ACADEMY_TAG = "academy"
 
 
 class Job(CallbackFields, StoreOptions, VideoOptions):
@@ -130,9 +133,21 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
     )
     plan_only: bool = machine_setting(
         default=False,
-        description="print the plan as JSON and stop; nothing is written",
+        description="print the plan as JSON, with an estimate of what it takes on this machine, and"
+        " stop; nothing is written",
+    )
+    price: float | None = machine_setting(
+        None,
+        metavar="PRICE",
+        gt=0,
+        description="with --plan-only: what a vCPU-hour costs, for the estimate's cost",
     )
 
     def uploads_beside(self, lanes: int = MAX_LANES) -> int:
         """Return how many uploads there are at a time beside so many FFmpegs, or at most."""
         return max(self.upload_threads, lanes // _LANES_PER_UPLOAD)
+
+
+def academy_of(job: Job) -> str | None:
+    """Return the academy that a job counts for; None where neither option nor tag names one."""
+    return job.academy or tags_of(job.tag).get(_ACADEMY_TAG)

@@ -17,6 +17,7 @@ from worker.layout import AUDIO, machine_checkpoint_key
 from worker.monitoring.progress import Step
 from worker.plan.forecast import Choice, Decision, Forecast
 from worker.records.team import MachineState
+from worker.storage.retrying import RetryingStore
 from worker.team.looks import Looks
 from worker.team.shares import AUDIO_SHARE, COPY_SHARE, Share
 from worker.team.team import Team
@@ -115,10 +116,13 @@ class TeamEncode:
             or team.take_over(lacking)
         )
 
-    def collect(self) -> Encoded | None:
+    def collect(self, guarded: RetryingStore) -> Encoded | None:
         """Return the run as the store has it; None: something is lacking all the same.
 
+        `guarded`: the store for what the machine that leads writes alone.
+
         Raises:
+            TakenError: another machine has recorded the run meanwhile.
             BadSourceError: most frames could not be decoded, on all machines together.
             WorkerError: as the store raises it.
 
@@ -135,7 +139,7 @@ class TeamEncode:
             self._whole = None
             self._encode(stored)
             return None
-        checkpoint.save(self.job.store)
+        checkpoint.save(guarded)
         return collect(
             self.job,
             checkpoint,

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -27,12 +26,6 @@ _UNITS = {
 _OF_A_VIDEO = frozenset({"minutes", "bytes"})
 # Each value of a dimension makes a metric, which costs: an academy has what it is billed by.
 _OF_AN_ACADEMY = ("jobs", "minutes", "bytes", "cpu_minutes")
-
-
-def cpu_s() -> float:
-    """Return the CPU seconds of this process and of those that it has waited for."""
-    used = os.times()
-    return round(used.user + used.system + used.children_user + used.children_system, 2)
 
 
 def metric_fields(

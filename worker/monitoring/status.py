@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -76,7 +77,9 @@ class Status:
         self._lease = self._make_lease()
         self._closed = threading.Event()
         self._lease.take(stood_still=stood_still)
-        self._thread = start_thread("heartbeat", self._keep_beating)
+        # That of a lease that was lost may be on its way out still.
+        beat = partial(self._keep_beating, self._lease, self._closed)
+        self._thread = start_thread("heartbeat", beat)
 
     @property
     def is_conditional(self) -> bool:
@@ -144,9 +147,9 @@ class Status:
         except Exception as error:  # noqa: BLE001 (the job has ended, and has its outcome)
             _warn(error)
 
-    def _keep_beating(self) -> None:
+    def _keep_beating(self, lease: Lease, closed: threading.Event) -> None:
         try:
-            self._beat()
+            self._beat(lease, closed)
         except Exception as error:  # noqa: BLE001 (it ends the job, which reports it)
             # Without a heartbeat another job would take the destination, so this one stops first.
             failure = InternalError(
@@ -155,17 +158,18 @@ class Status:
             failure.__cause__ = error
             self._budget.stop(failure)
 
-    def _beat(self) -> None:
+    def _beat(self, lease: Lease, closed: threading.Event) -> None:
         least_s = _LEAST_TEAM_INTERVAL_S if self._team else _LEAST_INTERVAL_S
-        while not self._closed.wait(least_s):
+        while not closed.wait(least_s):
             self._changed.wait(HEARTBEAT_S - least_s)
-            if self._closed.is_set() or self._budget.is_stopped:
+            if closed.is_set() or lease is not self._lease or self._budget.is_stopped:
                 return
             self._changed.clear()
             try:
-                self._lease.renew(_HEARTBEAT_GRACE_S)
+                lease.renew(_HEARTBEAT_GRACE_S)
             except TakenError as error:
-                self._on_taken(error)
+                if lease is self._lease:
+                    self._on_taken(error)
                 return
             except Exception as error:  # noqa: BLE001 (a fault of one write is not the job's)
                 # The next one may succeed. If none does, the destination can be taken after the

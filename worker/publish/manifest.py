@@ -46,6 +46,7 @@ class Origin:
     source_bytes: int
     job_id: str
     tags: Mapping[str, str]
+    academy: str | None
     published_at: str
     worker_version: str
     ffmpeg_version: str
@@ -99,6 +100,7 @@ def make_manifest(
         source_media=_source_record(plan.media, origin.source_bytes),
         job_id=origin.job_id,
         tags=dict(origin.tags),
+        academy=origin.academy,
         published_at=origin.published_at,
         worker=origin.worker_version,
         ffmpeg=origin.ffmpeg_version,
@@ -140,6 +142,7 @@ def renew_manifest(
             "source": origin.source,
             "job_id": origin.job_id,
             "tags": dict(origin.tags),
+            "academy": origin.academy,
             "published_at": origin.published_at,
             "worker": origin.worker_version,
             "job": origin.job,

@@ -106,6 +106,9 @@ class ManifestRecord(Record):
     source_media: SourceRecord | None = None
     job_id: str
     tags: dict[str, str] = Field(default={}, description="As `--tag` gave them to that job.")
+    academy: str | None = Field(
+        default=None, description="The academy that the job counted for; null where none was named."
+    )
     published_at: str
     worker: str = Field(description="Version of the worker.")
     ffmpeg: str = Field(description="Version line of FFmpeg.")

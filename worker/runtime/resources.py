@@ -1,4 +1,4 @@
-"""What this machine or container offers: cores and memory."""
+"""What this machine or container offers, cores and memory, and what this process took of it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ def memory_bytes() -> int | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
         found.append(int(Path("/proc/meminfo").read_text().split()[1]) * 1024)
     return min(found, default=None)
+
+
+def cpu_s() -> float:
+    """Return the CPU seconds of this process and of those that it has waited for."""
+    used = os.times()
+    return round(used.user + used.system + used.children_user + used.children_system, 2)
 
 
 def peak_memory_bytes(status: Path = _OWN_STATUS) -> int | None:

@@ -130,7 +130,8 @@ def _sample(plan: Plan, source: Path, workspace: Workspace) -> _Rates:
 
 
 def _measure(plan: Plan, samples: Samples, source: Path, workspace: Workspace) -> _Rates:
-    run_ffmpeg("ffmpeg (samples)", encode_samples(plan, samples, source), workspace)
+    command = encode_samples(plan, samples, source, rungs=plan.rungs)
+    run_ffmpeg("ffmpeg (samples)", command, workspace)
     rates = {}
     for rung in plan.rungs:
         path = workspace.folder / sample_file(rung)

@@ -1,19 +1,40 @@
-"""The plan of a job, for `--plan-only`."""
+"""The plan of a job and what it would take, for `--plan-only`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from worker.config.job import Job
 from worker.ffmpeg.capabilities import check_environment
+from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.encryption import cipher_for
 from worker.plan.digest import run_name
 from worker.plan.plan import describe
 from worker.runtime.budget import Budget
-from worker.runtime.workspace import Tools, open_workspace
-from worker.source.prepare import fetch, plan_source
+from worker.runtime.resources import count_cores, cpu_s
+from worker.runtime.workspace import Tools, Workspace, open_workspace
+from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.sample_encode import encode_samples, sample_file, spread_samples
 from worker.source.subtitle_files import fit_tracks, open_subtitles
 from worker.storage.open import open_source
+
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a job would take on this machine; None where that is not known.
+
+    `cpu_s`: CPU seconds of planning and of the video's encode, at the preset that it begins with.
+    `elapsed_s`: those of the encode side by side on all `cores`, after what planning took here, the
+    download included. `cost`: of the cores for that time. The upload is not in it.
+    """
+
+    cores: int
+    cpu_s: float | None = None
+    elapsed_s: float | None = None
+    cost: float | None = None
 
 
 def plan_job(job: Job, tools: Tools, budget: Budget) -> dict[str, Any]:
@@ -32,4 +53,39 @@ def plan_job(job: Job, tools: Tools, budget: Budget) -> dict[str, Any]:
         source.check_unchanged()
         plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
         run = run_name(source.identity, plan, key_id=cipher.key_id)
-        return describe(plan) | cipher.describe() | {"run": run}
+        estimate = asdict(_estimate(planned, workspace, price=job.price))
+        return describe(plan) | cipher.describe() | {"run": run, "estimate": estimate}
+
+
+def _estimate(planned: PlannedSource, workspace: Workspace, *, price: float | None) -> Estimate:
+    """Add what the encode takes to what planning has taken, which the job does as well."""
+    planned_cpu_s, planned_s = cpu_s(), workspace.budget.elapsed_s
+    cores = count_cores()
+    encode_cpu_s = _encode_cpu_s(planned, workspace)
+    if encode_cpu_s is None:
+        return Estimate(cores=cores)
+    elapsed_s = planned_s + encode_cpu_s / cores
+    return Estimate(
+        cores=cores,
+        cpu_s=round(planned_cpu_s + encode_cpu_s, 1),
+        elapsed_s=round(elapsed_s, 1),
+        cost=None if price is None else round(elapsed_s / _HOUR_S * cores * price, 4),
+    )
+
+
+def _encode_cpu_s(planned: PlannedSource, workspace: Workspace) -> float | None:
+    """Encode samples as the job would, and scale what that took to the whole; None without any."""
+    plan, samples = planned.plan, spread_samples(planned.plan)
+    rungs = [rung for rung in plan.rungs if not rung.is_copied]
+    if samples is None:
+        return None
+    before_s = cpu_s()
+    command = encode_samples(plan, samples, planned.path, rungs=rungs, preset=plan.presets[0])
+    try:
+        run_ffmpeg("ffmpeg (estimate)", command, workspace)
+    except FFMPEG_FAILURES:
+        # What is broken in the source is found, and reported, by the encode itself.
+        return None
+    for rung in rungs:
+        (workspace.folder / sample_file(rung)).unlink()
+    return (cpu_s() - before_s) * plan.grid.total_frames / samples.grid.total_frames

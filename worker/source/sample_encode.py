@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -62,25 +62,50 @@ def choose_samples(plan: Plan) -> Samples | None:
 
     None where the source is too short, or hard to seek in.
     """
+    shown_s = _shown_s(plan)
+    if shown_s is None:
+        return None
+    count = min(_MOST, _LEAST + int(shown_s / _EVERY_S))
+    wanted_s = _evenly(shown_s, count)
+    busiest_s = plan.media.video.packets.busiest_s(_BUSY_S)
+    if busiest_s is not None and shown_s >= _BUSY_FROM_S:
+        step_s = (_BUSY_S - _EACH_S) / (_BUSY_SAMPLES - 1)
+        last_s = shown_s - _EACH_S
+        wanted_s += [min(busiest_s + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
+    return _samples(plan, wanted_s, even=count)
+
+
+def spread_samples(plan: Plan) -> Samples | None:
+    """Spread as many samples as there may be evenly: they show what the whole takes.
+
+    None as `choose_samples` returns it.
+    """
+    shown_s = _shown_s(plan)
+    return None if shown_s is None else _samples(plan, _evenly(shown_s, _MOST), even=_MOST)
+
+
+def _shown_s(plan: Plan) -> float | None:
+    """Return how long there is video; None where the source is too short, or hard to seek in."""
     grid, packets = plan.grid, plan.media.video.packets
     if grid.duration_s < _LEAST_S or packets.end_s is None:
         return None
     if packets.longest_gop_s is None or packets.longest_gop_s > _LONGEST_GOP_S:
         return None
-    # Within the video: the audio may go on after the last frame.
-    shown_s = min(float(grid.duration_s), packets.end_s)
-    count = min(_MOST, _LEAST + int(shown_s / _EVERY_S))
+    # The audio may go on after the last frame.
+    return min(float(grid.duration_s), packets.end_s)
+
+
+def _evenly(shown_s: float, count: int) -> list[float]:
     step_s = shown_s / count
-    wanted_s = [step_s * (i + 0.5) - _EACH_S / 2 for i in range(count)]
-    busiest_s = packets.busiest_s(_BUSY_S)
-    if busiest_s is not None and shown_s >= _BUSY_FROM_S:
-        step_s = (_BUSY_S - _EACH_S) / (_BUSY_SAMPLES - 1)
-        last_s = shown_s - _EACH_S
-        wanted_s += [min(busiest_s + i * step_s, last_s) for i in range(_BUSY_SAMPLES)]
-    starts_s = _at_keyframes(wanted_s, packets, grid.rate)
+    return [step_s * (i + 0.5) - _EACH_S / 2 for i in range(count)]
+
+
+def _samples(plan: Plan, wanted_s: Sequence[float], *, even: int) -> Samples:
+    grid = plan.grid
+    starts_s = _at_keyframes(wanted_s, plan.media.video.packets, grid.rate)
     frames = round(_EACH_S * grid.rate)
     return Samples(
-        even=count,
+        even=even,
         starts_s=starts_s,
         grid=Grid(rate=grid.rate, segment_frames=frames, total_frames=len(starts_s) * frames),
         segment_s=grid.segment_s,
@@ -123,15 +148,22 @@ def read_sampled_rate(samples: Samples, rung: Rung, lines: Iterable[str]) -> Sam
     return SampledRate(mean_bps=mean_bps, busiest_bps=max(mean_bps, busiest_bps))
 
 
-def encode_samples(plan: Plan, samples: Samples, source: Path) -> Command:
+def encode_samples(
+    plan: Plan,
+    samples: Samples,
+    source: Path,
+    *,
+    rungs: Sequence[Rung],
+    preset: str = _PRESET,
+) -> Command:
     """Build the FFmpeg that encodes all samples in a row, each rung into a file of its own."""
     grid, video = samples.grid, plan.media.video
     parts = [_part(plan, samples, source, start_s) for start_s in samples.starts_s]
     stream = ffmpeg.concat(*parts) if len(parts) > 1 else parts[0]
     stream = drop_duplicates(stream, video, grid, range(grid.total_frames))
-    branches = scale_to_rungs(turn_upright(stream, video), plan, plan.rungs)
+    branches = scale_to_rungs(turn_upright(stream, video), plan, rungs)
     sampled = replace(plan, grid=grid)
-    span = Span(first=0, end=grid.segment_count, rungs=(), preset=_PRESET)
+    span = Span(first=0, end=grid.segment_count, rungs=(), preset=preset)
     outputs = [
         ffmpeg.output(
             branch,
@@ -140,7 +172,7 @@ def encode_samples(plan: Plan, samples: Samples, source: Path) -> Command:
             # Only the sizes are needed.
             f="framecrc",
         )
-        for branch, rung in zip(branches, plan.rungs, strict=True)
+        for branch, rung in zip(branches, rungs, strict=True)
     ]
     return ffmpeg_command(outputs, copy_times=False)
 

@@ -28,6 +28,10 @@ class Claim:
     etag: str
 
 
+class ClaimsDeletedError(Exception):
+    """What this machine has claimed is gone: whoever publishes a run deletes all claims on it."""
+
+
 class Claims:
     """The claims of a team on a run, as one machine makes them and sees them.
 
@@ -38,7 +42,7 @@ class Claims:
     def __init__(
         self, store: RetryingStore, run: str, *, team: str, owner: str, number: int
     ) -> None:
-        self._store, self._run, self._team = store, run, team
+        self._store, self.run, self._team = store, run, team
         self._record = ClaimRecord(owner=owner, number=number)
         # By share. What a listing shows unchanged is not read again.
         self._seen: dict[str, Claim] = {}
@@ -47,6 +51,7 @@ class Claims:
         """Claim the first share that is wanted and that nobody has; None: there is none.
 
         Raises:
+            ClaimsDeletedError: once, where there may be nothing left to be made.
             WorkerError: as the store raises it.
 
         """
@@ -54,11 +59,20 @@ class Claims:
         if free:
             # One listing instead of a refusal for each share that was claimed meanwhile.
             taken = self._listed()
+            self._check_own(taken)
             for share in free:
                 if share.name not in taken and self._create(share.name):
                     log.info("share_claimed", share=share.name)
                     return share
         return None
+
+    def _check_own(self, listed: Collection[str]) -> None:
+        own = self._record.owner
+        gone = [n for n, seen in self._seen.items() if seen.owner == own and n not in listed]
+        if gone:
+            for name in gone:
+                del self._seen[name]
+            raise ClaimsDeletedError
 
     def take_over(self, claim: Claim) -> bool:
         """Claim what a dead machine had; False: another machine was faster.
@@ -82,9 +96,15 @@ class Claims:
         listed = self._listed()
         return {name: self._read(name, listed[name]) for name in names if name in listed}
 
+    def own_keys(self) -> list[str]:
+        """Return the keys of this machine's claims."""
+        own = self._record.owner
+        names = [name for name, seen in self._seen.items() if seen.owner == own]
+        return [claim_key(self.run, self._team, name) for name in names]
+
     def _listed(self) -> dict[str, str]:
         """List the claims: shares and ETags."""
-        prefix = claims_prefix(self._run, self._team)
+        prefix = claims_prefix(self.run, self._team)
         listed = {
             key.removeprefix(prefix).removesuffix(_SUFFIX): stored.etag
             for key, stored in self._store.list(prefix).items()
@@ -96,7 +116,7 @@ class Claims:
     def _read(self, name: str, etag: str) -> Claim:
         seen = self._seen[name]
         if not seen.owner or seen.etag != etag:
-            content = self._store.get(claim_key(self._run, self._team, name))
+            content = self._store.get(claim_key(self.run, self._team, name))
             data, etag = (content.data, content.etag) if content else (b"", etag)
             try:
                 owner = ClaimRecord.from_json(data).owner
@@ -109,7 +129,7 @@ class Claims:
         return self._write(name, etag=None)
 
     def _write(self, name: str, *, etag: str | None) -> bool:
-        file = json_file(claim_key(self._run, self._team, name), self._record.to_json())
+        file = json_file(claim_key(self.run, self._team, name), self._record.to_json())
         try:
             stored = self._store.replace(file, etag=etag)
         except PreconditionFailedError:

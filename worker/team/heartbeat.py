@@ -45,6 +45,7 @@ class Heartbeat:
         self._on_beat, self._on_bug = on_beat, on_bug
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
         self._written_s = now_s()
         self._was_silent = False
 
@@ -56,7 +57,7 @@ class Heartbeat:
 
         """
         self._write()
-        start_thread("machine heartbeat", self._beat)
+        self._thread = start_thread("machine heartbeat", self._beat)
 
     def update(self, **fields: object) -> None:
         """Change fields of the record; the next beat writes them."""
@@ -66,22 +67,26 @@ class Heartbeat:
     @property
     def was_silent(self) -> bool:
         """Whether others may have taken this machine for dead, since this was last asked."""
-        was_silent, self._was_silent = self._was_silent, False
+        was_silent, self._was_silent = self._was_silent or self._is_silent, False
         return was_silent
 
-    def end(self, outcome: Outcome | None) -> None:
-        """Write how this machine ended, so that nobody waits for its silence.
+    @property
+    def _is_silent(self) -> bool:
+        return now_s() - self._written_s > _HELD_SHARE * STALE_S
 
-        None: the record is deleted, as nobody will read it.
+    def end(self, outcome: Outcome | None) -> None:
+        """Write how this machine ended, so that nobody waits for its silence; None: nothing.
+
+        After that nothing more is written.
         """
         self._closed.set()
-        store = self._store.with_grace(_LAST_BEAT_GRACE_S)
+        if self._thread is not None:
+            self._thread.join(_LAST_BEAT_GRACE_S)
+        if outcome is None:
+            return
+        self.update(state="ended", outcome=outcome)
         try:
-            if outcome is None:
-                store.delete([self._key])
-            else:
-                self.update(state="ended", outcome=outcome)
-                self._write(_LAST_BEAT_GRACE_S)
+            self._write(_LAST_BEAT_GRACE_S)
         except WorkerError as error:
             log.debug("heartbeat_not_written", reason=str(error))
 
@@ -98,9 +103,7 @@ class Heartbeat:
                 return
 
     def _write(self, grace_s: float = 0.0) -> None:
-        silent_s = now_s() - self._written_s
-        if silent_s > _HELD_SHARE * STALE_S:
-            self._was_silent = True
+        self._was_silent |= self._is_silent
         begun_s = now_s()
         with self._lock:
             self._record = self._record.model_copy(update={"beat": self._record.beat + 1})

@@ -9,7 +9,8 @@ from contextlib import suppress
 import structlog
 
 from worker.config.team import TeamMachine
-from worker.errors import InternalError, WorkerError
+from worker.errors import PUBLISHED, InternalError, WorkerError
+from worker.layout import machine_checkpoint_key, machine_key
 from worker.plan.forecast import Choice
 from worker.plan.plan import Plan
 from worker.records.job import Outcome
@@ -17,7 +18,7 @@ from worker.records.team import MachineRecord, MachineState
 from worker.runtime.budget import Budget
 from worker.storage.lease import now_s
 from worker.storage.retrying import RetryingStore
-from worker.team.claims import Claims
+from worker.team.claims import Claims, ClaimsDeletedError
 from worker.team.heartbeat import Heartbeat
 from worker.team.machines import Machines, Roll
 from worker.team.shares import Share, plan_shares
@@ -26,6 +27,7 @@ from worker.team.standing import Standing
 # Each look at all machines reads one record of each. With many it is rarer, so that the requests
 # of the machine that leads stay as many.
 _ROLL_S, _ROLL_S_A_MACHINE = 20.0, 4.0
+_DELETE_GRACE_S = 6.0
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +95,23 @@ class Team:
 
     def end(self, outcome: Outcome, *, is_over: bool) -> None:
         """Record how this machine ended, so that its shares are free; nothing once all is over."""
-        if self._heartbeat is not None:
-            self._heartbeat.end(None if is_over else outcome)
+        if self._heartbeat is None:
+            return
+        self._heartbeat.end(None if is_over else outcome)
+        if is_over:
+            self._delete_own(is_published=outcome.exit_status == PUBLISHED)
+
+    def _delete_own(self, *, is_published: bool) -> None:
+        """Delete what this machine may have written after whoever published deleted all of it."""
+        run = self.claims.run
+        keys = [machine_key(run, self.name, self.owner), *self.claims.own_keys()]
+        if is_published:
+            # Or the next job continues from it.
+            keys.append(machine_checkpoint_key(run, self.name, self.owner))
+        try:
+            self._store.with_grace(_DELETE_GRACE_S).delete(keys)
+        except WorkerError as error:
+            log.debug("records_not_deleted", reason=str(error))
 
     def lead(self) -> None:
         """Lead from now on, as this machine has the lease."""
@@ -191,11 +208,20 @@ class Team:
         """Claim one more share of what is lacking; False: others have all that is left.
 
         Raises:
+            TeamEndedError: the run was published while this machine stood still.
             WorkerError: as the store raises it.
 
         """
-        self._drop_what_was_taken_over()
-        share = self.claims.take(self.shares, lacks)
+        if self._heartbeat is not None and self._heartbeat.was_silent:
+            self._check_ended()
+            self._drop_what_was_taken_over()
+        others = [share for share in self.shares if share not in self.mine]
+        try:
+            share = self.claims.take(others, lacks)
+        except ClaimsDeletedError:
+            self._check_ended()
+            # A listing may be behind what the store has confirmed.
+            share = self.claims.take(others, lacks)
         if share is not None:
             self.mine.append(share)
         return share is not None
@@ -209,17 +235,29 @@ class Team:
         """
         by_name = {share.name: share for share in lacking if share not in self.mine}
         taken = False
-        for name, claim in self.claims.read(by_name).items():
-            is_free = self.machines.is_dead(claim.owner) and not self.machines.fault_of(claim.owner)
+        claims = self.claims.read(by_name)
+        dead = self.machines.find_dead({claim.owner for claim in claims.values()})
+        for name, claim in claims.items():
+            is_free = claim.owner in dead and not self.machines.fault_of(claim.owner)
             if claim.owner == self.owner or (is_free and self.claims.take_over(claim)):
                 self.mine.append(by_name[name])
                 taken = True
         return taken
 
+    def _check_ended(self) -> None:
+        """Read at once whether the job has ended for all: what is made now may be waste.
+
+        Raises:
+            TeamEndedError: with how it did.
+            WorkerError: as the store raises it.
+
+        """
+        self.standing.poll()
+        if self._ended is not None:
+            raise TeamEndedError(self._ended)
+
     def _drop_what_was_taken_over(self) -> None:
         """After this machine stood still, leave to others what they took over meanwhile."""
-        if self._heartbeat is None or not self._heartbeat.was_silent:
-            return
         owners = self.claims.read([share.name for share in self.mine])
         kept = [s for s in self.mine if s.name in owners and owners[s.name].owner == self.owner]
         if len(kept) < len(self.mine):

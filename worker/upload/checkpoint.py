@@ -17,6 +17,7 @@ from worker.hls.segment import has_planned_codec, is_whole, measure_segment
 from worker.layout import (
     AUDIO,
     CHECKPOINT,
+    File,
     is_machine_checkpoint,
     json_file,
     read_segment_name,
@@ -44,13 +45,14 @@ class Checkpoint:
     `save` writes them below the run, with the plan as plain data, so that a later job can continue
     from there and a person sees what was planned. It replaces the record with this ETag (None:
     none), then its own: where another job wrote one meanwhile, this job was overtaken. Each machine
-    of a team has one of its own, under another `key`.
+    of a team has one of its own, under another `key`, which it alone writes: without a condition.
     """
 
     def __init__(
         self, run: str, plan: Mapping[str, Any], *, etag: str | None = None, key: str | None = None
     ) -> None:
         self.run = run
+        self._is_shared = key is None
         self._key = key or f"{run}/{CHECKPOINT}"
         self._plan = plan
         self._etag = etag
@@ -101,13 +103,19 @@ class Checkpoint:
             record = CheckpointRecord(run=self.run, plan=self._plan, segments=segments)
             file = json_file(self._key, record.to_json())
             try:
-                self._etag = store.replace(file, etag=self._etag).etag
+                self._etag = self._write(file, store).etag
             except PreconditionFailedError as error:
                 raise TakenError(
                     f"another job wrote {file.key} in {store}; nothing more is written; submit"
                     " again when that job has ended"
                 ) from error
             self._saved = segments
+
+    def _write(self, file: File, store: RetryingStore) -> StoredObject:
+        if self._is_shared:
+            return store.replace(file, etag=self._etag)
+        # Whoever published deletes those of all machines: also of one that stood still meanwhile.
+        return store.put(file)
 
     def save_periodically(self, store: RetryingStore, now_s: float) -> None:
         """Write the record if that was long ago; that the store is unavailable is only logged."""

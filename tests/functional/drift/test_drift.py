@@ -53,7 +53,8 @@ CHANGES = {**ACCESS, **REST}
 
 
 def verified(deployed: Deployed, **options: Any) -> int:
-    given = {"stack": names.STACK, "all": False, "cloudformation_drift": False, "wait": 60.0}
+    off = {"all": False, "cloudformation_drift": False, "json": False}
+    given = {"stack": names.STACK, "wait": 60.0, **off}
     return verify.run(argparse.Namespace(**{**given, **options}), deployed.aws)
 
 

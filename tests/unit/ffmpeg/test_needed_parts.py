@@ -57,7 +57,7 @@ def all_ffmpegs() -> list[list[str]]:
             encode_video(plan(video=video), whole, SOURCE)
             for video in (interlaced, turned, upside_down)
         ),
-        encode_samples(long, samples, SOURCE),
+        encode_samples(long, samples, SOURCE, rungs=long.rungs),
         list_idrs(a_plan, SOURCE),
         copy_video(a_plan, SOURCE),
         encode_audio(a_plan, plan_audio(AUDIO, Heard(gain_db=3, side="left"))),

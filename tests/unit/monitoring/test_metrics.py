@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from worker.monitoring.metrics import cpu_s, metric_fields
+from worker.monitoring.metrics import metric_fields
+from worker.runtime.resources import cpu_s
 
 FIGURES = {"duration_s": 600.0, "speed": 2.5, "bytes": 1000, "elapsed_s": 250.0, "cpu_s": 480.0}
 NOW_MS = 1_700_000_000_000

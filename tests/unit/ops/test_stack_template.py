@@ -17,6 +17,7 @@ import pytest
 from ops import names
 from ops.batch.request import name_for
 from tests.unit.ops.template import read_template
+from worker.config.option import variable_name
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE: dict[str, Any] = dict(read_template())
@@ -182,6 +183,11 @@ def test_an_upload_becomes_a_job(key: str, destination: str, share: str) -> None
         "JobName": name_for(f"s3://videos/{destination}"),
         "JobQueue": "arn:queue",
         "JobDefinition": names.JOB_DEFINITION,
+        "ContainerOverrides": {
+            "Environment": []
+            if share == names.DEFAULT_SHARE
+            else [{"Name": variable_name("academy"), "Value": share}]
+        },
         "Parameters": {
             "source": f"s3://uploads/{key}",
             "destination": f"s3://videos/{destination}",

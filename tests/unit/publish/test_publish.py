@@ -39,6 +39,7 @@ ORIGIN = Origin(
     source_bytes=1,
     job_id="job",
     tags={},
+    academy="a42",
     published_at="2026-01-01T00:00:00+00:00",
     worker_version="0",
     ffmpeg_version="7.1",

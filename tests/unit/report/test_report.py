@@ -67,6 +67,7 @@ def documents(job: JobRecord = JOB) -> tuple[ManifestRecord, list[Segment]]:
         source_bytes=12_345_678,
         job_id="job",
         tags={},
+        academy=None,
         published_at="2026-01-01T00:00:00.5+00:00",
         worker_version="0",
         ffmpeg_version="ffmpeg version 7.1 Copyright (c) the FFmpeg developers",

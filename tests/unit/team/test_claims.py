@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fakes import RecordingStore, retrying
-from worker.team.claims import Claims
+from worker.team.claims import Claims, ClaimsDeletedError
 from worker.team.shares import Share
 
 RUN, TEAM = "0123456789abcdef", "array-job"
@@ -62,6 +62,15 @@ def test_a_claim_that_cannot_be_read_has_no_owner(store: RecordingStore) -> None
     key = store.puts[-1]
     store.objects[key] = b"{"
     assert claims(store, "two").read([SHARES[0].name])[SHARES[0].name].owner == ""
+
+
+def test_after_a_publish_nothing_is_claimed_anew(store: RecordingStore) -> None:
+    """Whoever publishes deletes all claims: one that stood still meanwhile finds its own gone."""
+    one = claims(store, "one")
+    one.take(SHARES, everything)
+    store.objects.clear()
+    with pytest.raises(ClaimsDeletedError):
+        one.take(SHARES, everything)
 
 
 def test_what_nobody_has_claimed_is_left_out(store: RecordingStore) -> None:

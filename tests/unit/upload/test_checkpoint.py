@@ -135,3 +135,16 @@ def test_where_nothing_may_be_listed_nothing_is_recalled() -> None:
     assert [entry["event"] for entry in logs] == ["listing_denied"]
     checkpoint.add(first)
     checkpoint.save(retrying(store))
+
+
+def test_one_machines_own_checkpoint_may_be_deleted_meanwhile() -> None:
+    """Whoever publishes deletes those of all machines: no other job has written it."""
+    first, second, *_ = rung_segments(A_PLAN, RUNG)
+    store = RecordingStore()
+    own = Checkpoint("run", {}, key="run/team-01234567/checkpoints/one.json")
+    own.add(first)
+    own.save(retrying(store))
+    store.objects.clear()
+    own.add(second)
+    own.save(retrying(store))
+    assert list(store.objects) == ["run/team-01234567/checkpoints/one.json"]

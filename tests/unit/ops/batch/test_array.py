@@ -113,7 +113,7 @@ def test_a_status_json_of_another_job_is_not_used() -> None:
 def test_a_machine_is_shown_with_what_batch_and_status_json_report() -> None:
     children = [child(0, "FAILED", reason=LOST), child(1, "RUNNING")]
     lost, running = machines_of(children, team_status())
-    assert lost.text == f"machine 1  FAILED, encoding, 7 segments, {LOST}"
+    assert lost.text == f"machine 1  FAILED, 7 segments, {LOST}"
     assert running.text == "machine 2  RUNNING, encoding, 7 segments"
     assert running.record["job_id"] == f"{JOB_ID}:1"
     assert machines_of([child(1, "RUNNABLE")], None)[0].text == "machine 2  RUNNABLE"

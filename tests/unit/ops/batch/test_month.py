@@ -75,7 +75,7 @@ def test_jobs_count_once_by_academy_and_only_what_was_made_has_minutes() -> None
     figures = {f.academy: f for f in report_month(aws, "group", *read_month("month", NOW))}
     assert list(figures) == ["-", "a42", "b7", "total"]
     assert figures["a42"].row == (
-        *("a42", "2", "1", "1", "0", "0", "10.0", "5.00", "2.00", "1.00"),
+        *("a42", "2", "1", "1", "0", "0", "10.0", "5.00", "2.00", "1.00", "unknown", "unknown"),
     )
     assert figures["b7"].refused == figures["-"].failed == 1
     assert figures["total"].record["jobs"] == 4
@@ -93,8 +93,29 @@ def test_the_machines_of_an_array_job_count_as_one_that_took_what_all_took() -> 
         line("b:1", already_published=True, **made),
         line("c:0", 143),
         line("c:1", 69),
+        line("d:0", 69),
+        line("d:1"),
     )
     aws = Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
     vars(aws)["logs"] = logs
     (figures, _) = report_month(aws, "group", *read_month("month", NOW))
-    assert figures.row == ("-", "3", "1", "1", "0", "1", "10.0", "1.00", "7.00", "3.50")
+    assert figures.row[:10] == ("-", "4", "1", "1", "0", "2", "10.0", "1.00", "9.00", "4.50")
+
+
+@pytest.mark.parametrize(
+    ("lines", "price", "vcpu_hours", "cost"),
+    [
+        ((line("1", vcpus=2), line("2", 65, vcpus=4)), 0.02, 3.0, 0.06),
+        ((line("1", vcpus=2), line("2")), 0.02, None, None),
+        ((line("1", vcpus=2),), None, 1.0, None),
+        # Refused before it began.
+        ((line("1", vcpus=2), line("2", 64, elapsed_s=None)), 0.02, 1.0, 0.02),
+    ],
+)
+def test_costs_are_known_where_each_job_says_its_vcpus(
+    lines: tuple[str, ...], price: float | None, vcpu_hours: float | None, cost: float | None
+) -> None:
+    aws = Aws(region="ap-northeast-2", profile=None, endpoint_url=None)
+    vars(aws)["logs"] = Logs(*lines)
+    total = report_month(aws, "group", *read_month("month", NOW), price=price)[-1]
+    assert (total.record["vcpu_hours"], total.record["cost"]) == (vcpu_hours, cost)

@@ -185,6 +185,13 @@ def test_a_size_that_no_instance_has_is_refused(size: dict[str, int]) -> None:
         ("talk.mp4", DESTINATION, {}, "path of this machine"),
         (SOURCE, "/videos", {}, "path of this machine"),
         (SOURCE, "https://videos/x", {}, "cannot be an https URL"),
+        (SOURCE, DESTINATION, {"subtitles": "ko=talk.srt"}, "--subtitles ko .* of this machine"),
+        (
+            SOURCE,
+            DESTINATION,
+            {"subtitles": "en=s3://uploads/a.srt\nko=/a.srt"},
+            "--subtitles ko /a.srt",
+        ),
         (SOURCE, DESTINATION, {"preset": "quick", "ladder": "1"}, "--ladder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
 import pytest
@@ -61,6 +62,10 @@ def parse(*words: str) -> argparse.Namespace:
     return build_parser().parse_args(["deploy", *words])
 
 
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def answer_stack(cloudformation: Stubber, status: str) -> None:
     """What every run asks first: the stack, and the template's parameters."""
     pairs = [{"ParameterKey": n, "ParameterValue": v} for n, v in OLD.items()]
@@ -108,8 +113,9 @@ def test_what_does_not_fit_is_refused_before_cloudformation_is_asked(
             run(parse(*given), aws)
 
 
+@pytest.mark.parametrize("mode", [(), ("--json",)])
 def test_a_rollback_works_while_the_stack_is_being_updated(
-    aws: Aws, capsys: pytest.CaptureFixture[str]
+    aws: Aws, capsys: pytest.CaptureFixture[str], mode: tuple[str, ...]
 ) -> None:
     revisions = [
         {
@@ -137,8 +143,14 @@ def test_a_rollback_works_while_the_stack_is_being_updated(
             if "--dry-run" not in words:
                 batch.add_response("describe_job_definitions", {"jobDefinitions": revisions}, asked)
                 batch.add_response("register_job_definition", made, expected)
-            assert run(parse(*words), aws) == 0
+            assert run(parse(*words, *mode), aws) == 0
         batch.assert_no_pending_responses()
     shown = capsys.readouterr().out
+    if mode:
+        assert [each["event"] for each in records(shown)] == [
+            *("rollback", "note"),
+            *("rollback", "registered"),
+        ]
+        return
     assert "New jobs run it from now on: academy-video-batch-jobdef:3" in shown
     assert f"scripts/deploy --stack academy-video-worker --image {A}" in shown

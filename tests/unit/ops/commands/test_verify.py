@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ops.commands.verify import Group, conclude
+from ops.console import Answer
 from ops.verify.compare import Comparison
 from ops.verify.report import Unknown
 
@@ -52,3 +55,16 @@ def test_a_resource_as_expected_is_one_line_and_drift_one_for_each_value() -> No
     assert list(Group(name="x", lines=[FINE]).describe(all_values=False)) == [
         "ok    Queue Priority: 1"
     ]
+
+
+def test_a_program_gets_what_a_person_sees(capsys: pytest.CaptureFixture[str]) -> None:
+    group = Group(name="Queue (q)", lines=[FINE, DRIFT, UNKNOWN])
+    drift = {"name": "Queue State", "state": "drift", "expected": "ENABLED", "found": "DISABLED"}
+    unknown = {"name": "Queue", "state": "unknown", "reason": "permission missing"}
+    fine = {"name": "Queue Priority", "state": "ok", "expected": "1", "found": "1"}
+    known = {"event": "value", "resource": "Queue (q)"}
+    assert list(group.records(all_values=False)) == [known | drift, known | unknown]
+    assert next(group.records(all_values=True)) == known | fine
+    assert conclude(group.lines, Answer(as_json=True)) == 1
+    counts = {"event": "verified", "values": 3, "drift": 1, "unknown": 1}
+    assert json.loads(capsys.readouterr().out) == counts

@@ -211,6 +211,12 @@ def test_a_job_that_was_submitted_and_is_not_listed_yet_is_waited_for() -> None:
     assert (decision.attempt.job.id, decision.number) == ("second", 2)
 
 
+def test_a_claim_of_a_job_that_batch_forgot_holds_nothing_up() -> None:
+    """Months ago the video was resubmitted; now another job for it has failed."""
+    claim = KeeperRecord(claimed_at="2023-01-01T00:00:00+00:00", failed_job="first", job="second")
+    assert isinstance(decided(failed(69), claim=claim), Resubmission)
+
+
 def test_a_duplicate_that_found_the_destination_taken_decides_nothing() -> None:
     twin = failed(75, jobId="twin", createdAt=STOPPED_MS - 1)
     assert isinstance(decided(failed(65), twin), Person)

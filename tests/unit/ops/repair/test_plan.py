@@ -58,6 +58,14 @@ def test_a_damaged_video_is_made_again_of_its_source() -> None:
     assert (repair.doubts, repair.refusal) == ((), None)
     assert repair.submission
     assert (repair.submission.source, repair.submission.destination) == (SOURCE, DESTINATION)
+    assert repair.submission.academy == "a42"
+
+
+@pytest.mark.parametrize("academy", [None, "학원-7", "a.b"])
+def test_what_batch_takes_as_no_share_is_left_out(academy: str | None) -> None:
+    repair = plan(academy=academy)
+    assert repair.submission
+    assert repair.submission.academy is None
 
 
 @pytest.mark.parametrize(

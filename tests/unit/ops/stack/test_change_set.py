@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,15 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from ops.aws import Aws, explain
+from ops.console import Answer
 from ops.errors import DeploymentError, LaterError
 from ops.stack.change_set import (
     ChangeSet,
     check_state,
-    describe_changes,
     execute,
     merge_parameters,
     propose,
+    show_changes,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def test_a_stack_at_rest_takes_a_change(status: str) -> None:
     check_state("s", status)
 
 
-def test_a_replacement_is_seen_in_the_changes() -> None:
+def test_a_replacement_is_seen_in_the_changes(capsys: pytest.CaptureFixture[str]) -> None:
     change: ResourceChangeTypeDef = {
         "Action": "Modify",
         "LogicalResourceId": "JobQueue",
@@ -94,9 +96,18 @@ def test_a_replacement_is_seen_in_the_changes() -> None:
         "Replacement": "True",
         "Details": [{"Target": {"Attribute": "Properties", "Name": "JobQueueName"}}],
     }
-    assert describe_changes([change]) == [
-        "Modify (replace)   JobQueue (AWS::Batch::JobQueue): JobQueueName"
-    ]
+    show_changes([change])
+    text = "Modify (replace)   JobQueue (AWS::Batch::JobQueue): JobQueueName\n"
+    assert capsys.readouterr().out == text
+    show_changes([change], Answer(as_json=True))
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "change",
+        "action": "Modify",
+        "replacement": "True",
+        "resource": "JobQueue",
+        "type": "AWS::Batch::JobQueue",
+        "properties": ["JobQueueName"],
+    }
 
 
 def test_no_change_is_no_failure(aws: Aws, cloudformation: Stubber) -> None:

@@ -1,0 +1,229 @@
+"""Lectures that several machines make together while some of them are killed or stand still.
+
+Machines come late or never; they, and above all the one that leads, are killed (KILL) or stopped
+(STOP) and go on. Whatever happens, the lecture is published by those that are left.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.chaos.attempts import Attempt, Tally
+from tests.chaos.machines import Machine
+from tests.chaos.trial import FAST_TEAM, SECRET, TEAM_STALE_S, Target, Trial
+from tests.published import Watcher, compare, shape
+from worker.publish.manifest import published_keys, read_manifest
+
+# Of all that happens to one lecture.
+_MOST_HARMS = 4
+# A machine that is stopped for longer has lost its shares, and the lead.
+_LONGEST_STOP_S = 3 * TEAM_STALE_S
+# No lecture takes so long: then something waits for what will never come.
+_HANGS_S = 240.0
+_POLL_S = 0.05
+_AUDIO, _COPY = "audio", "copy"
+
+
+@dataclass
+class TeamTally(Tally):
+    """The figures of lectures that teams make.
+
+    `again` counts segments that were encoded more than once as a machine was killed or stopped,
+    `raced` those where none was. `left` counts objects that nothing names when all has ended.
+    """
+
+    machines: int = 0
+    never: int = 0
+    stops: int = 0
+    leaders: int = 0
+    took_lead: int = 0
+    raced: int = 0
+    left: int = 0
+    lasted_s: float = 0.0
+
+
+class TeamRun:
+    """One lecture, its machines, and what happens to them."""
+
+    def __init__(
+        self, trial: Trial, kind: str, target: Target, rng: random.Random, *, machines: int
+    ) -> None:
+        self.trial, self.kind, self.rng = trial, kind, rng
+        self.store, self.destination, self.server = target
+        self.reference = trial.reference(kind)
+        self.tally = TeamTally()
+        self.name = f"team-{rng.randrange(1 << 32):08x}"
+        self.machines = [Machine(number, self._start_s()) for number in range(1, machines + 1)]
+        # One at least comes, and nobody ever kills it.
+        self.survivors = rng.sample(self.machines, rng.randint(1, max(1, machines - 2)))
+        for machine in self.survivors:
+            machine.starts_s = machine.starts_s or 0.0
+        longest_s = 1.5 * trial.longest_s + TEAM_STALE_S
+        self.harms_s = sorted(
+            rng.uniform(0.5, longest_s) for _ in range(rng.randint(1, _MOST_HARMS))
+        )
+
+    def _start_s(self) -> float | None:
+        """Choose when a machine starts: most at once, some late, some never."""
+        return self.rng.choice(
+            [0.0, 0.0, self.rng.uniform(0, 1), self.rng.uniform(0, 2 * self.trial.longest_s), None]
+        )
+
+    def until_all_ended(self, logs: Path | None) -> TeamTally:
+        watcher = Watcher(self.store)
+        began_s = time.monotonic()
+        while not all(machine.has_ended for machine in self.machines):
+            now_s = time.monotonic() - began_s
+            if now_s > _HANGS_S:
+                self._note_hang()
+                break
+            self._go_on(now_s)
+            time.sleep(_POLL_S)
+        self.tally.lasted_s = time.monotonic() - began_s
+        watcher.close()
+        self.tally.reads = watcher.reads
+        self.tally.wrong += watcher.faults
+        self._judge(logs)
+        return self.tally
+
+    def _go_on(self, now_s: float) -> None:
+        """Start, let go on and harm the machines whose time it is."""
+        for machine in self.machines:
+            if machine.is_due(now_s):
+                machine.start(partial(self._submit, machine))
+            if machine.goes_on_s is not None and machine.goes_on_s <= now_s:
+                machine.go_on()
+        if self.harms_s and self.harms_s[0] <= now_s:
+            self.harms_s.pop(0)
+            self._harm(now_s)
+
+    def _submit(self, machine: Machine, log: int) -> subprocess.Popen[str]:
+        return self.trial.submit(
+            self.kind,
+            self.destination,
+            self.server,
+            *("--job-id", f"{self.name}:{machine.number - 1}"),
+            *("--machine", f"{machine.number}/{len(self.machines)}"),
+            before=FAST_TEAM,
+            stdout=log,
+        )
+
+    def _harm(self, now_s: float) -> None:
+        """Kill or stop a machine: each second time the one that leads."""
+        running = [m for m in self.machines if m.is_running and m.goes_on_s is None]
+        leaders = [machine for machine in running if machine.number == self._leader()]
+        if leaders and self.rng.random() < 0.5:
+            running = leaders
+        if not running:
+            return
+        machine = self.rng.choice(running)
+        self.tally.leaders += machine in leaders
+        if machine in self.survivors or self.rng.random() < 0.5:
+            self.tally.stops += 1
+            machine.stop(until_s=now_s + self.rng.uniform(0.2, _LONGEST_STOP_S))
+        else:
+            self.tally.kills += 1
+            machine.kill()
+
+    def _leader(self) -> int | None:
+        content = self.store.get("status.json")
+        job_id = json.loads(content.data)["job_id"] if content else ""
+        return int(job_id.rpartition(":")[2]) + 1 if job_id.startswith(self.name) else None
+
+    def _note_hang(self) -> None:
+        running = [machine.number for machine in self.machines if machine.is_running]
+        self.tally.wrong.append(f"machines {running} hang")
+        for machine in self.machines:
+            if machine.is_running:
+                machine.go_on()
+                machine.kill()
+
+    def _judge(self, logs: Path | None) -> None:
+        tally = self.tally
+        tally.machines = sum(machine.process is not None for machine in self.machines)
+        tally.never = len(self.machines) - tally.machines
+        self._compare()
+        texts = {machine.number: machine.text() for machine in self.machines}
+        made = {machine.number: machine.read() for machine in self.machines}
+        for machine in self.machines:
+            status = made[machine.number].status
+            if status and not machine.was_killed:
+                tally.wrong.append(f"machine {machine.number} ended with {status}")
+        tally.took_lead = sum(len(each.when("lead_taken")) for each in made.values())
+        tally.wrong += self._count_again(made)
+        tally.wrong += self._count_left()
+        if not tally.wrong:
+            self.store.delete(self.store.list(""))
+        elif logs is not None:
+            folder = logs / self.name
+            folder.mkdir(parents=True)
+            for number, text in texts.items():
+                (folder / f"{number}.log").write_text(text)
+            story = [
+                f"{m.number}: starts at {m.starts_s}, killed {m.was_killed}, stopped {m.stops}"
+                for m in self.machines
+            ]
+            (folder / "run").write_text("\n".join([self.kind, *tally.wrong, *story, ""]))
+
+    def _compare(self) -> None:
+        """Compare what is published with what an uninterrupted job publishes."""
+        try:
+            found = shape(self.store, SECRET)
+        except AssertionError as error:
+            self.tally.wrong.append(f"{self.destination} is not published whole: {error!r}")
+            return
+        self.tally.wrong += [
+            f"{self.destination}: {rendition} differs from the uninterrupted one: {difference}"
+            for rendition in self.reference.keys() | found.keys()
+            if (difference := compare(self.reference.get(rendition), found.get(rendition)))
+        ]
+
+    def _count_again(self, made: dict[int, Attempt]) -> Iterator[str]:
+        """Count what was encoded more than once; wrong is what no harmed machine had claimed."""
+        times = Counter(segment for each in made.values() for segment in each.encoded)
+        self.tally.encoded = times.total()
+        harmed = {m.number for m in self.machines if m.was_harmed}
+        had: dict[str, set[int]] = {}
+        for number, each in made.items():
+            for event in each.events:
+                if event["event"] in {"share_claimed", "share_taken_over"}:
+                    had.setdefault(event["share"], set()).add(number)
+        copied = "copied" in self.kind
+        for segment, count in times.items():
+            if count == 1:
+                continue
+            owners = had.get(_share_of(segment, had, copied=copied), set())
+            if owners & harmed or not owners:
+                self.tally.again += count - 1
+            elif len(owners) > 1:
+                # A machine that had too little of the processor to show in time that it lives.
+                self.tally.raced += count - 1
+            else:
+                yield f"{segment} was encoded {count} times by {owners}, which nobody harmed"
+
+    def _count_left(self) -> Iterator[str]:
+        """Count what nothing names when all has ended; wrong where no machine was harmed."""
+        manifest = read_manifest(self.store)
+        if manifest is None:
+            return
+        named = {*published_keys(manifest), f"{manifest.run}/checkpoint.json"}
+        left = {key for key in self.store.list("") if "/" in key} - named
+        self.tally.left = len(left)
+        if left and not any(machine.was_harmed for machine in self.machines):
+            yield f"{len(left)} objects are left, such as {min(left)}"
+
+
+def _share_of(segment: tuple[str, int], names: dict[str, set[int]], *, copied: bool) -> str:
+    rendition, index = segment
+    if copied and rendition == "360p":
+        return _COPY
+    ranges = (name for name in names if name not in {_AUDIO, _COPY})
+    return next((n for n in ranges if int(n[:5]) <= index < int(n[6:])), "")
