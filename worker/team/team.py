@@ -26,7 +26,7 @@ from worker.team.standing import Standing
 
 # Each look at all machines reads one record of each. With many it is rarer, so that the requests
 # of the machine that leads stay as many.
-_ROLL_S, _ROLL_S_A_MACHINE = 20.0, 4.0
+_ROLL_S, _ROLL_S_A_MACHINE = 20.0, 5.0
 _DELETE_GRACE_S = 6.0
 
 log = structlog.get_logger(__name__)
