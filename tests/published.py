@@ -6,7 +6,7 @@ import hmac
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
@@ -107,24 +107,30 @@ def shape(store: Store, secret: str = "") -> Shape:
     for playlist in sorted(set(uris(master.data.decode()))):
         content = store.get(playlist)
         assert content is not None
-        folder = playlist.rpartition("/")[0]
         rows: Rows = []
         lines = content.data.decode().splitlines()
         rows += [(line,) for line in lines if line.startswith("#EXTINF")]
-        ivs = re.findall(r"#EXT-X-KEY:.*IV=0x([0-9a-f]{32})", content.data.decode())
-        for i, name in enumerate(names(content.data)):
-            segment = store.get(f"{folder}/{name}")
-            assert segment is not None
+        for name, data in segments(store, playlist, secret):
             if not name.endswith(".ts"):
-                rows.append((without_digests(name), segment.data))
+                rows.append((without_digests(name), data))
                 continue
-            data = segment.data
-            if ivs:
-                data = decrypt(data, key_of(store, secret), bytes.fromhex(ivs[i]))
             reading = read_segment(data)
             rows.append((without_digests(name), *times_of(reading), *times_of(reading.audio)))
         found[without_digests(playlist.partition("/")[2])] = rows
     return found
+
+
+def segments(store: Store, playlist: str, secret: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yield what a media playlist names, decrypted where it is encrypted."""
+    content = store.get(playlist)
+    assert content is not None
+    folder = playlist.rpartition("/")[0]
+    ivs = re.findall(r"#EXT-X-KEY:.*IV=0x([0-9a-f]{32})", content.data.decode())
+    key = key_of(store, secret) if ivs else b""
+    for i, name in enumerate(names(content.data)):
+        segment = store.get(f"{folder}/{name}")
+        assert segment is not None
+        yield name, decrypt(segment.data, key, bytes.fromhex(ivs[i])) if ivs else segment.data
 
 
 def times_of(reading: SegmentReading | None) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 from tests.bench.clips import loop
 from tests.bench.cost import OUTPUT_NAME, Cost
 from tests.bench.lanes import measure_scheduler
+from tests.bench.machines import measure_machines
 from tests.bench.ways import plan_for, run_worker, start_plain
 from tests.functional.conftest import ACCESS_KEY, FFMPEG, MEDIA, SECRET_KEY, Server, free_port
 from tests.functional.storage.proxy import Proxy, between
@@ -278,6 +279,7 @@ MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "layouts": measure_layouts,
     "scale": measure_scale,
     "lanes": measure_lanes,
+    "machines": measure_machines,
     "scheduler": measure_scheduler,
     "start": measure_start,
 }

@@ -108,3 +108,14 @@ FAST_TEAM = (
     "checkpoint._SAVE_EVERY_S = 1.2"
 )
 TEAM_STALE_S = 4.0
+
+# The proportions of a team's waits, faster; a machine that is slow is still given 45 s.
+PATIENT_TEAM = (
+    "import worker.encode.together as together, worker.monitoring.status as status\n"
+    "import worker.team.heartbeat as heartbeat, worker.team.team as team\n"
+    "import worker.team_steps as team_steps\n"
+    "status.HEARTBEAT_S, status._LEAST_TEAM_INTERVAL_S = 0.5, 0.3\n"
+    "heartbeat.BEAT_S, team._ROLL_S, team._ROLL_S_A_MACHINE = 0.5, 1, 0.1\n"
+    "together._LOOK_S, together._FEED_S, together._REPORT_S = 0.5, 0.5, 0.3\n"
+    "team_steps._WAIT_FOR_PLAN_S, team_steps._WAIT_S = 0.3, 0.1"
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from worker.layout import machine_key, machines_prefix
@@ -35,10 +35,15 @@ class Roll:
 
 @dataclass(slots=True)
 class _Seen:
-    """A machine's record, and since when it has not changed."""
+    """A machine's record, and since when it has not changed.
+
+    `is_read`: the record is the one with this ETag. One that moves need not be.
+    """
 
     record: MachineRecord | None
     since_s: float
+    etag: str | None
+    is_read: bool
 
     @property
     def is_dead(self) -> bool:
@@ -56,14 +61,19 @@ class Machines:
         self._store, self._run, self._team, self._owner = store, run, team, owner
         self._seen: dict[str, _Seen] = {}
 
-    def is_dead(self, owner: str) -> bool:
-        """Whether a machine has ended, or has stood still while this one watched it.
+    def find_dead(self, owners: Collection[str]) -> Collection[str]:
+        """Return which of these have ended, or have stood still while this machine watched them.
+
+        One listing shows which of the records move: with many machines each look would read many.
+        So that one has ended is seen by the second look after that.
 
         Raises:
             WorkerError: as the store raises it.
 
         """
-        return owner != self._owner and self._look(owner).is_dead
+        etags = self._list()
+        others = [owner for owner in owners if owner != self._owner]
+        return {owner for owner in others if self._watch(owner, etags.get(owner)).is_dead}
 
     def fault_of(self, owner: str) -> bool:
         """Whether a machine, as last seen, ended for a reason that is every machine's."""
@@ -77,11 +87,7 @@ class Machines:
             WorkerError: as the store raises it.
 
         """
-        prefix = machines_prefix(self._run, self._team)
-        owners = [
-            key.removeprefix(prefix).removesuffix(".json") for key in self._store.list(prefix)
-        ]
-        seen = {owner: self._look(owner) for owner in owners}
+        seen = {owner: self._look(owner) for owner in self._list()}
         records = {owner: each.record for owner, each in seen.items() if each.record is not None}
         others = [record for owner, record in records.items() if owner != self._owner]
         elsewhere: Counter[str] = Counter()
@@ -100,6 +106,22 @@ class Machines:
             fault=next(filter(None, map(_fault, records.values())), None),
         )
 
+    def _list(self) -> dict[str, str]:
+        """List the machines: owners and the ETags of their records."""
+        prefix = machines_prefix(self._run, self._team)
+        return {
+            key.removeprefix(prefix).removesuffix(".json"): stored.etag
+            for key, stored in self._store.list(prefix).items()
+        }
+
+    def _watch(self, owner: str, etag: str | None) -> _Seen:
+        seen = self._seen.get(owner)
+        if seen is None or (seen.etag == etag and not seen.is_read):
+            return self._look(owner)
+        if seen.etag != etag:
+            seen = self._seen[owner] = _Seen(seen.record, now_s(), etag, is_read=False)
+        return seen
+
     def _look(self, owner: str) -> _Seen:
         content = self._store.get(machine_key(self._run, self._team, owner))
         record = None
@@ -109,9 +131,11 @@ class Machines:
             except UnreadableRecordError:
                 # Of another version: its beat cannot be seen.
                 record = None
-        seen = self._seen.get(owner)
-        if seen is None or seen.record != record:
-            seen = self._seen[owner] = _Seen(record, now_s())
+        etag = content.etag if content else None
+        before = self._seen.get(owner)
+        stands_still = before is not None and before.etag == etag
+        since_s = before.since_s if before is not None and stands_still else now_s()
+        seen = self._seen[owner] = _Seen(record, since_s, etag, is_read=True)
         return seen
 
 

@@ -26,7 +26,7 @@ from worker.team.standing import Standing
 
 # Each look at all machines reads one record of each. With many it is rarer, so that the requests
 # of the machine that leads stay as many.
-_ROLL_S, _ROLL_S_A_MACHINE = 20.0, 4.0
+_ROLL_S, _ROLL_S_A_MACHINE = 20.0, 5.0
 _DELETE_GRACE_S = 6.0
 
 log = structlog.get_logger(__name__)
@@ -241,8 +241,10 @@ class Team:
         """
         by_name = {share.name: share for share in lacking if share not in self.mine}
         taken = False
-        for name, claim in self.claims.read(by_name).items():
-            is_free = self.machines.is_dead(claim.owner) and not self.machines.fault_of(claim.owner)
+        claims = self.claims.read(by_name)
+        dead = self.machines.find_dead({claim.owner for claim in claims.values()})
+        for name, claim in claims.items():
+            is_free = claim.owner in dead and not self.machines.fault_of(claim.owner)
             if claim.owner == self.owner or (is_free and self.claims.take_over(claim)):
                 self.mine.append(by_name[name])
                 taken = True

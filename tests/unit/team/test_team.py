@@ -111,7 +111,7 @@ def test_what_was_taken_over_meanwhile_is_the_other_machines(
     one.claim(everything)
     one.claim(everything)
     first, second = one.mine
-    monkeypatch.setattr(two.machines, "is_dead", lambda _owner: True)
+    monkeypatch.setattr(two.machines, "find_dead", set)
     assert two.take_over([first])
     clock.now_s += lease.STALE_S
     one.claim(lambda _share: False)
