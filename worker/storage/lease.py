@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.errors import StorageUnavailableError, TakenError
+from worker.errors import StorageUnavailableError, TakenError, WorkerError
 from worker.layout import STATUS, json_file
 from worker.records.base import UnreadableRecordError
 from worker.records.status import LeaseRecord, StatusRecord
@@ -120,6 +120,16 @@ class Lease:
         """
         self._is_released = True
         self.renew(grace_s)
+
+    def await_successor(self, grace_s: float) -> bool:
+        """Wait until a teammate has what was released, or so long after a stop; whether one has."""
+        store = self._store.with_grace(grace_s)
+        try:
+            while self._is_mine(store.get(STATUS)):
+                self._budget.sleep(_WATCH_S, grace_s)
+        except WorkerError:
+            return False
+        return True
 
     def renew(self, grace_s: float = 0.0) -> None:
         """Write the record again, as a heartbeat.

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.unit.fakes import Clock, RecordingStore, retrying
+from worker.errors import TerminatedError
 from worker.layout import STATUS, json_file
 from worker.outcome import published
 from worker.records.job import Outcome, State
@@ -127,9 +128,10 @@ class Member:
     """A machine that may take the lease of its team."""
 
     def __init__(self, store: RecordingStore, *, team: str | None = TEAM) -> None:
-        budget = Budget(time_limit_s=600, clock=time.monotonic)
+        self.budget = Budget(time_limit_s=600, clock=time.monotonic)
         record = StatusRecord(job_id="array-job:1", team=team, started_at=NOW, updated_at=NOW)
-        self.lease = Lease(retrying(store), budget=budget, record=lambda: record, team=team)
+        store_of_job = retrying(store, self.budget)
+        self.lease = Lease(store_of_job, budget=self.budget, record=lambda: record, team=team)
 
 
 def test_a_teammates_destination_is_left_to_it_at_once(store: RecordingStore) -> None:
@@ -156,6 +158,21 @@ def test_a_released_lease_is_taken_at_once(store: RecordingStore) -> None:
     second.take()
     with pytest.raises(TeammateError):
         first.renew()
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_who_releases_a_lease_sees_whether_it_is_taken(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool
+) -> None:
+    """Before anything is planned no other machine can be seen: there may be none."""
+    monkeypatch.setattr(lease, "_WATCH_S", 0.01)
+    first = Member(store)
+    first.lease.take()
+    first.budget.stop(TerminatedError("SIGTERM"))
+    first.lease.release(1)
+    if is_taken:
+        Member(store).lease.take()
+    assert first.lease.await_successor(0.2) == is_taken
 
 
 def test_a_dead_leaders_lease_is_not_watched_twice(
