@@ -96,7 +96,7 @@ class Lead:
         has_failed = outcome.exit_status != PUBLISHED and not ends_for_all(outcome)
         goes_on = not team.leads or (has_failed and team.can_be_spared)
         # What is left below a run that is published would be waste.
-        team.end(outcome, is_over=not goes_on or team.standing.has_ended)
+        team.end(outcome, is_over=not goes_on or team.finds_ended())
         if goes_on and team.leads:
             self.status.release()
         return goes_on

@@ -6,6 +6,7 @@ they claim, and leave when status.json says how the job ended.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -24,7 +25,8 @@ from worker.publish.manifest import read_manifest
 from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
-from worker.source.prepare import PlannedSource, WholeFile, write_color_table
+from worker.source.fetch.mapping import add_byte_map
+from worker.source.prepare import PlannedSource, WholeFile, fetch_parts, write_color_table
 from worker.steps import Asked, Steps
 from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.lease import SilentError, TeammateError
@@ -62,10 +64,6 @@ class TeamSteps:
                     outcome = take_part(workspace)
                 except TeamEndedError as ended:
                     return ended.outcome
-                except TeammateError:
-                    # Another machine took over while this one stood still.
-                    self.team.follow()
-                    outcome = None
                 except SilentError:
                     # This one stood still, and its heartbeat will find what happened meanwhile.
                     self.steps.context.budget.sleep(_WAIT_S)
@@ -79,17 +77,20 @@ class TeamSteps:
     def _find_who_leads(self) -> None:
         """Follow the machine that leads by now; go on where this one does.
 
-        A file that the leader alone writes was another one's: of a machine that took over while
-        this one stood still, or of one that did, and has written it late.
+        Another machine took over while this one stood still, or one that stood still has written
+        late what the leader alone writes. By now this one's heartbeat may have the lead again.
 
         Raises:
             TakenError: another job has the destination.
 
         """
-        try:
-            self.steps.status.confirm()
-        except TeammateError:
-            self.team.follow()
+        status = self.steps.status
+        with suppress(SilentError):
+            try:
+                status.check_held()
+                status.confirm()
+            except TeammateError:
+                self.team.follow()
         self.steps.context.budget.sleep(_WAIT_S)
 
     def _lead(self, workspace: Workspace) -> Outcome | None:
@@ -111,6 +112,8 @@ class TeamSteps:
             while encode is not None and team.leads:
                 team.check()
                 if encode.advance() and (encoded := encode.collect(steps.store)):
+                    # Texts are read from all of it, and where nothing else shows, a thumbnail.
+                    encode.job.source.complete()
                     source_bytes = encode.job.source.path.stat().st_size
                     return steps.complete(encoded, encode.job, asked, source_bytes=source_bytes)
                 steps.context.budget.sleep(_WAIT_S)
@@ -142,7 +145,7 @@ class TeamSteps:
             job = steps.encode_job(name, cipher, planned.plan, source, workspace)
             source_bytes = path.stat().st_size
             return guarded.complete(encode_run(job), job, asked, source_bytes=source_bytes)
-        plan = self._share_plan(name, planned.plan)
+        plan = self._share_plan(name, add_byte_map(planned, path, workspace))
         self.team.begin(name, plan)
         job = steps.encode_job(name, cipher, plan, source, workspace)
         encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
@@ -233,10 +236,11 @@ class TeamSteps:
                 " options are others; submit the job again"
             )
         steps.result.run = name
-        path = steps.fetch(workspace)
+        # Only the bytes of what it claims, where the plan says which those are.
+        source = fetch_parts(steps.source.content, steps.job, workspace)
         write_color_table(plan.media.video, workspace.folder)
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, WholeFile(path), workspace)
+        job = steps.encode_job(name, cipher, plan, source, workspace)
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         return True
 

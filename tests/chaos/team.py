@@ -11,33 +11,39 @@ import random
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tests.chaos.attempts import Attempt, Tally
 from tests.chaos.machines import Machine
-from tests.chaos.trial import FAST_TEAM, SECRET, TEAM_STALE_S, Target, Trial
+from tests.chaos.trial import SECRET, Target, Trial
+from tests.functional.worker_process import FAST_TEAM, TEAM_STALE_S
 from tests.published import Watcher, compare, shape
+from worker.layout import MASTER
 from worker.publish.manifest import published_keys, read_manifest
+from worker.team.shares import AUDIO_SHARE, COPY_SHARE
 
 # Of all that happens to one lecture.
-_MOST_HARMS = 4
+_MOST_HARMS = 6
+_AT_PUBLISH_SHARE = 0.25
 # A machine that is stopped for longer has lost its shares, and the lead.
 _LONGEST_STOP_S = 3 * TEAM_STALE_S
 # No lecture takes so long: then something waits for what will never come.
 _HANGS_S = 240.0
 _POLL_S = 0.05
-_AUDIO, _COPY = "audio", "copy"
+# The rung that some kinds copy.
+_COPIED = "360p"
 
 
 @dataclass
 class TeamTally(Tally):
     """The figures of lectures that teams make.
 
-    `again` counts segments that were encoded more than once as a machine was killed or stopped,
-    `raced` those where none was. `left` counts objects that nothing names when all has ended.
+    `encoded` counts segments whose encode was begun; `again` those begun again as a machine was
+    killed or stopped, `raced` those where none was. `left` counts objects that nothing names when
+    all has ended.
     """
 
     machines: int = 0
@@ -71,6 +77,9 @@ class TeamRun:
             rng.uniform(0.5, longest_s) for _ in range(rng.randint(1, _MOST_HARMS))
         )
 
+        # Right after viewers have the video, and before it is recorded that they do.
+        self.harms_at_publish = rng.random() < _AT_PUBLISH_SHARE
+
     def _start_s(self) -> float | None:
         """Choose when a machine starts: most at once, some late, some never."""
         return self.rng.choice(
@@ -103,7 +112,10 @@ class TeamRun:
                 machine.go_on()
         if self.harms_s and self.harms_s[0] <= now_s:
             self.harms_s.pop(0)
-            self._harm(now_s)
+            self._harm(now_s, leader_share=0.5)
+        if self.harms_at_publish and self.store.get(MASTER):
+            self.harms_at_publish = False
+            self._harm(now_s, leader_share=1.0)
 
     def _submit(self, machine: Machine, log: int) -> subprocess.Popen[str]:
         return self.trial.submit(
@@ -116,11 +128,11 @@ class TeamRun:
             stdout=log,
         )
 
-    def _harm(self, now_s: float) -> None:
-        """Kill or stop a machine: each second time the one that leads."""
+    def _harm(self, now_s: float, *, leader_share: float) -> None:
+        """Kill or stop a machine; so often the one that leads."""
         running = [m for m in self.machines if m.is_running and m.goes_on_s is None]
         leaders = [machine for machine in running if machine.number == self._leader()]
-        if leaders and self.rng.random() < 0.5:
+        if leaders and self.rng.random() < leader_share:
             running = leaders
         if not running:
             return
@@ -188,7 +200,8 @@ class TeamRun:
 
     def _count_again(self, made: dict[int, Attempt]) -> Iterator[str]:
         """Count what was encoded more than once; wrong is what no harmed machine had claimed."""
-        times = Counter(segment for each in made.values() for segment in each.encoded)
+        has_copy = "copied" in self.kind
+        times = Counter(s for each in made.values() for s in _begun(each, has_copy=has_copy))
         self.tally.encoded = times.total()
         harmed = {m.number for m in self.machines if m.was_harmed}
         had: dict[str, set[int]] = {}
@@ -196,11 +209,10 @@ class TeamRun:
             for event in each.events:
                 if event["event"] in {"share_claimed", "share_taken_over"}:
                     had.setdefault(event["share"], set()).add(number)
-        copied = "copied" in self.kind
         for segment, count in times.items():
             if count == 1:
                 continue
-            owners = had.get(_share_of(segment, had, copied=copied), set())
+            owners = had.get(_share_of(segment, had, has_copy=has_copy), set())
             if owners & harmed or not owners:
                 self.tally.again += count - 1
             elif len(owners) > 1:
@@ -221,9 +233,20 @@ class TeamRun:
             yield f"{len(left)} objects are left, such as {min(left)}"
 
 
-def _share_of(segment: tuple[str, int], names: dict[str, set[int]], *, copied: bool) -> str:
+def _begun(made: Attempt, *, has_copy: bool) -> Iterator[tuple[str, int]]:
+    """Yield the segments of video that a machine began to make, each time it did."""
+    for event in made.events:
+        if event["event"] == "span_started":
+            for index in range(event["first"], event["end"]):
+                yield from ((rung, index) for rung in event["rungs"])
+        elif has_copy and event["event"] == "segment_encoded" and event["rendition"] == _COPIED:
+            yield _COPIED, event["index"]
+
+
+def _share_of(segment: tuple[str, int], names: Iterable[str], *, has_copy: bool) -> str:
+    """Return the name of the share that a segment is of."""
     rendition, index = segment
-    if copied and rendition == "360p":
-        return _COPY
-    ranges = (name for name in names if name not in {_AUDIO, _COPY})
+    if has_copy and rendition == _COPIED:
+        return COPY_SHARE
+    ranges = (name for name in names if name not in {AUDIO_SHARE, COPY_SHARE})
     return next((n for n in ranges if int(n[:5]) <= index < int(n[6:])), "")

@@ -26,25 +26,6 @@ FAST_LEASE = (
     "lease.STALE_S, lease._WATCH_S = 1.0, 0.1\n"
     "status.HEARTBEAT_S, status._LEAST_INTERVAL_S = 0.3, 0.1"
 )
-# The same for a team: its times, and shares that are short enough for each machine to make some.
-FAST_TEAM = (
-    "import worker.storage.lease as lease\n"
-    # First: the others import it by name.
-    "lease.STALE_S, lease._WATCH_S = 4.0, 0.2\n"
-    "import worker.monitoring.status as status, worker.encode.together as together\n"
-    "import worker.team.heartbeat as heartbeat, worker.team.team as team\n"
-    "import worker.team_steps as steps\n"
-    "import worker.team.shares as shares, worker.upload.checkpoint as checkpoint\n"
-    "status.HEARTBEAT_S, status._LEAST_TEAM_INTERVAL_S = 0.8, 0.7\n"
-    "heartbeat.BEAT_S = 0.8\n"
-    "team._ROLL_S, team._ROLL_S_A_MACHINE = 1.6, 0.3\n"
-    "together._LOOK_S = together._FEED_S = 0.8\n"
-    "together._REPORT_S = steps._WAIT_FOR_PLAN_S = 0.3\n"
-    "steps._WAIT_S = 0.1\n"
-    "shares._LEAST_S = 2\n"
-    "checkpoint._SAVE_EVERY_S = 1.2"
-)
-TEAM_STALE_S = 4.0
 _OPTIONS = ("--ladder", "360,180", "--segment", "2", "--log-level", "debug")
 _ENCRYPTED = ("--encrypt", "--key-uri", "https://keys.example/{key_id}")
 SECRET = "a secret of the tests, 32 bytes or more"

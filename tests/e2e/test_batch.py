@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tests.functional.deployed_stack import DeployedStack
 from tests.functional.operating import moto_server, ops, prepare_account
 
 SECONDS = 4
+# The video that four machines make together.
+MACHINES, TEAM_SECONDS, TEAM = 4, 32, "hls/team"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +53,8 @@ def aws(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield server
 
 
-def submit(aws: Server, source: str, destination: str) -> tuple[int, str, str]:
-    """Submit a job and follow it: its exit status, what was shown, and its id."""
+def lent(aws: Server) -> list[str]:
+    """Return the options of a submission that let its container reach moto."""
     # An instance has a role instead of keys; and AWS merges these with the job definition's
     # environment, which moto replaces by them.
     settings = {
@@ -60,8 +63,12 @@ def submit(aws: Server, source: str, destination: str) -> tuple[int, str, str]:
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     }
-    lent = [word for n, v in settings.items() for word in ("--environment", f"{n}={v}")]
-    words = ("submit", source, destination, "--poll", "0.5", *lent)
+    return [word for n, v in settings.items() for word in ("--environment", f"{n}={v}")]
+
+
+def submit(aws: Server, source: str, destination: str) -> tuple[int, str, str]:
+    """Submit a job and follow it: its exit status, what was shown, and its id."""
+    words = ("submit", source, destination, "--poll", "0.5", *lent(aws))
     done = ops(aws, *words, timeout_s=TIMEOUT_S)
     found = re.search(r"^job (\S+) ", done.stdout, re.MULTILINE)
     assert found, done.stdout + done.stderr
@@ -119,3 +126,69 @@ def test_a_source_that_is_not_a_video_fails_with_65_and_the_reason(aws: Server) 
     assert job_id in listed
     held = aws.client("s3").list_objects_v2(Bucket="videos", Prefix="hls/notes/")["Contents"]
     assert "hls/notes/master.m3u8" not in {o["Key"] for o in held}
+
+
+def find_claim(server: Server) -> Iterator[int]:
+    """Yield the machines that have claimed segments and do not lead, as the store shows them."""
+    s3 = server.client("s3")
+    status = json.loads(read(server, f"{TEAM}/status.json"))
+    leader = int(status["job_id"].rpartition(":")[2]) + 1
+    prefix = f"{TEAM}/{status['run']}/team-"
+    for each in s3.list_objects_v2(Bucket="videos", Prefix=prefix).get("Contents", []):
+        if "/claims/" in each["Key"]:
+            number = json.loads(read(server, each["Key"]))["number"]
+            if number != leader:
+                yield number
+
+
+def wait_for_claim(server: Server) -> int:
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            return next(find_claim(server))
+        except (StopIteration, server.client("s3").exceptions.NoSuchKey):
+            time.sleep(0.5)
+    pytest.fail("no other machine has claimed anything")
+
+
+def kill(job_id: str) -> None:
+    """Kill the container of a job, as a host does that is lost."""
+    names = container("ps", "--format", "{{.Names}}").split()
+    details: list[dict[str, Any]] = json.loads(container("inspect", *names))
+    (name,) = [
+        each["Name"] for each in details if f"AWS_BATCH_JOB_ID={job_id}" in each["Config"]["Env"]
+    ]
+    container("kill", "--signal", "KILL", name.removeprefix("/"))
+
+
+def test_one_video_by_four_containers_of_which_one_is_killed(
+    aws: Server,
+    make_video: Callable[[Path, int], None],
+    tmp_path: Path,
+) -> None:
+    make_video(tmp_path / "talk.mp4", TEAM_SECONDS)
+    aws.client("s3").upload_file(str(tmp_path / "talk.mp4"), "uploads", "team.mp4")
+    options = ("--machines", str(MACHINES), "--segment", "2", "--preset", "ultrafast")
+    locations = ("s3://uploads/team.mp4", f"s3://videos/{TEAM}")
+    submitted = ops(aws, "submit", *locations, "--detach", *options, *lent(aws))
+    assert submitted.returncode == 0, submitted.stderr
+    team = submitted.stdout.strip()
+
+    number = wait_for_claim(aws)
+    kill(f"{team}:{number - 1}")
+    followed = ops(aws, "jobs", team, "--follow", "--poll", "0.5", timeout_s=TIMEOUT_S)
+    assert followed.returncode == 0, followed.stdout + followed.stderr
+
+    status = json.loads(read(aws, f"{TEAM}/status.json"))
+    assert status["team"] == team
+    assert status["outcome"]["exit_status"] == 0
+    manifest = json.loads(read(aws, f"{TEAM}/manifest.json"))
+    assert manifest["run"] == status["run"]
+    assert manifest["duration_s"] == pytest.approx(TEAM_SECONDS, abs=0.1)
+    playlist = next(
+        line
+        for line in read(aws, f"{TEAM}/master.m3u8").decode().splitlines()
+        if line and not line.startswith("#")
+    )
+    segments = read(aws, f"{TEAM}/{playlist}").decode().count("#EXTINF")
+    assert segments == TEAM_SECONDS // 2

@@ -1,13 +1,14 @@
 """One video on many machines, on a real moto server: submitted, followed, shown, resubmitted.
 
-moto ends the children of an array job in their own time, and never the array itself as FAILED. What
-needs a real state of the array is tested with recorded answers (tests/unit/ops/batch).
+moto ends the children of an array job at once, unrun, and calls the array FAILED, as Batch does
+where one child was killed.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,23 +18,27 @@ from ops.batch.job import is_child
 from ops.batch.request import name_for
 from tests.functional.conftest import Server
 from tests.functional.operating import FIRST, batch_server, ops, prepare_account
+from tests.functional.worker_process import StartWorker
 from worker.errors import Resubmit
 from worker.records.job import Outcome
 from worker.records.status import StatusRecord
 from worker.records.team import MachineSummary
 
-# moto leaves the array itself as it was submitted; Batch calls it FAILED when a child has failed.
-# The keeper's pauses are of minutes: a test gives the time instead.
-FAILED_AN_HOUR_AGO = """
-import datetime, ops.commands.keep as keep, ops.keeper.attempt as attempt
-from dataclasses import replace
-read = attempt.read_job
-attempt.read_job = lambda detail: replace(read(detail), status="FAILED")
+# The keeper's pauses are of minutes; a test gives the time instead.
+IN_AN_HOUR = """
+import datetime, ops.commands.keep as keep
 class Later(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
         return datetime.datetime.now(tz) + datetime.timedelta(hours=1)
 keep.datetime = Later
+"""
+# While real workers run beside it, moto's children are to do so too.
+RUNNING = """
+import ops.batch.array as array, ops.batch.job as job
+from dataclasses import replace
+read = job.read_job
+job.read_job = array.read_job = lambda detail: replace(read(detail), status="RUNNING")
 """
 AUTO = ("--machines", "auto", "--within", "20m", "--length", "3h", "--price", "0.04")
 
@@ -141,7 +146,7 @@ def test_the_keeper_resubmits_an_array_as_one_and_leaves_alone_what_has_publishe
     published = submit(server, "done", "--machines", "3")
     end(server, "kept", failed, 69)
     end(server, "done", published)
-    done = ops(server, "keep", "--json", before=FAILED_AN_HOUR_AGO)
+    done = ops(server, "keep", "--json", before=IN_AN_HOUR)
     assert done.returncode == 0, done.stderr
     videos = {each["video"]: each for each in json.loads(done.stdout)["videos"]}
     assert videos["s3://videos/hls/done"]["is"] == "published"
@@ -166,9 +171,39 @@ def test_an_array_is_retried_by_hand_as_one(server: Server) -> None:
     end(server, "again", failed, 69)
     end(server, "fine", published)
     words = ("jobs", "--retry", failed, published, "--vcpus", "4", "--json")
-    done = ops(server, *words, before=FAILED_AN_HOUR_AGO)
+    done = ops(server, *words, before=IN_AN_HOUR)
     assert done.returncode == 65, done.stderr
     again, fine = (json.loads(line) for line in done.stdout.splitlines())
     assert (fine["job_id"], fine["outcome"]) == (None, "published")
     (array,) = describe(server, again["job_id"])
     assert array["arrayProperties"]["size"] == 3
+
+
+def test_real_workers_as_the_children_of_an_array_are_followed_to_their_end(
+    server: Server, minute_clip: Path, start_worker: StartWorker
+) -> None:
+    server.client().upload_file(str(minute_clip), "uploads", "real.mp4")
+    team = submit(server, "real", "--machines", "2", "--ladder", "360")
+    locations = ("--source", "s3://uploads/real.mp4", "--destination", "s3://videos/hls/real")
+    started = []
+    for index in range(2):
+        environment = {
+            "AWS_BATCH_JOB_ID": f"{team}:{index}",
+            "WORKER_MACHINES": "2",
+            "WORKER_CLOUDWATCH": "off",
+        }
+        given = (*locations, "--ladder", "360", "--s3-endpoint", server.endpoint)
+        started.append(start_worker(*given, environment=environment))
+    words = ("jobs", team, "--follow", "--poll", "0.2", "--json")
+    followed = ops(server, *words, before=RUNNING, timeout_s=300)
+    ended = [worker.wait() for worker in started]
+    assert [each.status for each in ended] == [0, 0]
+    assert followed.returncode == 0, followed.stderr
+    events = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert {event["event"] for event in events} == {"status", "machine", "progress", "ended"}
+    states = {(e["machine"]["number"], e["machine"]["state"]) for e in events if "machine" in e}
+    assert {(1, "encoding"), (2, "encoding")} <= states
+    shown = json.loads(ops(server, "jobs", team, "--json").stdout)
+    assert shown["result"]["exit_status"] == 0
+    # Only the machine that published has the bytes: a month counts the video once.
+    assert len([each for each in ended if "bytes" in each.final]) == 1

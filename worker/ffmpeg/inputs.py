@@ -49,6 +49,20 @@ def show_packets(source: Path) -> Command:
     return _ffprobe("-show_entries", entries, "-print_format", csv, f"file:{source}")
 
 
+def show_index(source: Path, *, track: int | None = None) -> Command:
+    """Build the ffprobe that lists the packets of one track or of all: `stream,pts,size,pos,flags`.
+
+    As CSV. Keyframes are those of the container's index, to which FFmpeg seeks. A parser adds
+    others, from which a decoder could start as well.
+    """
+    selected = () if track is None else ("-select_streams", str(track))
+    return _ffprobe(
+        *("-fflags", "+nofillin+noparse", *selected),
+        *("-show_entries", "packet=stream_index,pts_time,size,pos,flags"),
+        *("-print_format", "csv=print_section=0:escape=none", f"file:{source}"),
+    )
+
+
 def show_texts(source: Path) -> Command:
     """Build the ffprobe that prints every packet of the text tracks, with its bytes."""
     entries = "packet=stream_index,pts_time,duration_time,data"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -11,6 +12,8 @@ from worker.media.frame_clock import FrameClock
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets
 
+# Bytes [start, end) of a file.
+ByteRange = tuple[int, int]
 # How channels are mixed: by their positions, as the sum of all, or from the first one alone.
 Mix = Literal["positions", "sum", "first"]
 
@@ -88,12 +91,27 @@ class TextStream:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ByteMap:
+    """Which bytes of a file FFmpeg reads to decode a part of its video.
+
+    `opening` are those that it reads to open the file. Group i of packets begins with a keyframe
+    that is shown at `keys_s[i]`, from the container's start, and is within bytes
+    [`starts[i]`, `ends[i]`). It is a GOP, or several where they are short.
+    """
+
+    opening: tuple[ByteRange, ...]
+    keys_s: array[float] = field(repr=False)
+    starts: array[int] = field(repr=False)
+    ends: array[int] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
     """A source with a video track. `origin_s` is the container's start, t=0 of the timeline.
 
     `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is the
-    duration that the container records. `jumps` counts how often the timestamps
-    of video or audio restart or leap.
+    duration that the container records. `jumps` counts how often the timestamps of video or audio
+    restart or leap. `byte_map` is made where other machines fetch parts of the source.
     """
 
     container: str
@@ -104,6 +122,7 @@ class Media:
     other_audio: tuple[AudioStream, ...] = ()
     texts: tuple[TextStream, ...] = ()
     jumps: int = 0
+    byte_map: ByteMap | None = None
 
     @property
     def duration_s(self) -> float | None:

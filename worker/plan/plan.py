@@ -162,6 +162,8 @@ def describe(plan: Plan) -> dict[str, Any]:
         "duration_s": float(plan.grid.duration_s),
     }
     described = asdict(plan) | derived
+    # Like the times of packets, not for people.
+    del described["media"]["byte_map"]
     for stream in (described["media"]["video"], described["media"]["audio"]):
         if stream is not None:
             # One number for each packet: hours of them would bury the rest.

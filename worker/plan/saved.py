@@ -24,7 +24,7 @@ from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets
-from worker.media.streams import AudioStream, Media, TextStream, VideoStream
+from worker.media.streams import AudioStream, ByteMap, Media, TextStream, VideoStream
 from worker.media.timeline import Grid
 from worker.plan.digest import PLAN_VERSION
 from worker.plan.ladder import Rung
@@ -38,7 +38,7 @@ _TYPES: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (
         *(Plan, Grid, Rung, AudioPlan, TextPlan),
-        *(Media, VideoStream, AudioStream, TextStream, Packets),
+        *(Media, VideoStream, AudioStream, TextStream, Packets, ByteMap),
         *(AudioClock, Stretch, FrameClock, Orientation, AspectChange),
     )
 }

@@ -20,7 +20,8 @@ from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
 from worker.source.audio_check import listen
 from worker.source.captions import find_captions
-from worker.source.download import download
+from worker.source.fetch.download import OnProgress, download
+from worker.source.fetch.ranged import RangedSource
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
 from worker.source.timestamps import repair_timestamps
@@ -28,9 +29,10 @@ from worker.storage.base import RemoteFile
 from worker.storage.local_source import refuse_special
 
 _GIB = 1 << 30
+# In the work folder.
+_FETCHED = "source"
 
 OnBegin = Callable[[int | None], None]
-OnProgress = Callable[[int, int | None], None]
 
 log = structlog.get_logger(__name__)
 
@@ -83,36 +85,68 @@ def fetch(
         WorkerError: as `download` raises it.
 
     """
-    most = round(job.max_source_gib * _GIB)
-
-    def refuse_large(size: int | None) -> None:
-        if size is not None and size > most:
-            raise BadSourceError(
-                f"the upload has {size / _GIB:.1f} GiB or more; {job.max_source_gib:g} GiB are"
-                " accepted; export it at a lower bit rate, or in parts",
-                code=SourceFault.TOO_LARGE,
-            )
-
-    def report(done: int, size: int | None) -> None:
-        # A server that announces no size may send without end.
-        refuse_large(done)
-        on_progress(done, size)
-
     if isinstance(source, Path):
         found = _stat(source)
-        refuse_large(found.st_size)
+        _refuse_large(found.st_size, job)
         return source
-    refuse_large(source.size_bytes)
+    _refuse_large(source.size_bytes, job)
     on_begin(source.size_bytes)
-    path = workspace.folder / "source"
+    path = workspace.folder / _FETCHED
     download(
         source,
         path,
         budget=workspace.budget,
         threads=job.upload_threads,
-        on_progress=report,
+        on_progress=_refusing(job, on_progress),
     )
     return path
+
+
+def fetch_parts(
+    source: RemoteFile | Path,
+    job: Job,
+    workspace: Workspace,
+    *,
+    on_progress: OnProgress = lambda _done, _size: None,
+) -> WholeFile | RangedSource:
+    """Return the source where `fetch` puts it, to be fetched as far as it is needed.
+
+    A local one is read where it is. `on_progress` gets the bytes so far and in all of each fetch.
+
+    Raises:
+        BadSourceError: it is larger than is accepted.
+        NoSourceError: a local one went away, or is no regular file by now.
+
+    """
+    if isinstance(source, Path):
+        return WholeFile(fetch(source, job, workspace))
+    _refuse_large(source.size_bytes, job)
+    return RangedSource(
+        source,
+        workspace.folder / _FETCHED,
+        budget=workspace.budget,
+        threads=job.upload_threads,
+        on_progress=_refusing(job, on_progress),
+    )
+
+
+def _refuse_large(size: int | None, job: Job) -> None:
+    if size is not None and size > round(job.max_source_gib * _GIB):
+        raise BadSourceError(
+            f"the upload has {size / _GIB:.1f} GiB or more; {job.max_source_gib:g} GiB are"
+            " accepted; export it at a lower bit rate, or in parts",
+            code=SourceFault.TOO_LARGE,
+        )
+
+
+def _refusing(job: Job, on_progress: OnProgress) -> OnProgress:
+    """Return a callback for a fetch: a server that announces no size may send without end."""
+
+    def report(done: int, size: int | None) -> None:
+        _refuse_large(done, job)
+        on_progress(done, size)
+
+    return report
 
 
 def _stat(path: Path) -> os.stat_result:

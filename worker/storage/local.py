@@ -83,6 +83,11 @@ class LocalStore:
                     target.flush()
                     os.fsync(target.fileno())
             yield temporary
+        except FileNotFoundError as error:
+            # It was made just now, and removed by another worker that found nothing in it.
+            raise StorageUnavailableError(
+                f"cannot write {path}: its folder was removed; submit the job again"
+            ) from error
         except OSError as error:
             raise _refused("write", path, error) from error
         finally:
@@ -138,17 +143,19 @@ class LocalStore:
             raise _refused("read", self._folder / key, error) from error
 
     def list(self, prefix: str) -> dict[str, StoredObject]:
-        """List by reading: what the disk holds is what counts, not what was meant to be written."""
+        """List by reading: what the disk holds is what counts, not what was meant to be written.
+
+        What another worker deletes meanwhile is left out.
+        """
         found = {}
         try:
-            for path in sorted((self._folder / prefix.rpartition("/")[0]).rglob("*")):
+            for path in _files_below(self._folder / prefix.rpartition("/")[0]):
                 key = path.relative_to(self._folder).as_posix()
-                if key.startswith(prefix) and path.is_file() and _TEMPORARY not in path.name:
-                    data = path.read_bytes()
-                    found[key] = StoredObject(bytes=len(data), etag=md5_of(data))
+                if key.startswith(prefix) and (content := self.get(key)):
+                    found[key] = StoredObject(bytes=len(content.data), etag=content.etag)
         except OSError as error:
             raise _refused("list", self._folder / prefix, error) from error
-        return found
+        return dict(sorted(found.items()))
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, and the folders in which nothing is left but what was never finished."""
@@ -180,6 +187,16 @@ class LocalStore:
 
     def _is_left_over(self, name: str) -> bool:
         return name.startswith(_TEMPORARY) and not name.startswith(self._temporary)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder, onerror=_raise_unless_gone):
+        yield from (Path(parent, name) for name in names if _TEMPORARY not in name)
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _sync_folder(folder: Path) -> None:

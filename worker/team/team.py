@@ -111,7 +111,7 @@ class Team:
         try:
             self._store.with_grace(_DELETE_GRACE_S).delete(keys)
         except WorkerError as error:
-            log.debug("records_not_deleted", reason=str(error))
+            log.debug("leftovers_not_deleted", reason=str(error))
 
     def lead(self) -> None:
         """Lead from now on, as this machine has the lease."""
@@ -146,6 +146,12 @@ class Team:
         with suppress(WorkerError):
             self.call_the_roll()
         return self.roll.live > 1
+
+    def finds_ended(self) -> bool:
+        """Whether the job has ended for all machines, as status.json says by now."""
+        with suppress(WorkerError):
+            self.standing.poll()
+        return self.standing.has_ended
 
     def call_the_roll(self) -> Roll:
         """Look at all machines now.

@@ -13,7 +13,7 @@ from tests.functional.hls import files, without_run_name
 from tests.functional.source.faulty_server import SECRET, FaultyServer
 from tests.functional.worker_process import RunWorker
 from worker.errors import CannotWriteError
-from worker.source import download
+from worker.source.fetch import disk
 
 
 def test_a_download_continues_where_its_connection_was_cut(
@@ -60,7 +60,7 @@ def test_a_source_that_trickles_ends_the_job_with_69(
     faulty.trickles, faulty.ranges = True, ranges
     ended = run_worker(
         *(*getattr(faulty, kind), "--destination", tmp_path / "out"),
-        before="import worker.source.download as d, worker.storage.retrying as r\n"
+        before="import worker.source.fetch.download as d, worker.storage.retrying as r\n"
         "d._WINDOW_S, r.PATIENCE_S = 0.5, 1",
     )
     assert ended.status == 69, ended.stdout
@@ -132,15 +132,15 @@ def test_a_file_system_that_cannot_allocate_is_written_to(
         ctypes.set_errno(number)
         return -1
 
-    monkeypatch.setattr(download, "_FALLOCATE", refuse)
+    monkeypatch.setattr(disk, "_FALLOCATE", refuse)
     if number == errno.ENOSPC:
         with pytest.raises(CannotWriteError, match="No space"):
-            download._allocate(tmp_path / "source", 1 << 20)
+            disk.allocate(tmp_path / "source", 1 << 20)
     else:
-        download._allocate(tmp_path / "source", 1 << 20)
+        disk.allocate(tmp_path / "source", 1 << 20)
         assert (tmp_path / "source").exists()
 
 
 def test_blocks_are_allocated_where_the_file_system_can(tmp_path: Path) -> None:
-    download._allocate(tmp_path / "source", 1 << 20)
+    disk.allocate(tmp_path / "source", 1 << 20)
     assert (tmp_path / "source").stat().st_blocks * 512 >= 1 << 20

@@ -18,7 +18,7 @@ from worker.storage.https import HttpsSource
 from worker.storage.s3_source import S3Source
 
 # So that a short clip is read by many requests.
-IN_SMALL_RANGES = "import worker.source.download as d; d._RANGE_BYTES = 1 << 15"
+IN_SMALL_RANGES = "import worker.source.fetch.download as d; d._RANGE_BYTES = 1 << 15"
 ETAGS = ({"ETag": '"v1"'}, {"ETag": '"v2"'})
 WEAK_ETAGS = ({"ETag": 'W/"v1"'}, {"ETag": 'W/"v2"'})
 TIMES = (

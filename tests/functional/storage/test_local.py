@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,38 @@ def test_deleting_a_run_deletes_what_a_killed_job_left_in_it(tmp_path: Path) -> 
     store.delete(store.list("old/"))
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert len(list((tmp_path / "new" / "720p").iterdir())) == 2
+
+
+def test_what_another_worker_deletes_meanwhile_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, read = LocalStore(tmp_path), Path.read_bytes
+    for key in ("run/a/0", "run/b/0", "run/c/0"):
+        put(store, key)
+
+    def read_and_delete(path: Path) -> bytes:
+        data = read(path)
+        shutil.rmtree(tmp_path / "run")
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_delete)
+    assert len(store.list("run/")) == 1
+
+
+def test_a_write_is_repeated_whose_folder_another_worker_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, make = LocalStore(tmp_path), tempfile.mkstemp
+
+    def remove_once(*, prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002 (mkstemp's own)
+        monkeypatch.undo()
+        dir.rmdir()
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "mkstemp", remove_once)
+    with pytest.raises(StorageUnavailableError):
+        put(store, "run/0")
+    put(store, "run/0")
 
 
 def test_a_file_that_is_being_written_is_not_deleted(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.functional.conftest import start_job
 from tests.functional.team.kinds import Kind
-from tests.functional.worker_process import FAST_TEAM, Ended
+from tests.functional.worker_process import PATIENT_TEAM, Ended
 
 # Each machine makes a share, however slowly it starts: a first one is claimed when all are there,
 # and a second one when all have claimed a first.
@@ -38,7 +38,7 @@ def run_team(
     folder: Path, source: object, destination: object, kind: Kind, *options: object, of: int
 ) -> list[Ended]:
     """Run all machines of a team of so many; each makes a part."""
-    before = FAST_TEAM + _ALL_TAKE_PART
+    before = PATIENT_TEAM + _ALL_TAKE_PART
     machines = _run(
         folder, source, destination, kind, *options, of=of, present=range(1, of + 1), before=before
     )
@@ -50,7 +50,9 @@ def run_first_alone(
     folder: Path, source: object, destination: object, kind: Kind, *options: object, of: int
 ) -> list[Ended]:
     """Run the first machine of a team of so many, of which no other comes."""
-    return _run(folder, source, destination, kind, *options, of=of, present=[1], before=FAST_TEAM)
+    return _run(
+        folder, source, destination, kind, *options, of=of, present=[1], before=PATIENT_TEAM
+    )
 
 
 def _run(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from tests.unit.fakes import RecordingStore, retrying
-from worker.errors import InternalError, StorageUnavailableError, TakenError
+from worker.errors import StorageUnavailableError, TakenError
 from worker.layout import STATUS, File, json_file
 from worker.monitoring import status as status_module
 from worker.monitoring.status import Status
@@ -37,6 +35,13 @@ def make(store: RecordingStore, budget: Budget | None = None, job_id: str = "min
 def written(store: RecordingStore) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(store.objects[STATUS])
     return record
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -218,99 +223,3 @@ def test_a_probe_that_meets_another_job_is_no_answer() -> None:
     mine.claim()
     assert written(store)["job_id"] == "mine"
     mine.end(published("done"))
-
-
-class Forgetful(RecordingStore):
-    """Raises what no store should, at some of the writes."""
-
-    def __init__(self, *failing: int) -> None:
-        super().__init__()
-        self.failing = failing
-        self.writes = 0
-
-    def replace(self, file: File, *, etag: str | None) -> StoredObject:
-        self.writes += 1
-        if self.writes in self.failing:
-            raise KeyError("ETag")
-        return super().replace(file, etag=etag)
-
-
-@pytest.mark.usefixtures("fast")
-def test_a_bug_in_one_write_of_the_heartbeat_does_not_end_the_heartbeat() -> None:
-    """The first three writes claim the destination, and probe the store."""
-    store = Forgetful(4)
-    budget = Budget(time_limit_s=600, clock=time.monotonic)
-    mine = make(store, budget)
-    with capture_logs() as logs:
-        mine.claim()
-        wait_until(lambda: store.writes >= 6)
-    budget.check()
-    mine.end(published("done"))
-    (warning,) = [entry for entry in logs if entry["event"] == "status_not_written"]
-    assert warning["reason"] == "a bug of the worker: KeyError: 'ETag'"
-    assert warning["exc_info"]
-
-
-@pytest.mark.usefixtures("fast")
-def test_a_heartbeat_that_ends_stops_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here even the warning cannot be logged."""
-
-    def fail(*_: object) -> None:
-        raise LookupError("the log")
-
-    monkeypatch.setattr(status_module, "_warn", fail)
-    budget = Budget(time_limit_s=600, clock=time.monotonic)
-    mine = make(Forgetful(4), budget)
-    mine.claim()
-    with pytest.raises(
-        InternalError, match=r"the heartbeat ended: .*LookupError: the log"
-    ) as caught:
-        budget.sleep(5)
-    assert isinstance(caught.value.__cause__, LookupError)
-
-
-@pytest.mark.usefixtures("fast")
-def test_a_bug_in_the_last_write_leaves_the_outcome_as_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(status_module, "_LEAST_INTERVAL_S", 60)
-    mine = make(Forgetful(4))
-    mine.claim()
-    with capture_logs() as logs:
-        mine.end(published("done"))
-    assert [entry["event"] for entry in logs] == ["status_not_written"]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.mark.usefixtures("fast")
-def test_a_machine_that_takes_its_lease_again_has_one_heartbeat(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """That of the lost lease would end the machine's lead once more."""
-    monkeypatch.setattr(status_module, "_LEAST_TEAM_INTERVAL_S", 0.04)
-    store, lost = RecordingStore(), list[TakenError]()
-    budget = Budget(time_limit_s=600, clock=time.monotonic)
-    mine = Status(
-        retrying(store, budget),
-        job_id="mine",
-        budget=budget,
-        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-        team="team",
-        on_taken=lost.append,
-    )
-    before = set(threading.enumerate())
-    mine.claim()
-    (first,) = set(threading.enumerate()) - before
-    released = {**written(store), "owner": None, "beat": 0}
-    store.objects[STATUS] = json.dumps(released).encode()
-    mine.claim()
-    first.join(5)
-    assert not first.is_alive()
-    mine.end(published("done"))
-    assert lost == []

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.fakes import Clock
 from worker.errors import StorageUnavailableError
 from worker.runtime.budget import Budget
-from worker.source.download import download
+from worker.source.fetch.download import download
 from worker.storage import retrying
 from worker.storage.base import BrokenOffError
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
-import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.errors import CannotWriteError, StorageUnavailableError
+from worker.errors import StorageUnavailableError
+from worker.media.streams import ByteRange
 from worker.runtime.budget import Budget
 from worker.runtime.threads import DaemonThreadPool, run_in_thread
+from worker.source.fetch.disk import allocate, check_space, write_at
 from worker.storage.base import BrokenOffError, RemoteFile
 from worker.storage.retrying import retry
 
@@ -26,14 +25,6 @@ _POLL_S = 0.25
 _LEAST_BYTES_PER_S = 16 << 10
 # Long enough for a line that halts for seconds. Four windows are the patience of `retrying`.
 _WINDOW_S = 30.0
-# Space for segments on their way to the store, beside the source.
-_DISK_MARGIN_BYTES = 256 << 20
-
-# Not os.posix_fallocate: where the file system has no fallocate (NFS before 4.2), glibc writes to
-# each block, which takes as long as the download.
-_FALLOCATE = ctypes.CDLL(None, use_errno=True).fallocate
-_FALLOCATE.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-_CANNOT_ALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINTR)
 
 OnProgress = Callable[[int, int | None], None]
 
@@ -50,16 +41,56 @@ def download(
 
     """
     size = remote.size_bytes
-    _check_space(path.parent, size or 0)
+    check_space(path.parent, size or 0)
     # In a thread: a network file system may be slow to answer.
-    run_in_thread(lambda: _allocate(path, size or 0), budget.check)
-    ranges = [_Range(0, size or 0)]
-    if size is not None and remote.takes_ranges:
-        bounds = range(0, size, _RANGE_BYTES)
-        ranges = [_Range(at, min(at + _RANGE_BYTES, size)) for at in bounds]
+    run_in_thread(lambda: allocate(path, size or 0), budget.check)
+    _fetch(
+        remote,
+        path,
+        [_Range(0, size or 0)] if size is None or not remote.takes_ranges else _split([(0, size)]),
+        budget=budget,
+        threads=threads,
+        on_progress=on_progress,
+    )
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise _came_as(found, size)
+
+
+def fetch_ranges(
+    remote: RemoteFile,
+    path: Path,
+    ranges: Sequence[ByteRange],
+    *,
+    budget: Budget,
+    threads: int,
+    on_progress: OnProgress,
+) -> None:
+    """Write ranges of a remote file that serves them into a file of its size.
+
+    `on_progress` gets bytes so far and in all, of these ranges.
+
+    Raises:
+        WorkerError: as `download` raises it.
+
+    """
+    check_space(path.parent, sum(end - start for start, end in ranges))
+    _fetch(remote, path, _split(ranges), budget=budget, threads=threads, on_progress=on_progress)
+
+
+def _fetch(
+    remote: RemoteFile,
+    path: Path,
+    ranges: Sequence[_Range],
+    *,
+    budget: Budget,
+    threads: int,
+    on_progress: OnProgress,
+) -> None:
+    size = None if remote.size_bytes is None else sum(part.end - part.at for part in ranges)
     connections = min(threads, len(ranges) or 1)
     transfer = _Download(
-        remote, path, budget=budget, connections=connections, on_progress=on_progress
+        remote, path, size, budget=budget, connections=connections, on_progress=on_progress
     )
     with DaemonThreadPool("download", connections) as pool:
         try:
@@ -68,11 +99,22 @@ def download(
         finally:
             # Ranges under way notice the stop at their next chunk; they are not waited for.
             transfer.stopped.set()
-    found = path.stat().st_size
-    if size is not None and (found != size or transfer.done != size):
-        raise StorageUnavailableError(
-            f"the source came as {transfer.done} bytes, not the {size} announced; submit again"
-        )
+    if size is not None and transfer.done != size:
+        raise _came_as(transfer.done, size)
+
+
+def _split(ranges: Sequence[ByteRange]) -> list[_Range]:
+    return [
+        _Range(at, min(at + _RANGE_BYTES, end))
+        for start, end in ranges
+        for at in range(start, end, _RANGE_BYTES)
+    ]
+
+
+def _came_as(found: int, expected: int) -> StorageUnavailableError:
+    return StorageUnavailableError(
+        f"the source came as {found} bytes, not the {expected} announced; submit again"
+    )
 
 
 @dataclass(slots=True)
@@ -90,6 +132,7 @@ class _Download:
         self,
         remote: RemoteFile,
         path: Path,
+        size: int | None,
         *,
         budget: Budget,
         connections: int,
@@ -99,6 +142,7 @@ class _Download:
         self.stopped = threading.Event()
         self._remote = remote
         self._path = path
+        self._size = size
         self._budget = budget
         self._least_bytes_per_s = _LEAST_BYTES_PER_S / connections
         self._on_progress = on_progress
@@ -146,7 +190,7 @@ class _Download:
         for chunk in self._remote.read(part.at, part.end):
             if self.stopped.is_set():
                 return
-            _write(fd, chunk, part.at)
+            write_at(fd, chunk, part.at)
             part.at += len(chunk)
             self._count(len(chunk))
             window_bytes += len(chunk)
@@ -171,25 +215,7 @@ class _Download:
     def _count(self, count: int) -> None:
         with self._lock:
             self.done += count
-            self._on_progress(self.done, self._remote.size_bytes)
-
-
-def _allocate(path: Path, size: int) -> None:
-    """Make the target and allocate its blocks, so that a full disk is noticed now."""
-    try:
-        with path.open("wb") as file:
-            if size:
-                _fallocate(file.fileno(), size)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def _fallocate(handle: int, size: int) -> None:
-    if _FALLOCATE(handle, 0, 0, size) == 0:
-        return
-    number = ctypes.get_errno()
-    if number not in _CANNOT_ALLOCATE:
-        raise OSError(number, os.strerror(number))
+            self._on_progress(self.done, self._size)
 
 
 def _await(parts: list[Future[None]], budget: Budget) -> None:
@@ -199,29 +225,3 @@ def _await(parts: list[Future[None]], budget: Budget) -> None:
         done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
         for part in done:
             part.result()
-
-
-def _write(fd: int, chunk: bytes, at: int) -> None:
-    view = memoryview(chunk)
-    try:
-        while view:
-            count = os.pwrite(fd, view, at)
-            view, at = view[count:], at + count
-    except OSError as error:
-        raise _cannot_write("the work folder", error) from error
-
-
-def _check_space(folder: Path, size: int) -> None:
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    if free < size + _DISK_MARGIN_BYTES:
-        raise CannotWriteError(
-            f"the work folder {folder} has {free >> 20} MiB free, the source and its segments need"
-            f" {(size + _DISK_MARGIN_BYTES) >> 20} MiB; give the job a larger volume"
-        )
-
-
-def _cannot_write(what: object, error: OSError) -> CannotWriteError:
-    return CannotWriteError(f"cannot write {what}: {error.strerror}; make room or grant access")
