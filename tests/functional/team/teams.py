@@ -23,7 +23,7 @@ def wait_for(condition):
         assert time.monotonic() < deadline, "a machine of the team has not come"
         time.sleep(0.05)
 def claim_with_all(self, lacks):
-    run = self.claims._run
+    run = self.claims.run
     first = min(len(self.shares), self.machine.of + sum(not s.segments for s in self.shares))
     claims = claims_prefix(run, self.name)
     wait_for(lambda: self.machines.call_the_roll().live == self.machine.of)
@@ -78,6 +78,6 @@ def _run(
         for number in present
     ]
     machines = [machine.wait() for machine in running]
-    failed = [machine.stdout for machine in machines if machine.status]
+    failed = [machine.final for machine in machines if machine.status]
     assert not failed, failed
     return machines
