@@ -204,11 +204,14 @@ class Lease:
         return seen
 
     def _leave_to_teammate(self, seen: Content | None, *, is_dead: bool) -> None:
-        """Leave the destination to the machine of this team that has it, or had it to the end."""
+        """Leave the destination to the machine of this team that has it, or had it to the end.
+
+        One that failed released it: what it ended with is no outcome of the whole job.
+        """
         record = _read(seen)
         if self._team is None or record.team != self._team or is_dead:
             return
-        if is_held(seen) or record.state == ENDED:
+        if is_held(seen) or (record.state == ENDED and record.owner is not None):
             raise TeammateError(f"job {record.job_id} of the same team has {self._store}")
 
     def _are_conditions_honored(self) -> bool:

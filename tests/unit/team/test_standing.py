@@ -9,7 +9,7 @@ import pytest
 from tests.unit.fakes import Clock, RecordingStore, retrying
 from worker.errors import TerminatedError
 from worker.layout import STATUS, json_file
-from worker.outcome import published
+from worker.outcome import outcome_of, published
 from worker.records.job import Outcome, State
 from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
@@ -99,6 +99,16 @@ def test_nobody_leads_a_job_that_has_ended(store: RecordingStore, clock: Clock) 
     assert not seen.has_no_leader
     assert seen.record
     assert seen.record.outcome == published("published")
+
+
+def test_a_job_that_the_last_leader_failed_is_done_by_who_comes_late(store: RecordingStore) -> None:
+    """It has released the destination, and said how it ended where nobody else could."""
+    seen = standing(store)
+    write(store, state="ended", owner=None, outcome=outcome_of(TerminatedError("SIGTERM")))
+    seen.poll()
+    assert not seen.has_ended
+    assert seen.has_no_leader
+    Member(store).lease.take()
 
 
 @pytest.mark.parametrize("team", [None, "another"])
