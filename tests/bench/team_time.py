@@ -50,6 +50,9 @@ class Measured:
         return self.verify_s + self.images_s + self.publish_s
 
 
+MEASURED = Measured()
+
+
 @dataclass
 class _Machine:
     """What its FFmpegs have left to do, in CPU seconds."""
@@ -111,7 +114,7 @@ def _work(machine: _Machine) -> None:
     machine.left = [left_s - spent_s for left_s in machine.left if left_s > spent_s]
 
 
-def table(measured: Measured) -> str:
+def team_table(measured: Measured) -> str:
     """Render time and cost of each number of machines, and the parts that stay the same."""
     lines = ["| machines | time | of one machine's | vCPU-hours | cost |", "|---|---|---|---|---|"]
     one_s = seconds(1, measured)
