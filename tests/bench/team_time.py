@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.unit.encode.simulation import long_plan
-from worker.team.looks import Looks
+from worker.team.polls import Polls
 from worker.team.shares import AUDIO_SHARE, Share, plan_shares
 
 COUNTS = (1, 2, 4, 8, 12, 16, 32, 64)
@@ -73,14 +73,14 @@ def seconds(machines: int, measured: Measured) -> float:
     # The others read status.json every three seconds, and then fetch.
     others_s = measured.before_s + (1.5 + measured.fetch_s)
     team = [_Machine(measured.before_s), *(_Machine(others_s) for _ in range(machines - 1))]
-    looks, now_s, is_whole = Looks(10.0), measured.before_s, False
+    polls, now_s, is_whole = Polls(10.0), measured.before_s, False
     while not is_whole:
         now_s += _STEP_S
         for machine in team:
             if machine.starts_s <= now_s:
                 _claim(machine, shares, float(plan.grid.segment_s), measured)
                 _work(machine)
-        if not team[0].left and looks.is_due(now_s):
+        if not team[0].left and polls.is_due(now_s):
             is_whole = not any(machine.left for machine in team)
     return now_s + measured.after_s
 
