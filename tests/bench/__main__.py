@@ -13,6 +13,7 @@ from tests.bench.clips import LECTURE, NORMAL, Clip, find_clips, make_clip
 from tests.bench.jobs import MEASURES
 from tests.bench.quality import compare
 from tests.bench.report import Result, draw, put_into, row, table
+from tests.bench.team_time import MEASURED, team_table
 from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for
 from tests.functional.conftest import MEDIA, ROOT
 from worker.media.color import is_plain, matrix_of
@@ -107,6 +108,14 @@ def measure_jobs(names: Sequence[str], *, write: bool) -> None:
         put_into(_PAGE, "jobs", "\n".join(lines))
 
 
+def simulate_teams(*, write: bool) -> None:
+    """Print how long several machines take."""
+    text = team_table(MEASURED)
+    print(text)
+    if write:
+        put_into(_PAGE, "machines", text)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print each result at once, and write the page with --write."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
@@ -130,7 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         choices=tuple(MEASURES),
         help="measure whole jobs instead of clips: all of these, or those that are named",
     )
+    parser.add_argument(
+        "--team",
+        action="store_true",
+        help="simulate three hours on 1 to 64 machines, from what was measured, instead",
+    )
     options = parser.parse_args(arguments)
+    if options.team:
+        simulate_teams(write=options.write)
+        return
     if options.guard:
         options = argparse.Namespace(**{**vars(options), **_GUARD})
     if not MEDIA.is_dir():

@@ -18,7 +18,7 @@ from worker.monitoring.progress import Step
 from worker.plan.forecast import Choice, Decision, Forecast
 from worker.records.team import MachineState
 from worker.storage.retrying import RetryingStore
-from worker.team.looks import Looks
+from worker.team.polls import Polls
 from worker.team.shares import AUDIO_SHARE, COPY_SHARE, Share
 from worker.team.team import Team
 from worker.upload.checkpoint import Checkpoint, describe_run, read_stored
@@ -47,7 +47,7 @@ class TeamEncode:
             preset=job.plan.presets[0], rungs=tuple(rung.name for rung in job.plan.rungs)
         )
         self._started_s = self._budget.elapsed_s
-        self._looks, self._feed_looks = Looks(_LOOK_S), Looks(_FEED_S)
+        self._polls, self._feed_polls = Polls(_LOOK_S), Polls(_FEED_S)
         self._fed = 0
         self._reported_s = -_REPORT_S
         self._missing_frames = self._peak_memory_bytes = 0
@@ -97,7 +97,7 @@ class TeamEncode:
                 Step.ENCODE, segments_resumed=resumed, lanes=self.job.plan.lanes
             )
             self._encode(self._resumed or self._read_stored())
-        if self._whole == self.choice or not self._looks.is_due(self._budget.elapsed_s):
+        if self._whole == self.choice or not self._polls.is_due(self._budget.elapsed_s):
             return self._whole == self.choice
         stored = self._read_stored()
         lacking = [share for share in self._team.shares if self._lacks(share, stored)]
@@ -201,7 +201,7 @@ class TeamEncode:
         self._missing_frames += report.missing_frames
         self._peak_memory_bytes = max(self._peak_memory_bytes, report.peak_memory_bytes)
         self._report("waiting")
-        self._looks.look_at_once()
+        self._polls.poll_at_once()
 
     def _recall_audio(self, stored: Mapping[str, Collection[int]]) -> Mapping[str, Collection[int]]:
         """Take the audio that a machine had made whole before it died, if it had."""
@@ -214,13 +214,13 @@ class TeamEncode:
         """Hand over the audio that another machine has made so far, where segments wait for it."""
         if not uploader.awaits_audio or self._team.has(AUDIO_SHARE):
             return
-        if not self._feed_looks.is_due(self._budget.elapsed_s):
+        if not self._feed_polls.is_due(self._budget.elapsed_s):
             return
         segments, is_whole = self._feed.read()
         uploader.add_audio(segments, is_whole=is_whole)
         if len(segments) > self._fed:
             self._fed = len(segments)
-            self._feed_looks.wait_anew(self._budget.elapsed_s)
+            self._feed_polls.wait_anew(self._budget.elapsed_s)
         elif not is_whole:
             self._team.take_over([s for s in self._team.shares if s.name == AUDIO_SHARE])
 

@@ -45,11 +45,11 @@ def _screen(folder: Path) -> Path:
 
 
 def _vfr(folder: Path) -> Path:
-    """Street traffic with frames at uneven times, with keyframes as most encoders set them."""
+    """A recorded screen with frames at uneven times, with keyframes as most encoders set them."""
     path = folder / "vfr.mp4"
     ffmpeg(
-        *("-i", media("oddities/DVR-Scan__traffic_camera_vfr.mp4"), "-vf", "scale=-2:360"),
-        *("-fps_mode", "passthrough", *X264, path),
+        *("-stream_loop", "1", "-i", media("oddities/mediabunny__cursed-vfr.mp4")),
+        *("-vf", "scale=-2:360", "-fps_mode", "passthrough", *X264, path),
     )
     return path
 
@@ -100,7 +100,7 @@ def _ntsc(folder: Path) -> Path:
 
 KINDS = (
     Kind(name="plain", make=_screen, options=("--ladder", "432,288,144", "--segment", "1", *_FAST)),
-    Kind(name="vfr", make=_vfr, options=("--ladder", "360,180", "--segment", "2", *_FAST)),
+    Kind(name="vfr", make=_vfr, options=("--ladder", "360,180", "--segment", "1", *_FAST)),
     Kind(
         name="late-audio",
         make=_late_audio,

@@ -77,7 +77,12 @@ def _run(
         )
         for number in present
     ]
-    machines = [machine.wait() for machine in running]
+    try:
+        machines = [machine.wait() for machine in running]
+    finally:
+        for machine in running:
+            # Where one hung, the others do not go on behind the test.
+            machine.process.kill()
     failed = [machine.final for machine in machines if machine.status]
     assert not failed, failed
     return machines

@@ -1,6 +1,6 @@
 """The requests of a team to its store: under 2,000 for each machine and hour.
 
-Those for shares, heartbeats and looks at the others; segments are written as by an ordinary job.
+Those for shares, heartbeats and polls at the others; segments are written as by an ordinary job.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def machines(request: pytest.FixtureRequest, hour: Hour) -> Machines:
 
 
 def count_beats(machines: Machines, *, leads: bool) -> int:
-    """Heartbeats of a machine in an hour, with what it looks at after each."""
+    """Heartbeats of a machine in an hour, with what it polls at after each."""
     before = machines.store.requests
     machines.hour.on_advance = machines.beat
     if leads:
@@ -188,5 +188,5 @@ def test_an_hour_of_waiting_for_the_others(
         while not machines.hour.is_over:
             assert not encode.advance()
             machines.hour.advance(1.0)
-    looks = machines.store.requests - before
-    assert beats + looks < MOST, (beats, looks)
+    polls = machines.store.requests - before
+    assert beats + polls < MOST, (beats, polls)

@@ -1,4 +1,4 @@
-"""How often a machine that waits for others looks what they have stored. Pure."""
+"""How often a machine that waits for others polls the store. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from __future__ import annotations
 _LATER_SHARE = 0.25
 
 
-class Looks:
-    """Says when to look again: after `least_s`, and rarer the longer nothing has come.
+class Polls:
+    """Says when to poll again: after `least_s`, and rarer the longer nothing has come.
 
-    So an hour of waiting costs tens of looks, and a short wait ends soon.
+    So an hour of waiting costs tens of polls, and a short wait ends soon.
     """
 
     def __init__(self, least_s: float) -> None:
@@ -18,7 +18,7 @@ class Looks:
         self._last_s = 0.0
 
     def is_due(self, now_s: float) -> bool:
-        """Whether to look now, which then counts as done; the first time at once."""
+        """Whether to poll now, which then counts as done; the first time at once."""
         if self._since_s is None:
             self.wait_anew(now_s)
             return True
@@ -32,6 +32,6 @@ class Looks:
         """Count the wait from now on, as something has come."""
         self._since_s = self._last_s = now_s
 
-    def look_at_once(self) -> None:
-        """Let the next look be due."""
+    def poll_at_once(self) -> None:
+        """Let the next poll be due."""
         self._since_s = None
