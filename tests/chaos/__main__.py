@@ -22,12 +22,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from tests.chaos.attempts import Attempt, Tally, count_losses, read_attempt
 from tests.chaos.team import TeamRun, TeamTally
-from tests.chaos.trial import KINDS, SECRET, STORES, Target, Trial, serving
-from tests.published import Watcher, compare, shape
+from tests.chaos.trial import KINDS, STORES, Target, Trial, serving
+from tests.published import Watcher
 
 MOST_KILLS = 6
 MOST_ATTEMPTS = 60
@@ -64,7 +62,8 @@ class Run:
     ) -> None:
         self.trial, self.kind, self.number, self.rng = trial, kind, number, rng
         self.store, self.destination, self.server = target
-        self.reference = trial.reference(kind)
+        # Made before the first interference.
+        trial.reference(kind)
         self.tally = Tally()
         self.attempts: list[Attempt] = []
         self.stopped: list[Stopped] = []
@@ -83,7 +82,7 @@ class Run:
         self.tally.wrong += watcher.faults
         if self.number != signal.SIGSTOP:
             count_losses(self.attempts, self.tally)
-        self.compare()
+        self.tally.wrong += self.trial.differences(self.kind, self.store, self.destination)
         if not self.tally.wrong:
             self.store.delete(self.store.list(""))
         return self.tally
@@ -127,19 +126,6 @@ class Run:
             self.tally.wrong.append(f"status {made.status}: {made.events[-5:]}")
         if len(self.attempts) > MOST_ATTEMPTS:
             self.tally.wrong.append(f"not published by {MOST_ATTEMPTS} jobs")
-
-    def compare(self) -> None:
-        """Compare what is published with what an uninterrupted job publishes."""
-        try:
-            found = shape(self.store, SECRET)
-        except (AssertionError, ClientError) as error:
-            self.tally.wrong.append(f"{self.destination} is not published whole: {error!r}")
-            return
-        self.tally.wrong += [
-            f"{self.destination}: {rendition} differs from the uninterrupted one: {difference}"
-            for rendition in self.reference.keys() | found.keys()
-            if (difference := compare(self.reference.get(rendition), found.get(rendition)))
-        ]
 
 
 def chaos(trial: Trial, store: str, options: argparse.Namespace) -> bool:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from tests.chaos.attempts import Attempt, Tally
 from tests.chaos.machines import Machine
-from tests.chaos.trial import SECRET, Target, Trial
+from tests.chaos.trial import Target, Trial
 from tests.functional.worker_process import FAST_TEAM, TEAM_STALE_S
-from tests.published import Watcher, compare, shape
+from tests.published import Watcher
 from worker.layout import MASTER
 from worker.publish.manifest import published_keys, read_manifest
 from worker.team.shares import AUDIO_SHARE, COPY_SHARE
@@ -66,7 +66,8 @@ class TeamRun:
     ) -> None:
         self.trial, self.kind, self.rng = trial, kind, rng
         self.store, self.destination, self.server = target
-        self.reference = trial.reference(kind)
+        # Made before anything happens.
+        trial.reference(kind)
         self.tally = TeamTally()
         self.name = f"team-{rng.randrange(1 << 32):08x}"
         self.machines = [Machine(number, self._start_s()) for number in range(1, machines + 1)]
@@ -166,7 +167,7 @@ class TeamRun:
         tally = self.tally
         tally.machines = sum(machine.process is not None for machine in self.machines)
         tally.never = len(self.machines) - tally.machines
-        self._compare()
+        tally.wrong += self.trial.differences(self.kind, self.store, self.destination)
         texts = {machine.number: machine.text() for machine in self.machines}
         made = {machine.number: machine.read() for machine in self.machines}
         for machine in self.machines:
@@ -188,19 +189,6 @@ class TeamRun:
                 for m in self.machines
             ]
             (folder / "run").write_text("\n".join([self.kind, *tally.wrong, *story, ""]))
-
-    def _compare(self) -> None:
-        """Compare what is published with what an uninterrupted job publishes."""
-        try:
-            found = shape(self.store, SECRET)
-        except AssertionError as error:
-            self.tally.wrong.append(f"{self.destination} is not published whole: {error!r}")
-            return
-        self.tally.wrong += [
-            f"{self.destination}: {rendition} differs from the uninterrupted one: {difference}"
-            for rendition in self.reference.keys() | found.keys()
-            if (difference := compare(self.reference.get(rendition), found.get(rendition)))
-        ]
 
     def _count_again(self, made: dict[int, Attempt]) -> Iterator[str]:
         """Count what was encoded more than once; wrong is what no harmed machine had claimed."""

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from botocore.exceptions import ClientError
+
 from tests.functional.conftest import ACCESS_KEY, SECRET_KEY, Server, ffmpeg, free_port
 from tests.functional.conftest import serving as serve
 from tests.functional.worker_process import python_arguments
-from tests.published import Shape, shape
+from tests.published import Shape, compare, shape
 from worker.config.location import S3Location
 from worker.storage.base import Store
 from worker.storage.local import LocalStore
@@ -80,6 +82,19 @@ class Trial:
             self.longest_s = max(self.longest_s, time.monotonic() - started_s)
             self._references[kind] = shape(LocalStore(Path(whole)), SECRET)
         return self._references[kind]
+
+    def differences(self, kind: str, store: Store, destination: str) -> list[str]:
+        """Compare what is published with what an uninterrupted job publishes."""
+        reference = self.reference(kind)
+        try:
+            found = shape(store, SECRET)
+        except (AssertionError, ClientError) as error:
+            return [f"{destination} is not published whole: {error!r}"]
+        return [
+            f"{destination}: {rendition} differs from the uninterrupted one: {difference}"
+            for rendition in reference.keys() | found.keys()
+            if (difference := compare(reference.get(rendition), found.get(rendition)))
+        ]
 
     def open(self, store: str, name: str) -> Target:
         """Return a store, and the destination and the server that the worker gets."""
