@@ -94,9 +94,12 @@ class Lead:
         if team is None:
             return False
         has_failed = outcome.exit_status != PUBLISHED and not ends_for_all(outcome)
-        goes_on = not team.leads or (has_failed and team.can_be_spared)
-        # What is left below a run that is published would be waste.
-        team.end(outcome, is_over=not goes_on or team.finds_ended())
-        if goes_on and team.leads:
-            self.status.release()
-        return goes_on
+        if not team.leads or not has_failed:
+            # What is left below a run that is published would be waste.
+            team.end(outcome, is_over=team.leads or team.finds_ended())
+            return not team.leads
+        is_spared = team.can_be_spared()
+        team.end(outcome, is_over=not is_spared)
+        # Also where it is the last one: a machine that comes late does the job all the same.
+        self.status.release()
+        return is_spared if team.has_begun else self.status.has_successor()

@@ -45,6 +45,7 @@ class JobResult:
     """What the last log line says beside the outcome; None where the job did not come so far."""
 
     machine: str | None = None
+    leads: bool | None = None
     run: str | None = None
     duration_s: float | None = None
     rungs: list[str] | None = None
@@ -72,8 +73,9 @@ class JobResult:
         self.segments = self.segments_resumed = sum(each.segments for each in made)
         self.bytes = sum(each.bytes for each in made)
 
-    def forget_video(self) -> None:
+    def leave_to_team(self) -> None:
         """Leave out what is counted for each video: another machine of the team reports it."""
+        self.leads = False
         self.duration_s = self.bytes = self.segments = self.segments_resumed = None
 
     def known(self) -> dict[str, Any]:

@@ -76,9 +76,10 @@ def _end(outcome: Outcome, lead: Lead | None, callbacks: Callbacks, result: JobR
     """Write how the job ended, while the last callback is delivered; again if one was not."""
     if lead is not None and lead.leave(outcome):
         # The machine that leads reports the video, and its figures count once.
-        result.forget_video()
+        result.leave_to_team()
         callbacks.close()
         return
+    result.leads = True if lead is not None and lead.team else None
     if outcome.exit_status != PUBLISHED:
         callbacks.failed(outcome)
     if lead is not None:

@@ -49,11 +49,11 @@ class Machine:
         self._started_s = time.time()
         self.process = start(self._log.fileno())
 
-    def kill(self) -> None:
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Kill it, or ask it to end (TERM)."""
         if self.process is not None:
             self.was_killed = True
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            os.killpg(self.process.pid, number)
 
     def stop(self, *, until_s: float) -> None:
         if self.process is not None:

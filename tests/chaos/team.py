@@ -1,13 +1,14 @@
 """Lectures that several machines make together while some of them are killed or stand still.
 
-Machines come late or never; they, and above all the one that leads, are killed (KILL) or stopped
-(STOP) and go on. Whatever happens, the lecture is published by those that are left.
+Machines come late or never; they, and above all the one that leads, are killed (KILL, TERM), or
+stopped (STOP) and go on. Whatever happens, the lecture is published by those that are left.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ from worker.team.shares import AUDIO_SHARE, COPY_SHARE
 # Of all that happens to one lecture.
 _MOST_HARMS = 6
 _AT_PUBLISH_SHARE = 0.25
+_KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 # A machine that is stopped for longer has lost its shares, and the lead.
 _LONGEST_STOP_S = 3 * TEAM_STALE_S
 # No lecture takes so long: then something waits for what will never come.
@@ -130,7 +132,9 @@ class TeamRun:
 
     def _harm(self, now_s: float, *, leader_share: float) -> None:
         """Kill or stop a machine; so often the one that leads."""
-        running = [m for m in self.machines if m.is_running and m.goes_on_s is None]
+        running = [
+            m for m in self.machines if m.is_running and not m.was_killed and m.goes_on_s is None
+        ]
         leaders = [machine for machine in running if machine.number == self._leader()]
         if leaders and self.rng.random() < leader_share:
             running = leaders
@@ -143,7 +147,7 @@ class TeamRun:
             machine.stop(until_s=now_s + self.rng.uniform(0.2, _LONGEST_STOP_S))
         else:
             self.tally.kills += 1
-            machine.kill()
+            machine.kill(self.rng.choice(_KILLS))
 
     def _leader(self) -> int | None:
         content = self.store.get("status.json")
@@ -154,9 +158,9 @@ class TeamRun:
         running = [machine.number for machine in self.machines if machine.is_running]
         self.tally.wrong.append(f"machines {running} hang")
         for machine in self.machines:
-            if machine.is_running:
-                machine.go_on()
+            if machine.process is not None and machine.is_running:
                 machine.kill()
+                machine.process.wait()
 
     def _judge(self, logs: Path | None) -> None:
         tally = self.tally

@@ -34,9 +34,14 @@ def metric_fields(
     """Return the fields that make metrics of a last log line.
 
     `figures`: the line's own fields, by their names; what is not known makes no metric, and neither
-    does a video that this job did not publish.
+    does a video that this job did not publish. Of the machines of a team the one that leads counts
+    as the job, and the others add what they took of the CPU.
     """
-    values: dict[str, Any] = {"jobs": 1}
+    if figures.get("leads") is False:
+        figures = {name: figures[name] for name in ("cpu_s",) if name in figures}
+        values: dict[str, Any] = {}
+    else:
+        values = {"jobs": 1}
     made = outcome == PUBLISHED and not figures.get("already_published")
     if made and (duration_s := figures.get("duration_s")) is not None:
         values["minutes"] = round(duration_s / _MINUTE_S, 3)
@@ -47,7 +52,9 @@ def metric_fields(
         for name in _UNITS
         if name in values or (figures.get(name) is not None and (made or name not in _OF_A_VIDEO))
     ]
-    directives = [_directive([], there), _directive(["outcome"], ["jobs"])]
+    directives = [_directive([], there)]
+    if "jobs" in there:
+        directives.append(_directive(["outcome"], ["jobs"]))
     if academy and _DIMENSION.fullmatch(academy):
         values["academy"] = academy
         directives.append(_directive(["academy"], [n for n in there if n in _OF_AN_ACADEMY]))

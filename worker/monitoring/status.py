@@ -30,6 +30,8 @@ _LEAST_TEAM_INTERVAL_S = 9.0
 _HEARTBEAT_GRACE_S = 8.0
 # After a stop, how long the last write may take; the checkpoint comes before it.
 _LAST_WRITE_GRACE_S = 14.0
+# Before that one. Machines that wait for a plan read status.json every three seconds.
+_SUCCESSOR_GRACE_S = 12.0
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +96,10 @@ class Status:
             self._lease.release(_LAST_WRITE_GRACE_S)
         except Exception as error:  # noqa: BLE001 (without it they take over when it stands still)
             _warn(error)
+
+    def has_successor(self) -> bool:
+        """Whether another machine takes the destination that was released, within some seconds."""
+        return self._lease.await_successor(_SUCCESSOR_GRACE_S)
 
     def update(self, **fields: object) -> None:
         """Change fields of status.json; it is written soon, by the heartbeat."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.errors import StorageUnavailableError, TakenError
+from worker.errors import StorageUnavailableError, TakenError, WorkerError
 from worker.layout import STATUS, json_file
 from worker.records.base import UnreadableRecordError
 from worker.records.status import LeaseRecord, StatusRecord
@@ -121,6 +121,16 @@ class Lease:
         self._is_released = True
         self.renew(grace_s)
 
+    def await_successor(self, grace_s: float) -> bool:
+        """Wait until a teammate has what was released, or so long after a stop; whether one has."""
+        store = self._store.with_grace(grace_s)
+        try:
+            while self._is_mine(store.get(STATUS)):
+                self._budget.sleep(_WATCH_S, grace_s)
+        except WorkerError:
+            return False
+        return True
+
     def renew(self, grace_s: float = 0.0) -> None:
         """Write the record again, as a heartbeat.
 
@@ -194,11 +204,14 @@ class Lease:
         return seen
 
     def _leave_to_teammate(self, seen: Content | None, *, is_dead: bool) -> None:
-        """Leave the destination to the machine of this team that has it, or had it to the end."""
+        """Leave the destination to the machine of this team that has it, or had it to the end.
+
+        One that failed released it: what it ended with is no outcome of the whole job.
+        """
         record = _read(seen)
         if self._team is None or record.team != self._team or is_dead:
             return
-        if is_held(seen) or record.state == ENDED:
+        if is_held(seen) or (record.state == ENDED and record.owner is not None):
             raise TeammateError(f"job {record.job_id} of the same team has {self._store}")
 
     def _are_conditions_honored(self) -> bool:

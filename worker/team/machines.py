@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from worker.errors import NoSourceError
 from worker.layout import machine_key, machines_prefix
 from worker.records.base import UnreadableRecordError
 from worker.records.job import Outcome
@@ -15,6 +16,8 @@ from worker.storage.retrying import RetryingStore
 
 # What ends the job for all: the source, or what was made of it. Anything else is of one machine.
 _FOR_ALL = frozenset({64, 65, 66, 70, 76, 78})
+# Where a presigned URL expires, machines that fetch parts lose the source that the leading one has.
+_LOST_SOURCE = NoSourceError.exit_status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +149,9 @@ def ends_for_all(outcome: Outcome) -> bool:
 
 def _fault(record: MachineRecord | None) -> Outcome | None:
     outcome = record.outcome if record else None
-    return outcome if outcome is not None and ends_for_all(outcome) else None
+    if outcome is None or outcome.exit_status == _LOST_SOURCE or not ends_for_all(outcome):
+        return None
+    return outcome
 
 
 def _summary(record: MachineRecord, *, is_dead: bool) -> MachineSummary:

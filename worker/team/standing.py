@@ -26,8 +26,9 @@ class Standing:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the job has ended for all machines."""
-        return self._record is not None and self._record.state == ENDED
+        """Whether the job has ended for all machines, not just for the last one that led."""
+        record = self._record
+        return record is not None and record.state == ENDED and record.owner is not None
 
     @property
     def dead(self) -> Content | None:

@@ -28,6 +28,8 @@ from worker.team.standing import Standing
 # of the machine that leads stay as many.
 _ROLL_S, _ROLL_S_A_MACHINE = 20.0, 5.0
 _DELETE_GRACE_S = 6.0
+# After a stop: by then each machine that was stopped, too, has recorded how it ended.
+_LAST_ROLL_GRACE_S, _LAST_ROLL_EVERY_S = 11.0, 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +80,9 @@ class Team:
         self.claims = Claims(
             self._store, run, team=self.name, owner=self.owner, number=self.machine.number
         )
-        self.machines = Machines(self._store, run, team=self.name, owner=self.owner)
+        self.machines = Machines(
+            self._store.with_grace(_LAST_ROLL_GRACE_S), run, team=self.name, owner=self.owner
+        )
         record = MachineRecord(
             owner=self.owner, team=self.name, number=self.machine.number, job_id=self._job_id
         )
@@ -138,13 +142,20 @@ class Team:
             )
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a run is planned: before that no machine can be seen by its heartbeat."""
+        return self._heartbeat is not None
+
     def can_be_spared(self) -> bool:
-        """Whether other machines can go on without this one, as far as it can see."""
-        if self._heartbeat is None:
-            # Nothing is planned yet, and nobody can be seen.
+        """Whether other machines can go on without this one, which has failed or was stopped.
+
+        All may have been stopped at once: each records that as it ends, for which this one waits.
+        """
+        if not self.has_begun:
             return True
         with suppress(WorkerError):
-            self.call_the_roll()
+            while self.call_the_roll().live > 1:
+                self._budget.sleep(_LAST_ROLL_EVERY_S, _LAST_ROLL_GRACE_S)
         return self.roll.live > 1
 
     def finds_ended(self) -> bool:

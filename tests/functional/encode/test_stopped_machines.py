@@ -30,10 +30,11 @@ _BEFORE_IT_CLAIMS_A_SECOND_SHARE = (
     "Claims.take",
     ", lambda claims, *_: any('-' in name for name in claims._seen)",
 )
+# After it saw that it has the lease.
 _BEFORE_IT_RECORDS_THE_RUN = (
-    "upload.checkpoint",
-    "Checkpoint.save",
-    ", lambda record, _: record._is_shared",
+    "storage.local",
+    "LocalStore.replace",
+    ", lambda _, file, **__: file.key.endswith('/checkpoint.json')",
 )
 _BEFORE_IT_PUBLISHES = ("publish.publish", "put_all", "")
 _AFTER_IT_PUBLISHED = ("publish.publish", "write_manifest", "")

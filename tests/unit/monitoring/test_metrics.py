@@ -52,6 +52,14 @@ def test_what_was_not_made_counts_no_minutes() -> None:
         assert "minutes" not in fields
 
 
+def test_of_a_team_the_machine_that_leads_counts_as_the_job() -> None:
+    assert named(made({**FIGURES, "leads": True}))[()] >= {"jobs", "minutes"}
+    assert named(made({**FIGURES, "leads": False}, academy="a42")) == {
+        (): {"cpu_minutes"},
+        ("academy",): {"cpu_minutes"},
+    }
+
+
 def test_what_is_not_known_is_no_metric() -> None:
     assert named(made({}))[()] == {"jobs"}
 

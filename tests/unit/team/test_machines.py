@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fakes import Clock, RecordingStore, retrying
-from worker.errors import BadSourceError, EncoderKilledError, SourceFault, WorkerError
+from worker.errors import (
+    BadSourceError,
+    EncoderKilledError,
+    NoSourceError,
+    SourceFault,
+    WorkerError,
+)
 from worker.layout import json_file, machine_key
 from worker.outcome import outcome_of
 from worker.records.job import Outcome
@@ -149,12 +155,17 @@ def test_the_roll_counts_what_the_others_have_stored(team: Team, clock: Clock) -
 
 
 @pytest.mark.parametrize(
-    ("error", "is_of_all"), [(DAMAGED, True), (EncoderKilledError("killed"), False)]
+    ("error", "is_of_all"),
+    [
+        (DAMAGED, True),
+        (EncoderKilledError("killed"), False),
+        (NoSourceError("its URL has expired"), False),
+    ],
 )
 def test_what_is_wrong_with_the_source_ends_the_job_for_all(
     team: Team, clock: Clock, error: WorkerError, *, is_of_all: bool
 ) -> None:
-    """A machine that has too little memory does not."""
+    """A machine that has too little memory does not, nor one whose URL has expired."""
     del clock
     outcome = ended_with(error)
     team.beat("it", state="ended", outcome=outcome)

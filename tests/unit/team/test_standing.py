@@ -7,8 +7,9 @@ import time
 import pytest
 
 from tests.unit.fakes import Clock, RecordingStore, retrying
+from worker.errors import TerminatedError
 from worker.layout import STATUS, json_file
-from worker.outcome import published
+from worker.outcome import outcome_of, published
 from worker.records.job import Outcome, State
 from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
@@ -100,6 +101,16 @@ def test_nobody_leads_a_job_that_has_ended(store: RecordingStore, clock: Clock) 
     assert seen.record.outcome == published("published")
 
 
+def test_a_job_that_the_last_leader_failed_is_done_by_who_comes_late(store: RecordingStore) -> None:
+    """It has released the destination, and said how it ended where nobody else could."""
+    seen = standing(store)
+    write(store, state="ended", owner=None, outcome=outcome_of(TerminatedError("SIGTERM")))
+    seen.poll()
+    assert not seen.has_ended
+    assert seen.has_no_leader
+    Member(store).lease.take()
+
+
 @pytest.mark.parametrize("team", [None, "another"])
 def test_another_jobs_record_is_none_of_this_team(
     store: RecordingStore, clock: Clock, team: str | None
@@ -127,9 +138,10 @@ class Member:
     """A machine that may take the lease of its team."""
 
     def __init__(self, store: RecordingStore, *, team: str | None = TEAM) -> None:
-        budget = Budget(time_limit_s=600, clock=time.monotonic)
+        self.budget = Budget(time_limit_s=600, clock=time.monotonic)
         record = StatusRecord(job_id="array-job:1", team=team, started_at=NOW, updated_at=NOW)
-        self.lease = Lease(retrying(store), budget=budget, record=lambda: record, team=team)
+        store_of_job = retrying(store, self.budget)
+        self.lease = Lease(store_of_job, budget=self.budget, record=lambda: record, team=team)
 
 
 def test_a_teammates_destination_is_left_to_it_at_once(store: RecordingStore) -> None:
@@ -156,6 +168,21 @@ def test_a_released_lease_is_taken_at_once(store: RecordingStore) -> None:
     second.take()
     with pytest.raises(TeammateError):
         first.renew()
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_who_releases_a_lease_sees_whether_it_is_taken(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool
+) -> None:
+    """Before anything is planned no other machine can be seen: there may be none."""
+    monkeypatch.setattr(lease, "_WATCH_S", 0.01)
+    first = Member(store)
+    first.lease.take()
+    first.budget.stop(TerminatedError("SIGTERM"))
+    first.lease.release(1)
+    if is_taken:
+        Member(store).lease.take()
+    assert first.lease.await_successor(0.2) == is_taken
 
 
 def test_a_dead_leaders_lease_is_not_watched_twice(

@@ -9,12 +9,14 @@ import pytest
 from tests.unit.fakes import Clock, RecordingStore, retrying
 from tests.unit.sample import plan
 from worker.config.team import TeamMachine
+from worker.errors import TerminatedError
 from worker.layout import STATUS, json_file, machine_checkpoint_key, team_prefix
-from worker.outcome import published
+from worker.outcome import outcome_of, published
 from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
 from worker.storage import lease
 from worker.team import heartbeat
+from worker.team import team as module
 from worker.team.shares import Share
 from worker.team.team import Team, TeamEndedError
 
@@ -116,6 +118,28 @@ def test_what_was_taken_over_meanwhile_is_the_other_machines(
     clock.now_s += lease.STALE_S
     one.claim(lambda _share: False)
     assert one.mine == [second]
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of them, a hundred times faster."""
+    monkeypatch.setattr(module, "_LAST_ROLL_GRACE_S", 0.3)
+    monkeypatch.setattr(module, "_LAST_ROLL_EVERY_S", 0.01)
+
+
+@pytest.mark.usefixtures("clock", "seconds")
+@pytest.mark.parametrize("others_are_stopped", [True, False])
+def test_the_last_machine_that_is_stopped_cannot_be_spared(
+    store: RecordingStore, *, others_are_stopped: bool
+) -> None:
+    """Where all are stopped at once, one must say how the job ended."""
+    stopped = TerminatedError("SIGTERM")
+    one, two = machine(store, 1), machine(store, 2)
+    one._budget.stop(stopped)
+    if others_are_stopped:
+        two._budget.stop(stopped)
+        two.end(outcome_of(stopped), is_over=False)
+    assert one.can_be_spared() == (not others_are_stopped)
 
 
 @pytest.mark.usefixtures("clock")
