@@ -19,12 +19,15 @@ class Kind:
     """What is uploaded, made by `make` in a folder, and the options with which it is published.
 
     All stay below the cap on the bit rate: there x264 depends on how far its other threads are.
+    `repeats`: x264 makes the same bits of the same spans. Of the slides one segment in 38 has been
+    seen with others.
     """
 
     name: str
     make: Callable[[Path], Path]
     options: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    repeats: bool = True
 
     @property
     def secret(self) -> str:
@@ -115,6 +118,7 @@ KINDS = (
         name="chapters",
         make=_two_slides,
         options=("--ladder", "240", "--segment", "4", "--chapters", *_FAST),
+        repeats=False,
     ),
     Kind(
         name="subtitles",
