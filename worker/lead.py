@@ -93,8 +93,8 @@ class Lead:
         team = self.team
         if team is None:
             return False
-        has_failed = outcome.exit_status != PUBLISHED and not ends_for_all(outcome)
-        if not team.leads or not has_failed:
+        is_of_all = outcome.exit_status == PUBLISHED or ends_for_all(outcome, team.roll.outcomes)
+        if not team.leads or is_of_all:
             # What is left below a run that is published would be waste.
             team.end(outcome, is_over=team.leads or team.finds_ended())
             return not team.leads

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from worker.errors import NoSourceError
 from worker.layout import machine_key, machines_prefix
@@ -14,8 +15,10 @@ from worker.records.team import MachineRecord, MachineSummary
 from worker.storage.lease import STALE_S, now_s
 from worker.storage.retrying import RetryingStore
 
-# What ends the job for all: the source, or what was made of it. Anything else is of one machine.
-_FOR_ALL = frozenset({64, 65, 66, 70, 76, 78})
+# What is wrong with the job or its source is so on every machine.
+_OF_JOB = frozenset({64, 65, 66})
+# What may be that machine's own fault, and is the worker's or the job's where another has it, too.
+_OF_MACHINE_OR_JOB = frozenset({70, 76, 78})
 # Where a presigned URL expires, machines that fetch parts lose the source that the leading one has.
 _LOST_SOURCE = NoSourceError.exit_status
 
@@ -25,14 +28,15 @@ class Roll:
     """The machines as they were last seen.
 
     `elsewhere` maps rungs to the frames that the others have stored, `live` counts the machines
-    that work, this one included. `missing_frames` could not be decoded by the others. `fault` is
-    how one ended that ends the job for all.
+    that work, this one included. `missing_frames` could not be decoded by the others. `outcomes`
+    are those of the others that have ended, and `fault` is one that ends the job for all.
     """
 
     machines: tuple[MachineSummary, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     live: int = 1
     missing_frames: int = 0
+    outcomes: tuple[Outcome, ...] = ()
     fault: Outcome | None = None
 
 
@@ -81,7 +85,8 @@ class Machines:
     def fault_of(self, owner: str) -> bool:
         """Whether a machine, as last seen, ended for a reason that is every machine's."""
         seen = self._seen.get(owner)
-        return seen is not None and _fault(seen.record) is not None
+        outcome = seen.record.outcome if seen is not None and seen.record is not None else None
+        return _has_source(outcome) and ends_for_all(outcome, ())
 
     def call_the_roll(self) -> Roll:
         """Look at all machines.
@@ -93,6 +98,7 @@ class Machines:
         seen = {owner: self._look(owner) for owner in self._list()}
         records = {owner: each.record for owner, each in seen.items() if each.record is not None}
         others = [record for owner, record in records.items() if owner != self._owner]
+        outcomes = tuple(record.outcome for record in others if _has_source(record.outcome))
         elsewhere: Counter[str] = Counter()
         for record in others:
             elsewhere.update(record.frames)
@@ -106,7 +112,8 @@ class Machines:
             elsewhere=dict(elsewhere),
             live=max(1, sum(not each.is_dead for each in seen.values())),
             missing_frames=sum(record.missing_frames for record in others),
-            fault=next(filter(None, map(_fault, records.values())), None),
+            outcomes=outcomes,
+            fault=next((o for i, o in enumerate(outcomes) if ends_for_all(o, outcomes[:i])), None),
         )
 
     def _list(self) -> dict[str, str]:
@@ -142,16 +149,15 @@ class Machines:
         return seen
 
 
-def ends_for_all(outcome: Outcome) -> bool:
-    """Whether an outcome of one machine is that of the whole job."""
-    return outcome.exit_status in _FOR_ALL
+def ends_for_all(outcome: Outcome, others: Iterable[Outcome]) -> bool:
+    """Whether an outcome of one machine is that of the whole job, beside those of others."""
+    status = outcome.exit_status
+    is_repeated = any(other.exit_status == status for other in others)
+    return status in _OF_JOB or (status in _OF_MACHINE_OR_JOB and is_repeated)
 
 
-def _fault(record: MachineRecord | None) -> Outcome | None:
-    outcome = record.outcome if record else None
-    if outcome is None or outcome.exit_status == _LOST_SOURCE or not ends_for_all(outcome):
-        return None
-    return outcome
+def _has_source(outcome: Outcome | None) -> TypeGuard[Outcome]:
+    return outcome is not None and outcome.exit_status != _LOST_SOURCE
 
 
 def _summary(record: MachineRecord, *, is_dead: bool) -> MachineSummary:

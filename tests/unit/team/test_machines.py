@@ -8,8 +8,10 @@ from tests.unit.fakes import Clock, RecordingStore, retrying
 from worker.errors import (
     BadSourceError,
     EncoderKilledError,
+    InternalError,
     NoSourceError,
     SourceFault,
+    VerificationError,
     WorkerError,
 )
 from worker.layout import json_file, machine_key
@@ -173,6 +175,20 @@ def test_what_is_wrong_with_the_source_ends_the_job_for_all(
     assert roll.fault == (outcome if is_of_all else None)
     assert team.machines.fault_of("it") == is_of_all
     assert roll.machines[0].exit_status == outcome.exit_status
+
+
+def test_a_bug_ends_the_job_for_all_where_a_second_machine_meets_it(
+    team: Team, clock: Clock
+) -> None:
+    """Of one it may be the machine's: the others make its shares."""
+    del clock
+    bug = ended_with(InternalError("a bug"))
+    team.beat("one", state="ended", outcome=bug)
+    team.beat("other", number=3, state="ended", outcome=ended_with(VerificationError("bits")))
+    assert team.machines.call_the_roll().fault is None
+    assert not team.machines.fault_of("one")
+    team.beat("two", number=4, state="ended", outcome=bug)
+    assert team.machines.call_the_roll().fault == bug
 
 
 def test_a_record_of_another_version_is_no_live_machines(team: Team, clock: Clock) -> None:
