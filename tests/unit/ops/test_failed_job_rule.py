@@ -63,6 +63,13 @@ def test_a_job_that_succeeded_or_is_of_another_queue_is_not() -> None:
     assert not matches({**failed, "jobQueue": "arn:another"})
 
 
+def test_an_array_job_is_alerted_and_none_of_its_machines() -> None:
+    """The others may publish the video; if none does, the array's own event says so."""
+    lost = {"statusReason": "Host EC2 (instance i-0123) terminated."}
+    assert not matches({**lost, "arrayProperties": {"index": 2}})
+    assert matches({**lost, "arrayProperties": {"size": 4}})
+
+
 def test_a_keeper_that_failed_is_alerted_where_there_is_one() -> None:
     failed = {"jobQueue": "arn:keeper", "container": {"exitCode": 69}}
     assert matches(failed, KeeperSchedule="rate(10 minutes)")
