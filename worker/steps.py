@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from worker.encode.encoder import SourceFile
 from worker.encode.run import Encoded, EncodeJob, encode_run
 from worker.errors import WorkerError
 from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
-from worker.hls.run import Run
+from worker.hls.run import Run, TextRendition
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
 from worker.layout import MASTER
@@ -63,10 +63,12 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What is to be published: the name of the request, and what it replaces."""
+    """What is to be published: its request, what it replaces, and what it is made of."""
 
     request: str
     previous: ManifestRecord | None
+    outside: Sequence[TextRendition] = ()
+    source_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,10 @@ class Steps:
         with self.open_workspace() as workspace, self.one_source(asked).reported_first():
             path = self.fetch(workspace)
             planned = self.plan(path, workspace)
+            asked = self.fit(asked, planned.plan, path)
             name, cipher = self.name_run(planned.plan)
             job = self.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
-            return self.complete(encode_run(job), job, asked, source_bytes=path.stat().st_size)
+            return self.complete(encode_run(job), job, asked)
 
     def find_published(self) -> Outcome | Asked:
         """Find what is published: the outcome where nothing is left to be encoded."""
@@ -174,11 +177,14 @@ class Steps:
         )
 
     def plan(self, path: Path, workspace: Workspace) -> PlannedSource:
-        """Read the source and plan its run; refuse subtitles from outside that do not fit it."""
+        """Read the source and plan its run."""
         self.reporter.begin(Step.PROBE)
-        planned = plan_source(path, self.job, workspace)
-        fit_tracks(self.subtitles, planned.plan.grid)
-        return planned
+        return plan_source(path, self.job, workspace)
+
+    def fit(self, asked: Asked, plan: Plan, path: Path) -> Asked:
+        """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
+        outside = fit_tracks(self.subtitles, plan.grid)
+        return replace(asked, outside=outside, source_bytes=path.stat().st_size)
 
     def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
         """Name the run of a plan, and make the cipher of its segments."""
@@ -218,9 +224,7 @@ class Steps:
             threads=self.job.uploads_beside(plan.lanes),
         )
 
-    def complete(
-        self, encoded: Encoded, job: EncodeJob, asked: Asked, *, source_bytes: int
-    ) -> Outcome:
+    def complete(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Outcome:
         """Verify what was encoded, make its texts and images, and publish it."""
         self._take(encoded)
         one_source, path, workspace = self.one_source(asked), job.source.path, job.workspace
@@ -228,13 +232,11 @@ class Steps:
         self.reporter.begin(Step.VERIFY)
         run = encoded.run
         verify_run(run, list_run(run, self.store, self.context.budget))
-        outside = fit_tracks(self.subtitles, run.plan.grid)
-        run = replace(run, texts=make_subtitles(run.plan, path, workspace, outside=outside))
+        run = replace(run, texts=make_subtitles(run.plan, path, workspace, outside=asked.outside))
         images = self._generate_images(run, path, workspace)
-        origin = self._origin(asked.request, source_bytes)
+        origin = self._origin(asked.request, asked.source_bytes)
         one_source.check()
-        published = self._publish(run, images, origin, asked.previous)
-        return self._finish(published, asked.previous)
+        return self._finish(self._publish(run, images, origin, asked.previous), asked.previous)
 
     def _take(self, encoded: Encoded) -> None:
         result = self.result

@@ -48,6 +48,7 @@ class TeamSteps:
     steps: Steps
     team: Team
     _encode: TeamEncode | None = None
+    _fitted: Asked | None = None
 
     def run(self) -> Outcome:
         """Take part until the video is published, or the job has ended otherwise for all.
@@ -114,8 +115,9 @@ class TeamSteps:
                 if encode.advance() and (encoded := encode.collect(steps.store)):
                     # Texts are read from all of it, and where nothing else shows, a thumbnail.
                     encode.job.source.complete()
-                    source_bytes = encode.job.source.path.stat().st_size
-                    return steps.complete(encoded, encode.job, asked, source_bytes=source_bytes)
+                    job = encode.job
+                    fitted = self._fitted or steps.fit(asked, job.plan, job.source.path)
+                    return steps.complete(encoded, job, replace(fitted, previous=asked.previous))
                 steps.context.budget.sleep(_WAIT_S)
         return None
 
@@ -137,14 +139,14 @@ class TeamSteps:
         steps = self.steps
         path = steps.fetch(workspace)
         planned = steps.plan(path, workspace)
+        asked = self._fitted = steps.fit(asked, planned.plan, path)
         name, cipher = steps.name_run(planned.plan)
         source = WholeFile(planned.path)
         if reason := self._why_alone(planned, name, is_repaired=planned.path != path):
             log.warning("team_not_used", reason=reason)
             steps.status.update(alone=reason)
             job = steps.encode_job(name, cipher, planned.plan, source, workspace)
-            source_bytes = path.stat().st_size
-            return guarded.complete(encode_run(job), job, asked, source_bytes=source_bytes)
+            return guarded.complete(encode_run(job), job, asked)
         plan = self._share_plan(name, add_byte_map(planned, path, workspace))
         self.team.begin(name, plan)
         job = steps.encode_job(name, cipher, plan, source, workspace)

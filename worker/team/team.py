@@ -172,6 +172,7 @@ class Team:
 
         """
         self.roll = self.machines.call_the_roll()
+        self.on_roll(self.roll)
         return self.roll
 
     def _look_around(self) -> None:
@@ -184,7 +185,7 @@ class Team:
         every_s = max(_ROLL_S, _ROLL_S_A_MACHINE * self.machine.of)
         if now_s() - self._called_s >= every_s:
             self._called_s = now_s()
-            self.on_roll(self.call_the_roll())
+            self.call_the_roll()
 
     def check(self) -> None:
         """Notice that the job has ended for all.
