@@ -51,7 +51,6 @@ class TeamEncode:
         self._fed = 0
         self._reported_s = -_REPORT_S
         self._missing_frames = self._peak_memory_bytes = 0
-        self._has_audio = job.plan.audio is None
         self._whole: Choice | None = None
         self._has_begun = self._has_recalled = False
 
