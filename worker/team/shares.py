@@ -8,9 +8,9 @@ from worker.media.timeline import Grid
 from worker.plan.plan import Plan
 
 AUDIO_SHARE, COPY_SHARE = "audio", "copy"
-# A share costs a start, a claim, and a GOP and two seconds of decoding before it: an hour of a screen
-# on twelve machines took 1.24 of one machine's CPU with shares of half this length, and 1.11 so. But
-# the machine that has the heaviest minutes must not be the only one that still works at the end.
+# A share costs a start, a claim, and a GOP and two seconds of decoding before it: an hour of a
+# screen on twelve machines took 1.24 of one machine's CPU with shares of half this length, and 1.11
+# so. But the machine that has the heaviest minutes must not be the only one that works at the end.
 _LEAST_S, _LONGEST_S = 48, 90
 
 
