@@ -187,3 +187,13 @@ def push_image(server: Server, image: str = FIRST) -> None:
         imageTag=f"pushed-{digest[-1]}",
         imageDigest=digest,
     )
+
+
+@contextlib.contextmanager
+def failing_system() -> Iterator[Server]:
+    """A deployed system whose jobs fail."""
+    with batch_server(jobs_fail=True) as server:
+        account = prepare_account(server)
+        done = ops(server, "deploy", "--image", FIRST, *account.parameters())
+        assert done.returncode == 0, done.stderr
+        yield server

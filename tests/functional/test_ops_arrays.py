@@ -17,7 +17,7 @@ from ops import names
 from ops.batch.job import is_child
 from ops.batch.request import name_for
 from tests.functional.conftest import Server
-from tests.functional.operating import FIRST, batch_server, ops, prepare_account
+from tests.functional.operating import failing_system, ops
 from tests.functional.worker_process import StartWorker
 from worker.errors import Resubmit
 from worker.records.job import Outcome
@@ -46,10 +46,7 @@ AUTO = ("--machines", "auto", "--within", "20m", "--length", "3h", "--price", "0
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A system whose jobs fail."""
-    with batch_server(jobs_fail=True) as server:
-        account = prepare_account(server)
-        done = ops(server, "deploy", "--image", FIRST, *account.parameters())
-        assert done.returncode == 0, done.stderr
+    with failing_system() as server:
         yield server
 
 

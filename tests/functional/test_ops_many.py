@@ -15,7 +15,7 @@ import pytest
 from ops import names
 from ops.keeper.claim import KeeperRecord
 from tests.functional.conftest import Server
-from tests.functional.operating import FIRST, batch_server, ops, prepare_account
+from tests.functional.operating import failing_system, ops
 from worker.errors import Resubmit, SourceFault
 from worker.messages import TEACHER_MESSAGES
 from worker.records.job import MessageRecord, Outcome
@@ -41,10 +41,7 @@ UNAVAILABLE = Outcome(
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A system whose jobs fail."""
-    with batch_server(jobs_fail=True) as server:
-        account = prepare_account(server)
-        done = ops(server, "deploy", "--image", FIRST, *account.parameters())
-        assert done.returncode == 0, done.stderr
+    with failing_system() as server:
         yield server
 
 
