@@ -38,7 +38,7 @@ from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, WholeFile, fetch, plan_source
+from worker.source.prepare import PlannedSource, fetch, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
 from worker.storage.open import OpenedSource
@@ -95,7 +95,7 @@ class Steps:
             planned = self.plan(path, workspace)
             asked = self.fit(asked, planned.plan, path)
             name, cipher = self.name_run(planned.plan)
-            job = self.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
+            job = self.encode_job(name, cipher, planned.plan, planned.files, workspace)
             return self.complete(encode_run(job), job, asked)
 
     def find_published(self) -> Outcome | Asked:
@@ -179,7 +179,7 @@ class Steps:
     def plan(self, path: Path, workspace: Workspace) -> PlannedSource:
         """Read the source and plan its run."""
         self.reporter.begin(Step.PROBE)
-        return plan_source(path, self.job, workspace)
+        return plan_source([path], self.job, workspace)
 
     def fit(self, asked: Asked, plan: Plan, path: Path) -> Asked:
         """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
@@ -209,14 +209,14 @@ class Steps:
         name: str,
         cipher: SegmentCipher,
         plan: Plan,
-        source: SourceFile,
+        sources: Sequence[SourceFile],
         workspace: Workspace,
     ) -> EncodeJob:
         """Make the encode of a run."""
         return EncodeJob(
             plan=plan,
             name=name,
-            source=source,
+            sources=tuple(sources),
             workspace=workspace,
             cipher=cipher,
             store=self.store,
@@ -227,7 +227,7 @@ class Steps:
     def complete(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Outcome:
         """Verify what was encoded, make its texts and images, and publish it."""
         self._take(encoded)
-        one_source, path, workspace = self.one_source(asked), job.source.path, job.workspace
+        one_source, path, workspace = self.one_source(asked), job.sources[0].path, job.workspace
         one_source.check()
         self.reporter.begin(Step.VERIFY)
         run = encoded.run

@@ -26,7 +26,7 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
 from worker.source.fetch.mapping import add_byte_map
-from worker.source.prepare import PlannedSource, WholeFile, fetch_parts, write_color_table
+from worker.source.prepare import PlannedSource, fetch_parts, write_color_table
 from worker.steps import Asked, Steps
 from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.lease import SilentError, TeammateError
@@ -114,9 +114,10 @@ class TeamSteps:
                 team.check()
                 if encode.advance() and (encoded := encode.collect(steps.store)):
                     # Texts are read from all of it, and where nothing else shows, a thumbnail.
-                    encode.job.source.complete()
+                    for source in encode.job.sources:
+                        source.complete()
                     job = encode.job
-                    fitted = self._fitted or steps.fit(asked, job.plan, job.source.path)
+                    fitted = self._fitted or steps.fit(asked, job.plan, job.sources[0].path)
                     return steps.complete(encoded, job, replace(fitted, previous=asked.previous))
                 steps.context.budget.sleep(_WAIT_S)
         return None
@@ -141,15 +142,15 @@ class TeamSteps:
         planned = steps.plan(path, workspace)
         asked = self._fitted = steps.fit(asked, planned.plan, path)
         name, cipher = steps.name_run(planned.plan)
-        source = WholeFile(planned.path)
-        if reason := self._why_alone(planned, name, is_repaired=planned.path != path):
+        sources = planned.files
+        if reason := self._why_alone(planned, name, is_repaired=planned.paths != (path,)):
             log.warning("team_not_used", reason=reason)
             steps.status.update(alone=reason)
-            job = steps.encode_job(name, cipher, planned.plan, source, workspace)
+            job = steps.encode_job(name, cipher, planned.plan, sources, workspace)
             return guarded.complete(encode_run(job), job, asked)
         plan = self._share_plan(name, add_byte_map(planned, path, workspace))
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, source, workspace)
+        job = steps.encode_job(name, cipher, plan, sources, workspace)
         encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         encode.resume()
         encode.claim_first()
@@ -242,7 +243,7 @@ class TeamSteps:
         source = fetch_parts(steps.source.content, steps.job, workspace)
         write_color_table(plan.media.video, workspace.folder)
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, source, workspace)
+        job = steps.encode_job(name, cipher, plan, [source], workspace)
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         return True
 

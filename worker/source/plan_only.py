@@ -48,7 +48,7 @@ def plan_job(job: Job, tools: Tools, budget: Budget) -> dict[str, Any]:
     with open_workspace(job.work_dir, tools=tools, budget=budget) as workspace:
         source = open_source(job, budget)
         subtitles = open_subtitles(job, budget)
-        planned = plan_source(fetch(source.content, job, workspace), job, workspace)
+        planned = plan_source([fetch(source.content, job, workspace)], job, workspace)
         fit_tracks(subtitles, planned.plan.grid)
         source.check_unchanged()
         plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
@@ -80,7 +80,7 @@ def _encode_cpu_s(planned: PlannedSource, workspace: Workspace) -> float | None:
     if samples is None:
         return None
     before_s = cpu_s()
-    command = encode_samples(plan, samples, planned.path, rungs=rungs, preset=plan.presets[0])
+    command = encode_samples(plan, samples, planned.paths[0], rungs=rungs, preset=plan.presets[0])
     try:
         run_ffmpeg("ffmpeg (estimate)", command, workspace)
     except FFMPEG_FAILURES:

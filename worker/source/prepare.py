@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,14 +46,6 @@ class Prepared:
     heard: Heard
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedSource:
-    """The file to transcode, which may be a repaired copy, and the plan of its run."""
-
-    path: Path
-    plan: Plan
-
-
 @dataclass(frozen=True, slots=True)
 class WholeFile:
     """A source that is on disk as a whole, as an encode reads it."""
@@ -65,6 +57,19 @@ class WholeFile:
 
     def complete(self) -> None:
         """Everything is there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedSource:
+    """The plan of a run, and the file of each of its parts, which may be a repaired copy."""
+
+    paths: tuple[Path, ...]
+    plan: Plan
+
+    @property
+    def files(self) -> tuple[WholeFile, ...]:
+        """The files as an encode reads them."""
+        return tuple(map(WholeFile, self.paths))
 
 
 def fetch(
@@ -176,19 +181,20 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
     return Prepared(path=path, media=media, heard=heard)
 
 
-def plan_source(path: Path, job: Job, workspace: Workspace) -> PlannedSource:
-    """Read a source and plan its run.
+def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> PlannedSource:
+    """Read the files of a source, in their order, and plan its run.
 
     Raises:
         WorkerError: as `prepare`, `make_plan` and `select_ladder` raise it.
 
     """
+    (path,) = paths
     prepared = prepare(path, job, workspace)
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
     plan = make_plan(prepared.media, job, machine=machine, heard=prepared.heard)
     write_color_table(plan.media.video, workspace.folder)
     selected = select_ladder(plan, job, prepared.path, workspace)
-    return PlannedSource(path=prepared.path, plan=selected)
+    return PlannedSource(paths=(prepared.path,), plan=selected)
 
 
 def write_color_table(video: VideoStream, folder: Path) -> None:
