@@ -98,7 +98,7 @@ class Video:
     @property
     def sources(self) -> frozenset[str]:
         """The locations that its attempts were to read."""
-        found = set()
+        found: set[str] = set()
         for attempt in self.attempts:
             with contextlib.suppress(ValueError):
                 found.update(str(parse_location(each)) for each in split_sources(attempt.source))

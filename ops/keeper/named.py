@@ -103,5 +103,9 @@ def finished_uploads(
         return ()
     if published.tzinfo is None or now - published < age:
         return ()
-    uploads = [Upload(location=l, identity=i) for l, i in found if isinstance(l, S3Location)]
+    uploads = [
+        Upload(location=location, identity=identity)
+        for location, identity in found
+        if isinstance(location, S3Location)
+    ]
     return tuple(uploads) if len(uploads) == len(found) else ()

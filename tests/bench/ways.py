@@ -54,7 +54,7 @@ def plan_for(source: Path, folder: Path, *options: str) -> Plan:
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     job = parse_job(["--source", str(source), "--destination", "/out", *options], {})
-    return plan_source(source, job, Workspace(folder=folder, tools=tools, budget=budget)).plan
+    return plan_source([source], job, Workspace(folder=folder, tools=tools, budget=budget)).plan
 
 
 def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:

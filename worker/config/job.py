@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id, tags_of
+from worker.config.clip import Clip
+from worker.config.location import Location
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
 from worker.config.team import ARRAY_INDEX, MOST_MACHINES, MachineOption
@@ -142,6 +144,16 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         gt=0,
         description="with --plan-only: what a vCPU-hour costs, for the estimate's cost",
     )
+
+    @property
+    def sources(self) -> tuple[Location, ...]:
+        """The files that are joined, in their order."""
+        return self.source
+
+    @property
+    def clip(self) -> Clip:
+        """What of the joined timeline is published."""
+        return Clip(start_s=self.from_s, end_s=self.to_s)
 
     def uploads_beside(self, lanes: int = MAX_LANES) -> int:
         """Return how many uploads there are at a time beside so many FFmpegs, or at most."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from pathlib import PurePosixPath
@@ -28,19 +27,6 @@ _LIST = re.compile(r'\s*\[\s*"')
 _UNITS = ("hours", "minutes", "seconds")
 _SIXTIETHS = 60
 _WHOLE, _SECONDS = re.compile(r"[0-9]{1,4}"), re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clip:
-    """The stretch of the joined timeline that is published; `end_s` None: to its end."""
-
-    start_s: Fraction = Fraction(0)
-    end_s: Fraction | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is cut off."""
-        return self.start_s == 0 and self.end_s is None
 
 
 def split_sources(text: str) -> list[str]:

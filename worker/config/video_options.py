@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from worker.config.location import Location
 from worker.config.option import parameter, secret, variable
-from worker.config.sources import Clip, ClipEnd, Moment, Sources
+from worker.config.sources import ClipEnd, Moment, Sources
 from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Subtitles
 
 # As many cores as the largest c6g and c7g have.
@@ -187,13 +186,3 @@ class VideoOptions(BaseModel):
         description="the secret that keys are derived from, 32 bytes or more; the academy's API has"
         " the same",
     )
-
-    @property
-    def sources(self) -> tuple[Location, ...]:
-        """The parts of the upload, in their order; mostly one."""
-        return self.source
-
-    @property
-    def clip(self) -> Clip:
-        """What of the joined parts is published."""
-        return Clip(start_s=self.from_s, end_s=self.to_s)

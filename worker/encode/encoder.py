@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -88,7 +88,7 @@ class Encoder:
     def __init__(
         self,
         plan: Plan,
-        source: SourceFile,
+        sources: Sequence[SourceFile],
         *,
         done: Mapping[str, Collection[int]],
         workspace: Workspace,
@@ -97,7 +97,8 @@ class Encoder:
         team: Team | None = None,
     ) -> None:
         self._plan = plan
-        self._source = source
+        self._sources = sources
+        self._source = sources[0]
         self._team = team
         self._workspace = workspace
         self._budget = workspace.budget

@@ -46,11 +46,11 @@ class Encoded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodeJob:
-    """A run to be made: its plan, its source, and where its segments go."""
+    """A run to be made: its plan, the files of its parts, and where its segments go."""
 
     plan: Plan
     name: str
-    source: SourceFile
+    sources: tuple[SourceFile, ...]
     workspace: Workspace
     cipher: SegmentCipher
     store: RetryingStore
@@ -95,7 +95,7 @@ def encode_run(job: EncodeJob) -> Encoded:
     uploader = job.open_uploader(checkpoint)
     encoder = Encoder(
         job.plan,
-        job.source,
+        job.sources,
         done=done,
         workspace=job.workspace,
         uploader=uploader,

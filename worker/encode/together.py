@@ -188,7 +188,7 @@ class TeamEncode:
         )
         encoder = Encoder(
             job.plan,
-            job.source,
+            job.sources,
             done=stored,
             workspace=job.workspace,
             uploader=uploader,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from worker.runtime.resources import count_cores, memory_bytes
 from worker.runtime.workspace import Workspace
 from worker.source.audio_check import listen
 from worker.source.captions import find_captions
+from worker.source.fetch.sources import WholeFile
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
 from worker.source.timestamps import repair_timestamps
@@ -31,10 +33,15 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedSource:
-    """The file to transcode, which may be a repaired copy, and the plan of its run."""
+    """The plan of a run, and the file of each of its parts, which may be a repaired copy."""
 
-    path: Path
+    paths: tuple[Path, ...]
     plan: Plan
+
+    @property
+    def files(self) -> tuple[WholeFile, ...]:
+        """The files as an encode reads them."""
+        return tuple(map(WholeFile, self.paths))
 
 
 def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
@@ -54,19 +61,20 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
     return Prepared(path=path, media=media, heard=heard)
 
 
-def plan_source(path: Path, job: Job, workspace: Workspace) -> PlannedSource:
-    """Read a source and plan its run.
+def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> PlannedSource:
+    """Read the files of a source, in their order, and plan its run.
 
     Raises:
         WorkerError: as `prepare`, `make_plan` and `select_ladder` raise it.
 
     """
+    (path,) = paths
     prepared = prepare(path, job, workspace)
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
     plan = make_plan(prepared.media, job, machine=machine, heard=prepared.heard)
     write_color_table(plan.media.video, workspace.folder)
     selected = select_ladder(plan, job, prepared.path, workspace)
-    return PlannedSource(path=prepared.path, plan=selected)
+    return PlannedSource(paths=(prepared.path,), plan=selected)
 
 
 def write_color_table(video: VideoStream, folder: Path) -> None:

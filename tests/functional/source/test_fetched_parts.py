@@ -48,7 +48,7 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(lecture: Path) -> Plan:
     """As one machine writes it, and another one reads it."""
     plan = make(lecture, "--ladder", "180", "--segment", "4")
-    source = PlannedSource(path=lecture, plan=plan)
+    source = PlannedSource(paths=(lecture,), plan=plan)
     return plan_from_json(plan_to_json(add_byte_map(source, lecture, workspace(lecture.parent))))
 
 
@@ -191,7 +191,9 @@ def test_a_clip_that_has_no_index_of_all_packets_is_fetched_whole(
     source = media(clip)
     plan = make(source)
     with capture_logs() as logged:
-        shared = add_byte_map(PlannedSource(path=source, plan=plan), source, workspace(tmp_path))
+        shared = add_byte_map(
+            PlannedSource(paths=(source,), plan=plan), source, workspace(tmp_path)
+        )
         parts = parts_of(LocalFile(source.parent, source.name), tmp_path)
         parts.ensure(shared, span_at(plan, 0))
     assert shared == plan
@@ -204,7 +206,7 @@ def test_a_clip_that_has_no_index_of_all_packets_is_fetched_whole(
 def test_a_source_that_was_repaired_is_not_mapped(
     lecture: Path, planned: Plan, tmp_path: Path
 ) -> None:
-    repaired = PlannedSource(path=tmp_path / "repaired.mkv", plan=planned)
+    repaired = PlannedSource(paths=(tmp_path / "repaired.mkv",), plan=planned)
     with capture_logs() as logged:
         assert add_byte_map(repaired, lecture, workspace(tmp_path)) == planned
     assert named(logged, "source_not_mapped")[0]["reason"] == "its timestamps were repaired"

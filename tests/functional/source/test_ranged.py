@@ -101,7 +101,7 @@ def repeated(name: str) -> Callable[[Path], Path]:
 
 def mapped(source: Path, folder: Path) -> Plan:
     plan = make(source, "--ladder", "180", "--segment", "2")
-    return add_byte_map(PlannedSource(path=source, plan=plan), source, workspace(folder))
+    return add_byte_map(PlannedSource(paths=(source,), plan=plan), source, workspace(folder))
 
 
 def fetched(source: Path, path: Path, folder: Path) -> RangedSource:

@@ -177,7 +177,7 @@ def test_an_hour_of_waiting_for_the_others(
         job = EncodeJob(
             plan=machines.plan,
             name=RUN,
-            source=WholeFile(tmp_path / "source.mp4"),
+            sources=(WholeFile(tmp_path / "source.mp4"),),
             workspace=Workspace(folder=tmp_path, tools=Tools(), budget=machines.budget),
             cipher=SegmentCipher(),
             store=machines.retrying,

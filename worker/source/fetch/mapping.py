@@ -42,7 +42,7 @@ def add_byte_map(planned: PlannedSource, fetched: Path, workspace: Workspace) ->
     plan = planned.plan
     mapped = (
         _map(fetched, plan.media, workspace)
-        if planned.path == fetched
+        if planned.paths == (fetched,)
         else "its timestamps were repaired"
     )
     if isinstance(mapped, str):
