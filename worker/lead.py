@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from worker.config.job import Job
+from worker.config.job import Job, made_of
 from worker.config.team import team_of
 from worker.errors import PUBLISHED, TakenError
 from worker.monitoring.status import Status
-from worker.records.job import Outcome
+from worker.records.job import ClipRecord, Outcome
 from worker.steps import Context
 from worker.storage.lease import ANSWER_S, TeammateError
 from worker.storage.open import open_store
@@ -42,6 +42,9 @@ class Lead:
             team=name,
             on_taken=self._lose,
         )
+        made = made_of(job)
+        clip = ClipRecord(**made["clip"]) if "clip" in made else None
+        self.status.update(parts=made.get("parts", ()), clip=clip)
         self.team: Team | None = None
         self.store: RetryingStore = store.guarded(self.status.check_held)
         if job.machine is not None and name is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
+from worker.config.job import Job, made_of
 from worker.config.location import redact
 from worker.errors import PUBLISHED, BadSourceError, CannotWriteError, InternalError, WorkerError
 from worker.messages import TEACHER_MESSAGES
@@ -44,6 +46,8 @@ def outcome_of(error: BaseException) -> Outcome:
 class JobResult:
     """What the last log line says beside the outcome; None where the job did not come so far."""
 
+    parts: int | None = None
+    clip: Mapping[str, float | None] | None = None
     machine: str | None = None
     leads: bool | None = None
     run: str | None = None
@@ -63,6 +67,13 @@ class JobResult:
     cpu_s: float | None = None
     vcpus: float | None = None
     log_lines_dropped: int | None = None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Begin with what is known of a job before it runs."""
+        made = made_of(job)
+        parts = made.get("parts")
+        return cls(parts=len(parts) if parts else None, clip=made.get("clip"))
 
     def take(self, manifest: ManifestRecord) -> None:
         """Take over the figures of a run that is published, and stays as it is."""

@@ -38,10 +38,11 @@ from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.fetch.sources import fetch
+from worker.source.prepare import PlannedSource, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
-from worker.storage.open import OpenedSource
+from worker.storage.open import OpenedParts
 from worker.storage.retrying import RetryingStore
 from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
@@ -81,7 +82,7 @@ class Steps:
     store: RetryingStore
     status: Status
     reporter: Reporter
-    source: OpenedSource
+    source: OpenedParts
     subtitles: tuple[OutsideTrack, ...]
     callbacks: Callbacks
 
@@ -91,9 +92,9 @@ class Steps:
         if isinstance(asked, Outcome):
             return asked
         with self.open_workspace() as workspace, self.one_source(asked).reported_first():
-            path = self.fetch(workspace)
-            planned = self.plan(path, workspace)
-            asked = self.fit(asked, planned.plan, path)
+            paths = self.fetch(workspace)
+            planned = self.plan(paths, workspace)
+            asked = self.fit(asked, planned.plan, paths)
             name, cipher = self.name_run(planned.plan)
             job = self.encode_job(name, cipher, planned.plan, planned.files, workspace)
             return self.complete(encode_run(job), job, asked)
@@ -166,25 +167,27 @@ class Steps:
         self.callbacks.published(manifest, already_published=True)
         return published("already published from the same source with the same options")
 
-    def fetch(self, workspace: Workspace) -> Path:
-        """Return the source on disk, whole."""
+    def fetch(self, workspace: Workspace) -> tuple[Path, ...]:
+        """Return all parts of the source on disk, whole."""
         return fetch(
-            self.source.content,
+            self.source,
             self.job,
             workspace,
             on_begin=lambda size: self.reporter.begin(Step.FETCH, bytes=size),
             on_progress=self.reporter.fetched,
         )
 
-    def plan(self, path: Path, workspace: Workspace) -> PlannedSource:
+    def plan(self, paths: Sequence[Path], workspace: Workspace) -> PlannedSource:
         """Read the source and plan its run."""
         self.reporter.begin(Step.PROBE)
-        return plan_source([path], self.job, workspace)
+        return plan_source(paths, self.job, workspace)
 
-    def fit(self, asked: Asked, plan: Plan, path: Path) -> Asked:
+    def fit(self, asked: Asked, plan: Plan, paths: Sequence[Path]) -> Asked:
         """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
         outside = fit_tracks(self.subtitles, plan.grid, self.job.clip)
-        return replace(asked, outside=outside, source_bytes=path.stat().st_size)
+        return replace(
+            asked, outside=outside, source_bytes=sum(path.stat().st_size for path in paths)
+        )
 
     def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
         """Name the run of a plan, and make the cipher of its segments."""
@@ -258,7 +261,7 @@ class Steps:
             request=request,
             video_request=self._request(),
             identity=self.source.identity,
-            source=str(self.job.source),
+            source=str(self.job.sources[0]),
             source_bytes=source_bytes,
             job_id=self.job.job_id,
             tags=tags_of(self.job.tag),

@@ -26,7 +26,8 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
 from worker.source.fetch.mapping import add_byte_map
-from worker.source.prepare import PlannedSource, fetch_parts, write_color_tables
+from worker.source.fetch.sources import fetch_as_needed
+from worker.source.prepare import PlannedSource, write_color_tables
 from worker.steps import Asked, Steps
 from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.lease import SilentError, TeammateError
@@ -117,7 +118,8 @@ class TeamSteps:
                     for source in encode.job.sources:
                         source.complete()
                     job = encode.job
-                    fitted = self._fitted or steps.fit(asked, job.plan, job.sources[0].path)
+                    paths = [source.path for source in job.sources]
+                    fitted = self._fitted or steps.fit(asked, job.plan, paths)
                     return steps.complete(encoded, job, replace(fitted, previous=asked.previous))
                 steps.context.budget.sleep(_WAIT_S)
         return None
@@ -138,17 +140,17 @@ class TeamSteps:
         `guarded`: the steps that are for the holder of the lease.
         """
         steps = self.steps
-        path = steps.fetch(workspace)
-        planned = steps.plan(path, workspace)
-        asked = self._fitted = steps.fit(asked, planned.plan, path)
+        paths = steps.fetch(workspace)
+        planned = steps.plan(paths, workspace)
+        asked = self._fitted = steps.fit(asked, planned.plan, paths)
         name, cipher = steps.name_run(planned.plan)
         sources = planned.files
-        if reason := self._why_alone(planned, name, is_repaired=planned.paths != (path,)):
+        if reason := self._why_alone(planned, name, is_repaired=planned.paths != paths):
             log.warning("team_not_used", reason=reason)
             steps.status.update(alone=reason)
             job = steps.encode_job(name, cipher, planned.plan, sources, workspace)
             return guarded.complete(encode_run(job), job, asked)
-        plan = self._share_plan(name, add_byte_map(planned, path, workspace))
+        plan = self._share_plan(name, add_byte_map(planned, paths[0], workspace))
         self.team.begin(name, plan)
         job = steps.encode_job(name, cipher, plan, sources, workspace)
         encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
@@ -240,10 +242,10 @@ class TeamSteps:
             )
         steps.result.run = name
         # Only the bytes of what it claims, where the plan says which those are.
-        source = fetch_parts(steps.source.content, steps.job, workspace)
+        sources = fetch_as_needed(steps.source, steps.job, workspace)
         write_color_tables(plan, workspace.folder)
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, [source], workspace)
+        job = steps.encode_job(name, cipher, plan, sources, workspace)
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from ops.names import DEFAULT_SHARE
 from ops.options import submitted_options
 from worker.config.cli import parse_job
 from worker.config.job import Job
-from worker.config.location import LocalLocation
+from worker.config.location import LocalLocation, Location
 from worker.config.option import option_name, variable_name
 from worker.errors import BadParametersError
 
@@ -44,6 +44,7 @@ HIGHEST_PRIORITY = 9999
 class Submission:
     """A job to submit; options by the names of `Job`'s fields, as a person writes their values.
 
+    `source`: one location, or the parts of a lecture as `join_sources` writes them.
     `academy` and `priority` are for Batch, not for the worker: whose share of a fair-share queue
     the job counts for, and which of that academy's jobs start first (9999 before 0). None leaves
     them to the default share, and to the job definition.
@@ -90,8 +91,9 @@ def check(submission: Submission) -> Job:
         job = parse_job(words, {}, has_secrets=False)
     except BadParametersError as error:
         raise UsageError(str(error)) from error
+    sources = (("SOURCE", each) for each in job.sources)
     subtitles = ((f"--subtitles {each.language}", each.location) for each in job.subtitles)
-    for name, location in (("SOURCE", job.source), ("DESTINATION", job.destination), *subtitles):
+    for name, location in (*sources, ("DESTINATION", job.destination), *subtitles):
         if isinstance(location, LocalLocation):
             raise UsageError(
                 f"{name} {location} is a path of this machine, which a job cannot reach; write"
@@ -99,6 +101,11 @@ def check(submission: Submission) -> Job:
             )
     _check_size(submission)
     return job
+
+
+def show_sources(sources: Sequence[Location]) -> str:
+    """Write the parts of an upload for people, without the queries of URLs."""
+    return " + ".join(map(str, sources))
 
 
 def read_whole(name: str, text: str, *, least: int, most: int) -> int:

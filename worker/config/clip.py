@@ -15,3 +15,8 @@ class Clip:
 
     start_s: Fraction = Fraction(0)
     end_s: Fraction | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is cut off."""
+        return self.start_s == 0 and self.end_s is None

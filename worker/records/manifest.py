@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from worker.records.base import Record
-from worker.records.job import JobRecord
+from worker.records.job import ClipRecord, JobRecord
 
 Kind = Literal["video", "audio", "subtitles"]
 
@@ -82,6 +82,17 @@ class SourceRecord(Record):
     audio: SourceAudioRecord | None
 
 
+class PartRecord(Record):
+    """One of the files that an upload is joined of."""
+
+    source: str = Field(description="Location of the file; the query of a URL is left out.")
+    name: str = Field(description="Its name without the ending: the title of a chapter.")
+    identity: str = Field(description="Names its very content.")
+    bytes: int
+    start_s: float = Field(description="Where it begins on the timeline of all parts.")
+    duration_s: float
+
+
 class ManifestRecord(Record):
     """What is published at a destination. Paths are relative to it."""
 
@@ -101,9 +112,20 @@ class ManifestRecord(Record):
     video_request: str | None = Field(
         default=None, description="As `request`, without the subtitles from outside."
     )
-    source: str = Field(description="Location of the source; the query of a URL is left out.")
-    source_identity: str = Field(description="Names the source's very content.")
+    source: str = Field(
+        description="Location of the source, or of its first part; the query of a URL is left out."
+    )
+    source_identity: str = Field(
+        description="Names the source's very content: of several parts the list of their identities"
+        " as JSON."
+    )
     source_media: SourceRecord | None = None
+    parts: tuple[PartRecord, ...] = Field(
+        default=(), description="The files that are joined, in order, where there are several."
+    )
+    clip: ClipRecord | None = Field(
+        default=None, description="What of the source is published, where that is not all."
+    )
     job_id: str
     tags: dict[str, str] = Field(default={}, description="As `--tag` gave them to that job.")
     academy: str | None = Field(
@@ -130,3 +152,8 @@ class ManifestRecord(Record):
     chapters_track: str | None = None
     report: str | None = None
     chapters: tuple[ChapterRecord, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The locations of all parts, in order; mostly of one."""
+        return tuple(part.source for part in self.parts) or (self.source,)

@@ -14,10 +14,11 @@ from worker.plan.plan import describe
 from worker.runtime.budget import Budget
 from worker.runtime.resources import count_cores, cpu_s
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, fetch, plan_source
+from worker.source.fetch.sources import fetch
+from worker.source.prepare import PlannedSource, plan_source
 from worker.source.sample_encode import encode_samples, sample_file, sampled_parts, spread_samples
 from worker.source.subtitle_files import fit_tracks, open_subtitles
-from worker.storage.open import open_source
+from worker.storage.open import open_sources
 
 _HOUR_S = 3600
 
@@ -46,9 +47,9 @@ def plan_job(job: Job, tools: Tools, budget: Budget) -> dict[str, Any]:
     """
     check_environment(tools, budget)
     with open_workspace(job.work_dir, tools=tools, budget=budget) as workspace:
-        source = open_source(job, budget)
+        source = open_sources(job, budget)
         subtitles = open_subtitles(job, budget)
-        planned = plan_source([fetch(source.content, job, workspace)], job, workspace)
+        planned = plan_source(fetch(source, job, workspace), job, workspace)
         fit_tracks(subtitles, planned.plan.grid, job.clip)
         source.check_unchanged()
         plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
