@@ -63,6 +63,11 @@ def join_sources(values: Iterable[str]) -> str:
     return json.dumps(texts, ensure_ascii=False)
 
 
+def show_sources(sources: Iterable[Location]) -> str:
+    """Write the parts of an upload for people, without the queries of URLs."""
+    return " + ".join(map(str, sources))
+
+
 def part_name(location: Location) -> str:
     """Name a part for its chapter: the file's name without its ending; nothing secret is in it."""
     if isinstance(location, S3Location):

@@ -21,7 +21,7 @@ from worker.layout import (
 )
 from worker.media.streams import Media
 from worker.records.base import UnreadableRecordError
-from worker.records.job import JobRecord
+from worker.records.job import ClipRecord, JobRecord
 from worker.records.manifest import (
     ChapterRecord,
     EncryptionRecord,
@@ -33,17 +33,18 @@ from worker.records.manifest import (
 )
 from worker.records.segment import Segment
 from worker.storage.base import Store
+from worker.storage.open import OpenedParts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where a run comes from, for its manifest."""
+    """Where a run comes from, for its manifest. `sizes`: of the parts of the source, in bytes."""
 
     request: str
     video_request: str
-    identity: str
-    source: str
-    source_bytes: int
+    source: OpenedParts
+    sizes: Sequence[int]
+    clip: ClipRecord | None
     job_id: str
     tags: Mapping[str, str]
     academy: str | None
@@ -95,9 +96,10 @@ def make_manifest(
         previous_run=None,
         request=origin.request,
         video_request=origin.video_request,
-        source=origin.source,
-        source_identity=origin.identity,
-        source_media=_source_record(plan.media, origin.source_bytes),
+        source=str(origin.source.parts[0].location),
+        source_identity=origin.source.identity,
+        source_media=_source_record(plan.media, sum(origin.sizes)),
+        clip=origin.clip,
         job_id=origin.job_id,
         tags=dict(origin.tags),
         academy=origin.academy,
@@ -139,7 +141,7 @@ def renew_manifest(
         update={
             "request": origin.request,
             "video_request": origin.video_request,
-            "source": origin.source,
+            "source": str(origin.source.parts[0].location),
             "job_id": origin.job_id,
             "tags": dict(origin.tags),
             "academy": origin.academy,

@@ -15,7 +15,7 @@ from worker.callbacks import callbacks as module
 from worker.callbacks.callbacks import PROGRESS_EVERY_S, Callbacks
 from worker.callbacks.post import Message
 from worker.config.callback_options import CallbackOptions
-from worker.config.location import HttpsLocation, S3Location
+from worker.config.job import Job
 from worker.errors import TerminatedError
 from worker.outcome import outcome_of
 from worker.records.callback import UndeliveredRecord
@@ -32,6 +32,7 @@ OPTIONS = CallbackOptions.model_validate(
         "tag": "lesson=4711",
     }
 )
+SOURCE = "https://uploads.example/talk.mp4?X-Amz-Signature=canary"
 
 
 class Sent:
@@ -63,8 +64,7 @@ def callbacks(clock: Clock | None = None, options: CallbackOptions | None = OPTI
         options,
         budget=Budget(time_limit_s=600, clock=clock or Clock()),
         now=lambda: datetime.now(UTC),
-        source=HttpsLocation(url="https://uploads.example/talk.mp4?X-Amz-Signature=canary"),
-        destination=S3Location(bucket="videos", key="hls/talk"),
+        job=Job.model_validate({"source": SOURCE, "destination": "s3://videos/hls/talk"}),
     )
 
 

@@ -30,7 +30,7 @@ def parse(*words: str) -> argparse.Namespace:
 def test_a_flag_is_given_with_or_without_a_value(words: tuple[str, ...], value: str) -> None:
     arguments = parse(*words)
     assert given_options(arguments) == {"report": value}
-    assert (arguments.source, arguments.destination) == LOCATIONS
+    assert tuple(arguments.locations) == LOCATIONS
 
 
 def test_a_flag_before_source_is_explained_and_shows_no_source(
