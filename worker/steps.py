@@ -137,7 +137,7 @@ class Steps:
         if standing is None or self.job.report:
             # A report is made of the whole run.
             return None
-        texts = fit_tracks(self.subtitles, standing.grid)
+        texts = fit_tracks(self.subtitles, standing.grid, self.job.clip)
         if standing.lacks_any(texts):
             return None
         self.status.update(run=standing.manifest.run)
@@ -184,7 +184,7 @@ class Steps:
 
     def fit(self, asked: Asked, plan: Plan, paths: Sequence[Path]) -> Asked:
         """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
-        outside = fit_tracks(self.subtitles, plan.grid)
+        outside = fit_tracks(self.subtitles, plan.grid, self.job.clip)
         return replace(asked, outside=outside, sizes=tuple(path.stat().st_size for path in paths))
 
     def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
@@ -228,13 +228,13 @@ class Steps:
     def complete(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Outcome:
         """Verify what was encoded, make its texts and images, and publish it."""
         self._take(encoded)
-        one_source, path, workspace = self.one_source(asked), job.sources[0].path, job.workspace
+        one_source, paths, workspace = self.one_source(asked), job.paths, job.workspace
         one_source.check()
         self.reporter.begin(Step.VERIFY)
         run = encoded.run
         verify_run(run, list_run(run, self.store, self.context.budget))
-        run = replace(run, texts=make_subtitles(run.plan, path, workspace, outside=asked.outside))
-        images = self._generate_images(run, path, workspace)
+        run = replace(run, texts=make_subtitles(run.plan, paths, workspace, outside=asked.outside))
+        images = self._generate_images(run, paths, workspace)
         origin = self._origin(asked.request, asked.sizes)
         one_source.check()
         return self._finish(self._publish(run, images, origin, asked.previous), asked.previous)
@@ -247,11 +247,11 @@ class Steps:
         result.bytes = encoded.bytes
         result.ffmpeg_peak_memory_bytes = encoded.ffmpeg_peak_memory_bytes
 
-    def _generate_images(self, run: Run, path: Path, workspace: Workspace) -> ImageSet:
+    def _generate_images(self, run: Run, paths: Sequence[Path], workspace: Workspace) -> ImageSet:
         context = ImageContext(
             run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
         )
-        return generate_images(context, path, with_chapters=self.job.chapters)
+        return generate_images(context, paths, with_chapters=self.job.chapters)
 
     def _origin(self, request: str, sizes: Sequence[int] = ()) -> Origin:
         result = self.result

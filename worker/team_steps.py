@@ -27,7 +27,7 @@ from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
 from worker.source.fetch.mapping import add_byte_map
 from worker.source.fetch.sources import fetch_as_needed
-from worker.source.prepare import PlannedSource, write_color_table
+from worker.source.prepare import PlannedSource, write_color_tables
 from worker.steps import Asked, Steps
 from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.lease import SilentError, TeammateError
@@ -165,7 +165,7 @@ class TeamSteps:
             return _NO_CONDITIONS
         if is_repaired:
             return "its timestamps had to be repaired, in a copy that only this machine has"
-        gop_s = planned.plan.media.video.packets.longest_gop_s
+        gop_s = planned.plan.longest_gop_s
         if gop_s is None or gop_s > _LONGEST_GOP_S:
             return "its keyframes are too far apart to be encoded in parts"
         try:
@@ -243,7 +243,7 @@ class TeamSteps:
         steps.result.run = name
         # Only the bytes of what it claims, where the plan says which those are.
         sources = fetch_as_needed(steps.source, steps.job, workspace)
-        write_color_table(plan.media.video, workspace.folder)
+        write_color_tables(plan, workspace.folder)
         self.team.begin(name, plan)
         job = steps.encode_job(name, cipher, plan, sources, workspace)
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)

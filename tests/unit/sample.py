@@ -19,6 +19,7 @@ from worker.media.orientation import UPRIGHT
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, Media, VideoStream
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Plan, make_plan
 from worker.records.segment import Segment
 from worker.runtime.budget import Budget
@@ -98,7 +99,20 @@ def job(*arguments: str) -> Job:
 
 
 def plan(*arguments: str, **changes: Any) -> Plan:
-    return make_plan(media(**changes), job(*arguments), machine=Machine(cores=2))
+    return plan_of(PreparedFile(media=media(**changes)), *arguments)
+
+
+def plan_of(*files: PreparedFile | str) -> Plan:
+    """Plan files, with options behind them."""
+    read = [each for each in files if isinstance(each, PreparedFile)]
+    options = [each for each in files if isinstance(each, str)]
+    return make_plan(read, job(*options), machine=Machine(cores=2))
+
+
+def of_media(a_plan: Plan, of: Media) -> Plan:
+    """The plan of one file, with another one in its place."""
+    (part,) = a_plan.parts
+    return replace(a_plan, parts=(replace(part, media=of),))
 
 
 def segment(rendition: str, index: int, **changes: Any) -> Segment:

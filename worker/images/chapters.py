@@ -7,8 +7,9 @@ encode, and what a job resumes it knows from the segments' record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -18,6 +19,8 @@ from worker.images.frame_stats import FrameStats, difference
 from worker.records.segment import Segment
 
 _LEAST_S, _MOST = 60, 40
+# A slide that comes so soon before or after a joint is no chapter of its own.
+_NEAR_MS = 10_000
 # Of 255 over the whole frame: a new slide of the same design has more, a pointer or a new line
 # less. What moves all the time (a camera) must move this many times more than usual.
 _CHANGE, _TIMES_USUAL = 4.0, 3.0
@@ -60,6 +63,25 @@ def find_chapters(stats: Sequence[FrameStats], segments: Sequence[Segment]) -> t
         Chapter(start_ms=start_ms, title=str(number))
         for number, start_ms in enumerate(sorted(starts_ms), 1)
     )
+
+
+def add_joints(chapters: Sequence[Chapter], starts_ms: Sequence[int]) -> tuple[Chapter, ...]:
+    """Add a chapter at the start of each of several parts, in which those found are numbered.
+
+    Of one that was found too near to a joint the joint stands.
+    """
+    if len(starts_ms) == 1:
+        return tuple(chapters)
+    joined: list[Chapter] = []
+    bounds_ms = [*starts_ms, math.inf]
+    for part, (start_ms, end_ms) in enumerate(pairwise(bounds_ms), 1):
+        joined.append(Chapter(start_ms=round(start_ms), title=f"Part {part}"))
+        within = [c for c in chapters if start_ms + _NEAR_MS < c.start_ms < end_ms - _NEAR_MS]
+        joined += (
+            replace(chapter, title=f"Part {part}.{number}")
+            for number, chapter in enumerate(within, 2)
+        )
+    return tuple(joined)
 
 
 def render_chapters(chapters: Sequence[Chapter], segments: Sequence[Segment]) -> str:

@@ -48,7 +48,9 @@ def add_byte_map(planned: PlannedSource, fetched: Path, workspace: Workspace) ->
     if isinstance(mapped, str):
         log.info("source_not_mapped", reason=mapped)
         return plan
-    return replace(plan, media=replace(plan.media, byte_map=mapped))
+    (part,) = plan.parts
+    part = replace(part, media=replace(part.media, byte_map=mapped))
+    return replace(plan, parts=(part,))
 
 
 def _map(source: Path, media: Media, workspace: Workspace) -> ByteMap | str:
