@@ -38,7 +38,7 @@ from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.fetch.sources import fetch
+from worker.source.fetch.sources import fetch, sizes_of
 from worker.source.prepare import PlannedSource, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
@@ -185,7 +185,7 @@ class Steps:
     def fit(self, asked: Asked, plan: Plan, paths: Sequence[Path]) -> Asked:
         """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
         outside = fit_tracks(self.subtitles, plan.grid, self.job.clip)
-        return replace(asked, outside=outside, sizes=tuple(path.stat().st_size for path in paths))
+        return replace(asked, outside=outside, sizes=sizes_of(self.source, paths))
 
     def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
         """Name the run of a plan, and make the cipher of its segments."""
@@ -251,7 +251,8 @@ class Steps:
         context = ImageContext(
             run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
         )
-        return generate_images(context, paths, with_chapters=self.job.chapters)
+        names = run.plan.used([part.name for part in self.source.parts])
+        return generate_images(context, paths, names, with_chapters=self.job.chapters)
 
     def _origin(self, request: str, sizes: Sequence[int] = ()) -> Origin:
         result = self.result

@@ -70,7 +70,7 @@ def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> Planne
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
     plan = make_plan(prepared, job, machine=machine)
     write_color_tables(plan, workspace.folder)
-    used = tuple(files[part.number - 1].path for part in plan.parts)
+    used = plan.used([file.path for file in files])
     return PlannedSource(paths=used, plan=select_ladder(plan, job, used, workspace))
 
 

@@ -20,7 +20,7 @@ from worker.config.location import HttpsLocation, LocalLocation, S3Location
 from worker.errors import BadSourceError, NoSourceError
 from worker.plan.plan import Plan, Span
 from worker.plan.saved import plan_from_json, plan_to_json
-from worker.source.fetch.mapping import add_byte_map
+from worker.source.fetch.mapping import add_byte_maps
 from worker.source.fetch.ranged import RangedSource
 from worker.source.fetch.sources import WholeFile, fetch_as_needed
 from worker.source.prepare import PlannedSource
@@ -51,7 +51,7 @@ def planned(lecture: Path) -> Plan:
     """As one machine writes it, and another one reads it."""
     plan = make(lecture, "--ladder", "180", "--segment", "4")
     source = PlannedSource(paths=(lecture,), plan=plan)
-    return plan_from_json(plan_to_json(add_byte_map(source, lecture, workspace(lecture.parent))))
+    return plan_from_json(plan_to_json(add_byte_maps(source, [lecture], workspace(lecture.parent))))
 
 
 @pytest.fixture
@@ -196,8 +196,8 @@ def test_a_clip_that_has_no_index_of_all_packets_is_fetched_whole(
     source = media(clip)
     plan = make(source)
     with capture_logs() as logged:
-        shared = add_byte_map(
-            PlannedSource(paths=(source,), plan=plan), source, workspace(tmp_path)
+        shared = add_byte_maps(
+            PlannedSource(paths=(source,), plan=plan), [source], workspace(tmp_path)
         )
         parts = parts_of(LocalFile(source.parent, source.name), tmp_path)
         parts.ensure(shared, span_at(plan, 0))
@@ -213,5 +213,5 @@ def test_a_source_that_was_repaired_is_not_mapped(
 ) -> None:
     repaired = PlannedSource(paths=(tmp_path / "repaired.mkv",), plan=planned)
     with capture_logs() as logged:
-        assert add_byte_map(repaired, lecture, workspace(tmp_path)) == planned
+        assert add_byte_maps(repaired, [lecture], workspace(tmp_path)) == planned
     assert named(logged, "source_not_mapped")[0]["reason"] == "its timestamps were repaired"

@@ -111,6 +111,14 @@ def fetch_as_needed(
     return tuple(_each(source, workspace, open_part))
 
 
+def sizes_of(source: OpenedParts, paths: Sequence[Path]) -> tuple[int, ...]:
+    """Return how large each part is, as announced, or else as it came to its path."""
+    return tuple(
+        _size_of(part.content) or (path.stat().st_size if path.exists() else 0)
+        for part, path in zip(source.parts, paths, strict=True)
+    )
+
+
 _T = TypeVar("_T")
 
 
