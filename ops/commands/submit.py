@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,6 +34,7 @@ from ops.bulk.arguments import (
     list_options,
     refuse_list_arguments,
 )
+from ops.bulk.read import VIDEO_PATTERNS
 from ops.bulk.run import submit_list
 from ops.console import say, show_json, warn
 from ops.errors import OK, DeniedError, UsageError
@@ -151,11 +153,20 @@ def given_options(arguments: argparse.Namespace, job: type[Job] = Job) -> dict[s
     }
 
 
-def run(arguments: argparse.Namespace, aws: Aws) -> int:
-    """Submit, and follow unless detached."""
+def read_submission(arguments: argparse.Namespace) -> Submission:
+    """Read what is submitted; without locations, what holds for each row of a list.
+
+    Raises:
+        UsageError: a value cannot be used.
+
+    """
     *sources, destination = arguments.locations or [""]
-    submission = Submission(
-        source=_joined(sources),
+    try:
+        source = join_sources(sources)
+    except ValueError as error:
+        raise UsageError(f"SOURCE {error}") from error
+    return Submission(
+        source=source,
         destination=destination,
         options=given_options(arguments),
         academy=arguments.academy,
@@ -163,6 +174,11 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         vcpus=read_given("--vcpus", arguments.vcpus, VCPUS),
         memory_mib=read_given("--memory", arguments.memory, MEMORY_MIB),
     )
+
+
+def run(arguments: argparse.Namespace, aws: Aws) -> int:
+    """Submit, and follow unless detached."""
+    submission = read_submission(arguments)
     if is_list(arguments):
         options = list_options(
             arguments,
@@ -175,13 +191,6 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
         raise UsageError("give SOURCE and DESTINATION, or --list, or --prefix (see --help)")
     refuse_list_arguments(arguments)
     return _submit_one(aws, arguments, with_machines(arguments, aws, submission))
-
-
-def _joined(sources: Sequence[str]) -> str:
-    try:
-        return join_sources(sources)
-    except ValueError as error:
-        raise UsageError(f"SOURCE {error}") from error
 
 
 def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission) -> int:
@@ -228,6 +237,9 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
 
 
 def _warn_of(aws: Aws, stack: str, job: Job) -> None:
+    name = str(job.destination).lower()
+    if any(fnmatchcase(name, pattern) for pattern in VIDEO_PATTERNS):
+        warn(f"warning: {job.destination}, the last location, is where the video goes: no part")
     if buckets := find_buckets(aws, stack):
         for problem in buckets.outside(job.sources, job.destination):
             warn(f"warning: {problem}")

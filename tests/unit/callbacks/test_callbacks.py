@@ -59,12 +59,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     return sent
 
 
-def callbacks(clock: Clock | None = None, options: CallbackOptions | None = OPTIONS) -> Callbacks:
+def callbacks(
+    clock: Clock | None = None, options: CallbackOptions | None = OPTIONS, **of_job: object
+) -> Callbacks:
+    values = {"source": SOURCE, "destination": "s3://videos/hls/talk", **of_job}
     return Callbacks(
         options,
         budget=Budget(time_limit_s=600, clock=clock or Clock()),
         now=lambda: datetime.now(UTC),
-        job=Job.model_validate({"source": SOURCE, "destination": "s3://videos/hls/talk"}),
+        job=Job.model_validate(values),
     )
 
 
@@ -83,6 +86,15 @@ def test_each_event_has_a_section_of_its_own_with_its_json() -> None:
 def test_the_query_of_the_source_is_left_out(sent: Sent) -> None:
     callbacks().started(time_limit_s=60)
     assert sent.events[0]["data"]["source"] == "https://uploads.example/talk.mp4?…"
+
+
+def test_an_event_says_of_which_parts_and_what_of_them(sent: Sent) -> None:
+    callbacks(source=[SOURCE, "s3://uploads/2.mp4"], from_s="1:00.5").started(time_limit_s=60)
+    data = sent.events[0]["data"]
+    assert data["parts"] == ["https://uploads.example/talk.mp4?…", "s3://uploads/2.mp4"]
+    assert data["source"] == data["parts"][0]
+    assert data["clip"] == {"start_s": 60.5, "end_s": None}
+    assert b"canary" not in sent.messages[0].body
 
 
 def test_progress_is_reported_every_half_minute_at_most(sent: Sent) -> None:
