@@ -11,13 +11,19 @@ from worker.config.job import Job, made_of
 from worker.config.location import redact
 from worker.errors import PUBLISHED, BadSourceError, CannotWriteError, InternalError, WorkerError
 from worker.messages import TEACHER_MESSAGES
-from worker.records.job import MessageRecord, Outcome
+from worker.records.job import ClipRecord, MessageRecord, Outcome
 from worker.records.manifest import ManifestRecord
 
 
 def published(message: str) -> Outcome:
     """Return the one good outcome."""
     return Outcome(exit_status=PUBLISHED, name="published", message=message)
+
+
+def clip_of(job: Job) -> ClipRecord | None:
+    """Return the clip of a job for a record; None where all is published."""
+    clip = made_of(job).get("clip")
+    return ClipRecord(**clip) if clip else None
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -83,6 +89,12 @@ class JobResult:
         self.rungs = [each.name for each in rungs if each.kind == "video"]
         self.segments = self.segments_resumed = sum(each.segments for each in made)
         self.bytes = sum(each.bytes for each in made)
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """What the encode took, for the manifest."""
+        names = ("encode_s", "speed", "segments", "segments_resumed")
+        return {name: getattr(self, name) for name in names}
 
     def leave_to_team(self) -> None:
         """Leave out what is counted for each video: another machine of the team reports it."""

@@ -25,7 +25,7 @@ from worker.layout import MASTER
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.progress import Reporter, Step
 from worker.monitoring.status import Status
-from worker.outcome import JobResult, published
+from worker.outcome import JobResult, clip_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
 from worker.publish.leftovers import delete_leftovers
@@ -38,7 +38,7 @@ from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.fetch.sources import fetch
+from worker.source.fetch.sources import fetch, sizes_of
 from worker.source.prepare import PlannedSource, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
@@ -69,7 +69,7 @@ class Asked:
     request: str
     previous: ManifestRecord | None
     outside: Sequence[TextRendition] = ()
-    source_bytes: int = 0
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Steps:
         return publish_texts(
             standing,
             texts,
-            self._origin(request, source_bytes=0),
+            self._origin(request),
             self.store,
             confirm=self.status.confirm,
             threads=self.job.upload_threads,
@@ -185,9 +185,7 @@ class Steps:
     def fit(self, asked: Asked, plan: Plan, paths: Sequence[Path]) -> Asked:
         """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
         outside = fit_tracks(self.subtitles, plan.grid, self.job.clip)
-        return replace(
-            asked, outside=outside, source_bytes=sum(path.stat().st_size for path in paths)
-        )
+        return replace(asked, outside=outside, sizes=sizes_of(self.source, paths))
 
     def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
         """Name the run of a plan, and make the cipher of its segments."""
@@ -237,7 +235,7 @@ class Steps:
         verify_run(run, list_run(run, self.store, self.context.budget))
         run = replace(run, texts=make_subtitles(run.plan, paths, workspace, outside=asked.outside))
         images = self._generate_images(run, paths, workspace)
-        origin = self._origin(asked.request, asked.source_bytes)
+        origin = self._origin(asked.request, asked.sizes)
         one_source.check()
         return self._finish(self._publish(run, images, origin, asked.previous), asked.previous)
 
@@ -253,28 +251,24 @@ class Steps:
         context = ImageContext(
             run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
         )
-        return generate_images(context, paths, with_chapters=self.job.chapters)
+        names = run.plan.used([part.name for part in self.source.parts])
+        return generate_images(context, paths, names, with_chapters=self.job.chapters)
 
-    def _origin(self, request: str, source_bytes: int) -> Origin:
+    def _origin(self, request: str, sizes: Sequence[int] = ()) -> Origin:
         result = self.result
         return Origin(
             request=request,
             video_request=self._request(),
-            identity=self.source.identity,
-            source=str(self.job.sources[0]),
-            source_bytes=source_bytes,
+            source=self.source,
+            sizes=sizes,
+            clip=clip_of(self.job),
             job_id=self.job.job_id,
             tags=tags_of(self.job.tag),
             academy=academy_of(self.job),
             published_at=self.context.now().isoformat(),
             worker_version=__version__,
             ffmpeg_version=result.ffmpeg or "unknown",
-            job=self.context.stats.record(
-                encode_s=result.encode_s,
-                speed=result.speed,
-                segments=result.segments,
-                segments_resumed=result.segments_resumed,
-            ),
+            job=self.context.stats.record(**result.pace),
         )
 
     def _publish(

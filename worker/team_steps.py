@@ -6,8 +6,10 @@ they claim, and leave when status.json says how the job ended.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import structlog
 
@@ -25,7 +27,7 @@ from worker.publish.manifest import read_manifest
 from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
-from worker.source.fetch.mapping import add_byte_map
+from worker.source.fetch.mapping import add_byte_maps
 from worker.source.fetch.sources import fetch_as_needed
 from worker.source.prepare import PlannedSource, write_color_tables
 from worker.steps import Asked, Steps
@@ -50,6 +52,7 @@ class TeamSteps:
     team: Team
     _encode: TeamEncode | None = None
     _fitted: Asked | None = None
+    _paths: Sequence[Path] = ()
 
     def run(self) -> Outcome:
         """Take part until the video is published, or the job has ended otherwise for all.
@@ -118,8 +121,7 @@ class TeamSteps:
                     for source in encode.job.sources:
                         source.complete()
                     job = encode.job
-                    paths = [source.path for source in job.sources]
-                    fitted = self._fitted or steps.fit(asked, job.plan, paths)
+                    fitted = self._fitted or steps.fit(asked, job.plan, self._paths)
                     return steps.complete(encoded, job, replace(fitted, previous=asked.previous))
                 steps.context.budget.sleep(_WAIT_S)
         return None
@@ -140,17 +142,17 @@ class TeamSteps:
         `guarded`: the steps that are for the holder of the lease.
         """
         steps = self.steps
-        paths = steps.fetch(workspace)
+        paths = self._paths = steps.fetch(workspace)
         planned = steps.plan(paths, workspace)
         asked = self._fitted = steps.fit(asked, planned.plan, paths)
         name, cipher = steps.name_run(planned.plan)
-        sources = planned.files
-        if reason := self._why_alone(planned, name, is_repaired=planned.paths != paths):
+        sources, used = planned.files, planned.plan.used(paths)
+        if reason := self._why_alone(planned, name, is_repaired=planned.paths != used):
             log.warning("team_not_used", reason=reason)
             steps.status.update(alone=reason)
             job = steps.encode_job(name, cipher, planned.plan, sources, workspace)
             return guarded.complete(encode_run(job), job, asked)
-        plan = self._share_plan(name, add_byte_map(planned, paths[0], workspace))
+        plan = self._share_plan(name, add_byte_maps(planned, used, workspace))
         self.team.begin(name, plan)
         job = steps.encode_job(name, cipher, plan, sources, workspace)
         encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
@@ -243,9 +245,10 @@ class TeamSteps:
         steps.result.run = name
         # Only the bytes of what it claims, where the plan says which those are.
         sources = fetch_as_needed(steps.source, steps.job, workspace)
+        self._paths = [source.path for source in sources]
         write_color_tables(plan, workspace.folder)
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, sources, workspace)
+        job = steps.encode_job(name, cipher, plan, plan.used(sources), workspace)
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from ops.names import DEFAULT_SHARE
 from ops.options import submitted_options
 from worker.config.cli import parse_job
 from worker.config.job import Job
-from worker.config.location import LocalLocation, Location
+from worker.config.location import LocalLocation
 from worker.config.option import option_name, variable_name
 from worker.errors import BadParametersError
 
@@ -101,11 +101,6 @@ def check(submission: Submission) -> Job:
             )
     _check_size(submission)
     return job
-
-
-def show_sources(sources: Sequence[Location]) -> str:
-    """Write the parts of an upload for people, without the queries of URLs."""
-    return " + ".join(map(str, sources))
 
 
 def read_whole(name: str, text: str, *, least: int, most: int) -> int:

@@ -18,14 +18,13 @@ from ops.batch.request import (
     check,
     name_for,
     read_whole,
-    show_sources,
 )
 from ops.bulk.read import Entry
 from ops.errors import UsageError
 from ops.options import submitted_options
 from worker.config.location import Location
 from worker.config.option import join_values, split_values
-from worker.config.sources import MAX_SOURCES, SOURCE, join_sources, split_sources
+from worker.config.sources import MAX_SOURCES, SOURCE, join_sources, show_sources, split_sources
 
 _FIELDS = {option.parameter: option.field for option in submitted_options()}
 _NUMBERS = {"vcpus": VCPUS, "memory": MEMORY_MIB, "priority": (0, HIGHEST_PRIORITY)}

@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.config.cli import parse_job
 from worker.config.job import Job
+from worker.config.location import parse_location
 from worker.hls.run import Run
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import UPRIGHT
@@ -23,6 +24,17 @@ from worker.plan.plan import Plan, make_plan
 from worker.records.segment import Segment
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
+from worker.storage.open import OpenedParts, OpenedSource
+
+
+def opened(*parts: tuple[str, str]) -> OpenedParts:
+    """A source, of its parts' locations and identities; nothing is there."""
+    return OpenedParts(
+        tuple(
+            OpenedSource(location=parse_location(location), content=Path(), identity=identity)
+            for location, identity in parts
+        )
+    )
 
 
 def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:

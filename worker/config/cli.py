@@ -130,13 +130,14 @@ def _refusal(faults: Sequence[str]) -> BadParametersError:
 def _unusable(values: Mapping[str, Any]) -> list[str]:
     faults = []
     for field, value in values.items():
-        if isinstance(value, str) and value.startswith("Ref::"):
-            faults.append(
-                f"{_NAMES[field]}: Batch left {value!r} unfilled; give the job a"
-                f" parameter {value.removeprefix('Ref::')!r} or a default in its definition"
-            )
-        elif isinstance(value, str) and max(map(len, _each(field, value))) > _MAX_VALUE_CHARS:
-            faults.append(f"{_NAMES[field]}: longer than {_MAX_VALUE_CHARS} characters")
+        for text in _each(field, value) if isinstance(value, str) else ():
+            if text.startswith("Ref::"):
+                faults.append(
+                    f"{_NAMES[field]}: Batch left {text!r} unfilled; give the job a"
+                    f" parameter {text.removeprefix('Ref::')!r} or a default in its definition"
+                )
+            elif len(text) > _MAX_VALUE_CHARS:
+                faults.append(f"{_NAMES[field]}: longer than {_MAX_VALUE_CHARS} characters")
     return faults
 
 

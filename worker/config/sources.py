@@ -20,7 +20,7 @@ from worker.config.values import check_source
 SOURCE = "source"
 MAX_SOURCES = 32
 # Of the name of a part: it is the title of a chapter.
-_MAX_NAME_CHARS = 100
+_MAX_NAME_CHARS, _NAMELESS = 100, "–"
 # A list in one text. No s3:// or https:// location begins so: whoever names an upload cannot make
 # several of it, and so cannot have another one joined to it.
 _LIST = re.compile(r'\s*\[\s*"')
@@ -63,6 +63,11 @@ def join_sources(values: Iterable[str]) -> str:
     return json.dumps(texts, ensure_ascii=False)
 
 
+def show_sources(sources: Iterable[Location]) -> str:
+    """Write the parts of an upload for people, without the queries of URLs."""
+    return " + ".join(map(str, sources))
+
+
 def part_name(location: Location) -> str:
     """Name a part for its chapter: the file's name without its ending; nothing secret is in it."""
     if isinstance(location, S3Location):
@@ -72,7 +77,7 @@ def part_name(location: Location) -> str:
     else:
         path = str(location.path)
     name = "".join(c if c.isprintable() else " " for c in PurePosixPath(path).stem)
-    return " ".join(name.split())[:_MAX_NAME_CHARS]
+    return " ".join(name.split())[:_MAX_NAME_CHARS].rstrip() or _NAMELESS
 
 
 def parse_moment(value: object) -> object:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import pairwise
 from statistics import median
 
@@ -65,21 +66,22 @@ def find_chapters(stats: Sequence[FrameStats], segments: Sequence[Segment]) -> t
     )
 
 
-def add_joints(chapters: Sequence[Chapter], starts_ms: Sequence[int]) -> tuple[Chapter, ...]:
+def add_joints(
+    chapters: Sequence[Chapter], starts_ms: Sequence[int], names: Sequence[str]
+) -> tuple[Chapter, ...]:
     """Add a chapter at the start of each of several parts, in which those found are numbered.
 
-    Of one that was found too near to a joint the joint stands.
+    Of one that was found too near to a joint the joint stands. `names` are those of the parts.
     """
     if len(starts_ms) == 1:
         return tuple(chapters)
     joined: list[Chapter] = []
-    bounds_ms = [*starts_ms, math.inf]
-    for part, (start_ms, end_ms) in enumerate(pairwise(bounds_ms), 1):
-        joined.append(Chapter(start_ms=round(start_ms), title=f"Part {part}"))
+    bounds_ms = pairwise([*starts_ms, math.inf])
+    for name, (start_ms, end_ms) in zip(names, bounds_ms, strict=True):
+        joined.append(Chapter(start_ms=round(start_ms), title=name))
         within = [c for c in chapters if start_ms + _NEAR_MS < c.start_ms < end_ms - _NEAR_MS]
         joined += (
-            replace(chapter, title=f"Part {part}.{number}")
-            for number, chapter in enumerate(within, 2)
+            replace(chapter, title=f"{name} ({number})") for number, chapter in enumerate(within, 2)
         )
     return tuple(joined)
 
@@ -89,7 +91,8 @@ def render_chapters(chapters: Sequence[Chapter], segments: Sequence[Segment]) ->
     ends_ms = [*(c.start_ms for c in chapters[1:]), milliseconds(segments[-1].end_ticks)]
     return render_track(
         [
-            Cue(start_ms=chapter.start_ms, end_ms=end_ms, text=chapter.title)
+            # A file may have any name; an arrow in it would be read as another cue's time.
+            Cue(start_ms=chapter.start_ms, end_ms=end_ms, text=escape(chapter.title, quote=False))
             for chapter, end_ms in zip(chapters, ends_ms, strict=True)
         ]
     )

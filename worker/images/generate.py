@@ -83,11 +83,11 @@ class _Overview:
 
 
 def generate_images(
-    context: ImageContext, sources: Sequence[Path], *, with_chapters: bool
+    context: ImageContext, sources: Sequence[Path], names: Sequence[str], *, with_chapters: bool
 ) -> ImageSet:
     """Return what can be made of the run's frames, at least a thumbnail.
 
-    `sources` are the files of its parts.
+    `sources` are the files of its parts, and `names` those by which people know them.
 
     Raises:
         BadSourceError: there is not even that.
@@ -110,18 +110,23 @@ def generate_images(
     choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
     if overview is None:
         return ImageSet(thumbnails=choices)
-    return _with_tracks(run, overview, choices, with_chapters=with_chapters)
+    return _with_tracks(run, overview, choices, names, with_chapters=with_chapters)
 
 
 def _with_tracks(
-    run: Run, overview: _Overview, thumbnails: tuple[File, ...], *, with_chapters: bool
+    run: Run,
+    overview: _Overview,
+    thumbnails: tuple[File, ...],
+    names: Sequence[str],
+    *,
+    with_chapters: bool,
 ) -> ImageSet:
     segments = run.renditions[run.rungs[-1].name]
     found = find_chapters(overview.stats, segments) if with_chapters else ()
     if with_chapters:
         log.info("chapters_found", count=len(found))
     starts_s = [part.first_frame / run.plan.grid.rate for part in run.plan.parts]
-    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s])
+    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
     storyboard = render_storyboard(
         [one.frame for one in overview.stats],
         overview.sheet,

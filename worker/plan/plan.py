@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from worker.config.job import Job
 from worker.media.streams import Media
@@ -27,6 +27,9 @@ _CHANNEL_BPS = 64_000
 # A last frame that cannot be decoded is common in cut recordings; the one before stays on screen
 # for this long at most. More missing than that is a truncated file.
 TAIL_TOLERANCE_S = Fraction(1, 2)
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +99,10 @@ class Plan:
     def joints(self) -> tuple[int, ...]:
         """The segments with which each part but the first begins."""
         return tuple(self.grid.segment_at(part.first_frame) for part in self.parts[1:])
+
+    def used(self, files: Sequence[_T]) -> tuple[_T, ...]:
+        """Return the files of the parts, of all files of the source."""
+        return tuple(files[part.number - 1] for part in self.parts)
 
     def alone(self, index: int) -> Plan:
         """Return the plan of one part alone, as if that were the run."""

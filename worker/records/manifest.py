@@ -73,7 +73,7 @@ class SourceAudioRecord(Record):
 
 
 class SourceRecord(Record):
-    """What was uploaded."""
+    """What was uploaded; of several parts the first, with the bytes of all."""
 
     container: str
     bytes: int
@@ -88,9 +88,14 @@ class PartRecord(Record):
     source: str = Field(description="Location of the file; the query of a URL is left out.")
     name: str = Field(description="Its name without the ending: the title of a chapter.")
     identity: str = Field(description="Names its very content.")
-    bytes: int
-    start_s: float = Field(description="Where it begins on the timeline of all parts.")
-    duration_s: float
+    start_s: float | None = Field(
+        default=None,
+        description="Where it begins in the video; null where a clip leaves it out.",
+    )
+    duration_s: float | None = Field(
+        default=None, description="How long it is shown; null where a clip leaves it out."
+    )
+    media: SourceRecord | None = None
 
 
 class ManifestRecord(Record):

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from worker.layout import MEDIA_PLAYLIST
 from worker.media.timeline import CLOCK_HZ
 from worker.records.job import ChoiceRecord, DecisionRecord, JobRecord
-from worker.records.manifest import ManifestRecord, RenditionRecord, SourceRecord
+from worker.records.manifest import ManifestRecord, PartRecord, RenditionRecord, SourceRecord
 from worker.records.segment import Segment
 from worker.report.figures import (
     Figures,
@@ -19,6 +19,7 @@ from worker.report.figures import (
     Rendition,
     Replan,
     Source,
+    SourcePart,
     Speed,
 )
 
@@ -56,6 +57,17 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         thumbnails=manifest.thumbnails,
         storyboard=manifest.storyboard,
         encryption=manifest.encryption,
+        parts=tuple(map(_part, manifest.parts)),
+        clip=manifest.clip,
+    )
+
+
+def _part(record: PartRecord) -> SourcePart:
+    return SourcePart(
+        name=record.name,
+        start_s=record.start_s,
+        duration_s=record.duration_s,
+        source=_source(record.media) if record.media else None,
     )
 
 

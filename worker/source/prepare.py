@@ -70,16 +70,13 @@ def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> Planne
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
     plan = make_plan(prepared, job, machine=machine)
     write_color_tables(plan, workspace.folder)
-    used = tuple(files[part.number - 1].path for part in plan.parts)
+    used = plan.used([file.path for file in files])
     return PlannedSource(paths=used, plan=select_ladder(plan, job, used, workspace))
 
 
 def _read(path: Path, job: Job, workspace: Workspace, *, number: int, count: int) -> _ReadFile:
     """Read one of several files, and repair what would spoil its timeline."""
-    if number > 1:
-        # Repaired copies have the same names.
-        workspace = replace(workspace, folder=workspace.folder / f"file{number}")
-        workspace.folder.mkdir(exist_ok=True)
+    workspace = workspace.of_file(number)
     with of_part(number, count, _name(job.sources[number - 1])):
         media = probe(path, workspace, language=job.audio_language)
         path, media = repair_timestamps(path, media, job, workspace)

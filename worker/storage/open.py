@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, Location, S3Location
+from worker.config.sources import part_name
 from worker.config.values import StoreKeys
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
@@ -58,9 +59,15 @@ class OpenedSource:
     remote one is compared while it is downloaded.
     """
 
+    location: Location
     content: RemoteFile | Path
     identity: str
     check_unchanged: Callable[[], None] = lambda: None
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return part_name(self.location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ def open_input(location: Location, job: Job, budget: Budget) -> OpenedSource:
     if isinstance(location, LocalLocation):
         local = retry_in_thread(lambda: LocalSource(location.path), budget)
         return OpenedSource(
+            location=location,
             content=local.path,
             identity=local.identity,
             # In a thread: a network file system may be slow to answer.
@@ -130,7 +138,7 @@ def open_input(location: Location, job: Job, budget: Budget) -> OpenedSource:
         )
     else:
         remote = retry_in_thread(lambda: _open_s3_source(job, location), budget)
-    return OpenedSource(content=remote, identity=remote.identity)
+    return OpenedSource(location=location, content=remote, identity=remote.identity)
 
 
 def _open_s3_source(job: Job, location: S3Location) -> RemoteFile:

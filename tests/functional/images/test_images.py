@@ -194,7 +194,7 @@ def test_images_decode_only_key_frames(
 
     monkeypatch.setattr(generate, "run_ffmpeg", recorded)
     context = generate.ImageContext(run=run, store=store, workspace=workspace, threads=2)
-    images = generate.generate_images(context, [brightening], with_chapters=True)
+    images = generate.generate_images(context, [brightening], ["talk"], with_chapters=True)
     assert images.storyboard
     assert images.storyboard.data.count(b"-->") == 32
     decoded = sum(sum(decoded_frames(tail).values()) for tail in tails)

@@ -27,7 +27,7 @@ from worker.plan.plan import Plan
 from worker.records.team import ClaimRecord, MachineRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
-from worker.source.prepare import WholeFile
+from worker.source.fetch.sources import WholeFile
 from worker.storage.retrying import RetryingStore
 from worker.team.heartbeat import BEAT_S
 from worker.team.shares import AUDIO_SHARE, Share

@@ -20,7 +20,7 @@ from worker.storage.local_source import refuse_special
 from worker.storage.open import OpenedParts
 
 _GIB = 1 << 30
-# In the work folder; with a number behind it where there are several.
+# In the folder of each file.
 _FETCHED = "source"
 
 OnBegin = Callable[[int | None], None]
@@ -111,6 +111,14 @@ def fetch_as_needed(
     return tuple(_each(source, workspace, open_part))
 
 
+def sizes_of(source: OpenedParts, paths: Sequence[Path]) -> tuple[int, ...]:
+    """Return how large each part is, as announced, or else as it came to its path."""
+    return tuple(
+        _size_of(part.content) or (path.stat().st_size if path.exists() else 0)
+        for part, path in zip(source.parts, paths, strict=True)
+    )
+
+
 _T = TypeVar("_T")
 
 
@@ -119,10 +127,10 @@ def _each(
 ) -> Iterator[_T]:
     """Yield what `take` makes of each part and the path where it belongs, if it is fetched."""
     count = len(source.parts)
-    for number, part in enumerate(source.parts):
-        name = f"{_FETCHED}-{number}" if count > 1 else _FETCHED
-        with naming_part(number + 1, count):
-            taken = take(number, part.content, workspace.folder / name)
+    for number, part in enumerate(source.parts, start=1):
+        path = workspace.of_file(number).folder / _FETCHED
+        with naming_part(number, count):
+            taken = take(number, part.content, path)
         yield taken
 
 
@@ -146,7 +154,8 @@ class _Arrival:
         for number, part in enumerate(source.parts, start=1):
             with naming_part(number, len(source.parts)):
                 sizes.append(_size_of(part.content))
-        came = {i: 0 for i, part in enumerate(source.parts) if not isinstance(part.content, Path)}
+        remote = (not isinstance(part.content, Path) for part in source.parts)
+        came = {number: 0 for number, is_remote in enumerate(remote, start=1) if is_remote}
         most = round(job.max_source_gib * _GIB)
         arrival = cls(sizes=sizes, came=came, most=most, on_progress=on_progress)
         arrival.refuse_large()
@@ -160,11 +169,11 @@ class _Arrival:
     @property
     def size(self) -> int | None:
         """How much is to be fetched; None where a part does not say."""
-        sizes = [size for i in self.came if (size := self.sizes[i]) is not None]
+        sizes = [size for number in self.came if (size := self.sizes[number - 1]) is not None]
         return sum(sizes) if len(sizes) == len(self.came) else None
 
     def reporter_of(self, number: int) -> OnProgress:
-        """Return what counts the bytes of a part, from 0, that have come."""
+        """Return what counts the bytes of a part, from 1, that have come."""
 
         def report(done: int, _size: int | None) -> None:
             self.came[number] = done
@@ -181,10 +190,10 @@ class _Arrival:
 
         """
         total = 0
-        for number, size in enumerate(self.sizes):
+        for number, size in enumerate(self.sizes, start=1):
             total += self.came[number] if size is None else size
             if total > self.most:
-                at = f" up to part {number + 1} of {len(self.sizes)}" if self.sizes[1:] else ""
+                at = f" up to part {number} of {len(self.sizes)}" if self.sizes[1:] else ""
                 raise BadSourceError(
                     f"the upload has {total / _GIB:.1f} GiB or more{at}; {self.most / _GIB:g} GiB"
                     " are accepted; export it at a lower bit rate, or in parts",
