@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.encode.numbered import Numbered, Piece, Recipe, assert_shows, make
+from tests.functional.encode.numbered import Numbered, Recipe, make
+from tests.functional.encode.shown import Piece, assert_shows
 from tests.functional.hls import assert_strictly_valid, read_published
 from tests.functional.worker_process import FAST_LEASE, Ended, RunWorker
 
