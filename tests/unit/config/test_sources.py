@@ -130,7 +130,7 @@ def test_what_was_published_before_parts_and_clips_still_is() -> None:
     ("location", "name"),
     [
         ("s3://uploads/2026/GX01 morning.MP4", "GX01 morning"),
-        ("https://h/a/caf%C3%A9%0Atalk.mov?X-Amz-Signature=canary", "café talk"),
+        ("https://h/a/%EA%B0%95%EC%9D%98%0Atalk.mov?X-Amz-Signature=canary", "강의 talk"),
         ("/data/part.1.mkv", "part.1"),
         ("https://h/", "–"),
         (f"/{'x' * 200}.mp4", "x" * 100),
