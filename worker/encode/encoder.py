@@ -171,6 +171,7 @@ class Encoder:
                 if part.media.audio:
                     source.complete()
             self._audio.start([source.path for source in self._sources], processes)
+            self._scheduler.spares_a_lane = self._team is not None
 
     def _start_spans(self, processes: Processes) -> None:
         for lane in self._scheduler.assign():
@@ -234,6 +235,8 @@ class Encoder:
     def _handle_end(self, event: Ended, lane: Lane | None, processes: Processes) -> None:
         if event.child == AUDIO_ENCODE:
             self._uploader.end_audio()
+            self._scheduler.spares_a_lane = False
+            self._start_spans(processes)
         elif event.child in AUDIO_PROCESSES and self._audio:
             self._audio.end(event, processes)
         elif event.child == _COPY:

@@ -49,8 +49,8 @@ _CHANGE_S = 0.25
 _SEEK_MARGIN_S = 2
 # After a clip, more than the resampler holds.
 _READ_ON_S = 1
-# Containers in which audio can be sought to the sample. Times of others are in milliseconds: from
-# the start on their rounding evens out.
+# Containers in which audio can be sought to the sample. Times of others are in milliseconds: only
+# counted from the start its samples are right.
 _EXACT_CONTAINERS = frozenset({"mov", "mpegts"})
 # The shortest gap that is filled, and the longest that packets may come late without being one.
 _SHORTEST_GAP_S, _LONGEST_LATENESS_S = 0.02, 0.2
@@ -65,21 +65,21 @@ def decode_audio(
 ) -> Command:
     """Build the FFmpeg that decodes a source's audio to PCM of one layout and rate, into `DECODED`.
 
-    From t=0 of the media on, where that is within its file, and only `length_s` where that is
-    given. A trial decodes the beginning, to see whether it can.
+    Of a clip only what is needed: `length_s` of it, where that is given. A trial decodes the
+    beginning, to see whether it can.
     """
     stream = _track(media)
     # Of the frames in a PES packet only the first has a time; those that FFmpeg fills in are wrong
     # where the sample rate has changed. From the samples themselves they come out right.
     options: dict[str, Any] = {"fflags": "nofillin"} if is_mpeg_container(media.container) else {}
-    sought_s = max(Fraction(0), media.begins_s - _SEEK_MARGIN_S)
-    if sought_s and not _EXACT_CONTAINERS.isdisjoint(media.container.split(",")):
+    lead_s = _lead_s(media)
+    if (sought_s := media.begins_s - lead_s - _SEEK_MARGIN_S) > 0:
         options |= {"ss": seconds(sought_s), "noaccurate_seek": None}
     decoded = _alike(open_input(source, **options)[str(stream.index)], media)
-    if media.begins_s or length_s is not None:
-        end = {} if length_s is None else {"end": seconds(_SHIFT_S + length_s + _READ_ON_S)}
-        start = {"start": seconds(_SHIFT_S)} if media.begins_s else {}
-        decoded = decoded.filter("atrim", **start, **end)
+    if media.begins_s > lead_s:
+        decoded = decoded.filter("atrim", start=seconds(_SHIFT_S))
+    if length_s is not None:
+        decoded = decoded.filter("atrim", end=seconds(_SHIFT_S + lead_s + length_s + _READ_ON_S))
     output = ffmpeg.output(
         decoded,
         DECODED,
@@ -151,11 +151,12 @@ def _lay(decoded: Any, plan: Plan, audio: AudioPlan) -> Any:
     laid = _laid(stream)
     if "min_comp" not in laid and not part.is_whole(plan.grid.rate):
         laid["min_comp"] = _EXACT_S
-    return (
-        _level(decoded.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, heard)
-        .filter("aresample", audio.sample_rate_hz, first_pts=0, **laid)
-        .filter("apad")
-    )
+    track = _level(decoded.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, heard)
+    track = track.filter("aresample", audio.sample_rate_hz, first_pts=0, **laid)
+    if lead_s := _lead_s(part.media):
+        track = track.filter("atrim", start_sample=round(lead_s * audio.sample_rate_hz))
+        track = track.filter("asetpts", "N/SR/TB")
+    return track.filter("apad")
 
 
 def _encode(track: Any, plan: Plan, audio: AudioPlan) -> Any:
@@ -178,6 +179,8 @@ def measure_audio(media: Media, *, has_loudness: bool) -> Command:
     """
     stream = _track(media)
     measured = open_input(Path(DECODED))["0"]
+    if lead_s := _lead_s(media):
+        measured = measured.filter("atrim", start=seconds(_SHIFT_S + lead_s))
     if has_loudness:
         # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel
         # is played on both sides, and is as loud as that.
@@ -201,11 +204,18 @@ def _track(media: Media) -> AudioStream:
     return media.audio
 
 
+def _lead_s(media: Media) -> Fraction:
+    """Return how long before t=0 of a clip audio is decoded and laid, to be cut by its samples."""
+    is_exact = not _EXACT_CONTAINERS.isdisjoint(media.container.split(","))
+    return Fraction(0) if is_exact else media.begins_s
+
+
 def _alike(track: Any, media: Media) -> Any:
     """Give all frames one layout and rate; nothing here has anything to remember of the last."""
     stream = _track(media)
-    shifted = replace(media, origin_s=media.origin_s - _SHIFT_S)
-    timed = _without_wrong_times(track.filter("asetpts", from_origin(shifted)), stream)
+    begin_s = _SHIFT_S + _lead_s(media)
+    shifted = replace(media, origin_s=media.origin_s - begin_s)
+    timed = _without_wrong_times(track.filter("asetpts", from_origin(shifted)), stream, begin_s)
     if stream.mix == "first":
         timed = timed.filter("pan", args="mono|c0=c0")
     elif stream.mix == "sum":
@@ -220,7 +230,7 @@ def _alike(track: Any, media: Media) -> Any:
     )
 
 
-def _without_wrong_times(track: Any, stream: AudioStream) -> Any:
+def _without_wrong_times(track: Any, stream: AudioStream, begin_s: Fraction) -> Any:
     """Leave out the frames of MPEG audio that FFmpeg gives a time far from their own.
 
     The first frame of another sample rate carries the rate before it, and up to FFmpeg 6.0 a time
@@ -232,7 +242,7 @@ def _without_wrong_times(track: Any, stream: AudioStream) -> Any:
     for stretch in stream.packets.clock.stretches if samples else ():
         rate_hz = _nearest_rate_hz(samples / stretch.packet_s)
         bounds = (stretch.start_s - _CHANGE_S, stretch.end_s + _CHANGE_S)
-        first, last = (f"{float(_SHIFT_S) + at_s:.3f}" for at_s in bounds)
+        first, last = (f"{float(begin_s) + at_s:.3f}" for at_s in bounds)
         where[rate_hz] = where.get(rate_hz, "") + f"+between(t,{first},{last})"
     if not where:
         return track

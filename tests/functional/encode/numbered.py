@@ -1,7 +1,7 @@
 """Videos whose frames carry numbers and whose audio is known at each moment, and their readers.
 
-What is published is read by a decoder alone: which frame of which video each frame shows, and by how
-many samples the audio is off.
+What is published is read by a decoder alone: which frame of which video each frame shows, and by
+how many samples the audio is off.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ RATE_HZ = 48_000
 # Columns of a frame: eight of the number in Gray code, two of the video, two that never change.
 _BITS, _VIDEO_BITS, _COLUMNS = 8, 2, 12
 _TONES, _LOWEST_HZ, _HIGHEST_HZ = 60, 150, 5000
-# Samples that are compared at each end of a piece, how far they may be off to be found, and how far an
-# encoder spreads a sound.
+# Samples that are compared at each end of a piece, how far they may be off to be found, and how far
+# an encoder spreads what is heard.
 _WINDOW, _MOST_LAG, _SPREAD = 9600, 300, 2048
 Samples = NDArray[np.float64]
 
@@ -35,8 +35,8 @@ Samples = NDArray[np.float64]
 class Numbered:
     """A video of numbered frames: when each is shown and what is heard, from the file's start.
 
-    `numbers` and `times_s` are those of its frames. `heard` is from when to when the voice is heard,
-    in its own time, and how much later that is in the file; None without audio.
+    `numbers` and `times_s` are those of its frames. `heard` is from when to when the voice is
+    heard, in its own time, and how much later that is in the file; None without audio.
     """
 
     path: Path
@@ -203,11 +203,11 @@ def _read(frame: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> tuple[i
         rows = frame[top + inner_height // 4 : top + 3 * inner_height // 4]
         centers = [int(left + (i + 0.5) * inner_width / _COLUMNS) for i in range(_COLUMNS)]
         levels = [float(rows[:, center].mean()) for center in centers]
-        bits = [level > 125 for level in levels]  # noqa: PLR2004
+        bits = [level > 125 for level in levels]
         corner = (
             float(frame[: max(1, top), :].mean()) if top else float(frame[:, : max(1, left)].mean())
         )
-        has_bars = (top or left) == 0 or corner < 40  # noqa: PLR2004
+        has_bars = (top or left) == 0 or corner < 40
         if has_bars and bits[-2:] == [True, False]:
             gray = sum(bit << i for i, bit in enumerate(bits[:_BITS]))
             video = sum(bit << i for i, bit in enumerate(bits[_BITS : _BITS + _VIDEO_BITS]))
@@ -277,9 +277,9 @@ def _assert_heard(found: Samples, pieces: Sequence[Piece], rate: Fraction) -> No
     for piece in pieces:
         begin, end = (round(frame / rate * RATE_HZ) for frame in (first, first + piece.frames))
         own_s = float(piece.first / rate)
-        for start, stop in ((begin, begin + _WINDOW), (end - _WINDOW, end)):
-            # Of a whole one, which may be shorter.
-            start, stop = max(begin, start), min(end, stop)
+        # Of a whole one, which may be shorter.
+        ends = min(end, begin + _WINDOW), max(begin, end - _WINDOW)
+        for start, stop in ((begin, ends[0]), (ends[1], end)):
             around = np.arange(start - _MOST_LAG, stop + _MOST_LAG)
             sound = piece.video.sound(own_s + (around - begin) / RATE_HZ)
             heard = found[start:stop]
