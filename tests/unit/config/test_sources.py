@@ -54,6 +54,7 @@ def test_any_keys_are_read_as_they_were_written(locations: list[str]) -> None:
 @given(NAMES)
 def test_who_names_an_upload_cannot_make_several_of_it(name: str) -> None:
     """Or a video that is uploaded could have somebody else's joined to it."""
+    assert split_sources(f's3://["{name}') == [f's3://["{name}'], "nor one that fails"
     for upload in (f"s3://uploads/{name}", f's3://uploads/x\n["s3://other/{name}", "s3://b/c"]'):
         assert split_sources(upload) == [upload]
 
