@@ -31,7 +31,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
     """Make a run's figures; without a record of segments there are none of bit rates over time."""
     recorded = _by_rendition(segments)
     return Figures(
-        title=manifest.source.removesuffix("?…").rpartition("/")[2] or manifest.source,
+        title=_title(manifest),
         run=manifest.run,
         job_id=manifest.job_id,
         published_at=manifest.published_at,
@@ -60,6 +60,12 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         parts=tuple(map(_part, manifest.parts)),
         clip=manifest.clip,
     )
+
+
+def _title(manifest: ManifestRecord) -> str:
+    """Return the name of the upload, of several files that of the first and how many more."""
+    name = manifest.source.removesuffix("?…").rpartition("/")[2] or manifest.source
+    return f"{name} (+{len(manifest.parts) - 1})" if manifest.parts else name
 
 
 def _part(record: PartRecord) -> SourcePart:

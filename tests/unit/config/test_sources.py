@@ -54,6 +54,7 @@ def test_any_keys_are_read_as_they_were_written(locations: list[str]) -> None:
 @given(NAMES)
 def test_who_names_an_upload_cannot_make_several_of_it(name: str) -> None:
     """Or a video that is uploaded could have somebody else's joined to it."""
+    assert split_sources(f's3://["{name}') == [f's3://["{name}'], "nor one that fails"
     for upload in (f"s3://uploads/{name}", f's3://uploads/x\n["s3://other/{name}", "s3://b/c"]'):
         assert split_sources(upload) == [upload]
 
@@ -130,7 +131,7 @@ def test_what_was_published_before_parts_and_clips_still_is() -> None:
     ("location", "name"),
     [
         ("s3://uploads/2026/GX01 morning.MP4", "GX01 morning"),
-        ("https://h/a/caf%C3%A9%0Atalk.mov?X-Amz-Signature=canary", "café talk"),
+        ("https://h/a/%EA%B0%95%EC%9D%98%0Atalk.mov?X-Amz-Signature=canary", "강의 talk"),
         ("/data/part.1.mkv", "part.1"),
         ("https://h/", "–"),
         (f"/{'x' * 200}.mp4", "x" * 100),

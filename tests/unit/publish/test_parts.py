@@ -64,7 +64,9 @@ def test_a_file_that_a_clip_leaves_out_is_recorded_without_a_place() -> None:
 
 
 def test_the_report_shows_parts_and_clip() -> None:
-    page = render_report(load_figures(manifest(), ()))
+    figures = load_figures(manifest(), ())
+    assert figures.title == "a, <1>.mp4 (+1)"
+    page = render_report(figures)
     assert "Files that are joined" in page
     assert "a, &lt;1&gt;" in page
     assert "Clip" not in page
