@@ -63,6 +63,11 @@ def join_sources(values: Iterable[str]) -> str:
     return json.dumps(texts, ensure_ascii=False)
 
 
+def joined_identity(identities: Sequence[str]) -> str:
+    """Name the content of parts that are joined in this order; of one part, its own name."""
+    return identities[0] if len(identities) == 1 else json.dumps(list(identities))
+
+
 def show_sources(sources: Iterable[Location]) -> str:
     """Write the parts of an upload for people, without the queries of URLs."""
     return " + ".join(map(str, sources))
