@@ -110,7 +110,7 @@ def plan_of(*files: PreparedFile | str) -> Plan:
 
 
 def of_media(a_plan: Plan, of: Media) -> Plan:
-    """The plan of one file, with another one in its place."""
+    """The plan of one file, with another one instead."""
     (part,) = a_plan.parts
     return replace(a_plan, parts=(replace(part, media=of),))
 

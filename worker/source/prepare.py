@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from worker.config.job import Job
-from worker.config.location import Location
+from worker.config.sources import file_name
 from worker.media.color import plan_conversion
 from worker.media.lut3d import color_table, table_name
 from worker.media.streams import Media
@@ -77,18 +77,13 @@ def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> Planne
 def _read(path: Path, job: Job, workspace: Workspace, *, number: int, count: int) -> _ReadFile:
     """Read one of several files, and repair what would spoil its timeline."""
     workspace = workspace.of_file(number)
-    with of_part(number, count, _name(job.sources[number - 1])):
+    with of_part(number, count, file_name(job.sources[number - 1])):
         media = probe(path, workspace, language=job.audio_language)
         path, media = repair_timestamps(path, media, job, workspace)
         refuse_source(media, allow_truncated=job.allow_truncated)
     if job.captions == "embedded":
         media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     return _ReadFile(path=path, media=media)
-
-
-def _name(location: Location) -> str:
-    """Return a file's own name; a query may grant access."""
-    return PurePosixPath(str(location).partition("?")[0]).name
 
 
 def _listen(file: _ReadFile, window: Window | None, job: Job, workspace: Workspace) -> PreparedFile:
