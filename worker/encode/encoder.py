@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from worker.encode.decode_check import DecodedFrames, check_span_end
+from worker.encode.decode_check import DecodedFrames, check_span_end, refuse_silence
 from worker.encode.reports import read_out_time_s, read_segment_row
 from worker.encode.scheduler import Lane, Scheduler
 from worker.errors import BudgetSpentError, VerificationError
@@ -105,6 +105,7 @@ class Encoder:
         self._hooks = hooks
         self._needs_audio = AUDIO not in done and plan.audio is not None
         self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s, team=team)
+        self._encoded_audio_s = 0.0 if self._needs_audio else float(plan.grid.duration_s)
         self._decoded_audio_s: float | None = None
         self._decoded = DecodedFrames(plan)
 
@@ -129,13 +130,21 @@ class Encoder:
                 raise explain_failure(error) from error
             except BudgetSpentError as error:
                 raise self._scheduler.forecast.with_need(error) from error
-            self._decoded.check()
+            self._check_decoded()
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
                 decoded_audio_s=self._decoded_audio_s,
                 missing_frames=self._decoded.missing,
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
+
+    def _check_decoded(self) -> None:
+        """Refuse a source of which most is filler."""
+        audio, decoded_s = self._plan.media.audio, self._decoded_audio_s
+        if self._plan.rungs:
+            self._decoded.check()
+        elif audio is not None and decoded_s is not None:
+            refuse_silence(audio, decoded_s)
 
     def _events(self, processes: Processes) -> Iterator[Line | Ended]:
         """Yield what the processes report; wait for audio that another machine makes, too."""
@@ -202,6 +211,8 @@ class Encoder:
             Finished(rendition=row.rendition, index=row.index, path=path, preset=preset)
         )
         self._scheduler.record(row.rendition, row.index)
+        if row.rendition == AUDIO:
+            self._encoded_audio_s = row.end_s
         if lane and lane.span:
             lane.segmented_s = max(lane.segmented_s, row.end_s)
             if self._scheduler.has_finished(lane.span, row.index):
@@ -252,8 +263,16 @@ class Encoder:
             self._decoded.add(span, decoded)
 
     def report_progress(self) -> None:
-        """Report frames that are done: whole segments, and what each lane has begun."""
-        self._hooks.on_progress(self._scheduler.done_frames(), self._scheduler.expected_segments())
+        """Report frames that are done: whole segments, and what each lane has begun.
+
+        Of audio alone it is samples, in whole segments.
+        """
+        grid = self._plan.grid
+        if self._plan.rungs:
+            done = self._scheduler.done_frames()
+        else:
+            done = min(grid.total_frames, round(self._encoded_audio_s * grid.rate))
+        self._hooks.on_progress(done, self._scheduler.expected_segments())
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()

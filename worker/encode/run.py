@@ -180,7 +180,11 @@ def indexes(checkpoint: Checkpoint) -> dict[str, set[int]]:
 def _hooks(plan: Plan, checkpoint: Checkpoint, reporter: Reporter) -> Hooks:
     return Hooks(
         on_progress=lambda frames, segments: reporter.encoded(
-            frames, plan.grid, uploaded=checkpoint.count, segments=segments
+            frames,
+            plan.grid,
+            uploaded=checkpoint.count,
+            segments=segments,
+            are_samples=not plan.rungs,
         ),
         on_forecast=reporter.predicted,
     )
@@ -199,8 +203,8 @@ def _save_what_is_stored(uploader: Uploader, checkpoint: Checkpoint, store: Retr
 
 def warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
     """Log that video or audio was decoded in part only, as less than its packets hold."""
-    video, audio, decoded_s = plan.media.video, plan.media.audio, report.decoded_audio_s
-    if lacks_frames(video, report.missing_frames):
+    video, audio, decoded_s = plan.media.video_track, plan.media.audio, report.decoded_audio_s
+    if video is not None and lacks_frames(video, report.missing_frames):
         log.warning("video_incomplete", missing=report.missing_frames, packets=video.packets.count)
     if audio is not None and decoded_s is not None and not is_nearly_all(audio, decoded_s):
         log.warning(

@@ -16,6 +16,7 @@ from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.keyframes import KeyFrame, key_frames
 from worker.hls.run import Run
+from worker.images.audio_thumbnail import make_audio_thumbnail
 from worker.images.chapters import find_chapters, render_chapters
 from worker.images.commands import (
     SHEETS,
@@ -83,7 +84,7 @@ class _Overview:
 
 
 def generate_images(context: ImageContext, source: Path, *, with_chapters: bool) -> ImageSet:
-    """Return what can be made of the run's frames, at least a thumbnail.
+    """Return what can be made of the run's frames, at least a thumbnail; of audio alone that.
 
     Raises:
         BadSourceError: there is not even that.
@@ -91,6 +92,9 @@ def generate_images(context: ImageContext, source: Path, *, with_chapters: bool)
 
     """
     run = context.run
+    if not run.rungs:
+        image = make_audio_thumbnail(run.plan, source, context.workspace)
+        return ImageSet(thumbnails=(choice_file(run.name, 0, image),))
     top, lowest = run.rungs[0], run.rungs[-1]
     thumbnails: tuple[bytes, ...] = ()
     overview = None

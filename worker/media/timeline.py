@@ -26,9 +26,9 @@ _LEAST_DIVIDED_SHARE = Fraction(2, 3)
 class Grid:
     """Segment k is frames [k·segment_frames, (k+1)·segment_frames) at `rate`; the last is shorter.
 
-    Where the top rung is copied, segments start at keyframes of the source: `cuts` are their first
-    frames, and `segment_frames` is the length of the longest. All times are exact: seconds as
-    Fraction from t=0, the start of the source's container.
+    Of audio alone its frames are samples. Where the top rung is copied, segments start at keyframes
+    of the source: `cuts` are their first frames, and `segment_frames` is the length of the longest.
+    All times are exact: seconds as Fraction from t=0, the start of the source's container.
     """
 
     rate: Fraction
@@ -85,6 +85,15 @@ def make_grid(
         rate=rate,
         segment_frames=max(1, round(Fraction(segment_s) * rate)),
         total_frames=max(1, round(Fraction(duration_s) * rate)),
+    )
+
+
+def make_audio_grid(*, duration_s: float, segment_s: float, rate_hz: int) -> Grid:
+    """Lay the grid over audio alone: its frames are the samples that are published."""
+    return Grid(
+        rate=Fraction(rate_hz),
+        segment_frames=max(1, round(Fraction(segment_s) * rate_hz)),
+        total_frames=max(1, round(Fraction(duration_s) * rate_hz)),
     )
 
 

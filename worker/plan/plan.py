@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from worker.config.job import Job
 from worker.media.streams import AudioStream, Media, TextStream
-from worker.media.timeline import Grid, make_grid
+from worker.media.timeline import Grid, make_audio_grid, make_grid
 from worker.plan.ladder import LADDER, Rung, plan_ladder
 from worker.plan.parallelism import Machine, plan_lanes, plan_threads
 from worker.plan.refusals import refuse_source, refuse_too_long
@@ -84,7 +84,7 @@ class Plan:
 
     `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
     side by side, each on a span; `threads` are those of each decoder, each filter and each x264, or
-    0 for as many as they choose.
+    0 for as many as they choose. Of audio alone there are no rungs: nothing is done with frames.
     """
 
     media: Media
@@ -101,6 +101,11 @@ class Plan:
         """Whether each rung's segments carry the audio."""
         return self.audio is not None and self.audio.is_muxed
 
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames a second; None of audio alone, whose grid counts samples."""
+        return self.grid.rate if self.rungs else None
+
 
 def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEARD) -> Plan:
     """Plan a run on a machine.
@@ -111,6 +116,8 @@ def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEA
 
     """
     refuse_source(media, allow_truncated=job.allow_truncated)
+    if media.video_track is None:
+        return _plan_audio_alone(media, job, machine=machine, heard=heard)
     grid = make_grid(
         media.video,
         duration_s=media.duration_s,
@@ -126,11 +133,40 @@ def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEA
         audio=plan_audio(media.audio, heard, is_muxed=job.audio == "muxed")
         if media.audio
         else None,
-        texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
+        texts=_plan_texts(media),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=lanes,
         threads=plan_threads(lanes, machine=machine),
     )
+
+
+def _plan_audio_alone(media: Media, job: Job, *, machine: Machine, heard: Heard) -> Plan:
+    """Plan a run without rungs, into which nothing can be muxed."""
+    if media.audio is None:
+        raise ValueError("the source has neither video nor audio")
+    audio = plan_audio(media.audio, heard)
+    duration_s = media.duration_s
+    grid = make_audio_grid(
+        # What is untimed has its packets one after the other.
+        duration_s=media.audio.packets.clock.length_s if duration_s is None else duration_s,
+        segment_s=job.segment_s,
+        rate_hz=audio.sample_rate_hz,
+    )
+    refuse_too_long(grid, max_duration_s=job.max_duration_s)
+    return Plan(
+        media=media,
+        grid=grid,
+        rungs=(),
+        audio=audio,
+        texts=_plan_texts(media),
+        presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
+        lanes=1,
+        threads=plan_threads(1, machine=machine),
+    )
+
+
+def _plan_texts(media: Media) -> tuple[TextPlan, ...]:
+    return tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts))
 
 
 def plan_audio(
@@ -164,6 +200,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     described = asdict(plan) | derived
     # Like the times of packets, not for people.
     del described["media"]["byte_map"]
+    described["media"]["video"] = described["media"].pop("video_track")
     for stream in (described["media"]["video"], described["media"]["audio"]):
         if stream is not None:
             # One number for each packet: hours of them would bury the rest.

@@ -33,7 +33,7 @@ from worker.records.base import UnreadableRecordError
 
 # Raised when a field is added, removed or changes its meaning. `PLAN_VERSION` says what a plan
 # makes; this says how it is written.
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _TYPES: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (

@@ -11,6 +11,7 @@ import structlog
 
 from worker.config.job import Job
 from worker.errors import BadSourceError, NoSourceError, SourceFault
+from worker.ffmpeg.diagnostics import no_audio_decoder
 from worker.media.color import plan_conversion
 from worker.media.lut3d import TABLE_NAME, color_table
 from worker.media.streams import Media, VideoStream
@@ -167,12 +168,15 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
         CannotWriteError: it needs a repaired copy, for which there is no space.
 
     """
-    media = probe(path, workspace, language=job.audio_language)
+    media = probe(path, job, workspace)
     path, media = repair_timestamps(path, media, job, workspace)
-    if job.captions == "embedded":
+    if job.captions == "embedded" and media.video_track is not None:
         media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     target_lufs = None if job.loudness == "off" else job.loudness
+    codec = media.audio and media.audio.codec
     media, heard = listen(media, path, workspace, loudness_lufs=target_lufs)
+    if not media.tracks:
+        raise no_audio_decoder(codec or "unknown")
     return Prepared(path=path, media=media, heard=heard)
 
 
@@ -186,9 +190,10 @@ def plan_source(path: Path, job: Job, workspace: Workspace) -> PlannedSource:
     prepared = prepare(path, job, workspace)
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
     plan = make_plan(prepared.media, job, machine=machine, heard=prepared.heard)
-    write_color_table(plan.media.video, workspace.folder)
-    selected = select_ladder(plan, job, prepared.path, workspace)
-    return PlannedSource(path=prepared.path, plan=selected)
+    if plan.rungs:
+        write_color_table(plan.media.video, workspace.folder)
+        plan = select_ladder(plan, job, prepared.path, workspace)
+    return PlannedSource(path=prepared.path, plan=plan)
 
 
 def write_color_table(video: VideoStream, folder: Path) -> None:
