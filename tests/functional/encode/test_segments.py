@@ -31,10 +31,8 @@ def plan(small_clip: Path) -> Plan:
         tools=Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE),
         budget=Budget(time_limit_s=600, clock=time.monotonic),
     )
-    media = probe(small_clip, workspace)
-    return make_plan(
-        media, parse_job(["--source", "/in", "--destination", "/out"], {}), machine=Machine(cores=2)
-    )
+    job = parse_job(["--source", "/in", "--destination", "/out"], {})
+    return make_plan(probe(small_clip, job, workspace), job, machine=Machine(cores=2))
 
 
 @pytest.fixture(scope="module")

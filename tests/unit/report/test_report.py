@@ -94,7 +94,8 @@ def test_figures_show_rates_and_presets_of_the_segments() -> None:
     assert [(s.start_s, s.end_s, s.times) for s in figures.speeds] == [(1, 3, 2), (3, 5, 0)]
     assert figures.replans[0].after == "superfast (1080p)"
     assert figures.source is not None
-    assert (figures.source.bytes, figures.source.width) == (12_345_678, 1920)
+    assert figures.source.video is not None
+    assert (figures.source.bytes, figures.source.video.width) == (12_345_678, 1920)
 
 
 def test_without_checkpoint_and_job_the_rest_is_shown() -> None:
