@@ -62,6 +62,7 @@ const listRungs = (levels) => {
   // hls.js sorts them by bit rate; the largest is wanted first.
   for (const i of [...levels.keys()].reverse()) {
     if (hasVideo(levels[i])) addOption(rung, String(i), nameOf(levels[i]));
+    else addOption(rung, String(i), word("audio"), "audio");
   }
   if (audio && levels.some(hasVideo)) addOption(rung, AUDIO_ONLY, word("audio"), "audio");
   rung.value = chosen;
