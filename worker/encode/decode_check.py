@@ -79,22 +79,6 @@ def refuse_filler(plan: Plan, missing: int, *, decoded: int, read: int) -> None:
         )
 
 
-def refuse_silence(audio: AudioStream, decoded_s: float) -> None:
-    """Refuse audio alone of which so much cannot be decoded, and is silence, as of a video.
-
-    Raises:
-        BadSourceError: with how much of it can be decoded.
-
-    """
-    length_s = audio.packets.clock.length_s
-    if decoded_s < _LEAST_SHARE * length_s:
-        raise BadSourceError(
-            f"only {decoded_s:.1f} s of {length_s:.1f} s can be decoded: the file is damaged;"
-            " export or upload it again",
-            code=SourceFault.DAMAGED,
-        )
-
-
 def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: bool) -> None:
     """Refuse a source whose decoding broke off within a span: FFmpeg exits 0 all the same.
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from worker.encode.decode_check import DecodedFrames, check_span_end, refuse_silence
+from worker.encode.decode_check import DecodedFrames, check_span_end
 from worker.encode.reports import read_out_time_s, read_segment_row
 from worker.encode.scheduler import Lane, Scheduler
 from worker.errors import BudgetSpentError, VerificationError
@@ -130,21 +130,14 @@ class Encoder:
                 raise explain_failure(error) from error
             except BudgetSpentError as error:
                 raise self._scheduler.forecast.with_need(error) from error
-            self._check_decoded()
+            if self._plan.rungs:
+                self._decoded.check()
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
                 decoded_audio_s=self._decoded_audio_s,
                 missing_frames=self._decoded.missing,
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
-
-    def _check_decoded(self) -> None:
-        """Refuse a source of which most is filler."""
-        audio, decoded_s = self._plan.media.audio, self._decoded_audio_s
-        if self._plan.rungs:
-            self._decoded.check()
-        elif audio is not None and decoded_s is not None:
-            refuse_silence(audio, decoded_s)
 
     def _events(self, processes: Processes) -> Iterator[Line | Ended]:
         """Yield what the processes report; wait for audio that another machine makes, too."""

@@ -123,7 +123,7 @@ def _beginnings(
             log.warning("bytes_not_read", read=end, left=left)
         if end > source.size + _LOST_BYTES and not allow_truncated:
             raise BadSourceError(
-                "the file goes on after its end, by its own header: it is truncated; upload it again",
+                "by its own header the file is longer than this: it is truncated; upload it again",
                 code=SourceFault.TRUNCATED,
             )
         if end <= position:
@@ -262,7 +262,7 @@ def _avi(source: _Bytes, start: int) -> _Steps:
     """Read chunks: `AVIX` goes on with the same file (OpenDML), another `AVI ` does not."""
     position = start
     while len(chunk := source.at(position, 12)) == 12:  # noqa: PLR2004
-        is_other = chunk[8:] == b"AVI " and position > start
+        is_other = chunk[8:] in {b"AVI ", b"WAVE"} and position > start
         if chunk[:4] not in {b"RIFF", b"JUNK"} or is_other:
             break
         yield None
