@@ -75,6 +75,8 @@ def _estimate(planned: PlannedSource, workspace: Workspace, *, price: float | No
 
 def _encode_cpu_s(planned: PlannedSource, workspace: Workspace) -> float | None:
     """Encode samples as the job would, and scale what that took to the whole; None without any."""
+    if not planned.plan.rungs:
+        return None
     plan, samples = planned.plan, spread_samples(planned.plan)
     rungs = [rung for rung in plan.rungs if not rung.is_copied]
     if samples is None:
