@@ -12,7 +12,6 @@ from typing import Any
 
 import ffmpeg
 
-from worker.ffmpeg.audio import DECODED
 from worker.ffmpeg.color_filters import EXACT, scale_rgb, to_rgb
 from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.decode import fit_shape, open_video, turn_upright
@@ -115,16 +114,13 @@ def convert_cover(cover: int, source: Path) -> Command:
     return ffmpeg_command([_one_jpeg(_for_jpeg(rgb, ("iw", "ih")), AUDIO_THUMBNAIL)])
 
 
-def draw_waveform(duration_s: Fraction) -> Command:
-    """Build the FFmpeg that makes `AUDIO_THUMBNAIL` of decoded audio: its level over time.
-
-    It reads the FIFO that `decode_audio` writes.
-    """
-    decoded = open_input(Path(DECODED))
+def draw_waveform(audio: Path, duration_s: Fraction) -> Command:
+    """Build the FFmpeg that makes `AUDIO_THUMBNAIL` of segments of audio: its level over time."""
+    opened = open_input(audio, f="mpegts")
     width, height = _WAVEFORM_SIZE
     rate_hz = max(_LEAST_LEVELS_HZ, min(_HEARD_HZ, round(_LEVELS_A_COLUMN * width / duration_s)))
     levels = (
-        decoded["0"]
+        opened["a:0"]
         .filter("aformat", channel_layouts="mono", sample_rates=_HEARD_HZ)
         .filter("aeval", "abs(val(0))", c="same")
         .filter("aresample", rate_hz)
@@ -134,7 +130,7 @@ def draw_waveform(duration_s: Fraction) -> Command:
         "showwavespic", s=f"{width}x{height}", scale="sqrt", colors=_WAVEFORM_COLOR
     ).filter("format", "gbrp")
     # The image comes at the end: until then what is read shows that FFmpeg does not stand still.
-    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
+    rest = ffmpeg.output(opened["a:0"], "-", f="null", acodec="copy")
     image = _one_jpeg(_for_jpeg(drawn, _WAVEFORM_SIZE), AUDIO_THUMBNAIL)
     return ffmpeg_command([image, rest])
 

@@ -83,7 +83,7 @@ def all_ffmpegs() -> list[list[str]]:
         make_thumbnails(SOURCE, a_plan.rungs[0]),
         pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
         convert_cover(1, SOURCE),
-        draw_waveform(Fraction(60)),
+        draw_waveform(SOURCE, Fraction(60)),
     ]
     return [filled(command) for command in commands]
 
