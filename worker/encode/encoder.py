@@ -105,7 +105,6 @@ class Encoder:
         self._hooks = hooks
         self._needs_audio = AUDIO not in done and plan.audio is not None
         self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s, team=team)
-        self._encoded_audio_s = 0.0 if self._needs_audio else float(plan.grid.duration_s)
         self._decoded_audio_s: float | None = None
         self._decoded = DecodedFrames(plan)
 
@@ -205,8 +204,6 @@ class Encoder:
             Finished(rendition=row.rendition, index=row.index, path=path, preset=preset)
         )
         self._scheduler.record(row.rendition, row.index)
-        if row.rendition == AUDIO:
-            self._encoded_audio_s = row.end_s
         if lane and lane.span:
             lane.segmented_s = max(lane.segmented_s, row.end_s)
             if self._scheduler.has_finished(lane.span, row.index):
@@ -259,16 +256,8 @@ class Encoder:
             self._decoded.add(span, decoded)
 
     def report_progress(self) -> None:
-        """Report frames that are done: whole segments, and what each lane has begun.
-
-        Of audio alone it is samples, in whole segments.
-        """
-        grid = self._plan.grid
-        if self._plan.rungs:
-            done = self._scheduler.done_frames()
-        else:
-            done = min(grid.total_frames, round(self._encoded_audio_s * grid.rate))
-        self._hooks.on_progress(done, self._scheduler.expected_segments())
+        """Report frames that are done: whole segments, and what each lane has begun."""
+        self._hooks.on_progress(self._scheduler.done_frames(), self._scheduler.expected_segments())
 
     def _tick(self, processes: Processes) -> None:
         self._uploader.check()
