@@ -13,6 +13,7 @@ from worker.config.job import Job
 from worker.ffmpeg.encode import encode_video
 from worker.media.streams import Media
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Plan, Span, make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
@@ -36,7 +37,8 @@ def read(path: Path) -> Media:
 
 
 def make(path: Path, *arguments: str) -> Plan:
-    return make_plan(read(path), job_of(path, *arguments), machine=Machine(cores=2))
+    files = [PreparedFile(media=read(path))]
+    return make_plan(files, job_of(path, *arguments), machine=Machine(cores=2))
 
 
 def frames(plan: Plan, span: Span, source: Path, folder: Path) -> list[tuple[int, str]]:

@@ -45,7 +45,7 @@ NEEDED_PARTS = {
         "ogg",
     ),
     "muxers": (
-        *("segment", "mpegts", "matroska", "nut"),
+        *("segment", "mpegts", "matroska", "nut", "f32le"),
         *("image2", "rawvideo", "null", "webvtt", "framecrc"),
     ),
     "filters": (
@@ -57,7 +57,10 @@ NEEDED_PARTS = {
         *("thumbnail", "signalstats", "metadata", "tile"),
         *("aeval", "asetnsamples", "showwavespic"),
     ),
-    "bsfs": ("setts", "filter_units", "h264_metadata", "h264_mp4toannexb", "hevc_mp4toannexb"),
+    "bsfs": (
+        *("setts", "noise", "filter_units", "h264_metadata"),
+        *("h264_mp4toannexb", "hevc_mp4toannexb"),
+    ),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (

@@ -7,7 +7,7 @@ them. A video without such extras is better than none: what cannot be made is le
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.keyframes import KeyFrame, key_frames
 from worker.hls.run import Run
-from worker.images.chapters import find_chapters, render_chapters
+from worker.images.chapters import Chapter, add_joints, find_chapters, render_chapters
 from worker.images.commands import (
     AUDIO_THUMBNAIL,
     SHEETS,
@@ -90,8 +90,12 @@ class _Overview:
     sheets: tuple[File, ...]
 
 
-def generate_images(context: ImageContext, source: Path, *, with_chapters: bool) -> ImageSet:
+def generate_images(
+    context: ImageContext, sources: Sequence[Path], names: Sequence[str], *, with_chapters: bool
+) -> ImageSet:
     """Return what can be made of the run's frames, at least a thumbnail; of audio alone that.
+
+    `sources` are the files of its parts, and `names` those by which people know them.
 
     Raises:
         BadSourceError: there is not even that.
@@ -100,8 +104,9 @@ def generate_images(context: ImageContext, source: Path, *, with_chapters: bool)
     """
     run = context.run
     if not run.rungs:
-        image = _make_cover(context, source) or _make_waveform(context)
-        return ImageSet(thumbnails=(choice_file(run.name, 0, image),))
+        image = _make_cover(context, sources[0]) or _make_waveform(context)
+        images = ImageSet(thumbnails=(choice_file(run.name, 0, image),))
+        return _with_chapters(images, run, (), run.audio, names)
     top, lowest = run.rungs[0], run.rungs[-1]
     thumbnails: tuple[bytes, ...] = ()
     overview = None
@@ -113,11 +118,11 @@ def generate_images(context: ImageContext, source: Path, *, with_chapters: bool)
     if not thumbnails:
         # A short one that begins in black, for example: then frames between are searched.
         log.debug("thumbnail_from_source")
-        thumbnails = (find_thumbnail(run.plan, source, context.workspace),)
+        thumbnails = (find_thumbnail(run.plan, sources, context.workspace),)
     choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
     if overview is None:
         return ImageSet(thumbnails=choices)
-    return _with_tracks(run, overview, choices, with_chapters=with_chapters)
+    return _with_tracks(run, overview, choices, names, with_chapters=with_chapters)
 
 
 def _make_cover(context: ImageContext, source: Path) -> bytes | None:
@@ -162,27 +167,45 @@ def _read_whole(segment: Segment, context: ImageContext) -> bytes:
 
 
 def _with_tracks(
-    run: Run, overview: _Overview, thumbnails: tuple[File, ...], *, with_chapters: bool
+    run: Run,
+    overview: _Overview,
+    thumbnails: tuple[File, ...],
+    names: Sequence[str],
+    *,
+    with_chapters: bool,
 ) -> ImageSet:
     segments = run.renditions[run.rungs[-1].name]
-    chapters = find_chapters(overview.stats, segments) if with_chapters else ()
+    found = find_chapters(overview.stats, segments) if with_chapters else ()
     if with_chapters:
-        log.info("chapters_found", count=len(chapters))
+        log.info("chapters_found", count=len(found))
     storyboard = render_storyboard(
         [one.frame for one in overview.stats],
         overview.sheet,
         [file_name(sheet.key) for sheet in overview.sheets],
         end_ticks=segments[-1].end_ticks,
     )
-    return ImageSet(
+    images = ImageSet(
         thumbnails=thumbnails,
         sheets=overview.sheets,
         storyboard=storyboard_file(run.name, storyboard),
-        chapters=chapters,
-        chapters_track=chapters_file(run.name, render_chapters(chapters, segments))
-        if chapters
-        else None,
     )
+    return _with_chapters(images, run, found, segments, names)
+
+
+def _with_chapters(
+    images: ImageSet,
+    run: Run,
+    found: Sequence[Chapter],
+    segments: Sequence[Segment],
+    names: Sequence[str],
+) -> ImageSet:
+    """Add the chapters that were found, and those of the joints of several parts."""
+    starts_s = [part.first_frame / run.plan.grid.rate for part in run.plan.parts]
+    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
+    if not chapters:
+        return images
+    track = chapters_file(run.name, render_chapters(chapters, segments))
+    return replace(images, chapters=chapters, chapters_track=track)
 
 
 def _make_overview(segments: Sequence[Segment], rung: Rung, context: ImageContext) -> _Overview:

@@ -20,7 +20,8 @@ from worker.ffmpeg.run import (
     written_samples,
 )
 from worker.media.streams import AudioStream, Media, Mix
-from worker.plan.plan import Heard, Side
+from worker.media.timeline import length_s
+from worker.plan.parts import Heard, Side, Window
 from worker.runtime.process import FailedError
 from worker.runtime.workspace import Workspace
 
@@ -81,13 +82,19 @@ class Levels:
 
 
 def listen(
-    media: Media, source: Path, workspace: Workspace, *, loudness_lufs: float | None
+    media: Media,
+    source: Path,
+    workspace: Workspace,
+    window: Window,
+    *,
+    loudness_lufs: float | None,
 ) -> tuple[Media, Heard]:
-    """Try and measure the audio of a source; return the source with a track that can be used.
+    """Try and measure the audio of what is used of a source.
 
-    Of several equal tracks one on which something is to be heard is used. A track whose channels
-    FFmpeg cannot mix by their positions is mixed otherwise. The whole is decoded for it, unless
-    it is one channel beside a video, of which nothing needs to be known.
+    Returns the source with a track that can be used. Of several equal tracks one on which something
+    is to be heard is used. A track whose channels FFmpeg cannot mix by their positions is mixed
+    otherwise. All of the window is decoded for it, unless it is one channel beside a video, of
+    which nothing needs to be known.
 
     Raises:
         BadSourceError: it is audio alone, most of which cannot be decoded.
@@ -105,14 +112,16 @@ def listen(
         with_track = replace(media, audio=track)
         if track.mixed_channels == 1 and not needs_levels:
             return with_track, Heard()
-        levels = _measure(with_track, source, workspace, has_loudness=loudness_lufs is not None)
+        levels = _measure(
+            with_track, source, workspace, window, has_loudness=loudness_lufs is not None
+        )
         if len(usable) > 1 and levels.is_silent:
             silent.append(track)
             continue
         if silent:
             log.warning("audio_silent", tracks=[t.index for t in silent], used=track.index)
         if is_alone:
-            _refuse_filler(track, levels)
+            _refuse_filler(track, levels, window)
         return with_track, _heard(levels, track, loudness_lufs)
     # Silence everywhere: it needs one channel, and no gain.
     return replace(media, audio=usable[0]), Heard()
@@ -159,8 +168,12 @@ def _can_decode(media: Media, source: Path, workspace: Workspace) -> bool:
     return media.audio is not None and decoded_frames(tail).get(media.audio.index, 0) > 0
 
 
-def _measure(media: Media, source: Path, workspace: Workspace, *, has_loudness: bool) -> Levels:
-    decode, measure = decode_audio(media, source), measure_audio(media, has_loudness=has_loudness)
+def _measure(
+    media: Media, source: Path, workspace: Workspace, window: Window, *, has_loudness: bool
+) -> Levels:
+    used_s = window.end_s - window.start_s if window.end_s < length_s(media) else None
+    decode = decode_audio(media.starting_at(window.start_s), source, length_s=used_s)
+    measure = measure_audio(media, has_loudness=has_loudness)
     try:
         written, tail = run_through_pipe(decode, measure, DECODED, workspace)
     except FFMPEG_FAILURES as error:
@@ -172,12 +185,13 @@ def _measure(media: Media, source: Path, workspace: Workspace, *, has_loudness: 
     return replace(levels, decoded_s=written_samples(written) / decoded_rate_hz(media.audio))
 
 
-def _refuse_filler(track: AudioStream, levels: Levels) -> None:
+def _refuse_filler(track: AudioStream, levels: Levels, window: Window) -> None:
     """Refuse audio of which most would be silence, as `encode.decode_check` does of a video."""
-    decoded_s, length_s = levels.decoded_s, track.packets.clock.length_s
-    if decoded_s is not None and decoded_s < _LEAST_DECODED_SHARE * length_s:
+    decoded_s = levels.decoded_s
+    used_s = min(track.packets.clock.length_s, float(window.end_s - window.start_s))
+    if decoded_s is not None and decoded_s < _LEAST_DECODED_SHARE * used_s:
         raise BadSourceError(
-            f"only {decoded_s:.1f} s of {length_s:.1f} s can be decoded: the file is damaged;"
+            f"only {decoded_s:.1f} s of {used_s:.1f} s can be decoded: the file is damaged;"
             " export or upload it again",
             code=SourceFault.DAMAGED,
         )

@@ -18,6 +18,7 @@ from worker.hls.mpegts import read_segment
 from worker.hls.segment import measure_segment
 from worker.hls.transport import MalformedSegmentError
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Plan, make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
@@ -32,7 +33,8 @@ def plan(small_clip: Path) -> Plan:
         budget=Budget(time_limit_s=600, clock=time.monotonic),
     )
     job = parse_job(["--source", "/in", "--destination", "/out"], {})
-    return make_plan(probe(small_clip, job, workspace), job, machine=Machine(cores=2))
+    media = probe(small_clip, job, workspace)
+    return make_plan([PreparedFile(media=media)], job, machine=Machine(cores=2))
 
 
 @pytest.fixture(scope="module")

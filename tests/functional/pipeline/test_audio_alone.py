@@ -258,6 +258,31 @@ def test_recordings_that_were_put_end_to_end_follow_each_other(
     assert audio.duration_s == pytest.approx(2 * SECONDS, abs=0.05 + AAC_FRAME_S)
 
 
+@pytest.mark.ffmpeg
+def test_parts_and_clips_of_it_are_published_to_the_sample(
+    voice: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """With a chapter at the joint."""
+    sources = (voice("cover.m4a"), "--source", voice("phone.wav"))
+    start_s, end_s = 2.25, 16.1
+    out = publish(tmp_path, *sources, *ALLOW, "--from", start_s, "--to", end_s)
+    manifest, published = manifest_of(out), read_published(out)
+    assert manifest["duration_s"] == pytest.approx(end_s - start_s, abs=1e-4)
+    assert [c["start_s"] for c in manifest["chapters"]] == [0, pytest.approx(SECONDS - start_s)]
+    assert published.audio
+    found = published_samples(published.audio)
+    whole = np.concatenate([samples("-i", voice(name)) for name in ("cover.m4a", "phone.wav")])
+    assert abs(lag(found, whole[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)])) <= 2
+
+
+def test_65_a_part_without_video_beside_one_with_video_is_named(
+    voice: Callable[[str], Path], small_clip: Path, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    out, sources = tmp_path / "out", ("--source", small_clip, "--source", voice("voice.mp3"))
+    ended = run_worker(*sources, "--destination", out, *ALLOW)
+    assert_failed(ended, out, 65, "part 2 of 2 (voice.mp3)", "audio but no video")
+
+
 def test_65_most_of_it_cannot_be_decoded(
     voice: Callable[[str], Path], run_worker: RunWorker, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from worker.errors import BadSourceError, SourceFault
 from worker.media.audio_clock import AudioClock
 from worker.plan.digest import run_name
 from worker.plan.plan import describe
+from worker.plan.refusals import refuse_source
 
 # 625 AAC frames.
 LENGTH_S = Fraction(625 * 1024, 48_000)
@@ -44,10 +45,10 @@ def test_what_is_done_with_frames_fails_where_there_are_none() -> None:
 
 
 def test_a_description_says_that_there_is_no_video() -> None:
-    described = describe(ALONE)["media"]
-    assert described["video"] is None
-    assert "video_track" not in described
-    assert describe(plan())["media"]["video"]["codec"] == "h264"
+    (part,) = describe(ALONE)["parts"]
+    assert part["media"]["video"] is None
+    assert "video_track" not in part["media"]
+    assert describe(plan())["parts"][0]["media"]["video"]["codec"] == "h264"
 
 
 def test_untimed_audio_lasts_as_long_as_its_packets() -> None:
@@ -61,5 +62,5 @@ def test_it_is_refused_as_a_video_is() -> None:
         plan("--max-duration", "10", video=None)
     assert refused.value.code == SourceFault.TOO_LONG
     with pytest.raises(BadSourceError, match="truncated") as refused:
-        plan(video=None, declared_s=60.0)
+        refuse_source(media(video=None, declared_s=60.0), allow_truncated=False)
     assert refused.value.code == SourceFault.TRUNCATED
