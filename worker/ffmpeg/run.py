@@ -65,10 +65,10 @@ def decoded_frames(tail: Sequence[str]) -> dict[int, int]:
 
 def run_through_pipe(
     decode: Command, read: Command, pipe: str, workspace: Workspace
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Run two FFmpegs, the second of which reads what the first one writes into a FIFO.
 
-    Returns the last lines of the second one. Raises as `run_ffmpeg` does.
+    Returns the last lines of both. Raises as `run_ffmpeg` does.
     """
     workspace.add_fifo(pipe)
     tails: dict[str, tuple[str, ...]] = {}
@@ -79,4 +79,4 @@ def run_through_pipe(
         for event in processes.events():
             if isinstance(event, Ended):
                 tails[event.child] = event.tail
-    return tails.get(reader, ())
+    return tails.get(writer, ()), tails.get(reader, ())

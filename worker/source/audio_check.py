@@ -10,8 +10,15 @@ from pathlib import Path
 
 import structlog
 
-from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio
-from worker.ffmpeg.run import FFMPEG_FAILURES, decoded_frames, run_ffmpeg, run_through_pipe
+from worker.errors import BadSourceError, SourceFault
+from worker.ffmpeg.audio import DECODED, decode_audio, decoded_rate_hz, measure_audio
+from worker.ffmpeg.run import (
+    FFMPEG_FAILURES,
+    decoded_frames,
+    run_ffmpeg,
+    run_through_pipe,
+    written_samples,
+)
 from worker.media.streams import AudioStream, Media, Mix
 from worker.media.timeline import length_s
 from worker.plan.parts import Heard, Side, Window
@@ -35,6 +42,8 @@ _EMPTY_SIDE_DB = -50.0
 _MOST_GUESSED = 8
 # What one channel that is played on both sides has more than on one.
 _BOTH_SIDES_LU = 3.0
+# Of audio alone: with less of it decoded, most of what would be published is silence.
+_LEAST_DECODED_SHARE = 0.45
 
 log = structlog.get_logger(__name__)
 
@@ -44,11 +53,13 @@ class Levels:
     """What was measured of a track: its peaks, in dB of full scale.
 
     `sides_db` is of each channel as published, `difference_db` of half the difference of two.
+    `decoded_s` is how much was decoded, None where that is not known.
     """
 
     sides_db: tuple[float, ...]
     difference_db: float | None = None
     lufs: float | None = None
+    decoded_s: float | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -82,18 +93,24 @@ def listen(
 
     Returns the source with a track that can be used. Of several equal tracks one on which something
     is to be heard is used. A track whose channels FFmpeg cannot mix by their positions is mixed
-    otherwise. All of the window is decoded for it, unless it is one channel, of which nothing needs
-    to be known.
+    otherwise. All of the window is decoded for it, unless it is one channel beside a video, of
+    which nothing needs to be known.
+
+    Raises:
+        BadSourceError: it is audio alone, most of which cannot be decoded.
+
     """
     tracks = [t for t in (media.audio, *media.other_audio) if t is not None]
     media = replace(media, audio=None, other_audio=())
     usable = [t for t in (_usable(media, t, source, workspace) for t in tracks) if t is not None]
     if not usable:
         return media, Heard()
+    is_alone = media.video_track is None
+    needs_levels = len(usable) > 1 or loudness_lufs is not None or is_alone
     silent: list[AudioStream] = []
     for track in usable:
         with_track = replace(media, audio=track)
-        if len(usable) == 1 and track.mixed_channels == 1 and loudness_lufs is None:
+        if track.mixed_channels == 1 and not needs_levels:
             return with_track, Heard()
         levels = _measure(
             with_track, source, workspace, window, has_loudness=loudness_lufs is not None
@@ -103,6 +120,8 @@ def listen(
             continue
         if silent:
             log.warning("audio_silent", tracks=[t.index for t in silent], used=track.index)
+        if is_alone:
+            _refuse_filler(track, levels, window)
         return with_track, _heard(levels, track, loudness_lufs)
     # Silence everywhere: it needs one channel, and no gain.
     return replace(media, audio=usable[0]), Heard()
@@ -156,11 +175,26 @@ def _measure(
     decode = decode_audio(media.starting_at(window.start_s), source, length_s=used_s)
     measure = measure_audio(media, has_loudness=has_loudness)
     try:
-        tail = run_through_pipe(decode, measure, DECODED, workspace)
+        written, tail = run_through_pipe(decode, measure, DECODED, workspace)
     except FFMPEG_FAILURES as error:
         log.debug("audio_check_failed", reason=str(error))
-        tail = ()
-    return read_levels(tail)
+        return read_levels(())
+    levels = read_levels(tail)
+    if media.audio is None:
+        return levels
+    return replace(levels, decoded_s=written_samples(written) / decoded_rate_hz(media.audio))
+
+
+def _refuse_filler(track: AudioStream, levels: Levels, window: Window) -> None:
+    """Refuse audio of which most would be silence, as `encode.decode_check` does of a video."""
+    decoded_s = levels.decoded_s
+    used_s = min(track.packets.clock.length_s, float(window.end_s - window.start_s))
+    if decoded_s is not None and decoded_s < _LEAST_DECODED_SHARE * used_s:
+        raise BadSourceError(
+            f"only {decoded_s:.1f} s of {used_s:.1f} s can be decoded: the file is damaged;"
+            " export or upload it again",
+            code=SourceFault.DAMAGED,
+        )
 
 
 def read_levels(tail: Sequence[str]) -> Levels:
