@@ -50,6 +50,8 @@ RUN case $TARGETARCH in \
         --enable-filter=split,fps,setpts,trim,tpad,scale,format,setsar,setparams \
         --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat,transpose,hflip,vflip \
         --enable-filter=asetpts,aselect,aresample,aformat,apad,atrim,pan,volume,alimiter,ebur128,astats \
+        --enable-filter=highpass,bandreject,afftdn,acompressor \
+        --enable-filter=asplit,acrossover,bandpass,join,asetnsamples,aspectralstats,ametadata \
         --enable-filter=thumbnail,signalstats,metadata,tile \
         --enable-filter=color,testsrc2,sine,anullsrc \
     && make -j"$(nproc)" \

@@ -19,6 +19,8 @@ from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.decode import from_origin
 from worker.ffmpeg.encode import segment_options
 from worker.ffmpeg.inputs import open_input, seconds
+from worker.ffmpeg.speech.clean import RATE_HZ, clean_speech
+from worker.ffmpeg.speech.measure import PIPES, measure_speech
 from worker.layout import AUDIO, SEGMENT_PATTERN
 from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import AudioStream, Media
@@ -77,7 +79,7 @@ def encode_audio(plan: Plan, audio: AudioPlan) -> Command:
     stream = _track(plan.media)
     decoded = open_input(Path(DECODED))
     encoded = (
-        _level(decoded["0"].filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, audio)
+        _level(_unshifted(decoded["0"]), stream, audio)
         .filter("aresample", audio.sample_rate_hz, first_pts=0, **_laid(stream))
         # Audio lasts exactly as long as the video: players stall where a rendition ends early.
         .filter("apad")
@@ -97,25 +99,40 @@ def encode_audio(plan: Plan, audio: AudioPlan) -> Command:
     return ffmpeg_command([output, rest], pipes=[AUDIO])
 
 
-def measure_audio(media: Media, *, has_loudness: bool) -> Command:
+def measure_audio(media: Media, *, has_loudness: bool, has_speech: bool = False) -> Command:
     """Build the FFmpeg that measures what is decoded, as it would be published.
 
     It writes a summary on stderr: for each side, and for half of their difference, `Peak level dB`;
-    and with `has_loudness` (EBU R128) `I: … LUFS`.
+    and with `has_loudness` (EBU R128) `I: … LUFS`. With `has_speech` it prints on the pipes of
+    `measure_speech`.
     """
     stream = _track(media)
     measured = open_input(Path(DECODED))["0"]
+    speech = []
+    if has_speech:
+        copies = measured.filter_multi_output("asplit", 2)
+        measured = copies[0]
+        speech = measure_speech(copies[1], decoded_rate_hz(stream), media.duration_s)
     if has_loudness:
         # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel
         # is played on both sides, and is as loud as that.
         plain = AudioPlan(channels=stream.mixed_channels, bit_rate_bps=0)
-        measured = _level(measured, stream, plain)
-        measured = measured.filter("ebur128", framelog="verbose", dualmono=1)
+        measured = _loudness(_level(measured, stream, plain))
     if stream.mixed_channels > 1:
         measured = measured.filter("pan", args="2.1|c0=c0|c1=c1|c2=0.5*c0-0.5*c1")
     # Of all that it can measure the peak alone takes no time.
     measured = measured.filter("astats", measure_overall="none", measure_perchannel="Peak_level")
-    return ffmpeg_command([ffmpeg.output(measured, "-", f="null")], level="info")
+    outputs = [ffmpeg.output(measured, "-", f="null"), *speech]
+    return ffmpeg_command(outputs, level="info", pipes=PIPES if has_speech else ())
+
+
+def measure_cleaned(media: Media, audio: AudioPlan) -> Command:
+    """Build the FFmpeg that measures how loud what is decoded is when its speech is cleaned.
+
+    It writes `I: … LUFS` on stderr.
+    """
+    cleaned = _level(_unshifted(open_input(Path(DECODED))["0"]), _track(media), audio)
+    return ffmpeg_command([ffmpeg.output(_loudness(cleaned), "-", f="null")], level="info")
 
 
 def decoded_rate_hz(stream: AudioStream) -> int:
@@ -173,14 +190,26 @@ def _nearest_rate_hz(found_hz: float) -> int:
     return min(_MPEG_RATES_HZ, key=lambda rate_hz: abs(rate_hz - found_hz))
 
 
+def _unshifted(track: Any) -> Any:
+    return track.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB")
+
+
+def _loudness(track: Any) -> Any:
+    return track.filter("ebur128", framelog="verbose", dualmono=1)
+
+
 def _level(track: Any, stream: AudioStream, audio: AudioPlan) -> Any:
-    """Take the planned channels, at a level that is not clipped."""
+    """Take the planned channels, with their speech cleaned, at a level that is not clipped."""
     mixed = track
     if audio.side:
         mixed = mixed.filter("pan", args=f"mono|c0={_SIDES[audio.side]}")
+    if audio.cleaning:
+        # Its filters keep what they are given in a row: gaps are filled before.
+        laid = mixed.filter("aresample", RATE_HZ, first_pts=0, **_laid(stream))
+        mixed = clean_speech(laid, audio.cleaning)
     if audio.gain_db:
         mixed = mixed.filter("volume", f"{audio.gain_db:.2f}dB")
-    if audio.gain_db > 0 or stream.channels > max(_LAYOUTS):
+    if audio.gain_db > 0 or audio.cleaning or stream.channels > max(_LAYOUTS):
         # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
         # scale. Without `level` it leaves what is below the limit alone, with `latency` its time.
         mixed = mixed.filter("alimiter", limit=_PEAK_LIMIT, level=0, latency=1)

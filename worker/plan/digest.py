@@ -63,8 +63,8 @@ def output_form(plan: Plan) -> dict[str, Any]:
 
 
 def _form(audio: AudioPlan) -> dict[str, Any]:
-    # A layout that was added later leaves the names of earlier runs as they were.
-    return {k: v for k, v in asdict(audio).items() if k != "is_muxed" or v}
+    # What was added later leaves the names of earlier runs as they were.
+    return {k: v for k, v in asdict(audio).items() if k not in {"is_muxed", "cleaning"} or v}
 
 
 def _track(plan: Plan) -> dict[str, Any]:

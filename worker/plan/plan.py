@@ -13,6 +13,7 @@ from worker.media.timeline import Grid, make_grid
 from worker.plan.ladder import LADDER, Rung, plan_ladder
 from worker.plan.parallelism import Machine, plan_lanes, plan_threads
 from worker.plan.refusals import refuse_source, refuse_too_long
+from worker.plan.speech import Cleaning
 
 # From the slowest that is worth its time to the fastest that is worth watching.
 AUTO_PRESETS = ("faster", "veryfast", "superfast")
@@ -32,10 +33,14 @@ Side = Literal["both", "left", "right"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
-    """What was found by listening to a track: the gain to a loudness, and its one channel."""
+    """What was found by listening to a track: the gain to a loudness, and its one channel.
+
+    `cleaning` is what is done to it where it is speech that is to be cleaned.
+    """
 
     gain_db: float = 0.0
     side: Side | None = None
+    cleaning: Cleaning | None = None
 
 
 _UNHEARD = Heard()
@@ -45,14 +50,15 @@ _UNHEARD = Heard()
 class AudioPlan:
     """The one audio rendition: AAC-LC. `gain_db` brings it to the loudness asked for.
 
-    `side` is where its one channel is in a stereo track. `is_muxed`: each rung's segments carry it,
-    too.
+    `side` is where its one channel is in a stereo track, `cleaning` what is done to its speech
+    before. `is_muxed`: each rung's segments carry it, too.
     """
 
     channels: int
     bit_rate_bps: int
     gain_db: float = 0.0
     side: Side | None = None
+    cleaning: Cleaning | None = None
     sample_rate_hz: int = 48_000
     is_muxed: bool = False
 
@@ -143,6 +149,7 @@ def plan_audio(
         bit_rate_bps=channels * _CHANNEL_BPS,
         gain_db=heard.gain_db,
         side=heard.side,
+        cleaning=heard.cleaning,
         is_muxed=is_muxed,
     )
 

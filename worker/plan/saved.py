@@ -29,6 +29,7 @@ from worker.media.timeline import Grid
 from worker.plan.digest import PLAN_VERSION
 from worker.plan.ladder import Rung
 from worker.plan.plan import AudioPlan, Plan, TextPlan
+from worker.plan.speech import Cleaning
 from worker.records.base import UnreadableRecordError
 
 # Raised when a field is added, removed or changes its meaning. `PLAN_VERSION` says what a plan
@@ -37,7 +38,7 @@ _SCHEMA_VERSION = 1
 _TYPES: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (
-        *(Plan, Grid, Rung, AudioPlan, TextPlan),
+        *(Plan, Grid, Rung, AudioPlan, Cleaning, TextPlan),
         *(Media, VideoStream, AudioStream, TextStream, Packets, ByteMap),
         *(AudioClock, Stretch, FrameClock, Orientation, AspectChange),
     )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
-from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio
+from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio, measure_cleaned
 from worker.ffmpeg.run import FFMPEG_FAILURES, decoded_frames, run_ffmpeg, run_through_pipe
+from worker.ffmpeg.speech.measure import PIPES, read_speech
 from worker.media.streams import AudioStream, Media, Mix
-from worker.plan.plan import Heard, Side
+from worker.plan.plan import Heard, Side, plan_audio
+from worker.plan.speech import SpeechLevels, plan_cleaning, why_left_alone
+from worker.runtime.child import Line
+from worker.runtime.command import Command
 from worker.runtime.process import FailedError
 from worker.runtime.workspace import Workspace
 
@@ -34,6 +38,10 @@ _EMPTY_SIDE_DB = -50.0
 _MOST_GUESSED = 8
 # What one channel that is played on both sides has more than on one.
 _BOTH_SIDES_LU = 3.0
+# And more than in a mix with the other side, which is empty.
+_ONE_SIDE_DB = 6.0
+# Of cleaned speech, where no loudness is asked for.
+_SPEECH_LUFS = -16.0
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +51,13 @@ class Levels:
     """What was measured of a track: its peaks, in dB of full scale.
 
     `sides_db` is of each channel as published, `difference_db` of half the difference of two.
+    `speech` is measured where speech is to be cleaned.
     """
 
     sides_db: tuple[float, ...]
     difference_db: float | None = None
     lufs: float | None = None
+    speech: SpeechLevels | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -70,31 +80,46 @@ class Levels:
 
 
 def listen(
-    media: Media, source: Path, workspace: Workspace, *, loudness_lufs: float | None
+    media: Media,
+    source: Path,
+    workspace: Workspace,
+    *,
+    loudness_lufs: float | None,
+    cleans_speech: bool = False,
 ) -> tuple[Media, Heard]:
     """Try and measure the audio of a source; return the source with a track that can be used.
 
     Of several equal tracks one on which something is to be heard is used. A track whose channels
     FFmpeg cannot mix by their positions is mixed otherwise. The whole is decoded for it, unless
-    it is one channel, of which nothing needs to be known.
+    it is one channel, of which nothing needs to be known; with `cleans_speech` once more, where
+    there is speech.
     """
     tracks = [t for t in (media.audio, *media.other_audio) if t is not None]
     media = replace(media, audio=None, other_audio=())
     usable = [t for t in (_usable(media, t, source, workspace) for t in tracks) if t is not None]
     if not usable:
         return media, Heard()
+    has_loudness = cleans_speech or loudness_lufs is not None
     silent: list[AudioStream] = []
     for track in usable:
         with_track = replace(media, audio=track)
-        if len(usable) == 1 and track.mixed_channels == 1 and loudness_lufs is None:
+        if len(usable) == 1 and track.mixed_channels == 1 and not has_loudness:
             return with_track, Heard()
-        levels = _measure(with_track, source, workspace, has_loudness=loudness_lufs is not None)
+        levels = _measure(
+            with_track, source, workspace, has_loudness=has_loudness, has_speech=cleans_speech
+        )
         if len(usable) > 1 and levels.is_silent:
             silent.append(track)
             continue
         if silent:
             log.warning("audio_silent", tracks=[t.index for t in silent], used=track.index)
-        return with_track, _heard(levels, track, loudness_lufs)
+        side = _side(levels, track)
+        if cleans_speech:
+            lufs = _SPEECH_LUFS if loudness_lufs is None else loudness_lufs
+            cleaned = _clean(with_track, source, workspace, levels, side=side, target_lufs=lufs)
+            if cleaned:
+                return with_track, cleaned
+        return with_track, Heard(gain_db=_gain_db(levels, side, loudness_lufs), side=side)
     # Silence everywhere: it needs one channel, and no gain.
     return replace(media, audio=usable[0]), Heard()
 
@@ -140,14 +165,63 @@ def _can_decode(media: Media, source: Path, workspace: Workspace) -> bool:
     return media.audio is not None and decoded_frames(tail).get(media.audio.index, 0) > 0
 
 
-def _measure(media: Media, source: Path, workspace: Workspace, *, has_loudness: bool) -> Levels:
-    decode, measure = decode_audio(media, source), measure_audio(media, has_loudness=has_loudness)
+def _measure(
+    media: Media, source: Path, workspace: Workspace, *, has_loudness: bool, has_speech: bool
+) -> Levels:
+    printed: dict[str, list[str]] = {pipe: [] for pipe in PIPES}
+
+    def keep(line: Line) -> None:
+        if line.label in printed:
+            printed[line.label].append(line.text)
+
+    measure = measure_audio(media, has_loudness=has_loudness, has_speech=has_speech)
+    levels = read_levels(_read_through(media, source, measure, workspace, on_line=keep))
+    return replace(levels, speech=read_speech(printed)) if has_speech else levels
+
+
+def _read_through(
+    media: Media,
+    source: Path,
+    read: Command,
+    workspace: Workspace,
+    *,
+    on_line: Callable[[Line], None] = lambda _: None,
+) -> tuple[str, ...]:
+    """Decode the whole for an FFmpeg that measures, and return its last lines; none if it fails."""
+    decode = decode_audio(media, source)
     try:
-        tail = run_through_pipe(decode, measure, DECODED, workspace)
+        return run_through_pipe(decode, read, DECODED, workspace, on_line=on_line)
     except FFMPEG_FAILURES as error:
         log.debug("audio_check_failed", reason=str(error))
-        tail = ()
-    return read_levels(tail)
+        return ()
+
+
+def _clean(
+    media: Media,
+    source: Path,
+    workspace: Workspace,
+    levels: Levels,
+    *,
+    side: Side | None,
+    target_lufs: float,
+) -> Heard | None:
+    """Decide how the speech of a track is cleaned, and how loud it is then; None if it is none."""
+    speech, lufs = levels.speech, levels.lufs
+    why = why_left_alone(speech) if speech and lufs is not None else "not_measured"
+    if why or speech is None or lufs is None or media.audio is None:
+        log.info("speech_left_alone", reason=why)
+        return None
+    is_one_side = side in {"left", "right"}
+    cleaning = plan_cleaning(
+        speech,
+        lufs=lufs + (_BOTH_SIDES_LU if is_one_side else 0.0),
+        raised_db=_ONE_SIDE_DB if is_one_side else 0.0,
+    )
+    log.info("speech_cleaned", noise_db=cleaning.noise_db, hum_hz=cleaning.hum_hz)
+    heard = Heard(side=side, cleaning=cleaning)
+    measure = measure_cleaned(media, plan_audio(media.audio, heard))
+    cleaned = read_levels(_read_through(media, source, measure, workspace))
+    return replace(heard, gain_db=_gain_db(cleaned, None, target_lufs))
 
 
 def read_levels(tail: Sequence[str]) -> Levels:
@@ -168,11 +242,11 @@ def read_levels(tail: Sequence[str]) -> Levels:
     return Levels(sides_db=levels_db[:-1], difference_db=levels_db[-1], lufs=lufs)
 
 
-def _heard(levels: Levels, track: AudioStream, target_lufs: float | None) -> Heard:
+def _side(levels: Levels, track: AudioStream) -> Side | None:
     side = levels.side
     if side:
         log.info("audio_is_one_channel", track=track.index, side=side)
-    return Heard(gain_db=_gain_db(levels, side, target_lufs), side=side)
+    return side
 
 
 def _gain_db(levels: Levels, side: Side | None, target_lufs: float | None) -> float:

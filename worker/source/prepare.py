@@ -172,7 +172,13 @@ def prepare(path: Path, job: Job, workspace: Workspace) -> Prepared:
     if job.captions == "embedded":
         media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     target_lufs = None if job.loudness == "off" else job.loudness
-    media, heard = listen(media, path, workspace, loudness_lufs=target_lufs)
+    media, heard = listen(
+        media,
+        path,
+        workspace,
+        loudness_lufs=target_lufs,
+        cleans_speech=job.speech == "clean",
+    )
     return Prepared(path=path, media=media, heard=heard)
 
 

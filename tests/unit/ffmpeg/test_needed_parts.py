@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.ffmpeg.test_commands import ALL, SOURCE, after, filled
 from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
-from worker.ffmpeg.audio import DECODED, decode_audio, encode_audio, measure_audio
+from worker.ffmpeg.audio import DECODED, decode_audio, encode_audio, measure_audio, measure_cleaned
 from worker.ffmpeg.capabilities import NEEDED_PARTS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.inputs import show_packets, show_texts
@@ -30,6 +30,7 @@ from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
 from worker.plan.plan import Heard, Span, plan_audio
+from worker.plan.speech import Cleaning
 from worker.source.sample_encode import choose_samples, encode_samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,6 +52,8 @@ def all_ffmpegs() -> list[list[str]]:
         stretches=tuple(Stretch(packet_s=s, start_s=0.0, end_s=4.0) for s in (0.036, 0.024))
     )
     of_two_rates = replace(AUDIO, codec="mp2", packets=replace(AUDIO.packets, clock=clock))
+    cleaning = Cleaning(noise_db=(-40,) * 8, hum_hz=(50, 100))
+    cleaned = plan_audio(AUDIO, Heard(cleaning=cleaning))
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         *(
@@ -64,7 +67,10 @@ def all_ffmpegs() -> list[list[str]]:
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
         decode_audio(replace(MEDIA, audio=of_two_rates), SOURCE),
-        measure_audio(MEDIA, has_loudness=True),
+        measure_audio(MEDIA, has_loudness=True, has_speech=True),
+        measure_audio(long.media, has_loudness=True, has_speech=True),
+        measure_cleaned(MEDIA, cleaned),
+        encode_audio(a_plan, cleaned),
         *(
             rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
             for container in ("mpegts", "matroska")
