@@ -49,14 +49,16 @@ def clean_speech(track: Any, cleaning: Cleaning) -> Any:
 def _reduce_noise(track: Any, noise_db: tuple[int, ...]) -> Any:
     wanted = [_at(hz, noise_db) for hz in _CENTERS_HZ]
     mean_db = sum(wanted) / len(wanted)
+    off_db = [max(-_MOST_OFF_DB, min(_MOST_OFF_DB, round(at_db - mean_db))) for at_db in wanted]
+    # The filter takes the mean away from the bands, and adds its floor.
+    floor_db = mean_db + sum(off_db) / len(off_db) + _MARGIN_DB
     low_db, high_db = _FLOORS_DB
-    off_db = (max(-_MOST_OFF_DB, min(_MOST_OFF_DB, round(at_db - mean_db))) for at_db in wanted)
     return (
         track.filter("apad", pad_len=_LATE_SAMPLES)
         .filter(
             "afftdn",
             noise_reduction=_REDUCTION_DB,
-            noise_floor=round(max(low_db, min(high_db, mean_db + _MARGIN_DB))),
+            noise_floor=round(max(low_db, min(high_db, floor_db))),
             noise_type="custom",
             band_noise="|".join(map(str, off_db)),
         )
