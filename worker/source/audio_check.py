@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
-from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio, measure_cleaned
+from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio
 from worker.ffmpeg.run import FFMPEG_FAILURES, decoded_frames, run_ffmpeg, run_through_pipe
 from worker.ffmpeg.speech.measure import PIPES, read_speech
 from worker.media.streams import AudioStream, Media, Mix
-from worker.plan.plan import Heard, Side, plan_audio
+from worker.media.timeline import length_s
+from worker.plan.parts import UNHEARD, Heard, Side, Window
 from worker.plan.speech import SpeechLevels, plan_cleaning, why_left_alone
 from worker.runtime.child import Line
-from worker.runtime.command import Command
 from worker.runtime.process import FailedError
 from worker.runtime.workspace import Workspace
 
@@ -83,16 +83,17 @@ def listen(
     media: Media,
     source: Path,
     workspace: Workspace,
+    window: Window,
     *,
     loudness_lufs: float | None,
     cleans_speech: bool = False,
 ) -> tuple[Media, Heard]:
-    """Try and measure the audio of a source; return the source with a track that can be used.
+    """Try and measure the audio of what is used of a source.
 
-    Of several equal tracks one on which something is to be heard is used. A track whose channels
-    FFmpeg cannot mix by their positions is mixed otherwise. The whole is decoded for it, unless
-    it is one channel, of which nothing needs to be known; with `cleans_speech` once more, where
-    there is speech.
+    Returns the source with a track that can be used. Of several equal tracks one on which something
+    is to be heard is used. A track whose channels FFmpeg cannot mix by their positions is mixed
+    otherwise. All of the window is decoded for it, unless it is one channel, of which nothing needs
+    to be known; with `cleans_speech` once more, where there is speech.
     """
     tracks = [t for t in (media.audio, *media.other_audio) if t is not None]
     media = replace(media, audio=None, other_audio=())
@@ -105,9 +106,8 @@ def listen(
         with_track = replace(media, audio=track)
         if len(usable) == 1 and track.mixed_channels == 1 and not has_loudness:
             return with_track, Heard()
-        levels = _measure(
-            with_track, source, workspace, has_loudness=has_loudness, has_speech=cleans_speech
-        )
+        listening = _Listening(with_track, source, workspace, window)
+        levels = _measure(listening, has_loudness=has_loudness, has_speech=cleans_speech)
         if len(usable) > 1 and levels.is_silent:
             silent.append(track)
             continue
@@ -116,8 +116,7 @@ def listen(
         side = _side(levels, track)
         if cleans_speech:
             lufs = _SPEECH_LUFS if loudness_lufs is None else loudness_lufs
-            cleaned = _clean(with_track, source, workspace, levels, side=side, target_lufs=lufs)
-            if cleaned:
+            if cleaned := _clean(listening, levels, side=side, target_lufs=lufs):
                 return with_track, cleaned
         return with_track, Heard(gain_db=_gain_db(levels, side, loudness_lufs), side=side)
     # Silence everywhere: it needs one channel, and no gain.
@@ -165,50 +164,50 @@ def _can_decode(media: Media, source: Path, workspace: Workspace) -> bool:
     return media.audio is not None and decoded_frames(tail).get(media.audio.index, 0) > 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """What is listened to: the window of a source with one track."""
+
+    media: Media
+    source: Path
+    workspace: Workspace
+    window: Window
+
+
 def _measure(
-    media: Media, source: Path, workspace: Workspace, *, has_loudness: bool, has_speech: bool
+    listening: _Listening,
+    *,
+    has_loudness: bool,
+    has_speech: bool = False,
+    heard: Heard = UNHEARD,
 ) -> Levels:
+    media, window = listening.media, listening.window
+    used_s = window.end_s - window.start_s if window.end_s < length_s(media) else None
+    decode = decode_audio(media.starting_at(window.start_s), listening.source, length_s=used_s)
+    speech_s = float(window.end_s - window.start_s) if has_speech else None
+    measure = measure_audio(media, has_loudness=has_loudness, speech_s=speech_s, heard=heard)
     printed: dict[str, list[str]] = {pipe: [] for pipe in PIPES}
 
     def keep(line: Line) -> None:
         if line.label in printed:
             printed[line.label].append(line.text)
 
-    measure = measure_audio(media, has_loudness=has_loudness, has_speech=has_speech)
-    levels = read_levels(_read_through(media, source, measure, workspace, on_line=keep))
+    try:
+        tail = run_through_pipe(decode, measure, DECODED, listening.workspace, on_line=keep)
+    except FFMPEG_FAILURES as error:
+        log.debug("audio_check_failed", reason=str(error))
+        tail = ()
+    levels = read_levels(tail)
     return replace(levels, speech=read_speech(printed)) if has_speech else levels
 
 
-def _read_through(
-    media: Media,
-    source: Path,
-    read: Command,
-    workspace: Workspace,
-    *,
-    on_line: Callable[[Line], None] = lambda _: None,
-) -> tuple[str, ...]:
-    """Decode the whole for an FFmpeg that measures, and return its last lines; none if it fails."""
-    decode = decode_audio(media, source)
-    try:
-        return run_through_pipe(decode, read, DECODED, workspace, on_line=on_line)
-    except FFMPEG_FAILURES as error:
-        log.debug("audio_check_failed", reason=str(error))
-        return ()
-
-
 def _clean(
-    media: Media,
-    source: Path,
-    workspace: Workspace,
-    levels: Levels,
-    *,
-    side: Side | None,
-    target_lufs: float,
+    listening: _Listening, levels: Levels, *, side: Side | None, target_lufs: float
 ) -> Heard | None:
     """Decide how the speech of a track is cleaned, and how loud it is then; None if it is none."""
     speech, lufs = levels.speech, levels.lufs
     why = why_left_alone(speech) if speech and lufs is not None else "not_measured"
-    if why or speech is None or lufs is None or media.audio is None:
+    if why or speech is None or lufs is None:
         log.info("speech_left_alone", reason=why)
         return None
     is_one_side = side in {"left", "right"}
@@ -219,8 +218,7 @@ def _clean(
     )
     log.info("speech_cleaned", noise_db=cleaning.noise_db, hum_hz=cleaning.hum_hz)
     heard = Heard(side=side, cleaning=cleaning)
-    measure = measure_cleaned(media, plan_audio(media.audio, heard))
-    cleaned = read_levels(_read_through(media, source, measure, workspace))
+    cleaned = _measure(listening, has_loudness=True, heard=heard)
     return replace(heard, gain_db=_gain_db(cleaned, None, target_lufs))
 
 

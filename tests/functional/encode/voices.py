@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import warnings
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg as graph
@@ -17,7 +18,7 @@ from tests.functional.conftest import FFMPEG, TESTED
 from tests.functional.span_frames import workspace
 from tests.unit.sample import AUDIO, media
 from worker.ffmpeg.speech.clean import RATE_HZ, clean_speech
-from worker.plan.plan import Heard
+from worker.plan.parts import Heard, Window
 from worker.plan.speech import Cleaning
 from worker.runtime.workspace import Tools
 from worker.source.audio_check import listen
@@ -117,7 +118,9 @@ def listen_to(folder: Path, samples: Samples) -> Tried:
     track = replace(AUDIO, index=0, codec="pcm_f32le", channels=1, layout="mono")
     tools = Tools(ffmpeg=TESTED["WORKER_FFMPEG"], ffprobe=TESTED["WORKER_FFPROBE"])
     where = replace(workspace(folder), tools=tools)
-    _, heard = listen(media(audio=track), path, where, loudness_lufs=None, cleans_speech=True)
+    whole = Window(start_s=Fraction(0), end_s=Fraction(len(samples), RATE_HZ))
+    of_audio = media(audio=track)
+    _, heard = listen(of_audio, path, where, whole, loudness_lufs=None, cleans_speech=True)
     return Tried(samples, heard, path)
 
 
@@ -128,7 +131,7 @@ def write(path: Path, samples: Samples) -> Path:
 
 
 def clean(path: Path, cleaning: Cleaning) -> Samples:
-    track = clean_speech(graph.input(str(path))["a:0"], cleaning)
+    track = clean_speech(graph.input(str(path))["a:0"], cleaning, {"async": 1})
     return _run(*graph.compile(graph.output(track, "-", f="f32le"), TESTED["WORKER_FFMPEG"]))
 
 

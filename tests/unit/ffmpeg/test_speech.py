@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from array import array
-from dataclasses import replace
 
 import pytest
 
 from tests.unit.ffmpeg.test_commands import after, filled
-from tests.unit.sample import AUDIO, MEDIA, plan
+from tests.unit.sample import MEDIA, plan_of
 from worker.ffmpeg.audio import encode_audio, measure_audio
 from worker.ffmpeg.speech.measure import BANDS, LINES, VOICE, read_speech
-from worker.plan.plan import Heard, plan_audio
+from worker.plan.parts import Heard, PreparedFile
 from worker.plan.speech import LINES_HZ, Cleaning
 
 
 def chain(cleaning: Cleaning | None) -> list[str]:
-    audio = plan_audio(AUDIO, Heard(gain_db=3, cleaning=cleaning))
-    (graph,) = after(filled(encode_audio(plan(), audio)), "-filter_complex")
-    return re.findall(r"\]([a-z]+)", graph)
+    return re.findall(r"\]([a-z]+)", graph_of(Heard(gain_db=3, cleaning=cleaning)))
+
+
+def graph_of(heard: Heard) -> str:
+    a_plan = plan_of(PreparedFile(media=MEDIA, heard=heard))
+    assert a_plan.audio
+    return after(filled(encode_audio(a_plan, a_plan.audio)), "-filter_complex")[0]
 
 
 def test_speech_is_laid_before_it_is_cleaned_and_raised_after() -> None:
@@ -41,26 +44,23 @@ def test_speech_is_laid_before_it_is_cleaned_and_raised_after() -> None:
         ((-10, -20, -30, -40, -50, -60, -70, -80), -47, None),
     ],
 )
-def test_the_filter_is_told_the_noise(
+def test_the_filter_is_given_the_noise(
     noise_db: tuple[int, ...], floor: int, bands: str | None
 ) -> None:
-    audio = plan_audio(AUDIO, Heard(cleaning=Cleaning(noise_db=noise_db)))
-    (graph,) = after(filled(encode_audio(plan(), audio)), "-filter_complex")
+    graph = graph_of(Heard(cleaning=Cleaning(noise_db=noise_db)))
     assert f"noise_floor={floor}:" in graph
-    (told,) = re.findall(r"band_noise=([-0-9|\\]+)", graph)
+    (given,) = re.findall(r"band_noise=([-0-9|\\]+)", graph)
     if bands:
-        assert told.replace("\\", "") == bands
+        assert given.replace("\\", "") == bands
     else:
-        values = [int(value) for value in told.replace("\\", "").split("|")]
+        values = [int(value) for value in given.replace("\\", "").split("|")]
         assert values == sorted(values, reverse=True)
         assert max(map(abs, values)) <= 24
 
 
 def test_only_ten_minutes_of_a_long_recording_are_measured() -> None:
-    def graph(end_s: float) -> str:
-        video = replace(MEDIA.video, packets=replace(MEDIA.video.packets, end_s=end_s))
-        media = replace(MEDIA, video=video)
-        argv = filled(measure_audio(media, has_loudness=True, has_speech=True))
+    def graph(speech_s: float) -> str:
+        argv = filled(measure_audio(MEDIA, has_loudness=True, speech_s=speech_s))
         return after(argv, "-filter_complex")[0].replace("\\", "")
 
     assert "aselect" not in graph(600)

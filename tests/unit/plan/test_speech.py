@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.sample import AUDIO, plan
+from tests.unit.sample import MEDIA, plan_of
 from worker.plan.digest import run_name
-from worker.plan.plan import Heard, plan_audio
+from worker.plan.parts import Heard, PreparedFile
 from worker.plan.saved import plan_from_json, plan_to_json
 from worker.plan.speech import (
     BAND_EDGES_HZ,
@@ -109,7 +109,7 @@ def test_hum_is_not_taken_for_noise() -> None:
 
 def test_a_plan_keeps_its_cleaning_and_another_one_is_another_run() -> None:
     cleaning = Cleaning(noise_db=(-40,) * 8, hum_hz=(50, 100))
-    plain = plan()
-    cleaned = replace(plain, audio=plan_audio(AUDIO, Heard(cleaning=cleaning)))
+    plain = plan_of(PreparedFile(media=MEDIA))
+    cleaned = plan_of(PreparedFile(media=MEDIA, heard=Heard(cleaning=cleaning)))
     assert plan_from_json(plan_to_json(cleaned)) == cleaned
     assert run_name("source", cleaned) != run_name("source", plain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from worker.plan.speech import BAND_EDGES_HZ, Cleaning
@@ -14,7 +15,7 @@ _LOWEST_HZ = 75
 _NOTCH_WIDTH_HZ = 4
 # By how much noise is reduced: what is left covers what the reduction does to the voice.
 _REDUCTION_DB = 12
-# afftdn reduces in full what is so much below the noise that it was told.
+# afftdn reduces in full what is so much below the noise that it is given.
 _MARGIN_DB = 4
 _EVENED_BELOW_DB = 4
 # afftdn: where its bands are, how far they may be from their mean, how low its floor may be, and
@@ -27,9 +28,14 @@ _MOST_OFF_DB, _FLOORS_DB = 24, (-80, -20)
 _LATE_SAMPLES = RATE_HZ // 40
 
 
-def clean_speech(track: Any, cleaning: Cleaning) -> Any:
-    """Clean a track of `RATE_HZ` without gaps that begins at zero: each sample stays in place."""
-    cleaned = track.filter("highpass", f=_LOWEST_HZ)
+def clean_speech(track: Any, cleaning: Cleaning, laid: Mapping[str, Any]) -> Any:
+    """Clean a track whose t=0 is that of the timeline: each sample stays where it is.
+
+    `laid` are options of aresample: the filters keep what they are given in a row, so it is laid,
+    without gaps, before.
+    """
+    cleaned = track.filter("aresample", RATE_HZ, first_pts=0, **laid)
+    cleaned = cleaned.filter("highpass", f=_LOWEST_HZ)
     for hz in cleaning.hum_hz:
         cleaned = cleaned.filter("bandreject", f=hz, width_type="h", w=_NOTCH_WIDTH_HZ)
     if cleaning.noise_db:

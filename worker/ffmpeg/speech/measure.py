@@ -29,10 +29,11 @@ _LINE_WIDTH_HZ, _LINE_WINDOW_S = 4, 0.5
 _MEASURED_S, _STRETCH_S = 600.0, 4.0
 
 
-def measure_speech(track: Any, rate_hz: int, duration_s: float | None) -> list[Any]:
-    """Return outputs that print levels of a track with this sample rate on `PIPES`."""
-    one = track
-    if duration_s is not None and duration_s > _MEASURED_S:
+def measure_speech(track: Any, rate_hz: int, duration_s: float) -> tuple[Any, list[Any]]:
+    """Return a track of this rate again, and outputs that print levels of it on `PIPES`."""
+    both = track.filter_multi_output("asplit", 2)
+    one = both[1]
+    if duration_s > _MEASURED_S:
         every_s = _STRETCH_S * duration_s / _MEASURED_S
         one = one.filter("aselect", f"lt(mod(t,{every_s:.1f}),{_STRETCH_S})")
     # Filters that join several tracks go by their times.
@@ -57,10 +58,11 @@ def measure_speech(track: Any, rate_hz: int, duration_s: float | None) -> list[A
     lines = [_line(split[i], hz) for i, hz in enumerate(LINES_HZ)]
     joined = _levels(_join(lines), round(_LINES_RATE_HZ * _LINE_WINDOW_S))
     printed = {BANDS: levels, VOICE: _with_level(voice), LINES: joined}
-    return [
+    outputs = [
         ffmpeg.output(track.filter("ametadata", "print", file=pipe_url(pipe)), "-", f="null")
         for pipe, track in printed.items()
     ]
+    return both[0], outputs
 
 
 def read_speech(lines: Mapping[str, Iterable[str]]) -> SpeechLevels:
