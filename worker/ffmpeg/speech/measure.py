@@ -102,8 +102,8 @@ def _line(track: Any, hz: int) -> Any:
 def _join(tracks: list[Any]) -> Any:
     layout, channels = _LAYOUTS[len(tracks)]
     # By itself it would give the first track to the channel in the middle.
-    places = "|".join(f"{i}.0-{channel}" for i, channel in enumerate(channels.split()))
-    return ffmpeg.filter(tracks, "join", inputs=len(tracks), channel_layout=layout, map=places)
+    mapped = "|".join(f"{i}.0-{channel}" for i, channel in enumerate(channels.split()))
+    return ffmpeg.filter(tracks, "join", inputs=len(tracks), channel_layout=layout, map=mapped)
 
 
 def _levels(track: Any, samples: int) -> Any:
