@@ -52,7 +52,7 @@ RUN case $TARGETARCH in \
         --enable-filter=asetpts,aselect,aresample,aformat,apad,atrim,pan,volume,alimiter,ebur128,astats \
         --enable-filter=highpass,bandreject,afftdn,acompressor \
         --enable-filter=asplit,acrossover,bandpass,join,asetnsamples,aspectralstats,ametadata \
-        --enable-filter=thumbnail,signalstats,metadata,tile \
+        --enable-filter=thumbnail,signalstats,metadata,tile,aeval,showwavespic \
         --enable-filter=color,testsrc2,sine,anullsrc \
     && make -j"$(nproc)" \
     && make install-progs install-libs \

@@ -78,10 +78,13 @@ def find_options(manifest: ManifestRecord, master: str, given: Mapping[str, str]
 def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     """Return what a video shows of its options, the likeliest first."""
     shown: Options = {}
-    has_audio = any(each.kind == "audio" for each in manifest.renditions)
+    kinds = {each.kind for each in manifest.renditions}
+    # Neither without audio, nor of audio alone, does anything show the layout that was asked for.
+    has_audio = {"audio", "video"} <= kinds
+    if "video" not in kinds:
+        shown["audio_only"] = "allow"
     is_muxed = has_audio and f'GROUP-ID="{AUDIO}"' not in master and bool(master)
     layouts = (("muxed",) if is_muxed else ("separate",)) if master else ("separate", "muxed")
-    # Without audio nothing shows the layout that was asked for.
     layouts = layouts if has_audio else ("separate", "muxed")
     # Joints of parts have chapters in any case.
     if manifest.chapters_track and not manifest.parts:

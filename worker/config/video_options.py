@@ -126,6 +126,14 @@ class VideoOptions(BaseModel):
         " shares, or muxed into the segments of each quality, for CDNs and players that know no"
         " audio rendition; a variant of audio alone is there in either case",
     )
+    audio_only: Literal["refuse", "allow"] = variable(
+        "refuse",
+        # Of what is accepted: a video is the same, and what is published already stays.
+        changes_output=False,
+        description="what becomes of an upload without video, such as an MP3: refuse ends the job"
+        " with 65, audio_only; allow publishes its audio, with its cover or a waveform as the"
+        " thumbnail",
+    )
     captions: Literal["embedded", "off"] = variable(
         "embedded",
         changes_output=True,

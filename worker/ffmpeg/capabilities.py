@@ -32,7 +32,18 @@ NEEDED_PARTS = {
         *("h264", "hevc", "vp8", "vp9", "mpeg4"),
         *("aac", "mp3", "opus", "pcm_s16le", "pcm_f32le"),
     ),
-    "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf", "nut"),
+    "demuxers": (
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "matroska,webm",
+        "mpegts",
+        "avi",
+        "flv",
+        "asf",
+        "nut",
+        "mp3",
+        "wav",
+        "ogg",
+    ),
     "muxers": (
         *("segment", "mpegts", "matroska", "nut", "f32le"),
         *("image2", "rawvideo", "null", "webvtt", "framecrc"),
@@ -54,6 +65,7 @@ NEEDED_PARTS = {
             "ametadata",
         ),
         *("thumbnail", "signalstats", "metadata", "tile"),
+        *("aeval", "showwavespic"),
     ),
     "bsfs": (
         *("setts", "noise", "filter_units", "h264_metadata"),

@@ -70,11 +70,11 @@ def run_through_pipe(
     workspace: Workspace,
     *,
     on_line: Callable[[Line], None] = lambda _: None,
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Run two FFmpegs, the second of which reads what the first one writes into a FIFO.
 
-    Returns the last lines of the second one; `on_line` gets what both write on pipes. Raises as
-    `run_ffmpeg` does.
+    Returns the last lines of both; `on_line` gets what they write on pipes. Raises as `run_ffmpeg`
+    does.
     """
     workspace.add_fifo(pipe)
     tails: dict[str, tuple[str, ...]] = {}
@@ -87,4 +87,4 @@ def run_through_pipe(
                 tails[event.child] = event.tail
             else:
                 on_line(event)
-    return tails.get(reader, ())
+    return tails.get(writer, ()), tails.get(reader, ())

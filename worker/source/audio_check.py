@@ -10,8 +10,15 @@ from pathlib import Path
 
 import structlog
 
-from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio
-from worker.ffmpeg.run import FFMPEG_FAILURES, decoded_frames, run_ffmpeg, run_through_pipe
+from worker.errors import BadSourceError, SourceFault
+from worker.ffmpeg.audio import DECODED, decode_audio, decoded_rate_hz, measure_audio
+from worker.ffmpeg.run import (
+    FFMPEG_FAILURES,
+    decoded_frames,
+    run_ffmpeg,
+    run_through_pipe,
+    written_samples,
+)
 from worker.ffmpeg.speech.measure import PIPES, read_speech
 from worker.media.streams import AudioStream, Media, Mix
 from worker.media.timeline import length_s
@@ -42,6 +49,8 @@ _BOTH_SIDES_LU = 3.0
 _ONE_SIDE_DB = 6.0
 # Of cleaned speech, where no loudness is asked for.
 _SPEECH_LUFS = -16.0
+# Of audio alone: with less of it decoded, most of what would be published is silence.
+_LEAST_DECODED_SHARE = 0.45
 
 log = structlog.get_logger(__name__)
 
@@ -51,13 +60,15 @@ class Levels:
     """What was measured of a track: its peaks, in dB of full scale.
 
     `sides_db` is of each channel as published, `difference_db` of half the difference of two.
-    `speech` is measured where speech is to be cleaned.
+    `decoded_s` is how much was decoded, None where that is not known. `speech` is measured where
+    speech is to be cleaned.
     """
 
     sides_db: tuple[float, ...]
     difference_db: float | None = None
     lufs: float | None = None
     speech: SpeechLevels | None = None
+    decoded_s: float | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -92,19 +103,25 @@ def listen(
 
     Returns the source with a track that can be used. Of several equal tracks one on which something
     is to be heard is used. A track whose channels FFmpeg cannot mix by their positions is mixed
-    otherwise. All of the window is decoded for it, unless it is one channel, of which nothing needs
-    to be known; with `cleans_speech` once more, where there is speech.
+    otherwise. All of the window is decoded for it, unless it is one channel beside a video, of
+    which nothing needs to be known; with `cleans_speech` once more, where there is speech.
+
+    Raises:
+        BadSourceError: it is audio alone, most of which cannot be decoded.
+
     """
     tracks = [t for t in (media.audio, *media.other_audio) if t is not None]
     media = replace(media, audio=None, other_audio=())
     usable = [t for t in (_usable(media, t, source, workspace) for t in tracks) if t is not None]
     if not usable:
         return media, Heard()
+    is_alone = media.video_track is None
     has_loudness = cleans_speech or loudness_lufs is not None
+    needs_levels = len(usable) > 1 or has_loudness or is_alone
     silent: list[AudioStream] = []
     for track in usable:
         with_track = replace(media, audio=track)
-        if len(usable) == 1 and track.mixed_channels == 1 and not has_loudness:
+        if track.mixed_channels == 1 and not needs_levels:
             return with_track, Heard()
         listening = _Listening(with_track, source, workspace, window)
         levels = _measure(listening, has_loudness=has_loudness, has_speech=cleans_speech)
@@ -113,6 +130,8 @@ def listen(
             continue
         if silent:
             log.warning("audio_silent", tracks=[t.index for t in silent], used=track.index)
+        if is_alone:
+            _refuse_filler(track, levels, window)
         side = _side(levels, track)
         if cleans_speech:
             lufs = _SPEECH_LUFS if loudness_lufs is None else loudness_lufs
@@ -193,12 +212,18 @@ def _measure(
             printed[line.label].append(line.text)
 
     try:
-        tail = run_through_pipe(decode, measure, DECODED, listening.workspace, on_line=keep)
+        written, tail = run_through_pipe(
+            decode, measure, DECODED, listening.workspace, on_line=keep
+        )
     except FFMPEG_FAILURES as error:
         log.debug("audio_check_failed", reason=str(error))
-        tail = ()
+        return read_levels(())
     levels = read_levels(tail)
-    return replace(levels, speech=read_speech(printed)) if has_speech else levels
+    if has_speech:
+        levels = replace(levels, speech=read_speech(printed))
+    if media.audio is None:
+        return levels
+    return replace(levels, decoded_s=written_samples(written) / decoded_rate_hz(media.audio))
 
 
 def _clean(
@@ -220,6 +245,18 @@ def _clean(
     heard = Heard(side=side, cleaning=cleaning)
     cleaned = _measure(listening, has_loudness=True, heard=heard)
     return replace(heard, gain_db=_gain_db(cleaned, None, target_lufs))
+
+
+def _refuse_filler(track: AudioStream, levels: Levels, window: Window) -> None:
+    """Refuse audio of which most would be silence, as `encode.decode_check` does of a video."""
+    decoded_s = levels.decoded_s
+    used_s = min(track.packets.clock.length_s, float(window.end_s - window.start_s))
+    if decoded_s is not None and decoded_s < _LEAST_DECODED_SHARE * used_s:
+        raise BadSourceError(
+            f"only {decoded_s:.1f} s of {used_s:.1f} s can be decoded: the file is damaged;"
+            " export or upload it again",
+            code=SourceFault.DAMAGED,
+        )
 
 
 def read_levels(tail: Sequence[str]) -> Levels:

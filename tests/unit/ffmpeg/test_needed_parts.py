@@ -33,7 +33,13 @@ from worker.ffmpeg.remux import (
     rewrite_timestamps,
 )
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
-from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
+from worker.images.commands import (
+    convert_cover,
+    draw_waveform,
+    make_thumbnails,
+    measure_frames,
+    pick_thumbnail,
+)
 from worker.images.storyboard import lay_out
 from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
@@ -101,6 +107,8 @@ def all_ffmpegs() -> list[list[str]]:
         measure_frames(SOURCE, lay_out(7, 854, 480)),
         make_thumbnails(SOURCE, a_plan.rungs[0]),
         pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
+        convert_cover(1, SOURCE),
+        draw_waveform(SOURCE, Fraction(60)),
     ]
     return [filled(command) for command in commands]
 
