@@ -108,6 +108,7 @@ _shtab_scripts_submit_options=(
   "--parallel-spans[FFmpeg processes at a time, each with its own memory\; auto\: one for each core, GiB of memory and two minutes of video, one where keyframes are far apart (default\: auto)]:N:"
   "--audio-language[language of the audio track to take where there are several (ko, en)\; default\: the upload\'s own choice]:CODE:"
   "--loudness[bring the audio to this loudness (EBU R128), -16 for example\: measured first, then one gain for the whole, peaks limited (default\: off)]:LUFS:"
+  "--speech[clean\: bring speech forward, with less hum and steady noise, evened, and at --loudness, or -16 LUFS without it\; music and silence stay as they are (default\: off)]:{off,clean}:"
   "--audio[where players find the audio\: in a rendition of its own, which each quality shares, or muxed into the segments of each quality, for CDNs and players that know no audio rendition\; a variant of audio alone is there in either case (default\: separate)]:{separate,muxed}:"
   "--audio-only[what becomes of an upload without video, such as an MP3\: refuse ends the job with 65, audio_only\; allow publishes its audio, with its cover or a waveform as the thumbnail (default\: refuse)]:{refuse,allow}:"
   "--captions[captions in the video\'s frames (CEA-608 and CEA-708, as broadcasts have them)\: embedded publishes them as WebVTT, off leaves them out (default\: embedded)]:{embedded,off}:"

@@ -113,6 +113,12 @@ class VideoOptions(BaseModel):
         description="bring the audio to this loudness (EBU R128), -16 for example: measured first,"
         " then one gain for the whole, peaks limited",
     )
+    speech: Literal["off", "clean"] = variable(
+        "off",
+        changes_output=True,
+        description="clean: bring speech forward, with less hum and steady noise, evened, and at"
+        " --loudness, or -16 LUFS without it; music and silence stay as they are",
+    )
     audio: Literal["separate", "muxed"] = parameter(
         "separate",
         changes_output=True,

@@ -12,6 +12,7 @@ from worker.errors import BadParametersError
 from worker.media.streams import Media, VideoStream
 from worker.media.timeline import exact_time, frame_count, length_s, output_rate
 from worker.plan.ladder import display_size
+from worker.plan.speech import Cleaning
 
 # To which all audio is brought.
 AUDIO_RATE_HZ = 48_000
@@ -24,10 +25,14 @@ Side = Literal["both", "left", "right"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
-    """What was found by listening to a track: the gain to a loudness, and its one channel."""
+    """What was found by listening to a track: the gain to a loudness, and its one channel.
+
+    `cleaning` is what is done to it where it is speech that is to be cleaned.
+    """
 
     gain_db: float = 0.0
     side: Side | None = None
+    cleaning: Cleaning | None = None
 
 
 UNHEARD = Heard()

@@ -114,7 +114,14 @@ def _listen(
         return PreparedFile(media=file.media)
     target_lufs = None if job.loudness == "off" else job.loudness
     with _named(number, job):
-        media, heard = listen(file.media, file.path, workspace, window, loudness_lufs=target_lufs)
+        media, heard = listen(
+            file.media,
+            file.path,
+            workspace,
+            window,
+            loudness_lufs=target_lufs,
+            cleans_speech=job.speech == "clean",
+        )
         if not media.tracks:
             raise no_audio_decoder(file.media.audio.codec if file.media.audio else "unknown")
     return PreparedFile(media=media, heard=heard)

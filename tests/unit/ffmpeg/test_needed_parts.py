@@ -46,6 +46,7 @@ from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
 from worker.plan.parts import Heard, PreparedFile
 from worker.plan.plan import AudioPlan, Plan, Span
+from worker.plan.speech import Cleaning
 from worker.source.sample_encode import choose_samples, encode_samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -75,6 +76,8 @@ def all_ffmpegs() -> list[list[str]]:
     (part,) = a_plan.parts
     begun = replace(part, media=MEDIA.starting_at(Fraction(6)))
     clipped = replace(a_plan, parts=(begun,))
+    cleaning = Cleaning(noise_db=(-40,) * 8, hum_hz=(50, 100))
+    cleaned = plan_of(PreparedFile(media=MEDIA, heard=Heard(cleaning=cleaning)))
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         *(
@@ -91,7 +94,9 @@ def all_ffmpegs() -> list[list[str]]:
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
         decode_audio(replace(MEDIA, audio=of_two_rates), SOURCE),
-        measure_audio(MEDIA, has_loudness=True),
+        measure_audio(MEDIA, has_loudness=True, speech_s=60),
+        measure_audio(MEDIA, has_loudness=True, speech_s=3600),
+        encode_audio(cleaned, audio_of(cleaned)),
         *(
             rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
             for container in ("mpegts", "matroska")
