@@ -18,7 +18,7 @@ LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("team_steps", "lead"),
         ("steps",),
         ("encode", "publish"),
-        ("source", "images", "upload", "report"),
+        ("source", "images", "download", "upload", "report"),
         ("text",),
         ("ffmpeg", "hls", "monitoring", "outcome", "callbacks", "team"),
         ("plan", "storage"),

@@ -14,11 +14,15 @@ from worker import __version__
 from worker.callbacks.callbacks import Callbacks
 from worker.config.callback_options import tags_of
 from worker.config.job import Job, academy_of
+from worker.config.location import title_of
+from worker.download.content import Content
+from worker.download.make import DownloadContext, make_downloads
 from worker.encode.encoder import SourceFile
 from worker.encode.run import Encoded, EncodeJob, encode_run
 from worker.errors import WorkerError
+from worker.ffmpeg.remux import DownloadFormat
 from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
-from worker.hls.run import Run, TextRendition
+from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
 from worker.layout import MASTER
@@ -28,6 +32,7 @@ from worker.monitoring.status import Status
 from worker.outcome import JobResult, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
+from worker.publish.asked import Asked
 from worker.publish.leftovers import delete_leftovers
 from worker.publish.manifest import Origin, read_manifest
 from worker.publish.one_source import OneSource
@@ -35,7 +40,7 @@ from worker.publish.publish import Publication, Published, publish
 from worker.publish.standing import is_published
 from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
-from worker.records.manifest import ManifestRecord
+from worker.records.manifest import DownloadRecord, ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
 from worker.source.prepare import PlannedSource, WholeFile, fetch, plan_source
@@ -59,16 +64,6 @@ class Context:
     on_terminal: bool
     stats: JobStats = field(default_factory=JobStats)
     vcpus: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """What is to be published: its request, what it replaces, and what it is made of."""
-
-    request: str
-    previous: ManifestRecord | None
-    outside: Sequence[TextRendition] = ()
-    source_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +95,11 @@ class Steps:
 
     def find_published(self) -> Outcome | Asked:
         """Find what is published: the outcome where nothing is left to be encoded."""
-        request = self._request(*self.subtitles)
+        request = self._request(self.subtitles, self.job.download)
         previous = read_manifest(self.store)
         if previous and is_published(self.store, previous, request):
             return self._already_published(previous)
-        if published := self._change_subtitles(request, previous):
+        if published := self._change_extras(request, previous):
             return self._finish(published, previous)
         return Asked(request=request, previous=previous)
 
@@ -122,33 +117,35 @@ class Steps:
             previous=asked.previous,
         )
 
-    def _request(self, *subtitles: OutsideTrack) -> str:
+    def _request(
+        self, subtitles: Sequence[OutsideTrack] = (), downloads: Sequence[DownloadFormat] = ()
+    ) -> str:
         return request_digest(
             self.source.identity,
             self.job,
             fingerprint=fingerprint_for(self.job),
             subtitles=[track.identity for track in subtitles],
+            downloads=downloads,
         )
 
-    def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
-        """Publish the run that is published with other subtitles, where nothing else differs."""
+    def _change_extras(self, request: str, previous: ManifestRecord | None) -> Published | None:
+        """Publish what is published with other subtitles or downloads, if nothing else differs."""
         standing = find_standing(self.store, previous, self._request())
         if standing is None or self.job.report:
             # A report is made of the whole run.
             return None
-        texts = fit_tracks(self.subtitles, standing.grid)
-        if standing.lacks_any(texts):
+        texts, content = fit_tracks(self.subtitles, standing.grid), standing.content()
+        if standing.lacks_any(texts) or content is None:
             return None
         self.status.update(run=standing.manifest.run)
         self.result.take(standing.manifest)
+        with self.open_workspace() as workspace:
+            downloads = self._make_downloads(content, workspace, standing.manifest.downloads)
         self.reporter.begin(Step.PUBLISH)
+        origin = self._origin(request, source_bytes=0)
+        confirm, threads = self.status.confirm, self.job.upload_threads
         return publish_texts(
-            standing,
-            texts,
-            self._origin(request, source_bytes=0),
-            self.store,
-            confirm=self.status.confirm,
-            threads=self.job.upload_threads,
+            standing, texts, downloads, origin, self.store, confirm=confirm, threads=threads
         )
 
     def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
@@ -234,9 +231,16 @@ class Steps:
         verify_run(run, list_run(run, self.store, self.context.budget))
         run = replace(run, texts=make_subtitles(run.plan, path, workspace, outside=asked.outside))
         images = self._generate_images(run, path, workspace)
-        origin = self._origin(asked.request, asked.source_bytes)
+        publication = Publication(
+            run=run,
+            images=images,
+            downloads=self._make_downloads(Content.of(run), workspace),
+            origin=self._origin(asked.request, asked.source_bytes),
+            previous=asked.previous,
+            with_report=self.job.report,
+        )
         one_source.check()
-        return self._finish(self._publish(run, images, origin, asked.previous), asked.previous)
+        return self._finish(self._publish(publication), asked.previous)
 
     def _take(self, encoded: Encoded) -> None:
         result = self.result
@@ -251,6 +255,13 @@ class Steps:
             run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
         )
         return generate_images(context, path, with_chapters=self.job.chapters)
+
+    def _make_downloads(
+        self, content: Content, workspace: Workspace, standing: Sequence[DownloadRecord] = ()
+    ) -> Sequence[DownloadRecord]:
+        title = title_of(self.job.source)
+        context = DownloadContext(store=self.store, workspace=workspace, title=title)
+        return make_downloads(self.job.download, content, context, standing=standing)
 
     def _origin(self, request: str, source_bytes: int) -> Origin:
         result = self.result
@@ -274,22 +285,10 @@ class Steps:
             ),
         )
 
-    def _publish(
-        self, run: Run, images: ImageSet, origin: Origin, previous: ManifestRecord | None
-    ) -> Published:
+    def _publish(self, publication: Publication) -> Published:
         self.reporter.begin(Step.PUBLISH)
-        return publish(
-            Publication(
-                run=run,
-                images=images,
-                origin=origin,
-                previous=previous,
-                with_report=self.job.report,
-            ),
-            self.store,
-            confirm=self.status.confirm,
-            threads=self.job.upload_threads,
-        )
+        confirm, threads = self.status.confirm, self.job.upload_threads
+        return publish(publication, self.store, confirm=confirm, threads=threads)
 
     def _published(self, manifest: ManifestRecord) -> Outcome:
         self.callbacks.published(manifest, already_published=False)

@@ -83,6 +83,8 @@ def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     layouts = layouts if has_audio else ("separate", "muxed")
     if manifest.chapters_track:
         shown["chapters"] = "true"
+    if manifest.downloads:
+        shown["download"] = join_values(download.format for download in manifest.downloads)
     if encryption := manifest.encryption:
         shown["encrypt"] = "true"
         shown["key_uri"] = encryption.key_uri.replace(encryption.key_id, KEY_ID)

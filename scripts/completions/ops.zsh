@@ -109,6 +109,7 @@ _shtab_scripts_submit_options=(
   "--audio[where players find the audio\: in a rendition of its own, which each quality shares, or muxed into the segments of each quality, for CDNs and players that know no audio rendition\; a variant of audio alone is there in either case (default\: separate)]:{separate,muxed}:"
   "--captions[captions in the video\'s frames (CEA-608 and CEA-708, as broadcasts have them)\: embedded publishes them as WebVTT, off leaves them out (default\: embedded)]:{embedded,off}:"
   "*--subtitles[a file of subtitles beside the upload (SRT, WebVTT or SAMI), published in this language, such as ko\=s3\:\/\/bucket\/talk.srt\; repeatable]:LANGUAGE=S:"
+  "*--download[also publish one file to be downloaded\: mp4 (the top rung and the audio) or m4a (the audio)\; repeatable, also later, without an encode\; it is clear, so not with --encrypt]:FORMAT:"
   "--chapters[find slide changes and publish them as chapters (WebVTT, manifest.json)]:BOOL:"
   "--allow-truncated[publish what there is of an upload that is cut short, instead of refusing it]:BOOL:"
   "--max-duration[longest video that is accepted\; 95000 (26.4 hours) at most, since the clock of MPEG-TS wraps after 26.5 (default\: 43200)]:SECONDS:"

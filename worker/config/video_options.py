@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from worker.config.option import parameter, secret, variable
-from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Source, Subtitles
+from worker.config.values import (
+    Destination,
+    Downloads,
+    KeySecret,
+    KeyUri,
+    Ladder,
+    Preset,
+    Source,
+    Subtitles,
+)
 
 # As many cores as the largest c6g and c7g have.
 MAX_LANES = 64
@@ -116,6 +125,15 @@ class VideoOptions(BaseModel):
         metavar="LANGUAGE=S",
         description="a file of subtitles beside the upload (SRT, WebVTT or SAMI), published in"
         " this language, such as ko=s3://bucket/talk.srt; repeatable",
+    )
+    download: Downloads = variable(
+        (),
+        # Of the request, not of the video: one is added to what is published without an encode.
+        changes_output=False,
+        metavar="FORMAT",
+        description="also publish one file to be downloaded: mp4 (the top rung and the audio) or"
+        " m4a (the audio); repeatable, also later, without an encode; it is clear, so not with"
+        " --encrypt",
     )
     chapters: bool = variable(
         default=False,

@@ -24,6 +24,7 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import JobRecord
 from worker.records.manifest import (
     ChapterRecord,
+    DownloadRecord,
     EncryptionRecord,
     ManifestRecord,
     RenditionRecord,
@@ -71,6 +72,7 @@ def published_keys(manifest: ManifestRecord) -> Iterator[str]:
     yield from (*manifest.thumbnails, *manifest.sheets)
     tracks = (manifest.storyboard, manifest.chapters_track, manifest.report)
     yield from (track for track in tracks if track)
+    yield from (download.key for download in manifest.downloads)
 
 
 def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:
@@ -81,7 +83,12 @@ def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:
 
 
 def make_manifest(
-    run: Run, playlists: Playlists, images: ImageSet, *, origin: Origin
+    run: Run,
+    playlists: Playlists,
+    images: ImageSet,
+    *,
+    origin: Origin,
+    downloads: Sequence[DownloadRecord] = (),
 ) -> ManifestRecord:
     """Describe what is published: every rendition with its sizes, rates and checksums.
 
@@ -125,13 +132,18 @@ def make_manifest(
             ChapterRecord(start_s=chapter.start_ms / 1000, title=chapter.title)
             for chapter in images.chapters
         ),
+        downloads=tuple(downloads),
     )
 
 
 def renew_manifest(
-    manifest: ManifestRecord, renditions: Sequence[RenditionRecord], master: File, origin: Origin
+    manifest: ManifestRecord,
+    renditions: Sequence[RenditionRecord],
+    downloads: Sequence[DownloadRecord],
+    master: File,
+    origin: Origin,
 ) -> ManifestRecord:
-    """Describe a run that is published again with other subtitles, by another job.
+    """Describe a run that is published again with other subtitles or downloads, by another job.
 
     A report that was written would be one of the former subtitles.
     """
@@ -148,6 +160,7 @@ def renew_manifest(
             "job": origin.job,
             "master_md5": md5_of(master.data),
             "renditions": tuple(renditions),
+            "downloads": tuple(downloads),
             "report": None,
         }
     )
