@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -15,6 +14,7 @@ from worker.callbacks.callbacks import Callbacks
 from worker.config.callback_options import tags_of
 from worker.config.job import Job, academy_of
 from worker.config.location import title_of
+from worker.context import Context
 from worker.download.content import Content
 from worker.download.make import DownloadContext, make_downloads
 from worker.encode.encoder import SourceFile
@@ -26,7 +26,6 @@ from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
 from worker.layout import MASTER
-from worker.monitoring.job_stats import JobStats
 from worker.monitoring.progress import Reporter, Step
 from worker.monitoring.status import Status
 from worker.outcome import JobResult, published
@@ -41,8 +40,7 @@ from worker.publish.standing import is_published
 from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
 from worker.records.manifest import DownloadRecord, ManifestRecord
-from worker.runtime.budget import Budget
-from worker.runtime.workspace import Tools, Workspace, open_workspace
+from worker.runtime.workspace import Workspace, open_workspace
 from worker.source.prepare import PlannedSource, WholeFile, fetch, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
@@ -52,18 +50,6 @@ from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Context:
-    """What a job runs with: budget, programs, calendar, terminal; `vcpus` where they are known."""
-
-    budget: Budget
-    tools: Tools
-    now: Callable[[], datetime]
-    on_terminal: bool
-    stats: JobStats = field(default_factory=JobStats)
-    vcpus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +77,7 @@ class Steps:
             asked = self.fit(asked, planned.plan, path)
             name, cipher = self.name_run(planned.plan)
             job = self.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
-            return self.complete(encode_run(job), job, asked)
+            return self.make(job, asked)
 
     def find_published(self) -> Outcome | Asked:
         """Find what is published: the outcome where nothing is left to be encoded."""
@@ -221,7 +207,15 @@ class Steps:
             threads=self.job.uploads_beside(plan.lanes),
         )
 
+    def make(self, job: EncodeJob, asked: Asked) -> Outcome:
+        """Encode a run, and publish it."""
+        return self.complete(encode_run(job), job, asked)
+
     def complete(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Outcome:
+        """Publish what was encoded, as the end of the job."""
+        return self._finish(self.publish_encoded(encoded, job, asked), asked.previous)
+
+    def publish_encoded(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Published:
         """Verify what was encoded, make its texts and images, and publish it."""
         self._take(encoded)
         one_source, path, workspace = self.one_source(asked), job.source.path, job.workspace
@@ -234,13 +228,13 @@ class Steps:
         publication = Publication(
             run=run,
             images=images,
-            downloads=self._make_downloads(Content.of(run), workspace),
+            downloads=() if asked.is_first else self._make_downloads(Content.of(run), workspace),
             origin=self._origin(asked.request, asked.source_bytes),
             previous=asked.previous,
-            with_report=self.job.report,
+            with_report=self.job.report and not asked.is_first,
         )
         one_source.check()
-        return self._finish(self._publish(publication), asked.previous)
+        return self._publish(publication)
 
     def _take(self, encoded: Encoded) -> None:
         result = self.result

@@ -53,6 +53,14 @@ class VideoOptions(BaseModel):
         " scaled up, and the first rung has the source's own size where that is smaller; auto:"
         " 1080,720,480 without those that a sample encode shows to be hardly lighter than the next",
     )
+    publish_when: Literal["all", "first-rung"] = variable(
+        "all",
+        # Of when viewers have the rungs; in the end they have the same ones.
+        changes_output=False,
+        description="publish when all rungs are made, or first the lowest one with the audio, to"
+        " which the others are added; all where a video is published there already, where several"
+        " machines make it, and where the time limit leaves no room for a second pass",
+    )
     max_frame_rate: float = parameter(
         30,
         changes_output=True,

@@ -11,9 +11,13 @@ from worker.records.manifest import ManifestRecord
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What is to be published: its request, what it replaces, and what it is made of."""
+    """What is to be published: its request, what it replaces, and what it is made of.
+
+    `is_first`: more rungs follow, of which images and downloads are made.
+    """
 
     request: str
     previous: ManifestRecord | None
     outside: Sequence[TextRendition] = ()
     source_bytes: int = 0
+    is_first: bool = False

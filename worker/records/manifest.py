@@ -129,8 +129,8 @@ class ManifestRecord(Record):
     frame_rate: str
     presets: tuple[str, ...]
     missing_rungs: tuple[str, ...] = Field(
-        description="Rungs that were given up for lack of time;"
-        " the same job submitted again adds them."
+        description="Rungs that were given up for lack of time, or are still to come"
+        " (`--publish-when first-rung`); the same job submitted again adds them."
     )
     renditions: tuple[RenditionRecord, ...]
     encryption: EncryptionRecord | None = Field(
