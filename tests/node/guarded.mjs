@@ -133,7 +133,40 @@ const playThrough = async (page, rate) => {
   return { ...found, answers: page.answers };
 };
 
+// Begins, waits until the master playlist has more rungs than the player was given, and plays on to
+// the end with what it has; then loads the playlist again.
+const playAcross = async (page, { master, rungs, rate }, load) => {
+  const found = await page.evaluate(
+    async ({ master, rungs, rate }) => {
+      await until(() => video.readyState >= 3 || faults.length > 0);
+      const count = async () =>
+        (await (await fetch(master, { cache: "no-store" })).text()).match(/RESOLUTION=.*\n[^#]/g).length;
+      const before = await count();
+      await seek(1);
+      while ((await count()) < rungs) await new Promise((resolve) => setTimeout(resolve, 100));
+      return { before, ...(await playOn(rate)), faults };
+    },
+    { master, rungs, rate },
+  );
+  return { ...found, heights: await page.evaluate(load, master), answers: page.answers };
+};
+
 const tasks = {
+  async hlsAcross(browser, options) {
+    return playAcross(await openHls(browser, options.master), options, async (master) => {
+      hls.loadSource(`${master}?again`);
+      await until(() => hls.url.endsWith("?again") && hls.levels.length > 1);
+      return hls.levels.map(({ height }) => height).filter(Boolean);
+    });
+  },
+
+  async shakaAcross(browser, options) {
+    return playAcross(await openShaka(browser, options.master), options, async (master) => {
+      await player.load(`${master}?again`);
+      return player.getVariantTracks().map(({ height }) => height).filter(Boolean);
+    });
+  },
+
   async hls(browser, { master, storyboard, times, rate, student }) {
     const page = await openHls(browser, master, student);
     const found = await page.evaluate(

@@ -9,7 +9,7 @@ from worker.plan.plan import Plan
 
 
 class NoRoomError(Exception):
-    """The time limit leaves no room for a second pass; seconds that both take, and that are left."""
+    """The time limit leaves no room for a second pass."""
 
     def __init__(self, needed_s: float, remaining_s: float) -> None:
         super().__init__(
