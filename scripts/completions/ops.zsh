@@ -99,6 +99,7 @@ _shtab_scripts_submit_options=(
   "--dry-run[check, and show what would be done]"
   "--time-limit[seconds this job may take\; it stops by itself, checkpointed, a tenth of it (60 s at most) before that (default\: 14400)]:SECONDS:"
   "--ladder[rung heights (of the short side), comma-separated\; the source is never scaled up, and the first rung has the source\'s own size where that is smaller\; auto\: 1080,720,480 without those that a sample encode shows to be hardly lighter than the next (default\: auto)]:H,H,…:"
+  "--publish-when[publish when all rungs are made, or first the lowest one with the audio, to which the others are added\; all where a video is published there already, where several machines make it, and where the time limit leaves no room for a second pass (default\: all)]:{all,first-rung}:"
   "--max-frame-rate[frames per second at most\; a faster source is divided evenly (60 to 30, 50 to 25) (default\: 30)]:FPS:"
   "--copy-top[copy the source\'s own H.264 as the top rung where it fits\; auto\: where a sample encode also shows that an encode would hardly be lighter (default\: auto)]:{auto,always,never}:"
   "--preset[x264 preset\; auto\: faster, in lower rungs veryfast, and faster ones where the time limit requires it\; a named one is kept (default\: auto)]:{auto,ultrafast,superfast,veryfast,faster,fast,medium,slow,slower}:"

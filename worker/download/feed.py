@@ -59,9 +59,9 @@ class Feed:
                 key = f"{self._run}/{segment.name}"
                 waiting.append((segment, pool.submit(partial(self._store.get, key))))
                 if len(waiting) == _AHEAD:
-                    _write(target.fileno(), *waiting.popleft())
+                    _pour(target.fileno(), *waiting.popleft())
             while waiting:
-                _write(target.fileno(), *waiting.popleft())
+                _pour(target.fileno(), *waiting.popleft())
 
     def _open(self, fifo: Path) -> int | None:
         """Open the FIFO when FFmpeg does; None where it ended before."""
@@ -78,7 +78,7 @@ class Feed:
         return None
 
 
-def _write(descriptor: int, segment: Segment, reading: Future[Content | None]) -> None:
+def _pour(descriptor: int, segment: Segment, reading: Future[Content | None]) -> None:
     content = reading.result()
     if content is None or md5_of(content.data) != segment.md5:
         raise StorageUnavailableError(

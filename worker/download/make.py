@@ -87,7 +87,7 @@ def _make(suffix: DownloadFormat, content: Content, context: DownloadContext) ->
         _check(path, content, context.workspace)
         with path.open("rb") as file:
             md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            size = file.tell()
+        size = path.stat().st_size
         large = download_file(content.run, suffix, path, size=size, md5=md5, title=context.title)
         stored = context.store.put_large(large, Parts())
     except FailedError as error:

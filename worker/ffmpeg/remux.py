@@ -164,11 +164,14 @@ def write_download(
         options["video_track_timescale"] = CLOCK_HZ
     if audio is not None:
         tracks.append(open_input(audio, f="mpegts")["a:0"])
+        options["bsf:a"] = "aac_adtstoasc"
+    if container == "m4a":
+        # By it players know a file of audio alone.
+        options["brand"] = "M4A "
     written = ffmpeg.output(
         *tracks,
         output,
-        # `ipod` is MP4 under the brand of a file of audio alone.
-        f={"mp4": "mp4", "m4a": "ipod"}[container],
+        f="mp4",
         c="copy",
         # Back to the timeline's zero; what is before it, the AAC encoder's priming, is left out by
         # an edit list.

@@ -83,16 +83,11 @@ def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:
 
 
 def make_manifest(
-    run: Run,
-    playlists: Playlists,
-    images: ImageSet,
-    *,
-    origin: Origin,
-    downloads: Sequence[DownloadRecord] = (),
+    run: Run, playlists: Playlists, images: ImageSet, *, origin: Origin
 ) -> ManifestRecord:
     """Describe what is published: every rendition with its sizes, rates and checksums.
 
-    `previous_run`, `master_md5` and `report` are for those to add who know them.
+    `previous_run`, `master_md5`, `report` and `downloads` are for those to add who know them.
     """
     plan = run.plan
     target_s = target_duration_s(run.renditions.values())
@@ -132,7 +127,6 @@ def make_manifest(
             ChapterRecord(start_s=chapter.start_ms / 1000, title=chapter.title)
             for chapter in images.chapters
         ),
-        downloads=tuple(downloads),
     )
 
 

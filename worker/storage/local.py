@@ -78,7 +78,7 @@ class LocalStore:
         return StoredObject(bytes=len(file.data), etag=md5_of(file.data))
 
     @contextlib.contextmanager
-    def _written(self, key: str, write: Callable[[BinaryIO], object]) -> Iterator[Path]:
+    def _written(self, key: str, fill: Callable[[BinaryIO], object]) -> Iterator[Path]:
         """Write an object under another name, which is gone at the end.
 
         Errors of the caller's own calls to the file system count as its.
@@ -93,7 +93,7 @@ class LocalStore:
             with os.fdopen(handle, "wb") as target:
                 # mkstemp makes it private; what is published is for others to read.
                 os.fchmod(target.fileno(), 0o644)
-                write(target)
+                fill(target)
                 if key in _COMMITTED:
                     target.flush()
                     os.fsync(target.fileno())
@@ -177,7 +177,8 @@ class LocalStore:
         try:
             with (self._folder / key).open("rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-                return StoredObject(bytes=file.tell(), etag=digest.hexdigest())
+                size = os.fstat(file.fileno()).st_size
+                return StoredObject(bytes=size, etag=digest.hexdigest())
         except (FileNotFoundError, NotADirectoryError):
             return None
 

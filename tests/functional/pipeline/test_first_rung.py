@@ -72,7 +72,7 @@ def assert_whole(out: Path) -> None:
 def test_the_lowest_rung_is_published_and_then_all(
     start_worker: StartWorker, clip: Path, tmp_path: Path
 ) -> None:
-    """Nothing that a viewer of the lowest rung was given is taken away, and each end is told."""
+    """Nothing that a viewer of the lowest rung was given is taken away, and both are reported."""
     out, go = tmp_path / "out", tmp_path / "go"
     backend = Backend()
     with served(backend):
@@ -194,6 +194,9 @@ def test_a_player_that_is_open_plays_on_when_the_others_are_added(
         )
     assert running.wait().status == 0
     assert found["before"] == 1
+    # By playlists that the player has had from the start.
+    assert any("/180p/00007." in path for path in found["after"])
+    assert not any(".m3u8" in path for path in found["after"])
     assert found["end"] == pytest.approx(SECONDS, abs=0.15)
     assert {answer["status"] for answer in found["answers"]} <= {200, 206}
     assert sorted(found["heights"]) == [180, 240, 360]
