@@ -121,12 +121,14 @@ class Steps:
             # A report is made of the whole run.
             return None
         texts, content = fit_tracks(self.subtitles, standing.grid), standing.content()
-        if standing.lacks_any(texts) or content is None:
+        if standing.lacks_any(texts) or (self.job.download and content is None):
             return None
         self.status.update(run=standing.manifest.run)
         self.result.take(standing.manifest)
-        with self.open_workspace() as workspace:
-            downloads = self._make_downloads(content, workspace, standing.manifest.downloads)
+        downloads: Sequence[DownloadRecord] = ()
+        if content is not None and self.job.download:
+            with self.open_workspace() as workspace:
+                downloads = self._make_downloads(content, workspace, standing.manifest.downloads)
         self.reporter.begin(Step.PUBLISH)
         origin = self._origin(request, source_bytes=0)
         confirm, threads = self.status.confirm, self.job.upload_threads

@@ -79,6 +79,7 @@ def publish(
     run, images = publication.run, publication.images
     playlists = render_playlists(run)
     manifest = make_manifest(run, playlists, images, origin=publication.origin)
+    manifest = manifest.model_copy(update={"downloads": tuple(publication.downloads)})
     files = [*playlists.files(), *images.files()]
     if publication.with_report:
         report = _render_report(manifest, publication)
@@ -91,11 +92,7 @@ def publish(
     replaced_master = replaced.data.decode(errors="replace") if replaced else None
     previous_run = _previous_run(run.name, replaced_master, publication.previous)
     manifest = manifest.model_copy(
-        update={
-            "previous_run": previous_run,
-            "master_md5": md5_of(master.data),
-            "downloads": tuple(publication.downloads),
-        }
+        update={"previous_run": previous_run, "master_md5": md5_of(master.data)}
     )
     write_manifest(store, manifest, confirm)
     return Published(manifest=manifest, master=master, replaced_master=replaced_master)

@@ -56,6 +56,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         thumbnails=manifest.thumbnails,
         storyboard=manifest.storyboard,
         encryption=manifest.encryption,
+        downloads=manifest.downloads,
     )
 
 

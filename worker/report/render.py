@@ -72,6 +72,9 @@ def _summary(figures: Figures) -> Iterator[str]:
     ]
     if found := figures.encryption:
         rows.append((say("encryption"), escape(f"{found.method}, key_id {found.key_id}")))
+    if figures.downloads:
+        made = [f"{each.format} ({_size(each.bytes)})" for each in figures.downloads]
+        rows.append((say("downloads"), ", ".join(made)))
     yield _facts(rows)
 
 
