@@ -8,13 +8,12 @@ from fractions import Fraction
 
 from worker.errors import VerificationError
 from worker.hls.run import Run
+from worker.hls.transport import H264, read_pes, read_program
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
 from worker.records.segment import Segment
 
 # As of a segment: its times are rounded to the tick, and the grid's offset to the microsecond.
 _ROUNDING_S = Fraction(3, CLOCK_HZ)
-# Of what ffprobe prints of a duration, and MP4's own unit for it: a millisecond.
-_COARSE_S = Fraction(2, 1000)
 # Of the tables of a file, which MPEG-TS has beside each packet.
 _BYTES_A_FRAME = 32
 _BYTES_OF_HEADER = 1 << 20
@@ -59,15 +58,32 @@ class Content:
         frames = sum(segment.frames for segment in segments)
         return sum(s.bytes for s in segments) + frames * _BYTES_A_FRAME + _BYTES_OF_HEADER
 
-    def duration_expression(self) -> str:
-        """Write for FFmpeg how long a packet of video lasts: the last frame until the end.
 
-        The last frame of the grid is never dropped as a duplicate; MPEG-TS has no durations, and
-        FFmpeg gives the last packet one of a guess.
-        """
-        end = self.video[-1].end_ticks + START_OFFSET_S * CLOCK_HZ if self.video else 0
-        last = end - round(Fraction(3, 2) * CLOCK_HZ / self.rate)
-        return f"if(gte(PTS,{last}),{end}-PTS,DURATION)"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Expressions for FFmpeg: the decoding time and the duration of a packet of video."""
+
+    dts: str = "DTS"
+    duration: str = "DURATION"
+
+
+def time_video(content: Content, last_segment: bytes) -> Timing:
+    """Make the samples of a file last exactly as long as they are shown.
+
+    MPEG-TS has no durations, and FFmpeg gives the last packet one of a guess; the last frame of the
+    grid is never dropped as a duplicate. And a segment's first frames are decoded a little earlier
+    than others, so that decoding ends before showing does, by `lag`. Players that take the sum of
+    the samples for the duration would leave that out: so the first is decoded so much earlier.
+    """
+    end = content.video[-1].end_ticks + START_OFFSET_S * CLOCK_HZ
+    frame = round(CLOCK_HZ / content.rate)
+    last = read_pes(last_segment, read_program(last_segment).pids[H264])[-1].dts_ticks
+    lag = max(0, end - frame - last)
+    return Timing(
+        dts=f"if(eq(N,0),DTS-{lag},DTS)",
+        duration=f"if(gte(PTS,{end - frame * 3 // 2}),{end}-PTS,"
+        f"if(gte(DTS,{last}),{frame},DURATION))",
+    )
 
 
 def check_times(kind: str, segments: Sequence[Segment], times_s: Sequence[Fraction]) -> None:
@@ -101,7 +117,7 @@ def check_duration(content: Content, duration_s: Fraction) -> None:
         VerificationError: it is another one.
 
     """
-    if abs(duration_s - content.end_s) > _COARSE_S:
+    if abs(duration_s - content.end_s) > _ROUNDING_S:
         lasts = f"lasts {float(duration_s):.3f} s, not {float(content.end_s):.3f} s"
         raise _not_as_made(lasts)
 

@@ -17,7 +17,6 @@ from worker.errors import StorageUnavailableError
 from worker.layout import md5_of
 from worker.records.segment import Segment
 from worker.runtime.threads import DaemonThreadPool
-from worker.storage.base import Content
 from worker.storage.retrying import RetryingStore
 
 # Read ahead of FFmpeg: held in memory, each of some megabytes.
@@ -54,14 +53,14 @@ class Feed:
             # FFmpeg ended before the end, and says why.
             contextlib.suppress(BrokenPipeError),
         ):
-            waiting: deque[tuple[Segment, Future[Content | None]]] = deque()
+            waiting: deque[Future[bytes]] = deque()
             for segment in self._segments:
-                key = f"{self._run}/{segment.name}"
-                waiting.append((segment, pool.submit(partial(self._store.get, key))))
+                read = partial(read_stored, self._store, self._run, segment)
+                waiting.append(pool.submit(read))
                 if len(waiting) == _AHEAD:
-                    _pour(target.fileno(), *waiting.popleft())
+                    _pour(target.fileno(), waiting.popleft().result())
             while waiting:
-                _pour(target.fileno(), *waiting.popleft())
+                _pour(target.fileno(), waiting.popleft().result())
 
     def _open(self, fifo: Path) -> int | None:
         """Open the FIFO when FFmpeg does; None where it ended before."""
@@ -78,12 +77,23 @@ class Feed:
         return None
 
 
-def _pour(descriptor: int, segment: Segment, reading: Future[Content | None]) -> None:
-    content = reading.result()
+def read_stored(store: RetryingStore, run: str, segment: Segment) -> bytes:
+    """Read a segment, and make sure that it is the one that was recorded.
+
+    Raises:
+        StorageUnavailableError: it is not.
+        WorkerError: as the store raises it.
+
+    """
+    content = store.get(f"{run}/{segment.name}")
     if content is None or md5_of(content.data) != segment.md5:
         raise StorageUnavailableError(
             f"{segment.name} cannot be read back as it was stored; submit the job again"
         )
-    view = memoryview(content.data)
+    return content.data
+
+
+def _pour(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

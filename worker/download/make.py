@@ -14,8 +14,8 @@ from threading import Event
 
 import structlog
 
-from worker.download.content import Content, check_duration, check_times
-from worker.download.feed import Feed
+from worker.download.content import Content, Timing, check_duration, check_times, time_video
+from worker.download.feed import Feed, read_stored
 from worker.errors import CannotWriteError
 from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.framecrc import FramecrcReader
@@ -127,9 +127,14 @@ def _remux(suffix: DownloadFormat, path: Path, content: Content, context: Downlo
     fifos = {kind: f"download.{kind}" for kind in tracks}
     for name in fifos.values():
         workspace.add_fifo(name)
-    inputs = {kind: Path(fifos[kind]) if kind in fifos else None for kind in ("video", "audio")}
+    timing = _time_video(content, context.store)
     command = write_download(
-        path.name, container=suffix, end=content.duration_expression(), **inputs
+        path.name,
+        container=suffix,
+        video=Path(fifos["video"]) if "video" in fifos else None,
+        audio=Path(fifos["audio"]) if "audio" in fifos else None,
+        dts=timing.dts,
+        duration=timing.duration,
     )
     with DaemonThreadPool("feed", len(tracks)) as pool:
         feeds = {
@@ -152,6 +157,12 @@ def _remux(suffix: DownloadFormat, path: Path, content: Content, context: Downlo
             wait_for(each, workspace.budget.check)
         if failure is not None:
             raise failure
+
+
+def _time_video(content: Content, store: RetryingStore) -> Timing:
+    if not content.video:
+        return Timing()
+    return time_video(content, read_stored(store, content.run, content.video[-1]))
 
 
 def _check(path: Path, content: Content, workspace: Workspace) -> None:

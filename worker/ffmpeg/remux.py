@@ -148,19 +148,25 @@ def copy_webvtt(texts: Sequence[TextPlan], source: Path) -> Command:
 
 
 def write_download(
-    output: str, *, container: DownloadFormat, video: Path | None, audio: Path | None, end: str
+    output: str,
+    *,
+    container: DownloadFormat,
+    video: Path | None,
+    audio: Path | None,
+    dts: str = "",
+    duration: str = "",
 ) -> Command:
     """Build the FFmpeg that puts segments, one after the other in a FIFO, into one file.
 
-    Video and audio have a FIFO each; None: there is none. `end` is an expression for the duration
-    of a packet of video, which MPEG-TS does not carry.
+    Video and audio have a FIFO each; None: there is none. `dts` and `duration` are expressions for
+    the decoding times and durations of packets of video.
     """
     tracks, options = [], dict[str, Any]()
     if video is not None:
         # Segments may carry the audio, too.
         tracks.append(open_input(video, f="mpegts")["v:0"])
         # FFmpeg 5.1 would take decoding times for both, where only the duration is named.
-        options["bsf:v"] = f"setts=pts='PTS':dts='DTS':duration='{end}'"
+        options["bsf:v"] = f"setts=pts='PTS':dts='{dts}':duration='{duration}'"
         options["video_track_timescale"] = CLOCK_HZ
     if audio is not None:
         tracks.append(open_input(audio, f="mpegts")["a:0"])
@@ -181,6 +187,8 @@ def write_download(
         fflags="+bitexact",
         # What a player needs before it can begin comes first.
         movflags="+faststart",
+        # Or edit lists, and with them durations, would be rounded to the millisecond.
+        movie_timescale=CLOCK_HZ,
         **options,
     )
     return ffmpeg_command([written])

@@ -72,8 +72,8 @@ def all_ffmpegs() -> list[list[str]]:
             for container in ("mpegts", "matroska")
         ),
         copy_tracks(SOURCE, "joined.mkv"),
-        write_download("d.mp4", container="mp4", video=SOURCE, audio=SOURCE, end="1"),
-        write_download("d.m4a", container="m4a", video=None, audio=SOURCE, end="1"),
+        write_download("d.mp4", container="mp4", video=SOURCE, audio=SOURCE),
+        write_download("d.m4a", container="m4a", video=None, audio=SOURCE),
         list_download(SOURCE, ["video", "audio"]),
         copy_webvtt(a_plan.texts, SOURCE),
         *(extract_user_data(replace(VIDEO, codec=codec), SOURCE) for codec in USER_DATA_FILTERS),
