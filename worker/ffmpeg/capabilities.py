@@ -34,7 +34,7 @@ NEEDED_PARTS = {
     ),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf", "nut"),
     "muxers": (
-        *("segment", "mpegts", "matroska", "nut", "mp4"),
+        *("segment", "mpegts", "matroska", "nut", "mp4", "f32le"),
         *("image2", "rawvideo", "null", "webvtt", "framecrc"),
     ),
     "filters": (
@@ -46,8 +46,8 @@ NEEDED_PARTS = {
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
     "bsfs": (
-        *("setts", "filter_units", "h264_metadata", "h264_mp4toannexb", "hevc_mp4toannexb"),
-        "aac_adtstoasc",
+        *("setts", "noise", "filter_units", "h264_metadata"),
+        *("h264_mp4toannexb", "hevc_mp4toannexb", "aac_adtstoasc"),
     ),
     "protocols": ("file", "pipe"),
 }

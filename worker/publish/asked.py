@@ -19,5 +19,5 @@ class Asked:
     request: str
     previous: ManifestRecord | None
     outside: Sequence[TextRendition] = ()
-    source_bytes: int = 0
+    sizes: tuple[int, ...] = ()
     is_first: bool = False
