@@ -84,7 +84,7 @@ PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "none": ("none", "없음"),
     "chapters": ("Chapters", "챕터"),
     "thumbnails": ("Thumbnails to choose from", "선택할 수 있는 썸네일"),
-    "downloads": ("Downloads", "내려받기 파일"),
+    "download": ("Download", "내려받기 파일"),
     "thumbnail": ("Thumbnail", "썸네일"),
     "auto": ("Auto", "자동"),
     "audio_only": ("Audio only", "소리만"),

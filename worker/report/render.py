@@ -76,9 +76,7 @@ def _summary(figures: Figures) -> Iterator[str]:
         rows.append((say("clip"), f"{exact_time(Fraction(clip.start_s))} – {end}"))
     if found := figures.encryption:
         rows.append((say("encryption"), escape(f"{found.method}, key_id {found.key_id}")))
-    if figures.downloads:
-        made = [f"{each.format} ({_size(each.bytes)})" for each in figures.downloads]
-        rows.append((say("downloads"), ", ".join(made)))
+    rows += [(say("download"), f"{d.format} ({_size(d.bytes)})") for d in figures.downloads]
     yield _facts(rows)
 
 

@@ -112,7 +112,7 @@ def test_downloads_are_shown_with_their_sizes() -> None:
     )
     changed = manifest.model_copy(update={"downloads": (download,)})
     assert "mp4 (2.5 MB)" in render_report(load_figures(changed, segments))
-    assert "Downloads" not in render_report(load_figures(manifest, segments))
+    assert "Download" not in render_report(load_figures(manifest, segments))
 
 
 def test_what_a_page_shows_of_others_is_escaped() -> None:
