@@ -215,7 +215,11 @@ def _hooks(plan: Plan, checkpoint: Checkpoint, job: EncodeJob, room: Room | None
 
     return Hooks(
         on_progress=lambda frames, segments: reporter.encoded(
-            frames, plan.grid, uploaded=checkpoint.count, segments=segments
+            frames,
+            plan.grid,
+            uploaded=checkpoint.count,
+            segments=segments,
+            are_samples=not plan.rungs,
         ),
         on_forecast=predicted,
     )
@@ -236,11 +240,10 @@ def warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
     """Log that video or audio was decoded in part only, as less than its packets hold."""
     for index, part in enumerate(plan.parts):
         alone = plan.alone(index)
-        missing, packets = report.missing[index], part.media.video.packets
-        if lacks_frames(alone, missing):
-            log.warning(
-                "video_incomplete", part=part.number, missing=missing, packets=packets.count
-            )
+        missing = report.missing[index]
+        if plan.rungs and lacks_frames(alone, missing):
+            packets = part.media.video.packets.count
+            log.warning("video_incomplete", part=part.number, missing=missing, packets=packets)
         planned_s = planned_audio_s(alone)
         decoded_s = report.decoded_audio_s[index] if plan.audio else None
         if decoded_s is not None and not is_nearly_all(planned_s, decoded_s):

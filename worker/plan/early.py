@@ -12,8 +12,8 @@ def first_rung(plan: Plan) -> Plan | None:
 
     The rung keeps the presets that it has beside the others, however many passes make them.
     """
-    lowest = plan.rungs[-1]
-    if len(plan.rungs) == 1 or lowest.is_copied:
+    if len(plan.rungs) <= 1:
         return None
+    lowest = plan.rungs[-1]
     presets = (rung_preset(plan, lowest.name, preset) for preset in plan.presets)
     return replace(plan, rungs=(lowest,), presets=tuple(dict.fromkeys(presets)))

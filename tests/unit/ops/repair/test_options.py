@@ -115,6 +115,18 @@ def test_downloads_are_made_again() -> None:
     assert found.options["download"] == "mp4\nm4a"
 
 
+@pytest.mark.parametrize("layout", ["separate", "muxed"])
+def test_audio_alone_is_accepted_again_whatever_the_layout(layout: str) -> None:
+    """Its master playlist shows none."""
+    manifest, _ = published({"audio": layout})
+    audio = tuple(each for each in manifest.renditions if each.kind == "audio")
+    alone = manifest.model_copy(update={"renditions": audio})
+    found = find_options(alone, "#EXTM3U\n", {})
+    assert found.is_proven
+    assert (found.options["audio"], found.options["audio_only"]) == (layout, "allow")
+    assert "audio_only" not in find_options(*published({}), {}).options
+
+
 def test_tags_are_given_again() -> None:
     manifest, master = published({}, tags={"course": "7", "week": "2"})
     assert find_options(manifest, master, {}).options["tag"] == "course=7\nweek=2"
