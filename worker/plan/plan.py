@@ -21,6 +21,8 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 _LOWER_PRESETS = {"faster": "veryfast"}
 # Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice.
 _CHANNEL_BPS = 64_000
+# Where none is asked for. Samples may show that longer ones are better (`stillness`).
+_SEGMENT_S = 6
 # A last frame that cannot be decoded is common in cut recordings; the one before stays on screen
 # for this long at most. More missing than that is a truncated file.
 TAIL_TOLERANCE_S = Fraction(1, 2)
@@ -115,7 +117,7 @@ def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEA
         media.video,
         duration_s=media.duration_s,
         most=job.max_frame_rate,
-        segment_s=job.segment_s,
+        segment_s=_SEGMENT_S if job.segment_s == "auto" else job.segment_s,
     )
     refuse_too_long(grid, max_duration_s=job.max_duration_s)
     lanes = plan_lanes(job.parallel_spans, media.video, grid, machine=machine)

@@ -1,4 +1,4 @@
-"""Selects the rungs before the encode: what may be copied, which ones are worth making."""
+"""Selects before the encode: what may be copied, which rungs are worth making, for what it shows."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from worker.plan.passthrough import (
     why_encode,
 )
 from worker.plan.plan import Plan
+from worker.plan.stillness import fit_to_stillness
 from worker.runtime.workspace import Workspace
 from worker.source.sample_encode import (
     SampledRate,
@@ -40,7 +41,8 @@ _Rates = Mapping[str, SampledRate]
 def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> Plan:
     """Return the plan with the top rung copied where it fits, and without rungs hardly lighter.
 
-    As it was where the job asks for neither, or the source is too short to sample.
+    One that is encoded is fitted to how much it moves. As it was where the source is too short to
+    sample.
 
     Raises:
         WorkerError: as `run_ffmpeg` raises it.
@@ -53,8 +55,8 @@ def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> P
             log.info("top_rung_encoded", reason=found)
         else:
             copied = found
-    needs_samples = job.ladder == "auto" or (copied and job.copy_top == "auto")
-    rates = _sample(plan, source, workspace) if needs_samples else {}
+    needs_samples = not copied or job.ladder == "auto" or job.copy_top == "auto"
+    rates = _sample(plan, job, source, workspace) if needs_samples else {}
     if copied:
         selected = _select_copy(plan, copied, job, rates)
         if isinstance(selected, Plan):
@@ -62,14 +64,33 @@ def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> P
             return selected
         log.info("top_rung_encoded", reason=selected)
     rungs = _worthwhile(plan, job, _busiest_bps(rates))
-    if job.ladder == "auto" and rates:
+    if job.ladder == "auto" and len(rates) > 1:
         log.info(
             "ladder_chosen",
             rungs=[rung.name for rung in rungs],
             sampled_bps={name: rate.mean_bps for name, rate in rates.items()},
             sampled_busiest_bps=_busiest_bps(rates),
         )
-    return replace(plan, rungs=rungs)
+    return _fit(replace(plan, rungs=rungs), job, rates)
+
+
+def _fit(plan: Plan, job: Job, rates: _Rates) -> Plan:
+    rate = rates.get(plan.rungs[0].name)
+    if rate is None:
+        return plan
+    fitted = fit_to_stillness(
+        plan,
+        key_share=rate.key_share,
+        busiest_bps=rate.busiest_bps,
+        may_lengthen=job.segment_s == "auto",
+    )
+    log.info(
+        "fitted_to_stillness",
+        key_share=round(rate.key_share, 3),
+        crf=fitted.rungs[0].crf,
+        segment_s=float(fitted.grid.segment_s),
+    )
+    return fitted
 
 
 def _select_copy(plan: Plan, copied: Plan, job: Job, rates: _Rates) -> Plan | str:
@@ -115,13 +136,14 @@ def _copy(plan: Plan, source: Path, workspace: Workspace) -> Plan | str:
     return plan_copy(plan, index.frames)
 
 
-def _sample(plan: Plan, source: Path, workspace: Workspace) -> _Rates:
-    """Measure the bit rates of each rung; none where there is one rung or no sample."""
+def _sample(plan: Plan, job: Job, source: Path, workspace: Workspace) -> _Rates:
+    """Measure the bit rates of the rungs that may be left out, and the top one's; or none."""
     samples = choose_samples(plan)
-    if len(plan.rungs) == 1 or samples is None:
+    if samples is None:
         return {}
+    sampled = plan if job.ladder == "auto" else replace(plan, rungs=plan.rungs[:1])
     try:
-        return _measure(plan, samples, source, workspace)
+        return _measure(sampled, samples, source, workspace)
     except FFMPEG_FAILURES as error:
         # What is broken in the source is found, and reported, by the encode itself; but where
         # FFmpeg lacks a part, nothing else shows that all rungs are made of every upload.
