@@ -19,8 +19,9 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 # Where the worker chooses, rungs below the top take the next one: a quarter less CPU, and they are
 # for viewers who cannot have the top one.
 _LOWER_PRESETS = {"faster": "veryfast"}
-# Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice.
-_CHANNEL_BPS = 64_000
+# Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice. At 48 kb/s
+# the error of FFmpeg's encoder was up to twice that of 64 (docs/performance.md).
+_CHANNEL_BPS = 56_000
 # Where none is asked for. Samples may show that longer ones are better (`stillness`).
 _SEGMENT_S = 6
 # A last frame that cannot be decoded is common in cut recordings; the one before stays on screen
