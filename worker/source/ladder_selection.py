@@ -1,4 +1,4 @@
-"""Selects before the encode: what may be copied, which rungs are worth making, for what it shows."""
+"""Selects before the encode what may be copied and which rungs are worth making, by samples."""
 
 from __future__ import annotations
 
