@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from worker.media.timeline import make_grid
 from worker.plan.plan import Plan
 
 # The share of keyframes in the bytes, of segments of 6 s, from which on a video is still: slides, a
@@ -27,5 +28,6 @@ def fit_to_stillness(plan: Plan, *, key_share: float, busiest_bps: int, may_leng
     top = replace(plan.rungs[0], crf=_CRF)
     grid = plan.grid
     if may_lengthen:
-        grid = replace(grid, segment_frames=round(_SEGMENT_S * grid.rate))
+        lengths = [part.frames for part in plan.parts]
+        grid = make_grid(lengths, rate=grid.rate, segment_s=_SEGMENT_S)
     return replace(plan, rungs=(top, *plan.rungs[1:]), grid=grid)

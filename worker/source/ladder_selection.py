@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from worker.source.sample_encode import (
     encode_samples,
     read_sampled_rate,
     sample_file,
+    sampled_parts,
+    together,
 )
 
 log = structlog.get_logger(__name__)
@@ -38,11 +40,11 @@ _H264 = "h264"
 _Rates = Mapping[str, SampledRate]
 
 
-def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> Plan:
+def select_ladder(plan: Plan, job: Job, sources: Sequence[Path], workspace: Workspace) -> Plan:
     """Return the plan with the top rung copied where it fits, and without rungs hardly lighter.
 
     One that is encoded is fitted to how much it moves. As it was where the source is too short to
-    sample.
+    sample. `sources` are the files of its parts.
 
     Raises:
         WorkerError: as `run_ffmpeg` raises it.
@@ -50,13 +52,13 @@ def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> P
     """
     copied = None
     if job.copy_top != "never" and plan.media.video.codec == _H264:
-        found = _copy(plan, source, workspace)
+        found = _copy(plan, sources[0], workspace)
         if isinstance(found, str):
             log.info("top_rung_encoded", reason=found)
         else:
             copied = found
     needs_samples = not copied or job.ladder == "auto" or job.copy_top == "auto"
-    rates = _sample(plan, job, source, workspace) if needs_samples else {}
+    rates = _sample(plan, job, sources, workspace) if needs_samples else {}
     if copied:
         selected = _select_copy(plan, copied, job, rates)
         if isinstance(selected, Plan):
@@ -136,19 +138,35 @@ def _copy(plan: Plan, source: Path, workspace: Workspace) -> Plan | str:
     return plan_copy(plan, index.frames)
 
 
-def _sample(plan: Plan, job: Job, source: Path, workspace: Workspace) -> _Rates:
+def _sample(plan: Plan, job: Job, sources: Sequence[Path], workspace: Workspace) -> _Rates:
     """Measure the bit rates of the rungs that may be left out, and the top one's; or none."""
-    samples = choose_samples(plan)
-    if samples is None:
-        return {}
-    sampled = plan if job.ladder == "auto" else replace(plan, rungs=plan.rungs[:1])
-    try:
-        return _measure(sampled, samples, source, workspace)
-    except FFMPEG_FAILURES as error:
-        # What is broken in the source is found, and reported, by the encode itself; but where
-        # FFmpeg lacks a part, nothing else shows that all rungs are made of every upload.
-        log.warning("sample_encode_failed", reason=str(error))
-        return {}
+    if job.ladder != "auto":
+        plan = replace(plan, rungs=plan.rungs[:1])
+    measured: list[tuple[int, _Rates]] = []
+    for index in sampled_parts(plan):
+        part = plan.alone(index)
+        samples = choose_samples(part)
+        if samples is None:
+            continue
+        try:
+            rates = _measure(part, samples, sources[index], workspace)
+        except FFMPEG_FAILURES as error:
+            # What is broken in the source is found, and reported, by the encode itself; but where
+            # FFmpeg lacks a part, nothing else shows that all rungs are made of every upload.
+            log.warning("sample_encode_failed", reason=str(error))
+            return {}
+        measured.append((part.grid.total_frames, rates))
+    return _together(plan.rungs, measured)
+
+
+def _together(rungs: Sequence[Rung], measured: Sequence[tuple[int, _Rates]]) -> _Rates:
+    """Return the bit rates of several parts, each of so many frames, as those of one video."""
+    if len(measured) <= 1:
+        return next((rates for _, rates in measured), {})
+    return {
+        rung.name: together([(frames, rates[rung.name]) for frames, rates in measured])
+        for rung in rungs
+    }
 
 
 def _measure(plan: Plan, samples: Samples, source: Path, workspace: Workspace) -> _Rates:
