@@ -184,7 +184,7 @@ def test_a_still_video_gets_longer_segments_and_a_higher_crf(
     asked = ("--copy-top", "never", *options)
     video = replace(VIDEO, packets=packets(600, rate=30))
     selected = ladder_selection.select_ladder(
-        plan(*asked, video=video, declared_s=None), job(*asked), Path("/in.mp4"), workspace()
+        plan(*asked, video=video, declared_s=None), job(*asked), [Path("/in.mp4")], workspace()
     )
     assert selected.rungs[0].crf == crf
     assert selected.grid.segment_s == segment_s
