@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,11 +95,6 @@ class RemoteFile(Protocol):
 
         """
         ...
-
-
-def joined_identity(identities: Sequence[str]) -> str:
-    """Name the content of parts that are joined in this order; of one part, its own name."""
-    return identities[0] if len(identities) == 1 else json.dumps(list(identities))
 
 
 @contextlib.contextmanager

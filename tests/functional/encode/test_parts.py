@@ -19,6 +19,8 @@ pytestmark = pytest.mark.ffmpeg
 OPTIONS = ("--ladder", "180", "--segment", "1", "--preset", "superfast")
 LANDSCAPE, PORTRAIT = (320, 180), (180, 320)
 TWO_S = Fraction(2)
+# Matroska rounds the start of AAC to a millisecond, and newer FFmpeg does not say from where.
+AAC, PCM = ("-c:a", "aac", "-b:a", "128k"), ("-c:a", "pcm_s16le")
 FIELDS = (
     *("-c:v", "libx264", "-preset", "ultrafast", "-g", 50),
     *("-flags", "+ildct+ilme", "-x264-params", "tff=1"),
@@ -33,15 +35,15 @@ PAIRS = {
     ),
     "25 and 30": (
         Recipe(seconds=TWO_S),
-        Recipe(suffix="mkv", rate=Fraction(30), seconds=TWO_S),
+        Recipe(suffix="mkv", rate=Fraction(30), seconds=TWO_S, audio=PCM),
     ),
     "44.1 and 48 kHz": (
         Recipe(audio_hz=44_100, seconds=TWO_S),
-        Recipe(suffix="mov", audio=("-c:a", "pcm_s16le"), seconds=TWO_S),
+        Recipe(suffix="mov", audio=PCM, seconds=TWO_S),
     ),
     "mono and 5.1": (
         Recipe(seconds=TWO_S),
-        Recipe(suffix="mkv", channels=6, seconds=TWO_S),
+        Recipe(suffix="mkv", channels=6, seconds=TWO_S, audio=PCM),
     ),
     "with and without audio": (
         Recipe(audio=None, seconds=TWO_S),
@@ -53,11 +55,11 @@ PAIRS = {
     ),
     "interlaced and uneven": (
         Recipe(suffix="ts", codec=FIELDS, seconds=TWO_S),
-        Recipe(suffix="mkv", kept=UNEVEN, seconds=TWO_S),
+        Recipe(suffix="mkv", kept=UNEVEN, seconds=TWO_S, audio=PCM),
     ),
     "late audio": (
         Recipe(suffix="ts", audio_late_s=Fraction(1, 2), seconds=TWO_S),
-        Recipe(suffix="mkv", audio_late_s=Fraction(3, 10), seconds=TWO_S),
+        Recipe(suffix="mkv", audio_late_s=Fraction(3, 10), seconds=TWO_S, audio=PCM),
     ),
 }
 
@@ -95,7 +97,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> list[Numbered]:
     folder = tmp_path_factory.mktemp("three")
     recipes = (
         Recipe(seconds=TWO_S, audio_hz=44_100),
-        Recipe(suffix="mkv", rate=Fraction(30), seconds=Fraction(5, 2)),
+        Recipe(suffix="mkv", rate=Fraction(30), seconds=Fraction(5, 2), audio=PCM),
         Recipe(suffix="ts", seconds=TWO_S, channels=2),
     )
     return [make(folder, number, recipe) for number, recipe in enumerate(recipes, 1)]
@@ -129,12 +131,12 @@ def test_parts_resume_after_a_kill_in_two_lanes(
     assert_strictly_valid(published)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
+@pytest.mark.parametrize(("suffix", "audio"), [("mp4", AAC), ("ts", AAC), ("mkv", PCM)])
 def test_a_clip_begins_between_keyframes_and_between_samples(
-    suffix: str, run_worker: RunWorker, tmp_path: Path
+    suffix: str, audio: tuple[str, ...], run_worker: RunWorker, tmp_path: Path
 ) -> None:
     """At the nearest frames, with the samples of their times."""
-    recipe = Recipe(suffix=suffix, seconds=Fraction(9), audio_hz=44_100)
+    recipe = Recipe(suffix=suffix, seconds=Fraction(9), audio_hz=44_100, audio=audio)
     video, out, rate = make(tmp_path, 1, recipe), tmp_path / "out", recipe.rate
     ended = run_worker(*arguments([video], out), "--from", "6.493", "--to", "00:00:07.887")
     assert ended.status == 0, ended.stdout
