@@ -28,7 +28,7 @@ _GUESSES: Mapping[str, tuple[str, ...]] = {
     "copy_top": ("always", "never"),
     "allow_truncated": ("true",),
     "max_frame_rate": ("60", "25", "24", "50"),
-    "segment_s": ("4", "2", "10", "3", "5", "8"),
+    "segment_s": ("6", "4", "2", "10", "3", "5", "8"),
     "loudness": ("-16", "-14", "-18", "-23", "-24"),
     "speech": ("clean",),
     "audio_language": ("ko", "kor", "en", "eng"),

@@ -99,13 +99,12 @@ class VideoOptions(BaseModel):
         description="x264 preset; auto: faster, in lower rungs veryfast, and faster ones where the"
         " time limit requires it; a named one is kept",
     )
-    segment_s: float = parameter(
-        6,
+    segment_s: Annotated[float, Field(ge=1, le=20)] | Literal["auto"] = parameter(
+        "auto",
         changes_output=True,
         metavar="SECONDS",
-        ge=1,
-        le=20,
-        description="segment length, rounded to whole frames",
+        description="segment length, rounded to whole frames; auto: 6, or 12 where a sample encode"
+        " shows that the video hardly moves",
     )
     parallel_spans: Annotated[int, Field(ge=1, le=MAX_LANES)] | Literal["auto"] = parameter(
         "auto",
