@@ -257,10 +257,11 @@ class Encoder:
 
     def _explain(self, error: FailedError) -> WorkerError:
         """Explain a failure of FFmpeg, with the part that it read where there are several."""
-        explained = explain_failure(error)
-        lane = self._scheduler.lanes.get(error.name)
-        if isinstance(explained, BadSourceError) and lane and lane.span:
-            index, _ = self._plan.locate(lane.span)
+        explained, lane = explain_failure(error), self._scheduler.lanes.get(error.name)
+        index = self._plan.locate(lane.span)[0] if lane and lane.span else 0
+        if error.name in AUDIO_PROCESSES and self._audio:
+            index = self._audio.part
+        if isinstance(explained, BadSourceError):
             return BadSourceError(f"{self._plan.label(index)}{explained}", code=explained.code)
         return explained
 

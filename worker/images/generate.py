@@ -7,7 +7,7 @@ them. A video without such extras is better than none: what cannot be made is le
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,7 @@ from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.keyframes import KeyFrame, key_frames
 from worker.hls.run import Run
-from worker.images.chapters import add_joints, find_chapters, render_chapters
+from worker.images.chapters import Chapter, add_joints, find_chapters, render_chapters
 from worker.images.commands import (
     SHEETS,
     SMALL,
@@ -108,40 +108,37 @@ def generate_images(
         log.debug("thumbnail_from_source")
         thumbnails = (find_thumbnail(run.plan, sources, context.workspace),)
     choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
-    if overview is None:
-        return ImageSet(thumbnails=choices)
-    return _with_tracks(run, overview, choices, names, with_chapters=with_chapters)
+    chapters = _make_chapters(run, overview, names, with_chapters=with_chapters)
+    return _with_tracks(run, overview, ImageSet(thumbnails=choices, chapters=chapters))
 
 
-def _with_tracks(
-    run: Run,
-    overview: _Overview,
-    thumbnails: tuple[File, ...],
-    names: Sequence[str],
-    *,
-    with_chapters: bool,
-) -> ImageSet:
-    segments = run.renditions[run.rungs[-1].name]
-    found = find_chapters(overview.stats, segments) if with_chapters else ()
-    if with_chapters:
+def _make_chapters(
+    run: Run, overview: _Overview | None, names: Sequence[str], *, with_chapters: bool
+) -> tuple[Chapter, ...]:
+    """Make the chapters of joints, which need no images, and of slides, which do."""
+    found: tuple[Chapter, ...] = ()
+    if with_chapters and overview is not None:
+        found = find_chapters(overview.stats, run.renditions[run.rungs[-1].name])
         log.info("chapters_found", count=len(found))
     starts_s = [part.first_frame / run.plan.grid.rate for part in run.plan.parts]
-    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
+    return add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
+
+
+def _with_tracks(run: Run, overview: _Overview | None, images: ImageSet) -> ImageSet:
+    """Add the tracks of what there is."""
+    segments = run.renditions[run.rungs[-1].name]
+    if images.chapters:
+        track = render_chapters(images.chapters, segments)
+        images = replace(images, chapters_track=chapters_file(run.name, track))
+    if overview is None:
+        return images
     storyboard = render_storyboard(
         [one.frame for one in overview.stats],
         overview.sheet,
         [file_name(sheet.key) for sheet in overview.sheets],
         end_ticks=segments[-1].end_ticks,
     )
-    return ImageSet(
-        thumbnails=thumbnails,
-        sheets=overview.sheets,
-        storyboard=storyboard_file(run.name, storyboard),
-        chapters=chapters,
-        chapters_track=chapters_file(run.name, render_chapters(chapters, segments))
-        if chapters
-        else None,
-    )
+    return replace(images, sheets=overview.sheets, storyboard=storyboard_file(run.name, storyboard))
 
 
 def _make_overview(segments: Sequence[Segment], rung: Rung, context: ImageContext) -> _Overview:

@@ -273,7 +273,7 @@ def test_a_clip_is_read_from_before_it_and_begins_at_its_frame() -> None:
 
 
 def test_a_span_of_a_later_part_is_that_of_its_file_at_the_runs_times() -> None:
-    """In a portrait upload's place: with bars, and segments that go on where the others ended."""
+    """A portrait upload has bars, and its segments go on where the others ended."""
     turned = replace(VIDEO, orientation=Orientation(is_turned=True))
     a_plan = plan_of(*(PreparedFile(media=media(video=each)) for each in (VIDEO, turned)))
     (joint,) = a_plan.joints
