@@ -200,7 +200,7 @@ class Steps:
             run=name,
             duration_s=self.result.duration_s,
             rungs=self.result.rungs,
-            rate=str(plan.grid.rate),
+            rate=plan.frame_rate and str(plan.frame_rate),
             plan=describe(plan) | cipher.describe(),
         )
         return name, cipher

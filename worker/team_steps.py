@@ -167,6 +167,8 @@ class TeamSteps:
             return _NO_CONDITIONS
         if is_repaired:
             return "its timestamps had to be repaired, in a copy that only this machine has"
+        if not planned.plan.rungs:
+            return "it is audio alone, which one machine makes"
         gop_s = planned.plan.longest_gop_s
         if gop_s is None or gop_s > _LONGEST_GOP_S:
             return "its keyframes are too far apart to be encoded in parts"

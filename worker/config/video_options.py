@@ -113,12 +113,26 @@ class VideoOptions(BaseModel):
         description="bring the audio to this loudness (EBU R128), -16 for example: measured first,"
         " then one gain for the whole, peaks limited",
     )
+    speech: Literal["off", "clean"] = variable(
+        "off",
+        changes_output=True,
+        description="clean: bring speech forward, with less hum and steady noise, evened, and at"
+        " --loudness, or -16 LUFS without it; music and silence stay as they are",
+    )
     audio: Literal["separate", "muxed"] = parameter(
         "separate",
         changes_output=True,
         description="where players find the audio: in a rendition of its own, which each quality"
         " shares, or muxed into the segments of each quality, for CDNs and players that know no"
         " audio rendition; a variant of audio alone is there in either case",
+    )
+    audio_only: Literal["refuse", "allow"] = variable(
+        "refuse",
+        # Of what is accepted: a video is the same, and what is published already stays.
+        changes_output=False,
+        description="what becomes of an upload without video, such as an MP3: refuse ends the job"
+        " with 65, audio_only; allow publishes its audio, with its cover or a waveform as the"
+        " thumbnail",
     )
     captions: Literal["embedded", "off"] = variable(
         "embedded",

@@ -138,7 +138,8 @@ class Encoder:
             finally:
                 if self._audio:
                     self._audio.close()
-            self._decoded.check()
+            if self._plan.rungs:
+                self._decoded.check()
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
                 decoded_audio_s=tuple(self._audio.decoded_s) if self._audio else (),

@@ -186,7 +186,11 @@ def indexes(checkpoint: Checkpoint) -> dict[str, set[int]]:
 def _hooks(plan: Plan, checkpoint: Checkpoint, reporter: Reporter) -> Hooks:
     return Hooks(
         on_progress=lambda frames, segments: reporter.encoded(
-            frames, plan.grid, uploaded=checkpoint.count, segments=segments
+            frames,
+            plan.grid,
+            uploaded=checkpoint.count,
+            segments=segments,
+            are_samples=not plan.rungs,
         ),
         on_forecast=reporter.predicted,
     )
@@ -207,11 +211,10 @@ def warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
     """Log that video or audio was decoded in part only, as less than its packets hold."""
     for index, part in enumerate(plan.parts):
         alone = plan.alone(index)
-        missing, packets = report.missing[index], part.media.video.packets
-        if lacks_frames(alone, missing):
-            log.warning(
-                "video_incomplete", part=part.number, missing=missing, packets=packets.count
-            )
+        missing = report.missing[index]
+        if plan.rungs and lacks_frames(alone, missing):
+            packets = part.media.video.packets.count
+            log.warning("video_incomplete", part=part.number, missing=missing, packets=packets)
         planned_s = planned_audio_s(alone)
         decoded_s = report.decoded_audio_s[index] if plan.audio else None
         if decoded_s is not None and not is_nearly_all(planned_s, decoded_s):

@@ -39,7 +39,7 @@ _IN_MPEG = frozenset(
 def copy_format(recordings: Iterable[Media]) -> CopyFormat:
     """Choose the container for a copy of the tracks of some recordings."""
     for media in recordings:
-        codecs = {s.codec for s in (media.video, media.audio) if s}
+        codecs = {s.codec for s in media.tracks}
         # What MPEG carries it carries again, and some of it (AAC in LATM) nothing else does.
         if not (codecs <= _IN_MPEG or is_mpeg_container(media.container)):
             return "matroska"
@@ -55,12 +55,11 @@ def rewrite_timestamps(
     The packets of audio are whole PES packets where those are kept.
     """
     opened = open_input(source)
-    copied_tracks = [opened[str(media.video.index)]]
-    indexes = [media.video.index]
+    copied_tracks = [] if media.video_track is None else [opened[str(media.video.index)]]
+    indexes = [track.index for track in media.tracks]
     if media.audio:
         audio = open_input(source, fflags="noparse") if keeps_pes(media, container) else opened
         copied_tracks.append(audio[str(media.audio.index)])
-        indexes.append(media.audio.index)
     ticks_hz = CLOCK_HZ if container == "mpegts" else _MATROSKA_HZ
     filters = {
         f"bsf:{position}": _move(shifts[index], ticks_hz) for position, index in enumerate(indexes)

@@ -88,7 +88,8 @@ def _part(part: Part) -> dict[str, Any]:
 def _track(part: Part) -> dict[str, Any]:
     """Return how a part is heard."""
     stream = part.media.audio
-    return {"stream": stream.index, "mix": stream.mix, **asdict(part.heard)} if stream else {}
+    heard = {k: v for k, v in asdict(part.heard).items() if k != "cleaning" or v}
+    return {"stream": stream.index, "mix": stream.mix, **heard} if stream else {}
 
 
 def _digest(value: object) -> str:

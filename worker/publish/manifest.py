@@ -112,7 +112,7 @@ def make_manifest(
         ffmpeg=origin.ffmpeg_version,
         job=origin.job,
         duration_s=float(plan.grid.duration_s),
-        frame_rate=str(plan.grid.rate),
+        frame_rate=None if plan.frame_rate is None else str(plan.frame_rate),
         presets=tuple(sorted(presets)),
         missing_rungs=run.missing_rungs,
         renditions=(
@@ -229,7 +229,7 @@ def _part(plan: Plan, part: Part | None, file: OpenedSource, size: int) -> PartR
 
 
 def _source_record(media: Media, size: int) -> SourceRecord:
-    video, audio, ends_s = media.video, media.audio, media.duration_s
+    video, audio, ends_s = media.video_track, media.audio, media.duration_s
     return SourceRecord(
         container=media.container,
         bytes=size,
@@ -246,7 +246,9 @@ def _source_record(media: Media, size: int) -> SourceRecord:
             color_space=video.color_space,
             color_transfer=video.color_transfer,
             color_range=video.color_range,
-        ),
+        )
+        if video
+        else None,
         audio=SourceAudioRecord(
             codec=audio.codec, channels=audio.channels, sample_rate_hz=audio.sample_rate_hz
         )

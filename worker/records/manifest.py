@@ -78,7 +78,7 @@ class SourceRecord(Record):
     container: str
     bytes: int
     duration_s: float | None
-    video: SourceVideoRecord
+    video: SourceVideoRecord | None = Field(description="None of audio alone.")
     audio: SourceAudioRecord | None
 
 
@@ -141,7 +141,9 @@ class ManifestRecord(Record):
     ffmpeg: str = Field(description="Version line of FFmpeg.")
     job: JobRecord
     duration_s: float
-    frame_rate: str
+    frame_rate: str | None = Field(
+        description="Frames per second as a fraction; null of audio alone, which has no rungs."
+    )
     presets: tuple[str, ...]
     missing_rungs: tuple[str, ...] = Field(
         description="Rungs that were given up for lack of time;"

@@ -32,6 +32,9 @@ FDS = {
     "idrs": 10,
     "parameters": 11,
     "stdout": 12,
+    "bands": 14,
+    "voice": 15,
+    "lines": 16,
 }
 
 

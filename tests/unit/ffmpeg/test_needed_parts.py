@@ -33,13 +33,20 @@ from worker.ffmpeg.remux import (
     rewrite_timestamps,
 )
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
-from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
+from worker.images.commands import (
+    convert_cover,
+    draw_waveform,
+    make_thumbnails,
+    measure_frames,
+    pick_thumbnail,
+)
 from worker.images.storyboard import lay_out
 from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
 from worker.plan.parts import Heard, PreparedFile
 from worker.plan.plan import AudioPlan, Plan, Span
+from worker.plan.speech import Cleaning
 from worker.source.sample_encode import choose_samples, encode_samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,6 +76,8 @@ def all_ffmpegs() -> list[list[str]]:
     (part,) = a_plan.parts
     begun = replace(part, media=MEDIA.starting_at(Fraction(6)))
     clipped = replace(a_plan, parts=(begun,))
+    cleaning = Cleaning(noise_db=(-40,) * 8, hum_hz=(50, 100))
+    cleaned = plan_of(PreparedFile(media=MEDIA, heard=Heard(cleaning=cleaning)))
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         *(
@@ -85,7 +94,9 @@ def all_ffmpegs() -> list[list[str]]:
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
         decode_audio(replace(MEDIA, audio=of_two_rates), SOURCE),
-        measure_audio(MEDIA, has_loudness=True),
+        measure_audio(MEDIA, has_loudness=True, speech_s=60),
+        measure_audio(MEDIA, has_loudness=True, speech_s=3600),
+        encode_audio(cleaned, audio_of(cleaned)),
         *(
             rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
             for container in ("mpegts", "matroska")
@@ -96,6 +107,8 @@ def all_ffmpegs() -> list[list[str]]:
         measure_frames(SOURCE, lay_out(7, 854, 480)),
         make_thumbnails(SOURCE, a_plan.rungs[0]),
         pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
+        convert_cover(1, SOURCE),
+        draw_waveform(SOURCE, Fraction(60)),
     ]
     return [filled(command) for command in commands]
 

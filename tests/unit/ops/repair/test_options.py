@@ -97,6 +97,18 @@ def test_the_files_of_subtitles_from_outside_are_not_known() -> None:
     assert (found.is_proven, found.lacks_subtitles) == (True, False)
 
 
+@pytest.mark.parametrize("layout", ["separate", "muxed"])
+def test_audio_alone_is_accepted_again_whatever_the_layout(layout: str) -> None:
+    """Its master playlist shows none."""
+    manifest, _ = published({"audio": layout})
+    audio = tuple(each for each in manifest.renditions if each.kind == "audio")
+    alone = manifest.model_copy(update={"renditions": audio})
+    found = find_options(alone, "#EXTM3U\n", {})
+    assert found.is_proven
+    assert (found.options["audio"], found.options["audio_only"]) == (layout, "allow")
+    assert "audio_only" not in find_options(*published({}), {}).options
+
+
 def test_tags_are_given_again() -> None:
     manifest, master = published({}, tags={"course": "7", "week": "2"})
     assert find_options(manifest, master, {}).options["tag"] == "course=7\nweek=2"
