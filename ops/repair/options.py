@@ -28,7 +28,7 @@ _GUESSES: Mapping[str, tuple[str, ...]] = {
     "copy_top": ("always", "never"),
     "allow_truncated": ("true",),
     "max_frame_rate": ("60", "25", "24", "50"),
-    "segment_s": ("4", "2", "10", "3", "5", "8"),
+    "segment_s": ("6", "4", "2", "10", "3", "5", "8"),
     "loudness": ("-16", "-14", "-18", "-23", "-24"),
     "speech": ("clean",),
     "audio_language": ("ko", "kor", "en", "eng"),
@@ -89,6 +89,8 @@ def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     # Joints of parts have chapters in any case.
     if manifest.chapters_track and not manifest.parts:
         shown["chapters"] = "true"
+    if manifest.downloads:
+        shown["download"] = join_values(download.format for download in manifest.downloads)
     if clip := manifest.clip:
         shown["from_s"] = _seconds(clip.start_s)
         if clip.end_s is not None:

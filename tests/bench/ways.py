@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 from tests.bench.cost import Cost, size_of, spend
@@ -171,6 +172,7 @@ def run_worker(
     before: str = "",
 ) -> Cost:
     """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
+    _compile()
     argv = [
         sys.executable,
         *python_arguments(before),
@@ -185,6 +187,12 @@ def run_worker(
         folder=watched,
         environment={"PYTHONPATH": str(ROOT), **(environment or {})},
     )
+
+
+@cache
+def _compile() -> None:
+    """Make the bytecode of the worker, which an image has, too."""
+    subprocess.run([sys.executable, "-m", "compileall", "-q", ROOT / "worker"], check=True)
 
 
 def _worker(source: Path, folder: Path) -> Made:

@@ -22,8 +22,11 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 # Where the worker chooses, rungs below the top take the next one: a quarter less CPU, and they are
 # for viewers who cannot have the top one.
 _LOWER_PRESETS = {"faster": "veryfast"}
-# Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice.
-_CHANNEL_BPS = 64_000
+# Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice. At 48 kb/s
+# the error of FFmpeg's encoder was up to twice that of 64 (docs/performance.md).
+_CHANNEL_BPS = 56_000
+# Where none is asked for. Samples may show that longer ones are better (`stillness`).
+_SEGMENT_S = 6
 # A last frame that cannot be decoded is common in cut recordings; the one before stays on screen
 # for this long at most. More missing than that is a truncated file.
 TAIL_TOLERANCE_S = Fraction(1, 2)
@@ -144,7 +147,8 @@ def make_plan(files: Sequence[PreparedFile], job: Job, *, machine: Machine) -> P
     """
     rate = run_rate([each.media for each in files], job.clip, most=job.max_frame_rate)
     parts = lay_parts(files, job.clip, rate)
-    grid = make_grid([part.frames for part in parts], rate=rate, segment_s=job.segment_s)
+    segment_s = _SEGMENT_S if job.segment_s == "auto" else job.segment_s
+    grid = make_grid([part.frames for part in parts], rate=rate, segment_s=segment_s)
     refuse_too_long(grid, max_duration_s=job.max_duration_s)
     video = parts[0].media.video_track
     heights = LADDER if job.ladder == "auto" else job.ladder

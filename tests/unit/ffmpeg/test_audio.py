@@ -86,7 +86,7 @@ def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
         "[s2]atrim=end=13.333333[s3]"
     )
     assert after(argv, "-segment_list") == ["pipe:8"]
-    assert after(argv, "-b:a") == ["128000"]
+    assert after(argv, "-b:a") == ["112000"]
     # What decodes is read to its end.
     assert after(argv, "-map") == ["[s3]", "0:a"]
 
