@@ -273,9 +273,8 @@ class Encoder:
             return
         is_complete = self._scheduler.has_finished(span, span.end - 1)
         check_span_end(self._plan, span, segmented_s=lane.segmented_s, is_complete=is_complete)
-        index, _ = self._plan.locate(span)
-        decoded = frames.get(self._plan.parts[index].media.video.index)
-        if decoded is not None:
+        track = self._plan.parts[self._plan.locate(span)[0]].media.video.index
+        if (decoded := frames.get(track)) is not None:
             self._decoded.add(span, decoded)
 
     def report_progress(self) -> None:
