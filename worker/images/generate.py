@@ -121,7 +121,8 @@ def generate_images(
         thumbnails = (find_thumbnail(run.plan, sources, context.workspace),)
     choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
     if overview is None:
-        return ImageSet(thumbnails=choices)
+        segments = run.renditions[lowest.name]
+        return _with_chapters(ImageSet(thumbnails=choices), run, (), segments, names)
     return _with_tracks(run, overview, choices, names, with_chapters=with_chapters)
 
 

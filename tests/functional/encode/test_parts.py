@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional.conftest import ffmpeg
 from tests.functional.encode.numbered import Numbered, Recipe, make
 from tests.functional.encode.shown import Piece, assert_shows
-from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.hls import assert_strictly_valid, manifest_of, read_published
 from tests.functional.worker_process import FAST_LEASE, Ended, RunWorker
 
 pytestmark = pytest.mark.ffmpeg
@@ -211,3 +212,36 @@ def test_a_clip_past_the_end_is_refused_with_the_length(
 ) -> None:
     message = refused(run_worker(*arguments(three, tmp_path / "out"), *clip), 64)
     assert re.search(r"the source lasts 0:00:06\.[56]", message), message
+
+
+def test_subtitles_of_one_language_go_on_and_end_at_joints(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """Whatever holds them; and each part begins a chapter."""
+    texts = tmp_path / "texts.srt"
+    texts.write_text(
+        "1\n00:00:00,500 --> 00:00:01,000\nOne\n\n2\n00:00:01,500 --> 00:00:02,500\nTwo\n"
+    )
+    paths = [tmp_path / "first.mkv", tmp_path / "second.mp4"]
+    for path, codec in zip(paths, ("srt", "mov_text"), strict=True):
+        ffmpeg(
+            *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-i", texts, "-map", 0),
+            *("-map", 1, "-c:v", "libx264", "-preset", "ultrafast", "-c:s", codec),
+            *("-metadata:s:s:0", "language=kor", path),
+        )
+    out = tmp_path / "out"
+    sources = [word for path in paths for word in ("--source", path)]
+    ended = run_worker(*sources, "--destination", out, *OPTIONS, "--from", "0.8")
+    assert ended.status == 0, ended.stdout
+    (track,) = out.rglob("text0/*.vtt")
+    assert re.findall(r"(\S+) --> (\S+)\n(\w+)", track.read_text()) == [
+        ("00:00:00.000", "00:00:00.200", "One"),
+        ("00:00:00.700", "00:00:01.200", "Two"),
+        ("00:00:01.700", "00:00:02.200", "One"),
+        ("00:00:02.700", "00:00:03.200", "Two"),
+    ]
+    chapters = manifest_of(out)["chapters"]
+    assert [(each["start_s"], each["title"]) for each in chapters] == [
+        (0, "first"),
+        (1.2, "second"),
+    ]
