@@ -89,6 +89,8 @@ def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     # Joints of parts have chapters in any case.
     if manifest.chapters_track and not manifest.parts:
         shown["chapters"] = "true"
+    if manifest.downloads:
+        shown["download"] = join_values(download.format for download in manifest.downloads)
     if clip := manifest.clip:
         shown["from_s"] = _seconds(clip.start_s)
         if clip.end_s is not None:

@@ -9,7 +9,15 @@ from pydantic import BaseModel, Field
 
 from worker.config.option import parameter, secret, variable
 from worker.config.sources import ClipEnd, Moment, Sources
-from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Subtitles
+from worker.config.values import (
+    Destination,
+    Downloads,
+    KeySecret,
+    KeyUri,
+    Ladder,
+    Preset,
+    Subtitles,
+)
 
 # As many cores as the largest c6g and c7g have.
 MAX_LANES = 64
@@ -60,6 +68,14 @@ class VideoOptions(BaseModel):
         description="rung heights (of the short side), comma-separated; the source is never"
         " scaled up, and the first rung has the source's own size where that is smaller; auto:"
         " 1080,720,480 without those that a sample encode shows to be hardly lighter than the next",
+    )
+    publish_when: Literal["all", "first-rung"] = variable(
+        "all",
+        # Of when viewers have the rungs; in the end they have the same ones.
+        changes_output=False,
+        description="publish when all rungs are made, or first the lowest one with the audio, to"
+        " which the others are added; all where a video is published there already, where several"
+        " machines make it, and where the time limit leaves no room for a second pass",
     )
     max_frame_rate: float = parameter(
         30,
@@ -146,6 +162,15 @@ class VideoOptions(BaseModel):
         metavar="LANGUAGE=S",
         description="a file of subtitles beside the upload (SRT, WebVTT or SAMI), published in"
         " this language, such as ko=s3://bucket/talk.srt; repeatable",
+    )
+    download: Downloads = variable(
+        (),
+        # Of the request, not of the video: one is added to what is published without an encode.
+        changes_output=False,
+        metavar="FORMAT",
+        description="also publish one file to be downloaded: mp4 (the top rung and the audio) or"
+        " m4a (the audio); repeatable, also later, without an encode; it is clear, so not with"
+        " --encrypt",
     )
     chapters: bool = variable(
         default=False,

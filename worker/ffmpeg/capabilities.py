@@ -45,7 +45,7 @@ NEEDED_PARTS = {
         "ogg",
     ),
     "muxers": (
-        *("segment", "mpegts", "matroska", "nut", "f32le"),
+        *("segment", "mpegts", "matroska", "nut", "mp4", "f32le"),
         *("image2", "rawvideo", "null", "webvtt", "framecrc"),
     ),
     "filters": (
@@ -69,7 +69,7 @@ NEEDED_PARTS = {
     ),
     "bsfs": (
         *("setts", "noise", "filter_units", "h264_metadata"),
-        *("h264_mp4toannexb", "hevc_mp4toannexb"),
+        *("h264_mp4toannexb", "hevc_mp4toannexb", "aac_adtstoasc"),
     ),
     "protocols": ("file", "pipe"),
 }

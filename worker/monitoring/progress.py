@@ -78,6 +78,7 @@ class Reporter:
         self._on_progress = on_progress
         self._stack = ExitStack()
         self._bars: ProgressBars | None = None
+        self._part = (0.0, 100.0)
 
     def __enter__(self) -> Self:
         if self._on_terminal:
@@ -95,6 +96,10 @@ class Reporter:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def confine(self, first: float, last: float) -> None:
+        """Report the following steps as this part of the job, in percent: they come again."""
+        self._part = (first, last)
 
     def begin(self, step: Step, **fields: object) -> None:
         """Enter a step."""
@@ -185,6 +190,8 @@ class Reporter:
         self._report(percent, left_s, detail)
 
     def _report(self, percent: float, left_s: float | None, detail: str) -> None:
+        first, last = self._part
+        percent = first + percent * (last - first) / 100
         fields: dict[str, Any] = {
             "step": self._step.label,
             "percent": round(percent, 1),

@@ -25,20 +25,23 @@ def request_digest(
     *,
     fingerprint: str | None = None,
     subtitles: Sequence[str] = (),
+    downloads: Sequence[str] = (),
     version: int = PLAN_VERSION,
 ) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
     `identity` names the source's very content (`worker.storage.open`), `subtitles` that of each
-    file from outside. Options that change the output are part of it where they are not at their
-    defaults, and so is the fingerprint of the secret that it encrypts with. `version`: of the
-    worker that named it, where that is another one.
+    file from outside, `downloads` the formats of those. Options that change the output are part of
+    it where they are not at their defaults, and so is the fingerprint of the secret that it
+    encrypts with. `version`: of the worker that named it, where that is another one.
     """
     asked = {"version": version, "source": identity, "options": changed_options(job)}
     if fingerprint:
         asked["secret"] = fingerprint
     if subtitles:
         asked["subtitles"] = list(subtitles)
+    if downloads:
+        asked["downloads"] = sorted(downloads)
     return _digest(asked)
 
 

@@ -26,6 +26,7 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import ClipRecord, JobRecord
 from worker.records.manifest import (
     ChapterRecord,
+    DownloadRecord,
     EncryptionRecord,
     ManifestRecord,
     PartRecord,
@@ -75,6 +76,7 @@ def published_keys(manifest: ManifestRecord) -> Iterator[str]:
     yield from (*manifest.thumbnails, *manifest.sheets)
     tracks = (manifest.storyboard, manifest.chapters_track, manifest.report)
     yield from (track for track in tracks if track)
+    yield from (download.key for download in manifest.downloads)
 
 
 def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:
@@ -89,7 +91,7 @@ def make_manifest(
 ) -> ManifestRecord:
     """Describe what is published: every rendition with its sizes, rates and checksums.
 
-    `previous_run`, `master_md5` and `report` are for those to add who know them.
+    `previous_run`, `master_md5`, `report` and `downloads` are for those to add who know them.
     """
     plan = run.plan
     target_s = target_duration_s(run.renditions.values())
@@ -135,9 +137,13 @@ def make_manifest(
 
 
 def renew_manifest(
-    manifest: ManifestRecord, renditions: Sequence[RenditionRecord], master: File, origin: Origin
+    manifest: ManifestRecord,
+    renditions: Sequence[RenditionRecord],
+    downloads: Sequence[DownloadRecord],
+    master: File,
+    origin: Origin,
 ) -> ManifestRecord:
-    """Describe a run that is published again with other subtitles, by another job.
+    """Describe a run that is published again with other subtitles or downloads, by another job.
 
     A report that was written would be one of the former subtitles.
     """
@@ -154,6 +160,7 @@ def renew_manifest(
             "job": origin.job,
             "master_md5": md5_of(master.data),
             "renditions": tuple(renditions),
+            "downloads": tuple(downloads),
             "report": None,
         }
     )

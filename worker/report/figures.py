@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.records.job import ClipRecord, ReplanReason, WarningRecord
-from worker.records.manifest import ChapterRecord, EncryptionRecord
+from worker.records.manifest import ChapterRecord, DownloadRecord, EncryptionRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +132,7 @@ class Figures:
     thumbnails: tuple[str, ...]
     storyboard: str | None
     encryption: EncryptionRecord | None = None
+    downloads: tuple[DownloadRecord, ...] = ()
     parts: tuple[SourcePart, ...] = ()
     clip: ClipRecord | None = None
 

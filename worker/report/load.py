@@ -64,6 +64,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         thumbnails=manifest.thumbnails,
         storyboard=manifest.storyboard,
         encryption=manifest.encryption,
+        downloads=manifest.downloads,
         parts=tuple(map(_part, manifest.parts)),
         clip=manifest.clip,
     )

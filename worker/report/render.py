@@ -76,6 +76,7 @@ def _summary(figures: Figures) -> Iterator[str]:
         rows.append((say("clip"), f"{exact_time(Fraction(clip.start_s))} – {end}"))
     if found := figures.encryption:
         rows.append((say("encryption"), escape(f"{found.method}, key_id {found.key_id}")))
+    rows += [(say("download"), f"{d.format} ({_size(d.bytes)})") for d in figures.downloads]
     yield _facts(rows)
 
 

@@ -22,6 +22,7 @@ from worker.runtime.command import Command
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path("/data/-a %d:'b'.mp4")
 FDS = {
+    "video": 14,
     "user_data": 13,
     "1080p": 5,
     "720p": 6,

@@ -30,7 +30,9 @@ from worker.ffmpeg.remux import (
     copy_tracks,
     copy_webvtt,
     extract_user_data,
+    list_download,
     rewrite_timestamps,
+    write_download,
 )
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
 from worker.images.commands import (
@@ -102,6 +104,9 @@ def all_ffmpegs() -> list[list[str]]:
             for container in ("mpegts", "matroska")
         ),
         copy_tracks(SOURCE, "joined.mkv"),
+        write_download("d.mp4", container="mp4", video=SOURCE, audio=SOURCE),
+        write_download("d.m4a", container="m4a", video=None, audio=SOURCE),
+        list_download(SOURCE, ["video", "audio"]),
         copy_webvtt(a_plan.texts, SOURCE),
         *(extract_user_data(replace(VIDEO, codec=codec), SOURCE) for codec in USER_DATA_FILTERS),
         measure_frames(SOURCE, lay_out(7, 854, 480)),

@@ -23,7 +23,7 @@ from worker.records.job import (
     ReplanReason,
     WarningRecord,
 )
-from worker.records.manifest import ChapterRecord, ManifestRecord
+from worker.records.manifest import ChapterRecord, DownloadRecord, ManifestRecord
 from worker.records.segment import Segment
 from worker.report.load import load_figures
 from worker.report.messages import PAGE_TEXTS
@@ -119,6 +119,16 @@ def test_without_checkpoint_and_job_the_rest_is_shown() -> None:
     assert figures.source is None
     assert figures.rungs[0].rates == ()
     assert "checkpoint.json" in render_report(figures)
+
+
+def test_downloads_are_shown_with_their_sizes() -> None:
+    manifest, segments = documents()
+    download = DownloadRecord(
+        format="mp4", key="run/d.mp4", bytes=2_500_000, md5="", etag="", content_type="video/mp4"
+    )
+    changed = manifest.model_copy(update={"downloads": (download,)})
+    assert "mp4 (2.5 MB)" in render_report(load_figures(changed, segments))
+    assert "Download" not in render_report(load_figures(manifest, segments))
 
 
 def test_what_a_page_shows_of_others_is_escaped() -> None:
