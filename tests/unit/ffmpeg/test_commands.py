@@ -117,7 +117,7 @@ def test_presets_are_changed_where_that_was_measured_to_be_better() -> None:
     top, lower, lowest = after(video_argv(), "-x264-params")
     assert top.startswith("b-adapt=2:")
     assert lower == lowest
-    assert lower.startswith("trellis=1:")
+    assert lower.startswith("bframes=3:trellis=1:")
     span = Span(first=0, end=2, rungs=("1080p",), preset="medium")
     assert after(video_argv(span), "-x264-params") == []
 
