@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from tests.bench.beside import PEER_S, machine, made_by_all
 from tests.bench.clips import LECTURE, NORMAL, Clip, find_clips, make_clip
 from tests.bench.jobs import MEASURES
+from tests.bench.others import Others
 from tests.bench.peer_table import draw_peers, peer_row, peer_table
 from tests.bench.report import Result, draw, put_into, row, table
 from tests.bench.team_time import MEASURED, team_table
@@ -103,17 +103,16 @@ def measure_jobs(names: Sequence[str], *, write: bool) -> None:
 
 def measure_peers(*, only: Sequence[str], seconds: float, write: bool) -> None:
     """Let each program make the same clips, and print each result at once."""
-    results = []
-    before = f"{os.getloadavg()[0]:.1f}"
+    results, others = [], Others()
     for result in made_by_all(only=only, seconds=seconds):
         results.append(result)
         print(peer_row(result), flush=True)
         if write:
-            note = (
-                f"{machine()}, one run of each in turn; load of other programs before it: {before}."
-            )
+            # After each: all of them take long, and the run may be stopped.
+            note = f"{machine()}; one run. Other programs used {others.share:.0%} of the cores."
             put_into(_PAGE, "peers", peer_table(results, note))
             draw_peers(results, _PEERS_PLOT)
+    print(f"Other programs used {others.share:.0%} of the cores meanwhile.")
 
 
 def simulate_teams(*, write: bool) -> None:

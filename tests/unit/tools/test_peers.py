@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench.cost import Cost, in_turn
 from tests.bench.crf_search import Attempt, NoCrfError, find_crf
+from tests.bench.others import Others, busy_ticks
 from tests.bench.peer_table import PeerResult, peer_points, peer_row, peer_table
 from tests.bench.peers import PEERS, peertube_bit_rate
 from tests.bench.playable import playable_s
@@ -126,3 +127,10 @@ def test_points_are_compared_with_the_baseline_of_the_same_clip() -> None:
 def test_each_program_says_what_of_it_is_run() -> None:
     assert len({peer.name for peer in PEERS}) == len(PEERS)
     assert all(peer.origin for peer in PEERS)
+
+
+def test_what_is_idle_or_waits_is_not_busy() -> None:
+    """As in /proc/stat: user nice system idle iowait irq softirq steal guest (users already)."""
+    ticks = ["1", "20", "300", "4000", "50000", "600000", "7000000", "80000000", "900000000"]
+    assert busy_ticks(ticks) == 87600321
+    assert 0 <= Others().share <= 1
