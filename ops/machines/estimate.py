@@ -14,6 +14,7 @@ from ops.batch.cost import cost_of
 from ops.console import duration
 from ops.errors import UsageError
 from worker.config.team import MOST_MACHINES
+from worker.team.shares import LEAST_SHARE_S
 
 # CPU seconds for a second of a talking head in the rungs of 1080p, the worker's threads included:
 # 10 minutes took 223 s on 2 vCPUs, both in use (docs/operations.md, Parallel FFmpegs).
@@ -23,8 +24,6 @@ _ENCODE_CPU_S = 2 * 223 / 600
 _SERIAL_S = (73 - 67) / 180
 # An instance takes two to five minutes until its container runs.
 _START_S = 240.0
-# A share of a video is no shorter: more machines than shares would have nothing to make.
-_SHARE_S = 24.0
 # What a height costs is much as its pixels are; the rungs of `auto` are those of a 1080p source.
 _AUTO = (1080, 720, 480)
 _HOUR_S = 3600
@@ -42,8 +41,8 @@ class Work:
 
     @property
     def most_machines(self) -> int:
-        """How many machines have something to make."""
-        return max(1, min(MOST_MACHINES, int(self.length_s / _SHARE_S)))
+        """How many machines have a share of the usual length to make: each of more has less."""
+        return max(1, min(MOST_MACHINES, int(self.length_s / LEAST_SHARE_S)))
 
     def estimate(self, machines: int) -> Estimate:
         """Estimate how long so many machines take."""

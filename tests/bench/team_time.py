@@ -91,8 +91,8 @@ def seconds(machines: int, measured: Measured) -> float:
 def _claim(
     machine: _Machine, shares: Iterator[Share], segment_s: float, measured: Measured
 ) -> None:
-    """Give each idle lane a share; the audio is beside the lanes."""
-    while machine.lanes < _CORES and (share := next(shares, None)):
+    """Give each idle lane a share; the audio is beside the lanes, one less while it is made."""
+    while machine.lanes < _CORES - machine.has_audio and (share := next(shares, None)):
         if share.name == AUDIO_SHARE:
             machine.has_audio = True
             machine.left.append(measured.audio_cpu_s)

@@ -161,6 +161,7 @@ class Encoder:
             self._workspace.add_fifo(DECODED)
             processes.start(_DECODE, decode_audio(self._plan.media, self._source.path))
             processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio))
+            self._scheduler.spares_a_lane = self._team is not None
 
     def _start_spans(self, processes: Processes) -> None:
         for lane in self._scheduler.assign():
@@ -226,6 +227,8 @@ class Encoder:
             self._decoded_audio_s = written_samples(event.tail) / decoded_rate_hz(media.audio)
         elif event.child == _AUDIO:
             self._uploader.end_audio()
+            self._scheduler.spares_a_lane = False
+            self._start_spans(processes)
         elif event.child == _COPY:
             self._check_copy()
         if lane is None:

@@ -61,6 +61,9 @@ class Scheduler:
         self._elsewhere_before = self._roll.elsewhere
         names = [f"ffmpeg (video {number})" for number in range(plan.lanes)]
         self.lanes = {name: Lane(name) for name in names}
+        # The last lane begins no span while the audio, which this machine makes for all of a team,
+        # needs its core: there are others for the video.
+        self.spares_a_lane = False
 
     @property
     def choice(self) -> Choice:
@@ -85,13 +88,17 @@ class Scheduler:
 
     def assign(self) -> Iterator[Lane]:
         """Give each idle lane the next span, until nothing is left; yield those lanes."""
-        for lane in self.lanes.values():
+        for lane in list(self.lanes.values())[: self._usable_lanes]:
             if lane.span is None:
                 span = self._next_span()
                 if span is None:
                     return
                 lane.take(span)
                 yield lane
+
+    @property
+    def _usable_lanes(self) -> int:
+        return max(1, len(self.lanes) - self.spares_a_lane)
 
     def _next_span(self) -> Span | None:
         span = self._find_span()

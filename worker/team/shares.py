@@ -9,9 +9,10 @@ from worker.plan.plan import Plan
 
 AUDIO_SHARE, COPY_SHARE = "audio", "copy"
 # A share costs a start, a claim, and a GOP and two seconds of decoding before it: an hour of a
-# screen on twelve machines took 1.24 of one machine's CPU with shares of half this length, and 1.11
-# so. But the machine that has the heaviest minutes must not be the only one that works at the end.
-_LEAST_S, _LONGEST_S = 48, 90
+# screen on twelve machines took 1.24 of one machine's CPU with shares of 24 to 90 seconds, and 1.11
+# with shares of 48 to 90. But the machine that has the heaviest minutes must not be the only one
+# that works at the end.
+LEAST_SHARE_S, _LONGEST_S = 60, 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,7 @@ def plan_shares(plan: Plan, *, machines: int) -> tuple[Share, ...]:
 
 
 def _divide(grid: Grid, *, workers: int) -> list[Share]:
-    least, most = (max(1, round(s / grid.segment_s)) for s in (_LEAST_S, _LONGEST_S))
+    least, most = (max(1, round(s / grid.segment_s)) for s in (LEAST_SHARE_S, _LONGEST_S))
     # Of a short video no longer ones than leave one for each worker.
     fair = max(1, grid.segment_count // workers)
     shares, first = [], 0

@@ -9,6 +9,7 @@ from types import FrameType
 import pytest
 
 from tests.unit.encode.simulation import SimulatedEncode, copying, long_plan
+from worker.encode.scheduler import Scheduler
 from worker.plan.plan import Plan
 
 
@@ -51,3 +52,12 @@ def test_the_cost_of_a_segment_does_not_depend_on_the_length(form: Callable[[Pla
     four, eight = (count_calls(encode.run) / len(encode.made) for encode in encodes)
     assert eight <= 1.25 * four
     assert eight < 1000
+
+
+@pytest.mark.parametrize(("lanes", "beside_audio"), [(1, 1), (2, 1), (8, 7)])
+def test_beside_the_audio_of_a_team_a_lane_is_left_free(lanes: int, beside_audio: int) -> None:
+    scheduler = Scheduler(long_plan(lanes=lanes, hours=1), {}, time_limit_s=14_400)
+    scheduler.spares_a_lane = True
+    assert len(list(scheduler.assign())) == beside_audio
+    scheduler.spares_a_lane = False
+    assert len(list(scheduler.assign())) == lanes - beside_audio

@@ -39,9 +39,9 @@ def test_shares_never_grow(seconds: int, machines: int) -> None:
 
 def test_an_hour_for_twelve_machines() -> None:
     shares = [s for s in plan_shares(plan_of(3600), machines=12) if s.segments]
-    # From 90 s to 48 s, and what is left over.
-    assert [len(shares[i].segments) for i in (0, -2, -1)] == [15, 8, 5]
-    assert shares[0].name == "00000-00015"
+    # From 120 s to 60 s, and what is left over.
+    assert [len(shares[i].segments) for i in (0, -2, -1)] == [20, 10, 1]
+    assert shares[0].name == "00000-00020"
 
 
 def test_of_a_short_video_each_machine_gets_something() -> None:

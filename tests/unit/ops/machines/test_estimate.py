@@ -48,7 +48,7 @@ def test_a_time_that_no_number_reaches_is_refused_with_the_least_there_is() -> N
 
 
 def test_a_short_video_has_no_more_machines_than_shares() -> None:
-    assert Work(length_s=100).most_machines == 4
+    assert Work(length_s=250).most_machines == 4
     assert Work(length_s=5).most_machines == 1
     with pytest.raises(UsageError, match="even 1 machine would take"):
         choose_machines(Work(length_s=5), 60)
