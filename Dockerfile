@@ -45,7 +45,7 @@ RUN case $TARGETARCH in \
         --enable-encoder=webvtt,subrip,mov_text,text \
         --disable-muxers \
         --enable-muxer=segment,stream_segment,hls,mpegts,mp4,mov,matroska,adts,image2,image2pipe \
-        --enable-muxer=null,webvtt,srt,rawvideo,wav,pcm_s16le,framecrc,framemd5,md5,nut \
+        --enable-muxer=null,webvtt,srt,rawvideo,wav,pcm_s16le,pcm_f32le,framecrc,framemd5,md5,nut \
         --disable-filters \
         --enable-filter=split,fps,setpts,trim,tpad,scale,format,setsar,setparams \
         --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat,transpose,hflip,vflip \

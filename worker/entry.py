@@ -19,7 +19,7 @@ from worker.config.cli import (
     parse_job,
     parse_programs,
 )
-from worker.config.job import BATCH_JOB_ID, Job, academy_of
+from worker.config.job import BATCH_JOB_ID, Job, academy_of, made_of
 from worker.config.location import LocalLocation
 from worker.errors import (
     PUBLISHED,
@@ -141,7 +141,7 @@ def _now() -> datetime:
 
 def _tools(job: Job) -> Tools:
     # A source that is fetched lies in the work folder.
-    local = [job.source.path] if isinstance(job.source, LocalLocation) else []
+    local = [each.path for each in job.sources if isinstance(each, LocalLocation)]
     return Tools(
         ffmpeg=job.ffmpeg,
         ffprobe=job.ffprobe,
@@ -167,12 +167,13 @@ def _sends_logs(job: Job, *, in_batch: bool) -> bool:
 def _run(job: Job, context: Context, logs: Logs, output: OutputQueue) -> int:
     log.info(
         STARTED,
-        source=str(job.source),
+        source=str(job.sources[0]),
+        **made_of(job),
         destination=str(job.destination),
         worker=__version__,
         time_limit_s=job.time_limit_s,
     )
-    result = JobResult()
+    result = JobResult.of(job)
     outcome = run_job(job, context, result)
     result.elapsed_s = round(context.budget.elapsed_s, 2)
     result.cpu_s = cpu_s()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from worker.config.job import Job
+from worker.config.job import Job, made_of
 from worker.config.team import team_of
 from worker.errors import PUBLISHED, TakenError
 from worker.monitoring.status import Status
+from worker.outcome import clip_of
 from worker.records.job import Outcome
 from worker.steps import Context
 from worker.storage.lease import ANSWER_S, TeammateError
@@ -42,6 +43,7 @@ class Lead:
             team=name,
             on_taken=self._lose,
         )
+        self.status.update(parts=made_of(job).get("parts", ()), clip=clip_of(job))
         self.team: Team | None = None
         self.store: RetryingStore = store.guarded(self.status.check_held)
         if job.machine is not None and name is not None:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
+from worker.config.job import Job, made_of
 from worker.config.location import redact
 from worker.errors import PUBLISHED, BadSourceError, CannotWriteError, InternalError, WorkerError
 from worker.messages import TEACHER_MESSAGES
-from worker.records.job import MessageRecord, Outcome
+from worker.records.job import ClipRecord, MessageRecord, Outcome
 from worker.records.manifest import ManifestRecord
 
 
 def published(message: str) -> Outcome:
     """Return the one good outcome."""
     return Outcome(exit_status=PUBLISHED, name="published", message=message)
+
+
+def clip_of(job: Job) -> ClipRecord | None:
+    """Return the clip of a job for a record; None where all is published."""
+    clip = made_of(job).get("clip")
+    return ClipRecord(**clip) if clip else None
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -44,6 +52,8 @@ def outcome_of(error: BaseException) -> Outcome:
 class JobResult:
     """What the last log line says beside the outcome; None where the job did not come so far."""
 
+    parts: int | None = None
+    clip: Mapping[str, float | None] | None = None
     machine: str | None = None
     leads: bool | None = None
     run: str | None = None
@@ -64,6 +74,13 @@ class JobResult:
     vcpus: float | None = None
     log_lines_dropped: int | None = None
 
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Begin with what is known of a job before it runs."""
+        made = made_of(job)
+        parts = made.get("parts")
+        return cls(parts=len(parts) if parts else None, clip=made.get("clip"))
+
     def take(self, manifest: ManifestRecord) -> None:
         """Take over the figures of a run that is published, and stays as it is."""
         made = [each for each in manifest.renditions if each.kind != "subtitles"]
@@ -72,6 +89,12 @@ class JobResult:
         self.rungs = [each.name for each in rungs if each.kind == "video"]
         self.segments = self.segments_resumed = sum(each.segments for each in made)
         self.bytes = sum(each.bytes for each in made)
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """What the encode took, for the manifest."""
+        names = ("encode_s", "speed", "segments", "segments_resumed")
+        return {name: getattr(self, name) for name in names}
 
     def leave_to_team(self) -> None:
         """Leave out what is counted for each video: another machine of the team reports it."""

@@ -20,7 +20,7 @@ from worker.records.job import Outcome
 from worker.runtime.resources import peak_memory_bytes
 from worker.source.subtitle_files import open_subtitles
 from worker.steps import Context, Steps
-from worker.storage.open import open_source
+from worker.storage.open import open_sources
 from worker.team_steps import TeamSteps
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
         if lead.leads:
             callbacks.started(time_limit_s=job.time_limit_s)
         result.ffmpeg = check_environment(context.tools, budget)
-        source, subtitles = open_source(job, budget), open_subtitles(job, budget)
+        source, subtitles = open_sources(job, budget), open_subtitles(job, budget)
         with Reporter(
             lead.status,
             budget=budget,

@@ -25,7 +25,7 @@ from worker.layout import MASTER
 from worker.monitoring.job_stats import JobStats
 from worker.monitoring.progress import Reporter, Step
 from worker.monitoring.status import Status
-from worker.outcome import JobResult, published
+from worker.outcome import JobResult, clip_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
 from worker.publish.leftovers import delete_leftovers
@@ -38,10 +38,11 @@ from worker.records.job import Outcome
 from worker.records.manifest import ManifestRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, WholeFile, fetch, plan_source
+from worker.source.fetch.sources import fetch, sizes_of
+from worker.source.prepare import PlannedSource, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
 from worker.source.subtitles import make_subtitles
-from worker.storage.open import OpenedSource
+from worker.storage.open import OpenedParts
 from worker.storage.retrying import RetryingStore
 from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
@@ -68,7 +69,7 @@ class Asked:
     request: str
     previous: ManifestRecord | None
     outside: Sequence[TextRendition] = ()
-    source_bytes: int = 0
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Steps:
     store: RetryingStore
     status: Status
     reporter: Reporter
-    source: OpenedSource
+    source: OpenedParts
     subtitles: tuple[OutsideTrack, ...]
     callbacks: Callbacks
 
@@ -91,11 +92,11 @@ class Steps:
         if isinstance(asked, Outcome):
             return asked
         with self.open_workspace() as workspace, self.one_source(asked).reported_first():
-            path = self.fetch(workspace)
-            planned = self.plan(path, workspace)
-            asked = self.fit(asked, planned.plan, path)
+            paths = self.fetch(workspace)
+            planned = self.plan(paths, workspace)
+            asked = self.fit(asked, planned.plan, paths)
             name, cipher = self.name_run(planned.plan)
-            job = self.encode_job(name, cipher, planned.plan, WholeFile(planned.path), workspace)
+            job = self.encode_job(name, cipher, planned.plan, planned.files, workspace)
             return self.complete(encode_run(job), job, asked)
 
     def find_published(self) -> Outcome | Asked:
@@ -136,7 +137,7 @@ class Steps:
         if standing is None or self.job.report:
             # A report is made of the whole run.
             return None
-        texts = fit_tracks(self.subtitles, standing.grid)
+        texts = fit_tracks(self.subtitles, standing.grid, self.job.clip)
         if standing.lacks_any(texts):
             return None
         self.status.update(run=standing.manifest.run)
@@ -145,7 +146,7 @@ class Steps:
         return publish_texts(
             standing,
             texts,
-            self._origin(request, source_bytes=0),
+            self._origin(request),
             self.store,
             confirm=self.status.confirm,
             threads=self.job.upload_threads,
@@ -166,25 +167,25 @@ class Steps:
         self.callbacks.published(manifest, already_published=True)
         return published("already published from the same source with the same options")
 
-    def fetch(self, workspace: Workspace) -> Path:
-        """Return the source on disk, whole."""
+    def fetch(self, workspace: Workspace) -> tuple[Path, ...]:
+        """Return all parts of the source on disk, whole."""
         return fetch(
-            self.source.content,
+            self.source,
             self.job,
             workspace,
             on_begin=lambda size: self.reporter.begin(Step.FETCH, bytes=size),
             on_progress=self.reporter.fetched,
         )
 
-    def plan(self, path: Path, workspace: Workspace) -> PlannedSource:
+    def plan(self, paths: Sequence[Path], workspace: Workspace) -> PlannedSource:
         """Read the source and plan its run."""
         self.reporter.begin(Step.PROBE)
-        return plan_source(path, self.job, workspace)
+        return plan_source(paths, self.job, workspace)
 
-    def fit(self, asked: Asked, plan: Plan, path: Path) -> Asked:
+    def fit(self, asked: Asked, plan: Plan, paths: Sequence[Path]) -> Asked:
         """Cut the subtitles from outside to the video, before hours of encoding: some cannot be."""
-        outside = fit_tracks(self.subtitles, plan.grid)
-        return replace(asked, outside=outside, source_bytes=path.stat().st_size)
+        outside = fit_tracks(self.subtitles, plan.grid, self.job.clip)
+        return replace(asked, outside=outside, sizes=sizes_of(self.source, paths))
 
     def name_run(self, plan: Plan) -> tuple[str, SegmentCipher]:
         """Name the run of a plan, and make the cipher of its segments."""
@@ -209,14 +210,14 @@ class Steps:
         name: str,
         cipher: SegmentCipher,
         plan: Plan,
-        source: SourceFile,
+        sources: Sequence[SourceFile],
         workspace: Workspace,
     ) -> EncodeJob:
         """Make the encode of a run."""
         return EncodeJob(
             plan=plan,
             name=name,
-            source=source,
+            sources=tuple(sources),
             workspace=workspace,
             cipher=cipher,
             store=self.store,
@@ -227,14 +228,14 @@ class Steps:
     def complete(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Outcome:
         """Verify what was encoded, make its texts and images, and publish it."""
         self._take(encoded)
-        one_source, path, workspace = self.one_source(asked), job.source.path, job.workspace
+        one_source, paths, workspace = self.one_source(asked), job.paths, job.workspace
         one_source.check()
         self.reporter.begin(Step.VERIFY)
         run = encoded.run
         verify_run(run, list_run(run, self.store, self.context.budget))
-        run = replace(run, texts=make_subtitles(run.plan, path, workspace, outside=asked.outside))
-        images = self._generate_images(run, path, workspace)
-        origin = self._origin(asked.request, asked.source_bytes)
+        run = replace(run, texts=make_subtitles(run.plan, paths, workspace, outside=asked.outside))
+        images = self._generate_images(run, paths, workspace)
+        origin = self._origin(asked.request, asked.sizes)
         one_source.check()
         return self._finish(self._publish(run, images, origin, asked.previous), asked.previous)
 
@@ -246,32 +247,28 @@ class Steps:
         result.bytes = encoded.bytes
         result.ffmpeg_peak_memory_bytes = encoded.ffmpeg_peak_memory_bytes
 
-    def _generate_images(self, run: Run, path: Path, workspace: Workspace) -> ImageSet:
+    def _generate_images(self, run: Run, paths: Sequence[Path], workspace: Workspace) -> ImageSet:
         context = ImageContext(
             run=run, store=self.store, workspace=workspace, threads=self.job.upload_threads
         )
-        return generate_images(context, path, with_chapters=self.job.chapters)
+        names = run.plan.used([part.name for part in self.source.parts])
+        return generate_images(context, paths, names, with_chapters=self.job.chapters)
 
-    def _origin(self, request: str, source_bytes: int) -> Origin:
+    def _origin(self, request: str, sizes: Sequence[int] = ()) -> Origin:
         result = self.result
         return Origin(
             request=request,
             video_request=self._request(),
-            identity=self.source.identity,
-            source=str(self.job.source),
-            source_bytes=source_bytes,
+            source=self.source,
+            sizes=sizes,
+            clip=clip_of(self.job),
             job_id=self.job.job_id,
             tags=tags_of(self.job.tag),
             academy=academy_of(self.job),
             published_at=self.context.now().isoformat(),
             worker_version=__version__,
             ffmpeg_version=result.ffmpeg or "unknown",
-            job=self.context.stats.record(
-                encode_s=result.encode_s,
-                speed=result.speed,
-                segments=result.segments,
-                segments_resumed=result.segments_resumed,
-            ),
+            job=self.context.stats.record(**result.pace),
         )
 
     def _publish(

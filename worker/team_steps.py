@@ -6,8 +6,10 @@ they claim, and leave when status.json says how the job ended.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import structlog
 
@@ -25,8 +27,9 @@ from worker.publish.manifest import read_manifest
 from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
 from worker.runtime.workspace import Workspace
-from worker.source.fetch.mapping import add_byte_map
-from worker.source.prepare import PlannedSource, WholeFile, fetch_parts, write_color_table
+from worker.source.fetch.mapping import add_byte_maps
+from worker.source.fetch.sources import fetch_as_needed
+from worker.source.prepare import PlannedSource, write_color_tables
 from worker.steps import Asked, Steps
 from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.lease import SilentError, TeammateError
@@ -49,6 +52,7 @@ class TeamSteps:
     team: Team
     _encode: TeamEncode | None = None
     _fitted: Asked | None = None
+    _paths: Sequence[Path] = ()
 
     def run(self) -> Outcome:
         """Take part until the video is published, or the job has ended otherwise for all.
@@ -114,9 +118,10 @@ class TeamSteps:
                 team.check()
                 if encode.advance() and (encoded := encode.collect(steps.store)):
                     # Texts are read from all of it, and where nothing else shows, a thumbnail.
-                    encode.job.source.complete()
+                    for source in encode.job.sources:
+                        source.complete()
                     job = encode.job
-                    fitted = self._fitted or steps.fit(asked, job.plan, job.source.path)
+                    fitted = self._fitted or steps.fit(asked, job.plan, self._paths)
                     return steps.complete(encoded, job, replace(fitted, previous=asked.previous))
                 steps.context.budget.sleep(_WAIT_S)
         return None
@@ -137,19 +142,19 @@ class TeamSteps:
         `guarded`: the steps that are for the holder of the lease.
         """
         steps = self.steps
-        path = steps.fetch(workspace)
-        planned = steps.plan(path, workspace)
-        asked = self._fitted = steps.fit(asked, planned.plan, path)
+        paths = self._paths = steps.fetch(workspace)
+        planned = steps.plan(paths, workspace)
+        asked = self._fitted = steps.fit(asked, planned.plan, paths)
         name, cipher = steps.name_run(planned.plan)
-        source = WholeFile(planned.path)
-        if reason := self._why_alone(planned, name, is_repaired=planned.path != path):
+        sources, used = planned.files, planned.plan.used(paths)
+        if reason := self._why_alone(planned, name, is_repaired=planned.paths != used):
             log.warning("team_not_used", reason=reason)
             steps.status.update(alone=reason)
-            job = steps.encode_job(name, cipher, planned.plan, source, workspace)
+            job = steps.encode_job(name, cipher, planned.plan, sources, workspace)
             return guarded.complete(encode_run(job), job, asked)
-        plan = self._share_plan(name, add_byte_map(planned, path, workspace))
+        plan = self._share_plan(name, add_byte_maps(planned, used, workspace))
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, source, workspace)
+        job = steps.encode_job(name, cipher, plan, sources, workspace)
         encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         encode.resume()
         encode.claim_first()
@@ -162,7 +167,7 @@ class TeamSteps:
             return _NO_CONDITIONS
         if is_repaired:
             return "its timestamps had to be repaired, in a copy that only this machine has"
-        gop_s = planned.plan.media.video.packets.longest_gop_s
+        gop_s = planned.plan.longest_gop_s
         if gop_s is None or gop_s > _LONGEST_GOP_S:
             return "its keyframes are too far apart to be encoded in parts"
         try:
@@ -239,10 +244,11 @@ class TeamSteps:
             )
         steps.result.run = name
         # Only the bytes of what it claims, where the plan says which those are.
-        source = fetch_parts(steps.source.content, steps.job, workspace)
-        write_color_table(plan.media.video, workspace.folder)
+        sources = fetch_as_needed(steps.source, steps.job, workspace)
+        self._paths = [source.path for source in sources]
+        write_color_tables(plan, workspace.folder)
         self.team.begin(name, plan)
-        job = steps.encode_job(name, cipher, plan, source, workspace)
+        job = steps.encode_job(name, cipher, plan, plan.used(sources), workspace)
         self._encode = TeamEncode(job, self.team, on_choice=self._publish_choice)
         return True
 

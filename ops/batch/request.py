@@ -44,6 +44,7 @@ HIGHEST_PRIORITY = 9999
 class Submission:
     """A job to submit; options by the names of `Job`'s fields, as a person writes their values.
 
+    `source`: one location, or the parts of a lecture as `join_sources` writes them.
     `academy` and `priority` are for Batch, not for the worker: whose share of a fair-share queue
     the job counts for, and which of that academy's jobs start first (9999 before 0). None leaves
     them to the default share, and to the job definition.
@@ -90,8 +91,9 @@ def check(submission: Submission) -> Job:
         job = parse_job(words, {}, has_secrets=False)
     except BadParametersError as error:
         raise UsageError(str(error)) from error
+    sources = (("SOURCE", each) for each in job.sources)
     subtitles = ((f"--subtitles {each.language}", each.location) for each in job.subtitles)
-    for name, location in (("SOURCE", job.source), ("DESTINATION", job.destination), *subtitles):
+    for name, location in (*sources, ("DESTINATION", job.destination), *subtitles):
         if isinstance(location, LocalLocation):
             raise UsageError(
                 f"{name} {location} is a path of this machine, which a job cannot reach; write"

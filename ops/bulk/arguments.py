@@ -102,7 +102,7 @@ def list_options(
         UsageError: arguments contradict each other, or a number is none.
 
     """
-    if arguments.source:
+    if arguments.locations:
         raise UsageError(
             "SOURCE and DESTINATION are in the list; give --destination for a template"
         )

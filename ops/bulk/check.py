@@ -24,10 +24,13 @@ from ops.errors import UsageError
 from ops.options import submitted_options
 from worker.config.location import Location
 from worker.config.option import join_values, split_values
+from worker.config.sources import MAX_SOURCES, SOURCE, join_sources, show_sources, split_sources
 
 _FIELDS = {option.parameter: option.field for option in submitted_options()}
 _NUMBERS = {"vcpus": VCPUS, "memory": MEMORY_MIB, "priority": (0, HIGHEST_PRIORITY)}
-_OWN = frozenset({"source", "destination", "path", "academy", *_NUMBERS})
+# Of further parts of a lecture, in their order.
+_PARTS = tuple(f"{SOURCE}.{number}" for number in range(2, MAX_SOURCES + 1))
+_OWN = frozenset({SOURCE, *_PARTS, "destination", "path", "academy", *_NUMBERS})
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DIGEST_CHARS = 16
 
@@ -49,10 +52,15 @@ class Row:
 
     line: int
     submission: Submission
-    source: Location
+    sources: tuple[Location, ...]
     destination: Location
     name: str
     digest: str
+
+    @property
+    def source(self) -> str:
+        """The parts of its upload, for people; without the queries of URLs."""
+        return show_sources(self.sources)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,12 +94,13 @@ def _check(entry: Entry, defaults: Defaults, first: Mapping[str, int]) -> Row:
     known = {*_OWN, *_FIELDS}
     if unknown := [n for n in values if n not in known and not n.startswith("tag.")]:
         raise UsageError(f"unknown columns: {', '.join(unknown)} (docs/job-parameters.md)")
-    if "source" not in values:
+    if SOURCE not in values:
         raise UsageError("source is missing")
+    source = _sources(values)
     submission = replace(
         defaults.submission,
-        source=values["source"],
-        destination=_destination(values, defaults.destination),
+        source=source,
+        destination=_destination(values, split_sources(source)[0], defaults.destination),
         options={**defaults.submission.options, **_options(values)},
     )
     numbers = {
@@ -112,11 +121,18 @@ def _check(entry: Entry, defaults: Defaults, first: Mapping[str, int]) -> Row:
     return Row(
         line=entry.line,
         submission=submission,
-        source=job.source,
+        sources=job.sources,
         destination=job.destination,
         name=name_for(submission.destination),
         digest=digest_of(submission),
     )
+
+
+def _sources(values: Mapping[str, str]) -> str:
+    try:
+        return join_sources(values.get(name, "") for name in (SOURCE, *_PARTS))
+    except ValueError as error:
+        raise UsageError(f"{SOURCE}: {error}") from error
 
 
 def _options(values: Mapping[str, str]) -> dict[str, str]:
@@ -128,12 +144,12 @@ def _options(values: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-def _destination(values: Mapping[str, str], template: str | None) -> str:
+def _destination(values: Mapping[str, str], source: str, template: str | None) -> str:
     if given := values.get("destination"):
         return given
     if template is None:
         raise UsageError("destination is missing; give one, or --destination 's3://bucket/{stem}'")
-    path = _path_of(values["source"])
+    path = _path_of(source)
     fillings = {
         "stem": path.stem,
         "name": path.name,

@@ -17,7 +17,7 @@ from ops.batch.request import Definition
 from ops.console import warn
 from worker.config.cli import parse_job
 from worker.config.job import Job
-from worker.config.location import S3Location
+from worker.config.location import Location, S3Location
 from worker.config.option import option_name
 from worker.config.values import keys_in
 from worker.errors import BadParametersError
@@ -25,6 +25,7 @@ from worker.layout import MANIFEST
 from worker.plan.digest import request_digest
 from worker.records.base import UnreadableRecordError
 from worker.records.manifest import ManifestRecord
+from worker.storage.base import joined_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
@@ -49,12 +50,12 @@ class PublishedVideos:
         # Only the worker knows what subtitle files hold, and which secret encrypts.
         if job is None or job.subtitles or job.encrypt:
             return None
-        if not isinstance(job.source, S3Location) or not isinstance(job.destination, S3Location):
+        if not isinstance(job.destination, S3Location):
             return None
         manifest = self._manifest(job, job.destination)
-        if manifest is None or manifest.missing_rungs or manifest.source != str(job.source):
+        if manifest is None or manifest.missing_rungs or manifest.sources != _shown(job):
             return None
-        identity = self._identity(job, job.source)
+        identity = self._identity(job)
         if identity is None or manifest.request != request_digest(identity, job):
             return None
         return manifest
@@ -72,8 +73,16 @@ class PublishedVideos:
             pass
         return None
 
-    def _identity(self, job: Job, source: S3Location) -> str | None:
-        """Name the source's content as the worker does: by its ETag and size."""
+    def _identity(self, job: Job) -> str | None:
+        """Name the content of all parts as the worker does."""
+        found = [self._identity_of(each, job) for each in job.sources]
+        identities = [each for each in found if each is not None]
+        return joined_identity(identities) if len(identities) == len(found) else None
+
+    def _identity_of(self, source: Location, job: Job) -> str | None:
+        """Name a part's content: by its ETag and size."""
+        if not isinstance(source, S3Location):
+            return None
         endpoint, region = job.source_s3_endpoint, job.source_s3_region
         client = self._client(
             None if endpoint == _AWS else endpoint or job.s3_endpoint, region or job.s3_region
@@ -102,6 +111,10 @@ class PublishedVideos:
             warn(
                 f"whether videos are published already cannot be read, so all are submitted: {text}"
             )
+
+
+def _shown(job: Job) -> tuple[str, ...]:
+    return tuple(map(str, job.sources))
 
 
 def effective_job(request: SubmitJobRequestTypeDef, definition: Definition) -> Job | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ops.errors import UsageError
 from worker.config.location import S3Location
 from worker.config.option import join_values
+from worker.config.sources import SOURCE, join_sources
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -161,7 +162,7 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, (str, int, float)):
         return str(value).strip()
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return join_values(value)
+        return join_sources(value) if _column(name) == SOURCE else join_values(value)
     raise ValueError(f"{name}: write a text, a number, true or false, or a list of texts")
 
 

@@ -34,7 +34,7 @@ def row_record(each: Progress, *, price: float | None = None) -> dict[str, Any]:
         "line": each.row.line,
         "state": str(each.phase),
         # Without the query of a URL.
-        "source": str(each.row.source),
+        "source": each.row.source,
         "destination": str(each.row.destination),
         "job_id": each.job_id,
         "exit_status": end.exit_status if end else None,

@@ -116,7 +116,7 @@ def _warn_of_buckets(rows: Sequence[Row], buckets: StackBuckets | None) -> None:
         f"warning: line {row.line}: {problem}"
         for row in rows
         if buckets
-        for problem in buckets.outside(row.source, row.destination)
+        for problem in buckets.outside(row.sources, row.destination)
     ]
     for problem in problems[:_WARNINGS_SHOWN]:
         warn(problem)
@@ -181,7 +181,7 @@ def _show_rows(rows: Sequence[Row], faults: Sequence[Fault], *, as_json: bool) -
                     "event": "row",
                     "line": row.line,
                     "state": "would be submitted",
-                    "source": str(row.source),
+                    "source": row.source,
                     "destination": str(row.destination),
                     "name": row.name,
                 }

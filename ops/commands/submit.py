@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,6 +34,7 @@ from ops.bulk.arguments import (
     list_options,
     refuse_list_arguments,
 )
+from ops.bulk.read import VIDEO_PATTERNS
 from ops.bulk.run import submit_list
 from ops.console import say, show_json, warn
 from ops.errors import OK, DeniedError, UsageError
@@ -42,6 +44,7 @@ from ops.options import submitted_options
 from ops.stack.buckets import find_buckets
 from worker.config.job import Job
 from worker.config.option import GivenBy, join_values, options_of, variable_name
+from worker.config.sources import join_sources, show_sources
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _MACHINES = variable_name(MACHINES)
@@ -56,6 +59,8 @@ were refused, 70 where some failed, 64 where rows could not be used. Examples:
 
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --ladder 720,480 --detach
+  scripts/submit s3://uploads/am.mp4 s3://uploads/pm.mp4 s3://videos/hls/day   # two halves, joined
+  scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --from 00:02:10 --to 01:31:05.5
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --machines 8
   scripts/submit s3://uploads/talk.mp4 s3://videos/hls/talk --machines auto --within 20m --length 3h
   scripts/submit --list term.csv --report-file term-report.csv
@@ -63,12 +68,23 @@ were refused, 70 where some failed, 64 where rows could not be used. Examples:
 """
 
 
+_USAGE = """\
+scripts/submit SOURCE [SOURCE ...] DESTINATION [OPTION ...]
+       scripts/submit --list FILE [OPTION ...]
+       scripts/submit --prefix S3_PREFIX --destination TEMPLATE [OPTION ...]"""
+
+
 def add_arguments(parser: argparse.ArgumentParser, job: type[Job] = Job) -> None:
     """Add this command's arguments, and the worker's options that a submission may give."""
+    parser.usage = _USAGE
     parser.add_argument(
-        "source", nargs="?", metavar="SOURCE", help="s3://bucket/key or a presigned https URL"
+        "locations",
+        nargs="*",
+        metavar="LOCATION",
+        help="SOURCE: s3://bucket/key or a presigned https URL; several are the parts of one"
+        " lecture, which are joined in this order; the last location is DESTINATION:"
+        " s3://bucket/prefix",
     )
-    parser.add_argument("destination", nargs="?", metavar="DESTINATION", help="s3://bucket/prefix")
     parser.add_argument("--name", help="job name in Batch; default: from the destination")
     parser.add_argument("--detach", action="store_true", help="print the job's id and end")
     parser.add_argument("--queue", default=QUEUE, help="(default: %(default)s)")
@@ -137,17 +153,32 @@ def given_options(arguments: argparse.Namespace, job: type[Job] = Job) -> dict[s
     }
 
 
-def run(arguments: argparse.Namespace, aws: Aws) -> int:
-    """Submit, and follow unless detached."""
-    submission = Submission(
-        source=arguments.source or "",
-        destination=arguments.destination or "",
+def read_submission(arguments: argparse.Namespace) -> Submission:
+    """Read what is submitted; without locations, what holds for each row of a list.
+
+    Raises:
+        UsageError: a value cannot be used.
+
+    """
+    *sources, destination = arguments.locations or [""]
+    try:
+        source = join_sources(sources)
+    except ValueError as error:
+        raise UsageError(f"SOURCE {error}") from error
+    return Submission(
+        source=source,
+        destination=destination,
         options=given_options(arguments),
         academy=arguments.academy,
         priority=arguments.priority,
         vcpus=read_given("--vcpus", arguments.vcpus, VCPUS),
         memory_mib=read_given("--memory", arguments.memory, MEMORY_MIB),
     )
+
+
+def run(arguments: argparse.Namespace, aws: Aws) -> int:
+    """Submit, and follow unless detached."""
+    submission = read_submission(arguments)
     if is_list(arguments):
         options = list_options(
             arguments,
@@ -156,7 +187,7 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
             buckets=find_buckets(aws, arguments.stack),
         )
         return submit_list(aws, options)
-    if not submission.destination:
+    if not submission.source:
         raise UsageError("give SOURCE and DESTINATION, or --list, or --prefix (see --help)")
     refuse_list_arguments(arguments)
     return _submit_one(aws, arguments, with_machines(arguments, aws, submission))
@@ -180,8 +211,9 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
     _warn_of(aws, arguments.stack, job)
     there = _list_same(aws, arguments.queue, name)
     machines = f", {submission.machines} machines" if submission.machines > 1 else ""
+    sources = show_sources(job.sources)
     if arguments.dry_run:
-        say(f"would submit {name}: {job.source} -> {job.destination}{machines}")
+        say(f"would submit {name}: {sources} -> {job.destination}{machines}")
         return OK
 
     def find() -> str | None:
@@ -189,14 +221,14 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
         return next((job_id for job_id in new if job_id not in there), None)
 
     job_id = Submitter(aws=aws).submit(request, find)
-    locations = {"source": str(job.source), "destination": str(job.destination)}
+    locations = {"source": sources, "destination": str(job.destination)}
     if arguments.json:
         size = {"machines": submission.machines} if submission.machines > 1 else {}
         show_json({"event": "submitted", "job_id": job_id, "name": name, **locations, **size})
     elif arguments.detach:
         say(job_id)
     else:
-        say(f"job {job_id} ({name}): {job.source} -> {job.destination}{machines}")
+        say(f"job {job_id} ({name}): {sources} -> {job.destination}{machines}")
     if arguments.detach:
         return OK
     return JobFollower(
@@ -205,8 +237,11 @@ def _submit_one(aws: Aws, arguments: argparse.Namespace, submission: Submission)
 
 
 def _warn_of(aws: Aws, stack: str, job: Job) -> None:
+    name = str(job.destination).lower()
+    if any(fnmatchcase(name, pattern) for pattern in VIDEO_PATTERNS):
+        warn(f"warning: {job.destination}, the last location, is where the video goes: no part")
     if buckets := find_buckets(aws, stack):
-        for problem in buckets.outside(job.source, job.destination):
+        for problem in buckets.outside(job.sources, job.destination):
             warn(f"warning: {problem}")
 
 

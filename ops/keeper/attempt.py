@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ops.batch.job import BatchJob, is_child, read_job
 from worker.config.location import S3Location, parse_location
+from worker.config.sources import split_sources
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -97,10 +98,10 @@ class Video:
     @property
     def sources(self) -> frozenset[str]:
         """The locations that its attempts were to read."""
-        found = set()
+        found: set[str] = set()
         for attempt in self.attempts:
             with contextlib.suppress(ValueError):
-                found.add(str(parse_location(attempt.source)))
+                found.update(str(parse_location(each)) for each in split_sources(attempt.source))
         return frozenset(found)
 
     def has(self, job_id: str) -> bool:

@@ -18,7 +18,8 @@ from ops.keeper.bucket import Bucket, Level, SpentError
 from ops.keeper.named import (
     OF_A_DESTINATION,
     UnclearError,
-    finished_source,
+    Upload,
+    finished_uploads,
     is_run,
     named_runs,
     read_manifest,
@@ -139,21 +140,25 @@ class Cleaner:
 
     def _clean_upload(self, level: Level, age: timedelta) -> None:
         manifest = self._manifest(level)
-        source = finished_source(manifest, self._read(level, MASTER), now=self.now, age=age)
-        if manifest is None or source is None or self.is_needed(str(source)):
+        uploads = finished_uploads(manifest, self._read(level, MASTER), now=self.now, age=age)
+        if manifest is None or any(self.is_needed(str(each.location)) for each in uploads):
             return
+        # What is given twice, to be shown twice, is one file.
+        for upload in dict.fromkeys(uploads):
+            if self._is_there(upload):
+                if not self.dry_run:
+                    self.bucket.allowance.spend()
+                    self.delete_source(upload.location)
+                self.deleted.append(f"{upload.location} (published {manifest.published_at})")
+
+    def _is_there(self, upload: Upload) -> bool:
+        """Whether an upload is still the file of which the video was made."""
         self.bucket.allowance.spend()
         try:
-            identity = self.open_source(source).identity
+            return self.open_source(upload.location).identity == upload.identity
         except NoSourceError:
             # Gone already.
-            return
-        if identity != manifest.source_identity:
-            return
-        if not self.dry_run:
-            self.bucket.allowance.spend()
-            self.delete_source(source)
-        self.deleted.append(f"{source} (published {manifest.published_at})")
+            return False
 
     def _manifest(self, level: Level) -> ManifestRecord | None:
         return read_manifest(self._read(level, MANIFEST))

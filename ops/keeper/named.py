@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ops.keeper.decide import is_live
@@ -72,19 +73,39 @@ def named_runs(
     return frozenset(named)
 
 
-def finished_source(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upload:
+    """A file of which a published video was made, and the name of its content."""
+
+    location: S3Location
+    identity: str
+
+
+def finished_uploads(
     manifest: ManifestRecord | None, master: bytes | None, *, now: datetime, age: timedelta
-) -> S3Location | None:
-    """Return the upload of a video that has been published, whole, for so long; None: keep it."""
-    if manifest is None or master is None or manifest.missing_rungs:
-        return None
+) -> tuple[Upload, ...]:
+    """Return the files of a video that has been published, whole, for so long; none: keep them.
+
+    Those of which a clip is published are kept: the rest of them is nowhere else.
+    """
+    if manifest is None or master is None or manifest.missing_rungs or manifest.clip:
+        return ()
     if named_run(master.decode(errors="replace")) != manifest.run:
-        return None
+        return ()
+    files = [(part.source, part.identity) for part in manifest.parts]
     try:
         published = datetime.fromisoformat(manifest.published_at)
-        source = parse_location(manifest.source)
+        found = [
+            (parse_location(source), identity)
+            for source, identity in files or [(manifest.source, manifest.source_identity)]
+        ]
     except ValueError:
-        return None
-    if published.tzinfo is None or now - published < age or not isinstance(source, S3Location):
-        return None
-    return source
+        return ()
+    if published.tzinfo is None or now - published < age:
+        return ()
+    uploads = [
+        Upload(location=location, identity=identity)
+        for location, identity in found
+        if isinstance(location, S3Location)
+    ]
+    return tuple(uploads) if len(uploads) == len(found) else ()

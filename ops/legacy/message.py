@@ -12,6 +12,7 @@ from ops.batch.request import Submission, check
 from ops.errors import UsageError
 from ops.options import LOCATIONS, submitted_options
 from worker.config.job import Job
+from worker.config.sources import join_sources
 
 # What the former worker's messages have.
 FIELDS = ("job_id", "tenant_id", "tenant_code", "video_id", "file_key")
@@ -87,7 +88,7 @@ def read_options(fields: Mapping[str, Any], job: type[Job] = Job) -> dict[str, s
 
 
 def _locations(fields: Mapping[str, Any], mapped: Mapped | None) -> tuple[str, str]:
-    given = {name: fields.get(name) for name in LOCATIONS}
+    given = {name: _location(fields.get(name)) for name in LOCATIONS}
     if mapped is not None and not any(given.values()):
         return mapped.locations(fields)
     missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
@@ -97,6 +98,13 @@ def _locations(fields: Mapping[str, Any], mapped: Mapped | None) -> tuple[str, s
         raise ValueError(f"no {' and no '.join(missing)}")
     source, destination = given.values()
     return str(source), str(destination)
+
+
+def _location(value: object) -> object:
+    """Return a location as it stands, and parts of a lecture as one text."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return join_sources(value)
+    return value
 
 
 def _filled(template: str, fields: Mapping[str, Any]) -> str:

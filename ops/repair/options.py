@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from itertools import combinations, product
 
@@ -81,8 +82,13 @@ def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     layouts = (("muxed",) if is_muxed else ("separate",)) if master else ("separate", "muxed")
     # Without audio nothing shows the layout that was asked for.
     layouts = layouts if has_audio else ("separate", "muxed")
-    if manifest.chapters_track:
+    # Joints of parts have chapters in any case.
+    if manifest.chapters_track and not manifest.parts:
         shown["chapters"] = "true"
+    if clip := manifest.clip:
+        shown["from_s"] = _seconds(clip.start_s)
+        if clip.end_s is not None:
+            shown["to_s"] = _seconds(clip.end_s)
     if encryption := manifest.encryption:
         shown["encrypt"] = "true"
         shown["key_uri"] = encryption.key_uri.replace(encryption.key_id, KEY_ID)
@@ -95,6 +101,11 @@ def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     return [
         {"ladder": ladder, "audio": layout} | shown for ladder, layout in product(ladders, layouts)
     ]
+
+
+def _seconds(value: float) -> str:
+    """Write seconds as they were given: without an exponent, and with no digit that was not."""
+    return format(Decimal(repr(value)), "f")
 
 
 def _candidates(shown: Sequence[Options], given: Mapping[str, str]) -> Iterator[Options]:

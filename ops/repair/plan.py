@@ -12,6 +12,7 @@ from ops.batch.request import MACHINES, Submission, check, is_share
 from ops.errors import UsageError
 from ops.repair.options import Found, find_options
 from worker.config.location import HttpsLocation, LocalLocation, parse_location
+from worker.config.sources import join_sources
 from worker.layout import MASTER, STATUS
 from worker.publish.manifest import read_manifest
 from worker.publish.standing import is_standing
@@ -51,7 +52,7 @@ def plan_repair(result: Result, store: Store, given: Mapping[str, str], now: dat
     master = content.data.decode(errors="replace") if content else ""
     found = find_options(manifest, master, given)
     submission = Submission(
-        source=manifest.source,
+        source=join_sources(manifest.sources),
         destination=result.destination,
         options=_machines(_status(store)) | found.options,
         academy=_share_in(manifest),
@@ -95,13 +96,17 @@ def _refusal(result: Result, manifest: ManifestRecord, store: Store, now: dateti
 
 def _source_refusal(manifest: ManifestRecord) -> str | None:
     try:
-        source = parse_location(manifest.source)
+        sources = tuple(map(parse_location, manifest.sources))
     except ValueError:
         return "its manifest names a source that cannot be read; submit it by hand"
-    if isinstance(source, HttpsLocation):
-        return "its source was a URL, whose query is not recorded; submit it by hand with a new one"
-    if isinstance(source, LocalLocation):
-        return f"its source {source} is a path, which a job cannot reach; submit it by hand"
+    for source in sources:
+        if isinstance(source, HttpsLocation):
+            return (
+                "its source was a URL, whose query is not recorded; submit it by hand with a new"
+                " one"
+            )
+        if isinstance(source, LocalLocation):
+            return f"its source {source} is a path, which a job cannot reach; submit it by hand"
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,11 +19,13 @@ class StackBuckets:
     source: S3Location
     destination: S3Location
 
-    def outside(self, source: Location, destination: Location) -> Sequence[str]:
+    def outside(self, sources: Iterable[Location], destination: Location) -> Sequence[str]:
         """Return what a job may not use, as sentences."""
-        problems = []
-        if isinstance(source, S3Location) and not _is_below(source, self.source):
-            problems.append(f"SOURCE {source} is not below {self.source}, all that jobs may read")
+        problems = [
+            f"SOURCE {source} is not below {self.source}, all that jobs may read"
+            for source in sources
+            if isinstance(source, S3Location) and not _is_below(source, self.source)
+        ]
         if isinstance(destination, S3Location) and not _is_below(destination, self.destination):
             problems.append(
                 f"DESTINATION {destination} is not below {self.destination}, all that jobs may"

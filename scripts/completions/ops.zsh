@@ -97,6 +97,8 @@ _shtab_scripts_submit_options=(
   "--price[of a vCPU-hour, for costs in the report, and of --machines auto]:PRICE:"
   "--skip-bad[submit the good rows where others are faulty]"
   "--dry-run[check, and show what would be done]"
+  "--from[where the video begins, on the timeline of all parts\: HH\:MM\:SS.mmm, MM\:SS or seconds\; exact to the frame and the sample (default\: 0)]:TIME:"
+  "--to[where the video ends, as --from\; default\: at the end of the last part]:TIME:"
   "--time-limit[seconds this job may take\; it stops by itself, checkpointed, a tenth of it (60 s at most) before that (default\: 14400)]:SECONDS:"
   "--ladder[rung heights (of the short side), comma-separated\; the source is never scaled up, and the first rung has the source\'s own size where that is smaller\; auto\: 1080,720,480 without those that a sample encode shows to be hardly lighter than the next (default\: auto)]:H,H,…:"
   "--max-frame-rate[frames per second at most\; a faster source is divided evenly (60 to 30, 50 to 25) (default\: 30)]:FPS:"
@@ -128,8 +130,7 @@ _shtab_scripts_submit_options=(
   "--stall-timeout[seconds without any progress after which FFmpeg is killed (default\: 180)]:SECONDS:"
   "--log-level[least important events to log (default\: info)]:{debug,info,warning,error}:"
   "--report[also write report.html, one page for a person, into the run]:BOOL:"
-  ":s3\:\/\/bucket\/key or a presigned https URL:"
-  ":s3\:\/\/bucket\/prefix:"
+  "(*)::SOURCE\: s3\:\/\/bucket\/key or a presigned https URL\; several are the parts of one lecture, which are joined in this order\; the last location is DESTINATION\: s3\:\/\/bucket\/prefix:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -31,7 +31,7 @@ from worker.plan.plan import Plan, Span
 from worker.runtime.budget import Budget
 from worker.runtime.command import Command
 from worker.runtime.workspace import Tools, Workspace
-from worker.source.prepare import plan_source, write_color_table
+from worker.source.prepare import plan_source, write_color_tables
 
 BASELINE, PLAIN, WORKER = "baseline", "plain", "worker"
 WAYS = (BASELINE, PLAIN, WORKER)
@@ -64,7 +64,7 @@ def plan_for(source: Path, folder: Path, *options: str) -> Plan:
     budget = Budget(time_limit_s=14_400, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     job = parse_job(["--source", str(source), "--destination", "/out", *options], {})
-    return plan_source(source, job, Workspace(folder=folder, tools=tools, budget=budget)).plan
+    return plan_source([source], job, Workspace(folder=folder, tools=tools, budget=budget)).plan
 
 
 def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
@@ -149,7 +149,7 @@ def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[lis
     rungs = tuple(rung.name for rung in plan.rungs)
     for rendition in (*rungs, AUDIO):
         (folder / rendition).mkdir()
-    write_color_table(plan.media.video, folder)
+    write_color_tables(plan, folder)
     encoded = tuple(rung.name for rung in plan.rungs if not rung.is_copied)
     span = Span(first=0, end=plan.grid.segment_count, rungs=encoded, preset=plan.presets[0])
     with Path(os.devnull).open("wb") as nowhere:

@@ -12,6 +12,7 @@ from worker.config.cli import parse_job
 from worker.ffmpeg.encode import encode_video
 from worker.media.streams import Media
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Plan, Span, make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
@@ -32,7 +33,7 @@ def read(path: Path) -> Media:
 
 def make(path: Path, *arguments: str) -> Plan:
     return make_plan(
-        read(path),
+        [PreparedFile(media=read(path))],
         parse_job(["--source", str(path), "--destination", "/out", *arguments], {}),
         machine=Machine(cores=2),
     )

@@ -19,9 +19,9 @@ from ops.batch.request import name_for
 from tests.functional.conftest import ROOT, Server
 from tests.functional.operating import FIRST, batch_server, ops, prepare_account
 from worker.errors import Resubmit
-from worker.layout import KEEPER
+from worker.layout import KEEPER, md5_of
 from worker.records.job import JobRecord, Outcome
-from worker.records.manifest import ManifestRecord
+from worker.records.manifest import ManifestRecord, PartRecord
 from worker.records.status import StatusRecord
 
 # The pauses are of minutes; a test gives the time instead, an hour from now.
@@ -125,6 +125,10 @@ def folders(failing: Server) -> Server:
     publish(failing, "clean/one/talk", source="talk.mp4", orphan=True)
     publish(failing, "clean/two", source="changed.mp4", identity="s3 uploads changed.mp4 x 1")
     publish(failing, "clean/three", source="partial.mp4", missing_rungs=("1080p",))
+    # Of two parts one was replaced since.
+    same, another = f"s3 uploads first.mp4 {md5_of(b'upload')} 6", "s3 uploads x 1"
+    publish(failing, "clean/five", source="second.mp4", parts=parts(first=same, second=another))
+    publish(failing, "clean/five", source="first.mp4", parts=parts(first=same, second=another))
     # A destination that is named as runs are.
     publish(failing, f"clean/four/{ORPHAN}", source="four.mp4", published_at=_in_a_year())
     put(failing, "clean/foreign/master.m3u8", b"#EXTM3U\nindex.m3u8\n")
@@ -146,6 +150,7 @@ def test_only_what_nothing_names_is_deleted_and_in_steps(folders: Server) -> Non
     assert keep(folders, *young, "--dry-run", before=IN_TEN_DAYS)["deleted"] == []
     tried = keep(folders, *both, "--dry-run", before=IN_TEN_DAYS)
     assert [line.partition(" ")[0] for line in tried["deleted"]] == [
+        "s3://uploads/first.mp4",
         f"s3://videos/clean/killed/{ORPHAN}/",
         f"s3://videos/clean/one/talk/{ORPHAN}/",
         "s3://uploads/talk.mp4",
@@ -167,6 +172,7 @@ def test_only_what_nothing_names_is_deleted_and_in_steps(folders: Server) -> Non
     assert gone == {
         f"videos/clean/killed/{ORPHAN}/0.ts",
         f"videos/clean/one/talk/{ORPHAN}/0.ts",
+        "uploads/first.mp4",
         "uploads/talk.mp4",
     }
     # The next walk is tomorrow's.
@@ -217,6 +223,13 @@ def publish(
     put(server, f"{destination}/master.m3u8", f"#EXTM3U\n{LIVE}/720p/index.m3u8\n".encode())
     for run in (LIVE, BEFORE, *((ORPHAN,) if orphan else ())):
         put(server, f"{destination}/{run}/0.ts", b"segment")
+
+
+def parts(**identities: str) -> tuple[PartRecord, ...]:
+    return tuple(
+        PartRecord(source=f"s3://uploads/{name}.mp4", name=name, identity=identity)
+        for name, identity in identities.items()
+    )
 
 
 def put(server: Server, key: str, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,12 +129,25 @@ def test_a_job_that_succeeds_ends_with_0(deployed: Server) -> None:
     assert variables["WORKER_TAG"] == "a=1, 2\nb=3"
 
 
+def test_parts_are_one_parameter_of_the_job(deployed: Server) -> None:
+    parts = ("s3://uploads/a, 1.mp4", "s3://uploads/b.mp4")
+    words = (*parts, "s3://videos/hls/parts", "--from", "1:00", "--detach")
+    done = ops(deployed, "submit", *words)
+    assert done.returncode == 0, done.stderr
+    (job,) = deployed.client("batch").describe_jobs(jobs=[done.stdout.strip()])["jobs"]
+    assert json.loads(job["parameters"]["source"]) == list(parts)
+    variables = {e["name"]: e["value"] for e in job["container"]["environment"]}
+    assert variables["WORKER_FROM"] == "1:00"
+
+
 def test_a_faulty_job_is_refused_before_it_costs_anything(deployed: Server) -> None:
     for words in (
         ("talk.mp4", LOCATIONS[1]),
         ("s3://uploads", LOCATIONS[1]),
         (LOCATIONS[0], "https://videos/x"),
         (*LOCATIONS, "--ladder", "1"),
+        (LOCATIONS[0], "s3://uploads", LOCATIONS[1]),
+        (*LOCATIONS, "--from", "0:05", "--to", "5"),
     ):
         done = ops(deployed, "submit", *words)
         assert done.returncode == 64, words

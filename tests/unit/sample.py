@@ -12,16 +12,29 @@ from typing import Any
 
 from worker.config.cli import parse_job
 from worker.config.job import Job
+from worker.config.location import parse_location
 from worker.hls.run import Run
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import UPRIGHT
 from worker.media.packets import Packets
 from worker.media.streams import AudioStream, Media, VideoStream
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Plan, make_plan
 from worker.records.segment import Segment
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
+from worker.storage.open import OpenedParts, OpenedSource
+
+
+def opened(*parts: tuple[str, str]) -> OpenedParts:
+    """A source, of its parts' locations and identities; nothing is there."""
+    return OpenedParts(
+        tuple(
+            OpenedSource(location=parse_location(location), content=Path(), identity=identity)
+            for location, identity in parts
+        )
+    )
 
 
 def packets(count: int, *, rate: float, start_s: float = 0.0) -> Packets:
@@ -86,7 +99,20 @@ def job(*arguments: str) -> Job:
 
 
 def plan(*arguments: str, **changes: Any) -> Plan:
-    return make_plan(media(**changes), job(*arguments), machine=Machine(cores=2))
+    return plan_of(PreparedFile(media=media(**changes)), *arguments)
+
+
+def plan_of(*files: PreparedFile | str) -> Plan:
+    """Plan files, with options behind them."""
+    read = [each for each in files if isinstance(each, PreparedFile)]
+    options = [each for each in files if isinstance(each, str)]
+    return make_plan(read, job(*options), machine=Machine(cores=2))
+
+
+def of_media(a_plan: Plan, of: Media) -> Plan:
+    """The plan of one file, with another one in its place."""
+    (part,) = a_plan.parts
+    return replace(a_plan, parts=(replace(part, media=of),))
 
 
 def segment(rendition: str, index: int, **changes: Any) -> Segment:

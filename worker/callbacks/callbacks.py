@@ -12,7 +12,7 @@ import structlog
 
 from worker import __version__
 from worker.config.callback_options import CallbackOptions, tags_of
-from worker.config.job import Job
+from worker.config.job import Job, made_of
 from worker.config.location import Location
 from worker.config.team import team_of
 from worker.layout import MANIFEST, MASTER, THUMBNAIL
@@ -57,8 +57,7 @@ class Callbacks:
         *,
         budget: Budget,
         now: Callable[[], datetime],
-        source: Location | None = None,
-        destination: Location | None = None,
+        job: Job | None = None,
     ) -> None:
         self._budget = budget
         self._now = now
@@ -72,11 +71,11 @@ class Callbacks:
             self._of_job = {
                 "job_id": options.job_id,
                 "started_at": self._started_at,
-                "source": str(source) if source else None,
-                "destination": str(destination) if destination else None,
+                "source": str(job.sources[0]) if job else None,
+                "destination": str(job.destination) if job else None,
                 "tags": tags_of(options.tag),
-            }
-        self._destination = destination
+            } | (made_of(job) if job else {})
+        self._destination = job.destination if job else None
 
     def started(self, *, time_limit_s: float) -> None:
         """Report that the job has its destination, and begins."""
@@ -159,8 +158,7 @@ def open_callbacks(job: Job, *, budget: Budget, now: Callable[[], datetime]) -> 
         CallbackOptions.model_validate(job) if job.notify else None,
         budget=budget,
         now=now,
-        source=job.source,
-        destination=job.destination,
+        job=job,
     )
 
 

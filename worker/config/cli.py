@@ -20,6 +20,7 @@ from worker.config.option import (
     options_of,
     variable_name,
 )
+from worker.config.sources import SOURCE, join_sources, split_sources
 from worker.config.team import machine_in
 from worker.config.values import SandboxMode
 from worker.errors import BadParametersError
@@ -129,14 +130,22 @@ def _refusal(faults: Sequence[str]) -> BadParametersError:
 def _unusable(values: Mapping[str, Any]) -> list[str]:
     faults = []
     for field, value in values.items():
-        if isinstance(value, str) and value.startswith("Ref::"):
-            faults.append(
-                f"{_NAMES[field]}: Batch left {value!r} unfilled; give the job a"
-                f" parameter {value.removeprefix('Ref::')!r} or a default in its definition"
-            )
-        elif isinstance(value, str) and max(map(len, value.split("\n"))) > _MAX_VALUE_CHARS:
-            faults.append(f"{_NAMES[field]}: longer than {_MAX_VALUE_CHARS} characters")
+        for text in _each(field, value) if isinstance(value, str) else ():
+            if text.startswith("Ref::"):
+                faults.append(
+                    f"{_NAMES[field]}: Batch left {text!r} unfilled; give the job a"
+                    f" parameter {text.removeprefix('Ref::')!r} or a default in its definition"
+                )
+            elif len(text) > _MAX_VALUE_CHARS:
+                faults.append(f"{_NAMES[field]}: longer than {_MAX_VALUE_CHARS} characters")
     return faults
+
+
+def _each(field: str, text: str) -> Sequence[str]:
+    try:
+        return split_sources(text) if field == SOURCE else text.split("\n")
+    except ValueError:
+        return [text]
 
 
 def _unpaired(values: Mapping[str, Any]) -> list[str]:
@@ -188,10 +197,17 @@ def _parse_arguments(arguments: Sequence[str], faults: list[str]) -> dict[str, s
         faults.append("unknown arguments: " + (" ".join(names) or f"{len(unknown)} stray values"))
     if arguments and not arguments[0].startswith("-"):
         faults.append("the first word is no option; the commands are preview and schema")
-    return {
-        field: join_values(value) if isinstance(value, list) else value
-        for field, value in vars(known).items()
-    }
+    return {field: _as_text(field, value, faults) for field, value in vars(known).items()}
+
+
+def _as_text(field: str, value: str | list[str] | None, faults: list[str]) -> str | None:
+    if not isinstance(value, list):
+        return value
+    try:
+        return join_sources(value) if field == SOURCE else join_values(value)
+    except ValueError as error:
+        faults.append(f"{_NAMES[field]}: {error}")
+        return None
 
 
 @cache

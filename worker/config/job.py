@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 
 from worker.config.callback_options import JOB_ID, CallbackFields, random_job_id, tags_of
+from worker.config.clip import Clip
+from worker.config.location import Location
 from worker.config.option import machine_setting, parameter, variable
 from worker.config.store_options import REGION, StoreOptions
 from worker.config.team import ARRAY_INDEX, MOST_MACHINES, MachineOption
@@ -143,9 +145,34 @@ class Job(CallbackFields, StoreOptions, VideoOptions):
         description="with --plan-only: what a vCPU-hour costs, for the estimate's cost",
     )
 
+    @property
+    def sources(self) -> tuple[Location, ...]:
+        """The files that are joined, in their order."""
+        return self.source
+
+    @property
+    def clip(self) -> Clip:
+        """What of the joined timeline is published."""
+        return Clip(start_s=self.from_s, end_s=self.to_s)
+
     def uploads_beside(self, lanes: int = MAX_LANES) -> int:
         """Return how many uploads there are at a time beside so many FFmpegs, or at most."""
         return max(self.upload_threads, lanes // _LANES_PER_UPLOAD)
+
+
+def made_of(job: Job) -> dict[str, Any]:
+    """Return what a job is made of, for log lines and records, where that is not all of one file.
+
+    `parts`: locations, without the queries of URLs; `clip`: seconds.
+    """
+    made: dict[str, Any] = {}
+    if len(job.sources) > 1:
+        made["parts"] = tuple(map(str, job.sources))
+    if not job.clip.is_whole:
+        start_s, end_s = job.clip.start_s, job.clip.end_s
+        end = None if end_s is None else float(end_s)
+        made["clip"] = {"start_s": float(start_s), "end_s": end}
+    return made
 
 
 def academy_of(job: Job) -> str | None:

@@ -183,7 +183,6 @@ def check_key_secret(value: SecretStr) -> SecretStr:
 
 KeyUri = Annotated[str, AfterValidator(check_key_uri)]
 KeySecret = Annotated[SecretStr, AfterValidator(check_key_secret)]
-Source = Annotated[Location, BeforeValidator(_to_location), AfterValidator(check_source)]
 Destination = Annotated[Location, BeforeValidator(_to_location), AfterValidator(check_destination)]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from worker.config.option import parameter, secret, variable
-from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Source, Subtitles
+from worker.config.sources import ClipEnd, Moment, Sources
+from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Subtitles
 
 # As many cores as the largest c6g and c7g have.
 MAX_LANES = 64
@@ -16,16 +18,31 @@ MAX_LANES = 64
 class VideoOptions(BaseModel):
     """What to make, of what, and where to put it."""
 
-    source: Source = parameter(
+    source: Sources = parameter(
         # Its content counts, which is known only when it is opened: see `plan.digest`.
         changes_output=False,
         metavar="S",
-        description="the upload: s3://bucket/key, an https:// (presigned) URL, or a local file",
+        description="the upload: s3://bucket/key, an https:// (presigned) URL, or a local file;"
+        " repeatable: the parts of one lecture, joined in this order, 32 at most; in one text as a"
+        " JSON list",
     )
     destination: Destination = parameter(
         changes_output=False,
         metavar="D",
         description="where the HLS folder goes: s3://bucket/prefix or a local folder",
+    )
+    from_s: Moment = variable(
+        Fraction(0),
+        changes_output=True,
+        metavar="TIME",
+        description="where the video begins, on the timeline of all parts: HH:MM:SS.mmm, MM:SS or"
+        " seconds; exact to the frame and the sample",
+    )
+    to_s: ClipEnd = variable(
+        None,
+        changes_output=True,
+        metavar="TIME",
+        description="where the video ends, as --from; default: at the end of the last part",
     )
     time_limit_s: float = parameter(
         14400,

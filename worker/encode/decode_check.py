@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.decode import reads_from_s
-from worker.media.streams import AudioStream, VideoStream
 from worker.plan.plan import Plan, Span
 
 # With fewer of a stream's packets decoded, most of what would be published is filler. Below a half,
@@ -16,52 +17,88 @@ _MISSING_FRAMES, _MISSING_FRAMES_SHARE = 25, 0.05
 _MISSING_AUDIO_S, _MISSING_AUDIO_SHARE = 1.0, 0.05
 
 
+@dataclass(slots=True)
+class _Count:
+    """Frames of one part: those that spans show, those that were read, and those decoded."""
+
+    present: int = 0
+    read: int = 0
+    decoded: int = 0
+
+    @property
+    def missing(self) -> int:
+        # Of what is read twice, before a span and within the one before, as much is damaged.
+        return round(self.present * max(0, 1 - self.decoded / max(1, self.read)))
+
+
 class DecodedFrames:
     """The frames decoded for all spans that ended by themselves."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._present = 0
-        self._read = 0
-        self._decoded = 0
+        self._counts = [_Count() for _ in plan.parts]
 
     def add(self, span: Span, decoded: int) -> None:
         """Record how many a span has decoded: its own, and those that it was read from."""
-        grid, packets = self._plan.grid, self._plan.media.video.packets
+        index, own = self._plan.locate(span)
+        part, count = self._plan.alone(index), self._counts[index]
+        grid, packets = part.grid, part.media.video.packets
         # Nothing can be decoded before the first keyframe of a recording that was joined
         # in the middle: the first frame is shown there.
         earliest_s = packets.first_key_s or 0.0
-        first_s, end_s = float(grid.start_s(span.first)), float(grid.start_s(span.end))
+        first_s, end_s = float(grid.start_s(own.first)), float(grid.start_s(own.end))
         # MPEG-TS is decoded from the first keyframe there; what has an index, from the one before.
-        read_from_s = min(first_s, packets.key_after(float(reads_from_s(self._plan, span))))
-        self._present += self._count(max(first_s, earliest_s), end_s)
-        self._read += self._count(max(read_from_s, earliest_s), end_s)
-        self._decoded += decoded
-
-    def _count(self, start_s: float, end_s: float) -> int:
-        grid, packets = self._plan.grid, self._plan.media.video.packets
-        found = packets.count_between(start_s, end_s)
-        if found is None:
-            return int(packets.count * (end_s - start_s) / float(grid.duration_s))
-        return found
+        read_from_s = min(first_s, packets.key_after(float(reads_from_s(part, own))))
+        count.present += _count(part, max(first_s, earliest_s), end_s)
+        count.read += _count(part, max(read_from_s, earliest_s), end_s)
+        count.decoded += decoded
 
     @property
-    def missing(self) -> int:
-        """Frames of the video that could not be decoded, by the share of those that were read."""
-        # Of what is read twice, before a span and within the one before, as much is damaged.
-        return round(self._present * max(0, 1 - self._decoded / max(1, self._read)))
+    def missing(self) -> tuple[int, ...]:
+        """Frames of each part that could not be decoded, by the share of those that were read."""
+        return tuple(count.missing for count in self._counts)
 
     def check(self) -> None:
         """Refuse a source of which most frames could not be decoded and were filled in.
 
-        Judged over the whole video, of which earlier jobs have made their part: some damage is
+        Judged over the whole of each part, of which earlier jobs have made theirs: some damage is
         tolerated.
 
         Raises:
             BadSourceError: with both counts.
 
         """
-        refuse_filler(self._plan, self.missing, decoded=self._decoded, read=self._read)
+        for index, count in enumerate(self._counts):
+            try:
+                refuse_filler(
+                    self._plan.alone(index),
+                    count.missing,
+                    decoded=count.decoded,
+                    read=count.read,
+                )
+            except BadSourceError as error:
+                message = f"{self._plan.label(index)}{error}"
+                raise BadSourceError(message, code=error.code) from error
+
+
+def _count(part: Plan, start_s: float, end_s: float) -> int:
+    """Count the packets of one part's video that are shown from within these times."""
+    packets = part.media.video.packets
+    found = packets.count_between(start_s, end_s)
+    if found is None:
+        return int(packets.count * (end_s - start_s) / float(part.grid.duration_s))
+    return found
+
+
+def shown_packets(plan: Plan) -> int:
+    """Count the packets of video that a run shows: all of a file, or those of a part of it."""
+    rate = plan.grid.rate
+    return sum(
+        part.media.video.packets.count
+        if part.is_whole(rate)
+        else _count(plan.alone(index), 0.0, float(part.frames / rate))
+        for index, part in enumerate(plan.parts)
+    )
 
 
 def refuse_filler(plan: Plan, missing: int, *, decoded: int, read: int) -> None:
@@ -71,7 +108,7 @@ def refuse_filler(plan: Plan, missing: int, *, decoded: int, read: int) -> None:
         BadSourceError: with how many of those that were read can be decoded.
 
     """
-    if missing > (1 - _LEAST_SHARE) * plan.media.video.packets.count:
+    if missing > (1 - _LEAST_SHARE) * shown_packets(plan):
         raise BadSourceError(
             f"only {decoded} of {read} frames can be decoded:"
             " the file is damaged; export or upload it again",
@@ -88,27 +125,44 @@ def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: b
         BadSourceError: with the time at which it broke off.
 
     """
-    grid = plan.grid
-    first, end = grid.first_frame(span.first), grid.first_frame(span.end)
+    index, own = plan.locate(span)
+    part = plan.alone(index)
+    grid, media = part.grid, part.media
+    first, end = grid.first_frame(own.first), grid.first_frame(own.end)
     # The last frame's own length is reported or not, by FFmpeg's version.
     is_short = segmented_s < (end - first - 1) / grid.rate - 1e-3
     if is_short or not is_complete:
-        broken_s = float(first / grid.rate) + segmented_s
+        broken_s = float(media.begins_s + first / grid.rate) + segmented_s
         raise BadSourceError(
-            f"decoding breaks off at {broken_s:.1f} s of"
-            f" {float(grid.duration_s):.1f} s: the file is damaged; export or upload it again",
+            f"{plan.label(index)}decoding breaks off at {broken_s:.1f} s of"
+            f" {float(media.begins_s + grid.duration_s):.1f} s: the file is damaged; export or"
+            " upload it again",
             code=SourceFault.DAMAGED,
         )
 
 
-def lacks_frames(video: VideoStream, missing: int) -> bool:
-    """Whether enough frames are missing to be seen. Fields that travel as packets look so, too."""
-    return not video.is_interlaced and missing > max(
-        _MISSING_FRAMES, _MISSING_FRAMES_SHARE * video.packets.count
+def lacks_frames(part: Plan, missing: int) -> bool:
+    """Whether enough frames of one part are missing to be seen.
+
+    Fields that travel as packets look so, too.
+    """
+    return not part.media.video.is_interlaced and missing > max(
+        _MISSING_FRAMES, _MISSING_FRAMES_SHARE * shown_packets(part)
     )
 
 
-def is_nearly_all(audio: AudioStream, decoded_s: float) -> bool:
+def planned_audio_s(part: Plan) -> float:
+    """Return how many seconds of audio the packets of one part hold."""
+    audio = part.media.audio
+    if audio is None:
+        return 0.0
+    packets = audio.packets
+    shown = packets.count_between(0.0, float(part.grid.duration_s))
+    if shown is None or part.is_one_file:
+        return packets.clock.length_s
+    return packets.clock.length_s * shown / packets.count
+
+
+def is_nearly_all(planned_s: float, decoded_s: float) -> bool:
     """Whether as many seconds of an audio track were decoded as its packets hold, or nearly."""
-    missing_s = audio.packets.clock.length_s - decoded_s
-    return missing_s <= max(_MISSING_AUDIO_S, _MISSING_AUDIO_SHARE * audio.packets.clock.length_s)
+    return planned_s - decoded_s <= max(_MISSING_AUDIO_S, _MISSING_AUDIO_SHARE * planned_s)

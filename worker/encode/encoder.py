@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
+from worker.encode.audio_lane import AUDIO_ENCODE, AUDIO_PROCESSES, AudioLane
 from worker.encode.decode_check import DecodedFrames, check_span_end
 from worker.encode.reports import read_out_time_s, read_segment_row
 from worker.encode.scheduler import Lane, Scheduler
-from worker.errors import BudgetSpentError, VerificationError
-from worker.ffmpeg.audio import DECODED, decode_audio, decoded_rate_hz, encode_audio
+from worker.errors import BadSourceError, BudgetSpentError, VerificationError, WorkerError
 from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.encode import encode_video
-from worker.ffmpeg.run import decoded_frames, written_samples
+from worker.ffmpeg.run import decoded_frames
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
 from worker.plan.forecast import Decision, Forecast
@@ -31,7 +31,7 @@ from worker.upload.uploader import Finished, Uploader
 
 # How often it is seen whether another machine has made the audio.
 _WAIT_S = 0.25
-_DECODE, _AUDIO, _COPY = "ffmpeg (audio decode)", "ffmpeg (audio)", "ffmpeg (copy)"
+_COPY = "ffmpeg (copy)"
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +40,18 @@ log = structlog.get_logger(__name__)
 class EncodeReport:
     """How an encode went. `rungs` are those that were made whole.
 
-    `decoded_audio_s` is None where the audio was there already.
+    Of each part: `decoded_audio_s` is None where it has none, or where the audio was there already.
     """
 
     rungs: tuple[str, ...]
-    decoded_audio_s: float | None
-    missing_frames: int
+    decoded_audio_s: tuple[float | None, ...]
+    missing: tuple[int, ...]
     peak_memory_bytes: int
+
+    @property
+    def missing_frames(self) -> int:
+        """Frames of all parts that could not be decoded."""
+        return sum(self.missing)
 
 
 class SourceFile(Protocol):
@@ -58,7 +63,7 @@ class SourceFile(Protocol):
         ...
 
     def ensure(self, plan: Plan, span: Span) -> None:
-        """Have what a span needs there."""
+        """Have what a span of a plan of this file alone needs there."""
         ...
 
     def complete(self) -> None:
@@ -81,6 +86,7 @@ class Hooks:
 class Encoder:
     """Encodes what a run still lacks into the workspace and hands each segment to the uploader.
 
+    `sources` are the files of its parts.
     `done` maps renditions to the segments that are in the store already. With a `team` this machine
     encodes what it claims.
     """
@@ -88,7 +94,7 @@ class Encoder:
     def __init__(
         self,
         plan: Plan,
-        source: SourceFile,
+        sources: Sequence[SourceFile],
         *,
         done: Mapping[str, Collection[int]],
         workspace: Workspace,
@@ -97,7 +103,7 @@ class Encoder:
         team: Team | None = None,
     ) -> None:
         self._plan = plan
-        self._source = source
+        self._sources = sources
         self._team = team
         self._workspace = workspace
         self._budget = workspace.budget
@@ -105,7 +111,7 @@ class Encoder:
         self._hooks = hooks
         self._needs_audio = AUDIO not in done and plan.audio is not None
         self._scheduler = Scheduler(plan, done, time_limit_s=self._budget.time_limit_s, team=team)
-        self._decoded_audio_s: float | None = None
+        self._audio = AudioLane(plan, plan.audio, workspace) if plan.audio else None
         self._decoded = DecodedFrames(plan)
 
     def run(self) -> EncodeReport:
@@ -126,14 +132,17 @@ class Encoder:
                 for event in self._events(processes):
                     self._handle(event, processes)
             except FailedError as error:
-                raise explain_failure(error) from error
+                raise self._explain(error) from error
             except BudgetSpentError as error:
                 raise self._scheduler.forecast.with_need(error) from error
+            finally:
+                if self._audio:
+                    self._audio.close()
             self._decoded.check()
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
-                decoded_audio_s=self._decoded_audio_s,
-                missing_frames=self._decoded.missing,
+                decoded_audio_s=tuple(self._audio.decoded_s) if self._audio else (),
+                missing=self._decoded.missing,
                 peak_memory_bytes=processes.peak_memory_bytes,
             )
 
@@ -148,19 +157,20 @@ class Encoder:
     def _start(self, processes: Processes) -> None:
         self._start_audio(processes)
         if self._scheduler.lacks_copy:
-            self._source.complete()
-            processes.start(_COPY, copy_video(self._plan, self._source.path))
+            (source,) = self._sources
+            source.complete()
+            processes.start(_COPY, copy_video(self._plan, source.path))
         self._start_spans(processes)
 
     def _start_audio(self, processes: Processes) -> None:
         """Start on the audio, if it is lacking and this machine is to make it."""
         is_mine = self._team is None or self._team.has(AUDIO_SHARE)
-        if self._needs_audio and is_mine and self._plan.audio:
+        if self._needs_audio and is_mine and self._audio:
             self._needs_audio = False
-            self._source.complete()
-            self._workspace.add_fifo(DECODED)
-            processes.start(_DECODE, decode_audio(self._plan.media, self._source.path))
-            processes.start(_AUDIO, encode_audio(self._plan, self._plan.audio))
+            for source, part in zip(self._sources, self._plan.parts, strict=True):
+                if part.media.audio:
+                    source.complete()
+            self._audio.start([source.path for source in self._sources], processes)
             self._scheduler.spares_a_lane = self._team is not None
 
     def _start_spans(self, processes: Processes) -> None:
@@ -173,8 +183,10 @@ class Encoder:
                     rungs=span.rungs,
                     preset=span.preset,
                 )
-                self._source.ensure(self._plan, span)
-                processes.start(lane.name, encode_video(self._plan, span, self._source.path))
+                index, own = self._plan.locate(span)
+                source = self._sources[index]
+                source.ensure(self._plan.alone(index), own)
+                processes.start(lane.name, encode_video(self._plan, span, source.path))
 
     def _handle(self, event: Line | Ended, processes: Processes) -> None:
         lane = self._scheduler.lanes.get(event.child)
@@ -221,20 +233,18 @@ class Encoder:
             processes.stop(lane.name)
 
     def _handle_end(self, event: Ended, lane: Lane | None, processes: Processes) -> None:
-        decoded = decoded_frames(event.tail)
-        media = self._plan.media
-        if event.child == _DECODE and media.audio:
-            self._decoded_audio_s = written_samples(event.tail) / decoded_rate_hz(media.audio)
-        elif event.child == _AUDIO:
+        if event.child == AUDIO_ENCODE:
             self._uploader.end_audio()
             self._scheduler.spares_a_lane = False
             self._start_spans(processes)
+        elif event.child in AUDIO_PROCESSES and self._audio:
+            self._audio.end(event, processes)
         elif event.child == _COPY:
             self._check_copy()
         if lane is None:
             return
         if not event.was_stopped:
-            self._check_span(lane, decoded.get(media.video.index))
+            self._check_span(lane, decoded_frames(event.tail))
         lane.span = None
         self._start_spans(processes)
 
@@ -245,12 +255,24 @@ class Encoder:
                 " again with --copy-top never, and report this"
             )
 
-    def _check_span(self, lane: Lane, decoded: int | None) -> None:
+    def _explain(self, error: FailedError) -> WorkerError:
+        """Explain a failure of FFmpeg, with the part that it read where there are several."""
+        explained = explain_failure(error)
+        lane = self._scheduler.lanes.get(error.name)
+        if isinstance(explained, BadSourceError) and lane and lane.span:
+            index, _ = self._plan.locate(lane.span)
+            return BadSourceError(f"{self._plan.label(index)}{explained}", code=explained.code)
+        return explained
+
+    def _check_span(self, lane: Lane, frames: Mapping[int, int]) -> None:
+        """Check what a span has, by the frames that were decoded of each track."""
         span = lane.span
         if span is None:
             return
         is_complete = self._scheduler.has_finished(span, span.end - 1)
         check_span_end(self._plan, span, segmented_s=lane.segmented_s, is_complete=is_complete)
+        index, _ = self._plan.locate(span)
+        decoded = frames.get(self._plan.parts[index].media.video.index)
         if decoded is not None:
             self._decoded.add(span, decoded)
 
@@ -269,7 +291,7 @@ class Encoder:
         self.report_progress()
         video = {*self._scheduler.lanes, _COPY}
         if self._uploader.is_full:
-            processes.hold({*video, _DECODE, _AUDIO})
+            processes.hold(video | AUDIO_PROCESSES)
         elif self._uploader.lacks_audio:
             processes.hold(video)
         else:

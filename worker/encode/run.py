@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
-from worker.encode.decode_check import is_nearly_all, lacks_frames
+from worker.encode.decode_check import is_nearly_all, lacks_frames, planned_audio_s
 from worker.encode.encoder import Encoder, EncodeReport, Hooks, SourceFile
 from worker.errors import WorkerError
 from worker.hls.encryption import SegmentCipher
@@ -46,16 +47,21 @@ class Encoded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodeJob:
-    """A run to be made: its plan, its source, and where its segments go."""
+    """A run to be made: its plan, the files of its parts, and where its segments go."""
 
     plan: Plan
     name: str
-    source: SourceFile
+    sources: tuple[SourceFile, ...]
     workspace: Workspace
     cipher: SegmentCipher
     store: RetryingStore
     reporter: Reporter
     threads: int
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where FFmpeg reads the files."""
+        return [source.path for source in self.sources]
 
     def recall(self) -> Checkpoint:
         """Find what the store has of the run."""
@@ -95,7 +101,7 @@ def encode_run(job: EncodeJob) -> Encoded:
     uploader = job.open_uploader(checkpoint)
     encoder = Encoder(
         job.plan,
-        job.source,
+        job.sources,
         done=done,
         workspace=job.workspace,
         uploader=uploader,
@@ -199,12 +205,19 @@ def _save_what_is_stored(uploader: Uploader, checkpoint: Checkpoint, store: Retr
 
 def warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
     """Log that video or audio was decoded in part only, as less than its packets hold."""
-    video, audio, decoded_s = plan.media.video, plan.media.audio, report.decoded_audio_s
-    if lacks_frames(video, report.missing_frames):
-        log.warning("video_incomplete", missing=report.missing_frames, packets=video.packets.count)
-    if audio is not None and decoded_s is not None and not is_nearly_all(audio, decoded_s):
-        log.warning(
-            "audio_incomplete",
-            decoded_s=round(decoded_s, 2),
-            length_s=round(audio.packets.clock.length_s, 2),
-        )
+    for index, part in enumerate(plan.parts):
+        alone = plan.alone(index)
+        missing, packets = report.missing[index], part.media.video.packets
+        if lacks_frames(alone, missing):
+            log.warning(
+                "video_incomplete", part=part.number, missing=missing, packets=packets.count
+            )
+        planned_s = planned_audio_s(alone)
+        decoded_s = report.decoded_audio_s[index] if plan.audio else None
+        if decoded_s is not None and not is_nearly_all(planned_s, decoded_s):
+            log.warning(
+                "audio_incomplete",
+                part=part.number,
+                decoded_s=round(decoded_s, 2),
+                length_s=round(planned_s, 2),
+            )

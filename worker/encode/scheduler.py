@@ -119,6 +119,7 @@ class Scheduler:
             taken=[range(span.first, span.end) for span in self._spans()],
             lanes=self._plan.lanes,
             claimed=None if self._team is None else self._team.claimed,
+            joints=self._plan.joints,
         )
         if found is None:
             return None

@@ -9,6 +9,8 @@ from worker.media.timeline import Grid
 # A span costs a start and a GOP of decoding, about as much as a second of video. But the lane that
 # has the heaviest minutes must not be the only one that still works at the end.
 _LEAST_SPAN_S, _LONGEST_SPAN_S = 24, 90
+# Uneven segments are named on a command line, where an argument has 128 KiB.
+_MOST_CUTS = 5_000
 
 
 def next_span(
@@ -19,12 +21,14 @@ def next_span(
     taken: Sequence[range],
     lanes: int,
     claimed: Iterable[range] | None = None,
+    joints: Collection[int] = (),
 ) -> tuple[range, tuple[str, ...]] | None:
     """Find the first segments that the same rungs still lack, and which; none of those `taken`.
 
     Where several machines encode, only what this one has `claimed` counts, a whole share a lane.
     So a resumed job first catches up with the rung that is behind, and makes nothing twice. Several
-    lanes take small shares, in the end ever smaller ones, so that they end together.
+    lanes take small shares, in the end ever smaller ones, so that they end together. No span has
+    segments of two files: `joints` are those with which another one begins.
     """
     lacking = {
         rung: set(range(grid.segment_count)).difference(done.get(rung, ())) for rung in rungs
@@ -42,8 +46,12 @@ def next_span(
     share = len(free) if is_whole else _share(len(free), grid, lanes=lanes, busy=len(taken))
     first = stop = min(free)
     wanted = rungs_at(first)
+    if grid.cuts:
+        share = min(share, _MOST_CUTS)
     while stop < first + share and stop in free and rungs_at(stop) == wanted:
         stop += 1
+        if stop in joints:
+            break
     return range(first, stop), wanted
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from worker.encode.audio_feed import AudioFeed
-from worker.encode.decode_check import refuse_filler
+from worker.encode.decode_check import refuse_filler, shown_packets
 from worker.encode.encoder import Encoder, Hooks
 from worker.encode.run import Encoded, EncodeJob, collect, encode, indexes, warn_of_gaps
 from worker.layout import AUDIO, machine_checkpoint_key
@@ -127,7 +127,7 @@ class TeamEncode:
 
         """
         missing = self._missing_frames + self._team.call_the_roll().missing_frames
-        count = self.job.plan.media.video.packets.count
+        count = shown_packets(self.job.plan)
         refuse_filler(self.job.plan, missing, decoded=count - missing, read=count)
         checkpoint = self.job.recall()
         stored = indexes(checkpoint)
@@ -188,7 +188,7 @@ class TeamEncode:
         )
         encoder = Encoder(
             job.plan,
-            job.source,
+            job.sources,
             done=stored,
             workspace=job.workspace,
             uploader=uploader,

@@ -2,7 +2,8 @@
 
 One FFmpeg decodes, and hands PCM to another that measures or encodes. FFmpeg builds its filters
 anew where channels, layout or rate change on the way, and what they had counted is lost: the second
-one never sees such a change.
+one never sees such a change. Where several parts are joined, the second one lays each of them, one
+after the other, as samples without times into one pipe, from which a third one encodes them all.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from worker.ffmpeg.inputs import open_input, seconds
 from worker.layout import AUDIO, SEGMENT_PATTERN
 from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import AudioStream, Media
-from worker.plan.plan import AudioPlan, Plan, Side, Span
+from worker.plan.parts import UNHEARD, Heard, Side
+from worker.plan.plan import AudioPlan, Plan, Span
 from worker.runtime.command import Command
 
 # The FIFO on which decoded audio is handed on, in NUT: it keeps times to the sample.
 DECODED = "decoded.nut"
+# That on which the parts of a run are handed on: samples in a row, exactly as many as are planned.
+LAID = "laid.pcm"
 
 _LAYOUTS = {1: "mono", 2: "stereo"}
 _SIDES: dict[Side, str] = {"both": "0.5*c0+0.5*c1", "left": "c0", "right": "c1"}
@@ -41,22 +45,41 @@ _MPEG_SAMPLES = {"mp1": 384, "mp2": 1152, "mp3": 1152}
 _MPEG_RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 # Around a change of sample rate: a few frames, and what a muxer gathers.
 _CHANGE_S = 0.25
+# Before a clip, as much is decoded as decoders need to be right, and containers to find it.
+_SEEK_MARGIN_S = 2
+# After a clip, more than the resampler holds.
+_READ_ON_S = 1
+# Containers in which audio can be sought to the sample. Times of others are in milliseconds: only
+# counted from the start its samples are right.
+_EXACT_CONTAINERS = frozenset({"mov", "mpegts"})
 # The shortest gap that is filled, and the longest that packets may come late without being one.
 _SHORTEST_GAP_S, _LONGEST_LATENESS_S = 0.02, 0.2
+# Where parts of files are joined or cut, audio that begins late does so to the sample.
+_EXACT_S = 0.00001
 # By how much samples may be stretched to follow a drift: three hundredths of a semitone.
 _MOST_STRETCH = 0.002
 
 
-def decode_audio(media: Media, source: Path, *, is_trial: bool = False) -> Command:
+def decode_audio(
+    media: Media, source: Path, *, length_s: Fraction | None = None, is_trial: bool = False
+) -> Command:
     """Build the FFmpeg that decodes a source's audio to PCM of one layout and rate, into `DECODED`.
 
-    A trial decodes the beginning, to see whether it can.
+    Of a clip only what is needed: `length_s` of it, where that is given. A trial decodes the
+    beginning, to see whether it can.
     """
     stream = _track(media)
     # Of the frames in a PES packet only the first has a time; those that FFmpeg fills in are wrong
     # where the sample rate has changed. From the samples themselves they come out right.
-    exact = {"fflags": "nofillin"} if is_mpeg_container(media.container) else {}
-    decoded = _alike(open_input(source, **exact)[str(stream.index)], media)
+    options: dict[str, Any] = {"fflags": "nofillin"} if is_mpeg_container(media.container) else {}
+    lead_s = _lead_s(media)
+    if (sought_s := media.begins_s - lead_s - _SEEK_MARGIN_S) > 0:
+        options |= {"ss": seconds(sought_s), "noaccurate_seek": None}
+    decoded = _alike(open_input(source, **options)[str(stream.index)], media)
+    if media.begins_s > lead_s:
+        decoded = decoded.filter("atrim", start=seconds(_SHIFT_S))
+    if length_s is not None:
+        decoded = decoded.filter("atrim", end=seconds(_SHIFT_S + lead_s + length_s + _READ_ON_S))
     output = ffmpeg.output(
         decoded,
         DECODED,
@@ -73,28 +96,79 @@ def decode_audio(media: Media, source: Path, *, is_trial: bool = False) -> Comma
 
 
 def encode_audio(plan: Plan, audio: AudioPlan) -> Command:
-    """Build the FFmpeg that encodes what is decoded into an audio rendition."""
-    stream = _track(plan.media)
+    """Build the FFmpeg that encodes what is decoded into an audio rendition, of one part."""
     decoded = open_input(Path(DECODED))
-    encoded = (
-        _level(decoded["0"].filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, audio)
-        .filter("aresample", audio.sample_rate_hz, first_pts=0, **_laid(stream))
-        # Audio lasts exactly as long as the video: players stall where a rendition ends early.
-        .filter("apad")
-        .filter("atrim", end=seconds(plan.grid.duration_s))
+    # Audio lasts exactly as long as the video: players stall where a rendition ends early.
+    encoded = _lay(decoded["0"], plan, audio).filter("atrim", end=seconds(plan.grid.duration_s))
+    output = _encode(encoded, plan, audio)
+    # It reads to the end: who decodes would fail where nobody reads.
+    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
+    return ffmpeg_command([output, rest], pipes=[AUDIO])
+
+
+def lay_audio(plan: Plan, audio: AudioPlan, index: int) -> Command:
+    """Build the FFmpeg that writes what is decoded of a part into `LAID`, to the sample.
+
+    Of a part without audio it is silence.
+    """
+    part = plan.parts[index]
+    begin, end = (
+        round(frame / plan.grid.rate * audio.sample_rate_hz)
+        for frame in (part.first_frame, part.end_frame)
     )
+    written: dict[str, Any] = {"f": "f32le", "acodec": "pcm_f32le"}
+    if part.media.audio is None:
+        source = f"anullsrc=sample_rate={audio.sample_rate_hz}"
+        source += f":channel_layout={_LAYOUTS[audio.channels]}"
+        silence = ffmpeg.input(source, f="lavfi")["0"]
+        silence = silence.filter("atrim", end_sample=end - begin)
+        return ffmpeg_command([ffmpeg.output(silence, LAID, **written)])
+    decoded = open_input(Path(DECODED))
+    laid = _lay(decoded["0"], plan.alone(index), audio)
+    if part.channels < audio.channels:
+        laid = laid.filter("pan", args="stereo|c0=c0|c1=c0")
+    output = ffmpeg.output(laid.filter("atrim", end_sample=end - begin), LAID, **written)
+    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
+    return ffmpeg_command([output, rest])
+
+
+def encode_laid_audio(plan: Plan, audio: AudioPlan) -> Command:
+    """Build the FFmpeg that encodes what was laid of all parts into an audio rendition."""
+    laid = ffmpeg.input(
+        f"file:{LAID}",
+        f="f32le",
+        protocol_whitelist="file",
+        sample_rate=audio.sample_rate_hz,
+        ch_layout=_LAYOUTS[audio.channels],
+    )
+    return ffmpeg_command([_encode(laid["0"], plan, audio)], pipes=[AUDIO])
+
+
+def _lay(decoded: Any, plan: Plan, audio: AudioPlan) -> Any:
+    """Put what is decoded of one part at its level and on its time, without an end."""
+    part = plan.parts[0]
+    stream, heard = _track(part.media), part.heard
+    laid = _laid(stream)
+    if "min_comp" not in laid and not part.is_whole(plan.grid.rate):
+        laid["min_comp"] = _EXACT_S
+    track = _level(decoded.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, heard)
+    track = track.filter("aresample", audio.sample_rate_hz, first_pts=0, **laid)
+    if lead_s := _lead_s(part.media):
+        track = track.filter("atrim", start_sample=round(lead_s * audio.sample_rate_hz))
+        track = track.filter("asetpts", "N/SR/TB")
+    return track.filter("apad")
+
+
+def _encode(track: Any, plan: Plan, audio: AudioPlan) -> Any:
     whole = Span(first=0, end=plan.grid.segment_count, rungs=(), preset="")
-    output = ffmpeg.output(
-        encoded,
+    return ffmpeg.output(
+        track,
         f"{AUDIO}/{SEGMENT_PATTERN}",
         acodec="aac",
         audio_bitrate=audio.bit_rate_bps,
         **segment_options(plan, whole, AUDIO),
         segment_time=seconds(plan.grid.segment_s),
     )
-    # It reads to the end: who decodes would fail where nobody reads.
-    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
-    return ffmpeg_command([output, rest], pipes=[AUDIO])
 
 
 def measure_audio(media: Media, *, has_loudness: bool) -> Command:
@@ -105,11 +179,12 @@ def measure_audio(media: Media, *, has_loudness: bool) -> Command:
     """
     stream = _track(media)
     measured = open_input(Path(DECODED))["0"]
+    if lead_s := _lead_s(media):
+        measured = measured.filter("atrim", start=seconds(_SHIFT_S + lead_s))
     if has_loudness:
         # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel
         # is played on both sides, and is as loud as that.
-        plain = AudioPlan(channels=stream.mixed_channels, bit_rate_bps=0)
-        measured = _level(measured, stream, plain)
+        measured = _level(measured, stream, UNHEARD)
         measured = measured.filter("ebur128", framelog="verbose", dualmono=1)
     if stream.mixed_channels > 1:
         measured = measured.filter("pan", args="2.1|c0=c0|c1=c1|c2=0.5*c0-0.5*c1")
@@ -129,11 +204,18 @@ def _track(media: Media) -> AudioStream:
     return media.audio
 
 
+def _lead_s(media: Media) -> Fraction:
+    """Return how long before t=0 of a clip audio is decoded and laid, to be cut by its samples."""
+    is_exact = not _EXACT_CONTAINERS.isdisjoint(media.container.split(","))
+    return Fraction(0) if is_exact else media.begins_s
+
+
 def _alike(track: Any, media: Media) -> Any:
     """Give all frames one layout and rate; nothing here has anything to remember of the last."""
     stream = _track(media)
-    shifted = replace(media, origin_s=media.origin_s - _SHIFT_S)
-    timed = _without_wrong_times(track.filter("asetpts", from_origin(shifted)), stream)
+    begin_s = _SHIFT_S + _lead_s(media)
+    shifted = replace(media, origin_s=media.origin_s - begin_s)
+    timed = _without_wrong_times(track.filter("asetpts", from_origin(shifted)), stream, begin_s)
     if stream.mix == "first":
         timed = timed.filter("pan", args="mono|c0=c0")
     elif stream.mix == "sum":
@@ -148,7 +230,7 @@ def _alike(track: Any, media: Media) -> Any:
     )
 
 
-def _without_wrong_times(track: Any, stream: AudioStream) -> Any:
+def _without_wrong_times(track: Any, stream: AudioStream, begin_s: Fraction) -> Any:
     """Leave out the frames of MPEG audio that FFmpeg gives a time far from their own.
 
     The first frame of another sample rate carries the rate before it, and up to FFmpeg 6.0 a time
@@ -160,7 +242,7 @@ def _without_wrong_times(track: Any, stream: AudioStream) -> Any:
     for stretch in stream.packets.clock.stretches if samples else ():
         rate_hz = _nearest_rate_hz(samples / stretch.packet_s)
         bounds = (stretch.start_s - _CHANGE_S, stretch.end_s + _CHANGE_S)
-        first, last = (f"{float(_SHIFT_S) + at_s:.3f}" for at_s in bounds)
+        first, last = (f"{float(begin_s) + at_s:.3f}" for at_s in bounds)
         where[rate_hz] = where.get(rate_hz, "") + f"+between(t,{first},{last})"
     if not where:
         return track
@@ -173,14 +255,14 @@ def _nearest_rate_hz(found_hz: float) -> int:
     return min(_MPEG_RATES_HZ, key=lambda rate_hz: abs(rate_hz - found_hz))
 
 
-def _level(track: Any, stream: AudioStream, audio: AudioPlan) -> Any:
+def _level(track: Any, stream: AudioStream, heard: Heard) -> Any:
     """Take the planned channels, at a level that is not clipped."""
     mixed = track
-    if audio.side:
-        mixed = mixed.filter("pan", args=f"mono|c0={_SIDES[audio.side]}")
-    if audio.gain_db:
-        mixed = mixed.filter("volume", f"{audio.gain_db:.2f}dB")
-    if audio.gain_db > 0 or stream.channels > max(_LAYOUTS):
+    if heard.side:
+        mixed = mixed.filter("pan", args=f"mono|c0={_SIDES[heard.side]}")
+    if heard.gain_db:
+        mixed = mixed.filter("volume", f"{heard.gain_db:.2f}dB")
+    if heard.gain_db > 0 or stream.channels > max(_LAYOUTS):
         # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
         # scale. Without `level` it leaves what is below the limit alone, with `latency` its time.
         mixed = mixed.filter("alimiter", limit=_PEAK_LIMIT, level=0, latency=1)

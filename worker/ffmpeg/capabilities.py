@@ -34,7 +34,7 @@ NEEDED_PARTS = {
     ),
     "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf", "nut"),
     "muxers": (
-        *("segment", "mpegts", "matroska", "nut"),
+        *("segment", "mpegts", "matroska", "nut", "f32le"),
         *("image2", "rawvideo", "null", "webvtt", "framecrc"),
     ),
     "filters": (
@@ -45,7 +45,10 @@ NEEDED_PARTS = {
         *("pan", "volume", "alimiter", "ebur128", "astats"),
         *("thumbnail", "signalstats", "metadata", "tile"),
     ),
-    "bsfs": ("setts", "filter_units", "h264_metadata", "h264_mp4toannexb", "hevc_mp4toannexb"),
+    "bsfs": (
+        *("setts", "noise", "filter_units", "h264_metadata"),
+        *("h264_mp4toannexb", "hevc_mp4toannexb"),
+    ),
     "protocols": ("file", "pipe"),
 }
 _PACKAGES = (

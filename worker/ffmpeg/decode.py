@@ -29,16 +29,16 @@ _TURNS = {
 def decode_span(plan: Plan, span: Span, source: Path) -> Any:
     """Decode the frames of a span and put them on the grid, times from the span's own zero.
 
-    They are the same, bit for bit, as in a decode of the whole.
+    They are the same, bit for bit, as in a decode of the whole. The plan is that of one part.
     """
     grid, video = plan.grid, plan.media.video
     frames = range(grid.first_frame(span.first), grid.first_frame(span.end))
     start = _start_frame(plan, span)
     # Beside other lanes one thread decodes as fast, and holds fewer frames.
     options: dict[str, Any] = {"threads": plan.threads} if plan.threads else {}
-    if read_from_s := reads_from_s(plan, span):
+    if sought_s := plan.media.begins_s + reads_from_s(plan, span):
         # -accurate_seek would drop the frame that is on screen when the span starts.
-        options |= {"ss": seconds(read_from_s), "noaccurate_seek": None}
+        options |= {"ss": seconds(sought_s), "noaccurate_seek": None}
     stream = open_video(source, video, **options).filter(
         "setpts", from_origin(plan.media, lag_s=video.lag_s)
     )
@@ -54,13 +54,15 @@ def decode_span(plan: Plan, span: Span, source: Path) -> Any:
 
 
 def reads_from_s(plan: Plan, span: Span) -> Fraction:
-    """Return the second from which a source is read for a span: 0 where it is from the start.
+    """Return the second from which a source is read for a span of the plan of one part.
 
     MPEG-TS is sought by time, not to a keyframe: a whole GOP earlier there is one for certain.
+    Before 0 is what a clip leaves out of its file.
     """
-    start_s = _start_frame(plan, span) / plan.grid.rate
-    early_s = _SEEK_MARGIN_S + Fraction(plan.media.video.packets.longest_gop_s or start_s)
-    return max(Fraction(0), start_s - early_s)
+    start_s, begins_s = _start_frame(plan, span) / plan.grid.rate, plan.media.begins_s
+    gop_s = plan.media.video.packets.longest_gop_s
+    early_s = _SEEK_MARGIN_S + Fraction(gop_s or start_s + begins_s)
+    return max(-begins_s, start_s - early_s)
 
 
 def from_origin(media: Media, *, lag_s: Fraction = Fraction(0)) -> str:

@@ -17,9 +17,9 @@ from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.decode import decode_span
 from worker.ffmpeg.inputs import seconds
 from worker.layout import SEGMENT_PATTERN
-from worker.media.streams import VideoStream
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S, Grid
-from worker.plan.ladder import Rung
+from worker.plan.ladder import Rung, fitted_size
+from worker.plan.parts import Part
 from worker.plan.plan import Plan, Span, rung_preset
 from worker.runtime.command import Command, pipe_url
 
@@ -52,11 +52,13 @@ _SMALL_PIXELS = 854 * 480
 def encode_video(plan: Plan, span: Span, source: Path) -> Command:
     """Build the one FFmpeg that encodes a span of its rungs: decode once, split, scale, encode.
 
-    It writes `<rung>/00000.ts`… below its working folder and announces each finished segment as a
-    CSV row on the pipe of that rung's name.
+    The source is the file of the part that it is in. It writes `<rung>/00000.ts`… below its working
+    folder and announces each finished segment as a CSV row on the pipe of that rung's name.
     """
     rungs = [rung for rung in plan.rungs if rung.name in span.rungs]
-    branches = scale_to_rungs(decode_span(plan, span, source), plan, rungs)
+    index, own = plan.locate(span)
+    part = plan.alone(index)
+    branches = scale_to_rungs(decode_span(part, own, source), part, rungs)
     outputs = [
         ffmpeg.output(
             branch,
@@ -71,16 +73,24 @@ def encode_video(plan: Plan, span: Span, source: Path) -> Command:
 
 
 def scale_to_rungs(stream: Any, plan: Plan, rungs: Sequence[Rung]) -> list[Any]:
-    """Convert decoded frames to BT.709 once, and scale them to each rung's size."""
-    video = plan.media.video
-    prepared = prepare_colors(stream, video, plan.rungs[0])
+    """Convert decoded frames of a part to BT.709 once, and scale them to each rung's size."""
+    part = plan.parts[0]
+    prepared = prepare_colors(stream, part.media.video, fitted_size(plan.rungs[0], part.aspect))
     branches = prepared.filter_multi_output("split", len(rungs))
-    return [_rung_frames(branches[i], video, rung) for i, rung in enumerate(rungs)]
+    return [_rung_frames(branches[i], part, rung) for i, rung in enumerate(rungs)]
 
 
-def _rung_frames(branch: Any, video: VideoStream, rung: Rung) -> Any:
+def add_bars(stream: Any, part: Part, size: tuple[int, int]) -> Any:
+    """Center frames that have been fitted into a rung's size, where they do not fill it."""
+    if part.aspect is None:
+        return stream
+    return stream.filter("pad", *size, "(ow-iw)/2", "(oh-ih)/2", color="black")
+
+
+def _rung_frames(branch: Any, part: Part, rung: Rung) -> Any:
+    scaled = scale_prepared(branch, part.media.video, fitted_size(rung, part.aspect))
     return (
-        scale_prepared(branch, video, (rung.width, rung.height))
+        add_bars(scaled, part, (rung.width, rung.height))
         .filter("setsar", 1)
         .filter(
             "setparams",

@@ -13,7 +13,7 @@ from worker.ffmpeg.inputs import open_input
 from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import Media, VideoStream
 from worker.media.timeline import CLOCK_HZ
-from worker.plan.plan import TextPlan
+from worker.plan.texts import TextPlan
 from worker.runtime.command import Command, pipe_url
 
 USER_DATA = "user_data"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
 from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.encode import cut_at_keyframes, segment_options
 from worker.ffmpeg.framecrc import FramecrcReader
-from worker.ffmpeg.inputs import open_input
+from worker.ffmpeg.inputs import open_input, seconds
 from worker.layout import SEGMENT_PATTERN
 from worker.media.timeline import CLOCK_HZ
 from worker.plan.plan import Plan, Span
@@ -18,6 +19,8 @@ from worker.runtime.command import Command, pipe_url
 IDRS, PARAMETERS = "idrs", "parameters"
 # Types of NAL units (Rec. ITU-T H.264, table 7-1).
 _NALS = {IDRS: 5, PARAMETERS: 7}
+# After the end of a clip, in whose order of decoding frames come earlier.
+_READ_ON_S = 2
 # BT.709 in limited range is what the frames are; a source may leave that to be guessed.
 _TAGS = (
     "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1"
@@ -96,14 +99,33 @@ def copy_video(plan: Plan, source: Path) -> Command:
     decoded = f"max(N-{reorder},N/{reorder + 1})"
     times = (f"pts='{frame}*{frame_ticks}'", f"dts='{decoded}*{frame_ticks}'")
     whole = Span(first=0, end=plan.grid.segment_count, rungs=(name,), preset="")
+    opened, dropped = _clipped(plan, source)
     output = ffmpeg.output(
-        open_input(source)[str(plan.media.video.index)],
+        opened[str(plan.media.video.index)],
         f"{name}/{SEGMENT_PATTERN}",
         vcodec="copy",
         # Matroska's milliseconds are too coarse; without it FFmpeg 5.1 gives setts a wrong unit.
         time_base=f"1/{CLOCK_HZ}",
-        **{"bsf:v": f"{_NO_SEI},{_TAGS},setts={':'.join(times)}:duration={frame_ticks}"},
+        **{"bsf:v": f"{_NO_SEI},{_TAGS}{dropped},setts={':'.join(times)}:duration={frame_ticks}"},
         **segment_options(plan, whole, name),
         **cut_at_keyframes(plan.grid, whole),
     )
     return ffmpeg_command([output], pipes=[name])
+
+
+def _clipped(plan: Plan, source: Path) -> tuple[Any, str]:
+    """Open the part of a file that is copied, and return what drops the packets around it.
+
+    It begins and ends at IDR frames. FFmpeg seeks to one of them or to one before it.
+    """
+    media, grid = plan.media, plan.grid
+    half_s = 1 / grid.rate / 2
+    options, outside = {}, []
+    if media.begins_s:
+        options["ss"] = seconds(media.begins_s + half_s)
+        outside.append(f"lt(pts*tb,{seconds(media.origin_s - half_s)})")
+    if plan.parts[0].ends_early(grid.rate):
+        options["t"] = seconds(grid.duration_s + _READ_ON_S)
+        outside.append(f"gte(pts*tb,{seconds(media.origin_s + grid.duration_s - half_s)})")
+    drop = f",noise=drop='{'+'.join(outside)}'" if outside else ""
+    return open_input(source, **options), drop

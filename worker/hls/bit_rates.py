@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from worker.media.timeline import CLOCK_HZ
+from worker.media.timeline import CLOCK_HZ, round_half_up
 
 
 class Part(Protocol):
@@ -86,11 +86,6 @@ def measure_bit_rates(parts: Parts, target_s: int) -> BitRates:
     average = total_bits / sum(durations, Fraction(0))
     # A rendition shorter than half its target has no run that counts: its average is its peak.
     return BitRates(peak_bps=_ceil(max(peak, average)), average_bps=_ceil(average))
-
-
-def round_half_up(value: Fraction) -> int:
-    """Round as EXT-X-TARGETDURATION is defined: a half goes up."""
-    return int(value + Fraction(1, 2))
 
 
 def _ceil(value: Fraction) -> int:

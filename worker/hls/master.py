@@ -84,7 +84,8 @@ def _with_subtitles(tag: str, attribute: str) -> str:
 
 
 def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
-    source, plan = run.plan.media.audio, run.plan.audio
+    tracks = (part.media.audio for part in run.plan.parts)
+    source, plan = next(filter(None, tracks), None), run.plan.audio
     if run.audio and plan and source and not plan.is_muxed:
         yield _media_tag(
             "AUDIO",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from worker.hls.bit_rates import round_half_up, segment_durations_s, target_duration_s
+from worker.hls.bit_rates import segment_durations_s, target_duration_s
 from worker.hls.encryption import METHOD, RunKey
 from worker.hls.keyframes import KeyFrame, ranged_key_frames
 from worker.hls.run import Run, TextRendition
@@ -19,7 +19,7 @@ from worker.layout import (
     playlist_file,
     subtitle_file,
 )
-from worker.media.timeline import Grid
+from worker.media.timeline import Grid, round_half_up
 from worker.records.segment import Segment
 
 VERSION = 6

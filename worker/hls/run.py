@@ -9,7 +9,8 @@ from worker.hls.encryption import CLEAR, SegmentCipher
 from worker.layout import AUDIO, outside_name
 from worker.media.language import language_tag
 from worker.plan.ladder import Rung
-from worker.plan.plan import Plan, TextPlan
+from worker.plan.plan import Plan
+from worker.plan.texts import TextPlan
 from worker.records.segment import Segment
 
 

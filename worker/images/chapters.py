@@ -7,8 +7,10 @@ encode, and what a job resumes it knows from the segments' record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from itertools import pairwise
 from statistics import median
 
@@ -18,6 +20,8 @@ from worker.images.frame_stats import FrameStats, difference
 from worker.records.segment import Segment
 
 _LEAST_S, _MOST = 60, 40
+# A slide that comes so soon before or after a joint is no chapter of its own.
+_NEAR_MS = 10_000
 # Of 255 over the whole frame: a new slide of the same design has more, a pointer or a new line
 # less. What moves all the time (a camera) must move this many times more than usual.
 _CHANGE, _TIMES_USUAL = 4.0, 3.0
@@ -62,12 +66,33 @@ def find_chapters(stats: Sequence[FrameStats], segments: Sequence[Segment]) -> t
     )
 
 
+def add_joints(
+    chapters: Sequence[Chapter], starts_ms: Sequence[int], names: Sequence[str]
+) -> tuple[Chapter, ...]:
+    """Add a chapter at the start of each of several parts, in which those found are numbered.
+
+    Of one that was found too near to a joint the joint stands. `names` are those of the parts.
+    """
+    if len(starts_ms) == 1:
+        return tuple(chapters)
+    joined: list[Chapter] = []
+    bounds_ms = pairwise([*starts_ms, math.inf])
+    for name, (start_ms, end_ms) in zip(names, bounds_ms, strict=True):
+        joined.append(Chapter(start_ms=round(start_ms), title=name))
+        within = [c for c in chapters if start_ms + _NEAR_MS < c.start_ms < end_ms - _NEAR_MS]
+        joined += (
+            replace(chapter, title=f"{name} ({number})") for number, chapter in enumerate(within, 2)
+        )
+    return tuple(joined)
+
+
 def render_chapters(chapters: Sequence[Chapter], segments: Sequence[Segment]) -> str:
     """Render the chapters' WebVTT track."""
     ends_ms = [*(c.start_ms for c in chapters[1:]), milliseconds(segments[-1].end_ticks)]
     return render_track(
         [
-            Cue(start_ms=chapter.start_ms, end_ms=end_ms, text=chapter.title)
+            # A file may have any name; an arrow in it would be read as another cue's time.
+            Cue(start_ms=chapter.start_ms, end_ms=end_ms, text=escape(chapter.title, quote=False))
             for chapter, end_ms in zip(chapters, ends_ms, strict=True)
         ]
     )

@@ -6,6 +6,7 @@ All but the fallback decode nothing but key frames: those of some segments, in a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import ffmpeg
 from worker.ffmpeg.color_filters import EXACT, scale_rgb, to_rgb
 from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.decode import fit_shape, open_video, turn_upright
+from worker.ffmpeg.encode import add_bars
 from worker.ffmpeg.inputs import open_input
 from worker.images.frame_stats import SMALL_HEIGHT, SMALL_WIDTH
 from worker.images.storyboard import Sheet
-from worker.plan.ladder import Rung
+from worker.plan.ladder import Rung, fitted_size
 from worker.plan.plan import Plan
 from worker.runtime.command import Command, pipe_url
 
@@ -74,12 +76,13 @@ def make_thumbnails(keys: Path, rung: Rung) -> Command:
 def pick_thumbnail(plan: Plan, source: Path, *, at_s: float, output: str) -> Command:
     """Build the FFmpeg that keeps the most typical of the frames after `at_s` as a JPEG.
 
-    Its brightness statistics (signalstats) go to the pipe `STATS`.
+    The plan is that of one part. Its brightness statistics (signalstats) go to the pipe `STATS`.
     """
-    top = plan.rungs[0]
+    top, part = plan.rungs[0], plan.parts[0]
+    video = part.media.video
+    sought_s = float(part.media.begins_s) + at_s
     # A raw stream cannot be sought, not even to its start.
-    seek = {"ss": f"{at_s:.3f}"} if at_s > 0 else {}
-    video = plan.media.video
+    seek = {"ss": f"{sought_s:.3f}"} if sought_s > 0 else {}
     frame = (
         # A frame before zero (MPEG-TS whose clock wraps) would be dropped.
         open_video(source, video, **seek)
@@ -88,8 +91,11 @@ def pick_thumbnail(plan: Plan, source: Path, *, at_s: float, output: str) -> Com
         .filter("fps", "5", round="up")
     )
     frame = turn_upright(fit_shape(frame, video).filter("thumbnail", 6), video)
+    size = _thumbnail_size(top)
+    fitted = replace(top, width=size[0], height=size[1])
+    frame = to_rgb(frame, video, fitted_size(top, part.aspect))
     frame = (
-        _for_jpeg(to_rgb(frame, video, top), _thumbnail_size(top))
+        add_bars(_for_jpeg(frame, fitted_size(fitted, part.aspect)), part, size)
         .filter("signalstats")
         .filter("metadata", "print", file=pipe_url(STATS))
     )

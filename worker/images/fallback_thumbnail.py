@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class _Candidate:
     contrast: float
 
 
-def find_thumbnail(plan: Plan, source: Path, workspace: Workspace) -> bytes:
+def find_thumbnail(plan: Plan, sources: Sequence[Path], workspace: Workspace) -> bytes:
     """Return a JPEG: the first good frame, or the one with most contrast.
 
     Raises:
@@ -35,10 +36,11 @@ def find_thumbnail(plan: Plan, source: Path, workspace: Workspace) -> bytes:
     """
     best: _Candidate | None = None
     killed: EncoderKilledError | None = None
-    length_s = plan.media.video.packets.end_s or float(plan.grid.duration_s)
+    lengths_s = [_shown_s(plan.alone(index)) for index in range(len(plan.parts))]
     for share in _POSITIONS:
+        index, at_s = _locate(share * sum(lengths_s), lengths_s)
         try:
-            candidate = _candidate(plan, source, share * length_s, workspace)
+            candidate = _candidate(plan.alone(index), sources[index], at_s, workspace)
         except EncoderKilledError as error:
             killed = error
             continue
@@ -56,6 +58,23 @@ def find_thumbnail(plan: Plan, source: Path, workspace: Workspace) -> bytes:
             code=SourceFault.DAMAGED,
         )
     return best.jpeg
+
+
+def _shown_s(plan: Plan) -> float:
+    """Return how long there is video, in the plan of one part."""
+    length_s, end_s = float(plan.grid.duration_s), plan.media.video.packets.end_s
+    # A grid is up to half a frame shorter than its file.
+    return min(end_s or length_s, length_s + 0.5 / float(plan.grid.rate))
+
+
+def _locate(at_s: float, lengths_s: Sequence[float]) -> tuple[int, float]:
+    """Return in which of parts of these lengths a time is, and the time from the part's start."""
+    *earlier, _ = lengths_s
+    for index, length_s in enumerate(earlier):
+        if at_s < length_s:
+            return index, at_s
+        at_s -= length_s
+    return len(earlier), at_s
 
 
 def _candidate(plan: Plan, source: Path, at_s: float, workspace: Workspace) -> _Candidate | None:

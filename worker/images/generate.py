@@ -16,7 +16,7 @@ from worker.errors import CannotWriteError, StorageUnavailableError
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.keyframes import KeyFrame, key_frames
 from worker.hls.run import Run
-from worker.images.chapters import find_chapters, render_chapters
+from worker.images.chapters import add_joints, find_chapters, render_chapters
 from worker.images.commands import (
     SHEETS,
     SMALL,
@@ -82,8 +82,12 @@ class _Overview:
     sheets: tuple[File, ...]
 
 
-def generate_images(context: ImageContext, source: Path, *, with_chapters: bool) -> ImageSet:
+def generate_images(
+    context: ImageContext, sources: Sequence[Path], names: Sequence[str], *, with_chapters: bool
+) -> ImageSet:
     """Return what can be made of the run's frames, at least a thumbnail.
+
+    `sources` are the files of its parts, and `names` those by which people know them.
 
     Raises:
         BadSourceError: there is not even that.
@@ -102,20 +106,27 @@ def generate_images(context: ImageContext, source: Path, *, with_chapters: bool)
     if not thumbnails:
         # A short one that begins in black, for example: then frames between are searched.
         log.debug("thumbnail_from_source")
-        thumbnails = (find_thumbnail(run.plan, source, context.workspace),)
+        thumbnails = (find_thumbnail(run.plan, sources, context.workspace),)
     choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
     if overview is None:
         return ImageSet(thumbnails=choices)
-    return _with_tracks(run, overview, choices, with_chapters=with_chapters)
+    return _with_tracks(run, overview, choices, names, with_chapters=with_chapters)
 
 
 def _with_tracks(
-    run: Run, overview: _Overview, thumbnails: tuple[File, ...], *, with_chapters: bool
+    run: Run,
+    overview: _Overview,
+    thumbnails: tuple[File, ...],
+    names: Sequence[str],
+    *,
+    with_chapters: bool,
 ) -> ImageSet:
     segments = run.renditions[run.rungs[-1].name]
-    chapters = find_chapters(overview.stats, segments) if with_chapters else ()
+    found = find_chapters(overview.stats, segments) if with_chapters else ()
     if with_chapters:
-        log.info("chapters_found", count=len(chapters))
+        log.info("chapters_found", count=len(found))
+    starts_s = [part.first_frame / run.plan.grid.rate for part in run.plan.parts]
+    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
     storyboard = render_storyboard(
         [one.frame for one in overview.stats],
         overview.sheet,

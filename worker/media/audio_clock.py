@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 # Within this, times and samples agree: a container's tick, or the rounding of a muxer.
@@ -53,6 +53,14 @@ class AudioClock:
     def agrees(self) -> bool:
         """Whether the samples alone give the time, all the way."""
         return self.spread_s <= _AGREED_S
+
+    def later(self, by_s: float) -> AudioClock:
+        """Return the same clock, of packets that are shown later."""
+        moved = (
+            replace(each, start_s=each.start_s + by_s, end_s=each.end_s + by_s)
+            for each in self.stretches
+        )
+        return replace(self, stretches=tuple(moved))
 
 
 @dataclass(slots=True)

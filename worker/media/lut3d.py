@@ -34,8 +34,6 @@ from worker.media.color import Conversion
 Triple = tuple[float, float, float]
 Matrix = tuple[Triple, Triple, Triple]
 
-# The name in the work folder, where FFmpeg runs: a filter's argument needs no escapes then.
-TABLE_NAME = "color.cube"
 # 33 a side are what film and broadcast use. 65 halve an error that no eye sees, and take eight
 # times as long to compute (docs/color.md).
 _POINTS = 33
@@ -55,6 +53,11 @@ _PRIMARIES = {
     "smpte432": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
     "bt709": _BT709,
 }
+
+
+def table_name(conversion: Conversion) -> str:
+    """Name a table in the work folder, where FFmpeg runs: an argument needs no escapes then."""
+    return f"{conversion.transfer}-{conversion.primaries}.cube"
 
 
 def color_table(conversion: Conversion, points: int = _POINTS) -> str:

@@ -60,6 +60,7 @@ class Packets:
             end_s=None if self.end_s is None else self.end_s + by_s,
             first_key_s=None if self.first_key_s is None else self.first_key_s + by_s,
             keys={at_s + by_s: count for at_s, count in self.keys.items()},
+            clock=self.clock.later(by_s),
             times_s=times,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -11,6 +11,9 @@ from worker.media.aspects import AspectChange
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import Orientation
 from worker.media.packets import Packets
+
+# Instead of a codec: of text streams that are no tracks of their own, but captions in the frames.
+CAPTIONS = "captions"
 
 # Bytes [start, end) of a file.
 ByteRange = tuple[int, int]
@@ -55,6 +58,11 @@ class VideoStream:
         """Whether rotation swaps width and height."""
         return self.orientation.is_turned
 
+    def later(self, by_s: float) -> VideoStream:
+        """Return the same track, shown later."""
+        changes = (replace(each, at_s=each.at_s + by_s) for each in self.aspect_changes)
+        return replace(self, packets=self.packets.later(by_s), aspect_changes=tuple(changes))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioStream:
@@ -77,6 +85,10 @@ class AudioStream:
     def mixed_channels(self) -> int:
         """Number of channels that are made of it: a microphone's one stays one."""
         return 1 if self.channels == 1 or self.mix != "positions" else 2
+
+    def later(self, by_s: float) -> AudioStream:
+        """Return the same track, heard later."""
+        return replace(self, packets=self.packets.later(by_s))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +119,10 @@ class ByteMap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
-    """A source with a video track. `origin_s` is the container's start, t=0 of the timeline.
+    """A file with a video track.
+
+    `origin_s` is t=0 of the timeline on the container's clock: its start, or, where a part of the
+    file is used, `begins_s` after that.
 
     `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is the
     duration that the container records. `jumps` counts how often the timestamps of video or audio
@@ -123,9 +138,24 @@ class Media:
     texts: tuple[TextStream, ...] = ()
     jumps: int = 0
     byte_map: ByteMap | None = None
+    begins_s: Fraction = Fraction(0)
 
     @property
     def duration_s(self) -> float | None:
         """Where the last frame or audio packet ends, from the origin; None without timestamps."""
         ends = [s.packets.end_s for s in (self.video, self.audio) if s is not None]
         return max((end for end in ends if end is not None), default=None)
+
+    def starting_at(self, begins_s: Fraction) -> Media:
+        """Return the same file with t=0 so much later: what comes before has negative times."""
+        if not begins_s:
+            return self
+        by_s = -float(begins_s)
+        return replace(
+            self,
+            origin_s=self.origin_s + begins_s,
+            begins_s=self.begins_s + begins_s,
+            video=self.video.later(by_s),
+            audio=self.audio.later(by_s) if self.audio else None,
+            other_audio=tuple(track.later(by_s) for track in self.other_audio),
+        )

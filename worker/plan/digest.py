@@ -10,7 +10,9 @@ from typing import Any
 
 from worker.config.job import Job
 from worker.config.option import changed_options
+from worker.plan.parts import Part
 from worker.plan.plan import AudioPlan, Plan, plain_fraction
+from worker.plan.texts import TextPlan
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
@@ -52,24 +54,41 @@ def run_name(identity: str, plan: Plan, *, key_id: str | None = None) -> str:
 
 def output_form(plan: Plan) -> dict[str, Any]:
     """Return what decides the form of the published bytes; the preset may change within a run."""
-    audio = plan.media.audio and plan.audio
-    return {
+    form = {
         "version": PLAN_VERSION,
         "grid": asdict(plan.grid),
         "rungs": [asdict(rung) for rung in plan.rungs],
-        "audio": audio and {**_form(audio), **_track(plan)},
-        "texts": [asdict(text) for text in plan.texts],
+        "audio": plan.audio and {**_form(plan.audio), **_track(plan.parts[0])},
+        "texts": [_text(text) for text in plan.texts],
     }
+    if plan.is_one_file:
+        # What was added later leaves the names of earlier runs as they were.
+        return form
+    return form | {"parts": [_part(part) for part in plan.parts]}
 
 
 def _form(audio: AudioPlan) -> dict[str, Any]:
-    # A layout that was added later leaves the names of earlier runs as they were.
     return {k: v for k, v in asdict(audio).items() if k != "is_muxed" or v}
 
 
-def _track(plan: Plan) -> dict[str, Any]:
-    stream = plan.media.audio
-    return {"stream": stream.index, "mix": stream.mix} if stream else {}
+def _text(text: TextPlan) -> dict[str, Any]:
+    return {k: v for k, v in asdict(text).items() if k != "tracks" or v}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "number": part.number,
+        "begins_s": part.media.begins_s,
+        "first_frame": part.first_frame,
+        "aspect": part.aspect,
+        **_track(part),
+    }
+
+
+def _track(part: Part) -> dict[str, Any]:
+    """Return how a part is heard."""
+    stream = part.media.audio
+    return {"stream": stream.index, "mix": stream.mix, **asdict(part.heard)} if stream else {}
 
 
 def _digest(value: object) -> str:

@@ -244,9 +244,11 @@ class Weights:
 
 def weigh(plan: Plan, choice: Choice) -> Weights:
     """Return what frames of a choice cost; a rung that is copied costs nothing, and is left out."""
-    video = plan.media.video
+    pixels = sum(
+        part.frames * part.media.video.width * part.media.video.height for part in plan.parts
+    )
     return Weights(
-        decode=_DECODE_COST * video.width * video.height,
+        decode=_DECODE_COST * pixels / plan.grid.total_frames,
         encode={
             rung.name: _PRESET_COST[rung_preset(plan, rung.name, choice.preset)]
             * (rung.width * rung.height)

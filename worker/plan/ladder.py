@@ -76,6 +76,15 @@ def display_size(video: VideoStream) -> tuple[Fraction, Fraction]:
     return (height, width) if video.is_turned else (width, height)
 
 
+def fitted_size(rung: Rung, aspect: Fraction | None) -> tuple[int, int]:
+    """Return the size of frames of another aspect within a rung; without one they fill it."""
+    if aspect is None:
+        return rung.width, rung.height
+    width = min(Fraction(rung.width), rung.height * aspect)
+    height = min(Fraction(rung.height), rung.width / aspect)
+    return _even(width, Fraction(rung.width)), _even(height, Fraction(rung.height))
+
+
 def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> tuple[Rung, ...]:
     """Plan the rungs, largest first: at least one, none larger than the source.
 

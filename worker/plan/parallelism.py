@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worker.config.video_options import MAX_LANES
-from worker.media.streams import VideoStream
 from worker.media.timeline import Grid
 
 # Measured with 4K at 60 frames a second: 0.6 GB (docs/operations.md).
@@ -26,15 +25,15 @@ class Machine:
 
 
 def plan_lanes(
-    asked: int | Literal["auto"], video: VideoStream, grid: Grid, *, machine: Machine
+    asked: int | Literal["auto"], gop_s: float | None, grid: Grid, *, machine: Machine
 ) -> int:
     """Choose how many FFmpegs work side by side: one on each core, where that is worth it.
 
-    Not where the source is short, nor where each span would be decoded from far before it.
+    Not where the source is short, nor where each span would be decoded from far before it: `gop_s`
+    is the longest distance of keyframes, None where that is not known.
     """
     if asked != "auto":
         return asked
-    gop_s = video.packets.longest_gop_s
     if gop_s is None or gop_s > _LONGEST_GOP_S:
         return 1
     most = min(MAX_LANES, machine.cores, int(grid.duration_s / _LEAST_LANE_S))

@@ -6,7 +6,7 @@ each at its own frame of it, and with keyframes (IDR frames) where segments can 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -33,6 +33,7 @@ def why_encode(plan: Plan) -> str | None:
     video, top, grid = plan.media.video, plan.rungs[0], plan.grid
     packets = video.packets
     reasons = {
+        "it is joined with others": len(plan.parts) > 1,
         "it is not H.264": video.codec != "h264",
         f"its profile is {video.profile}": video.profile not in _PROFILES,
         f"its pixel format is {video.pixel_format}": video.pixel_format != "yuv420p",
@@ -57,11 +58,19 @@ def _why_off_grid(plan: Plan) -> str | None:
     rate = float(grid.rate)
     if packets.is_decode_timed or len(packets.times_s) != packets.count:
         return "it has frames without a timestamp"
-    if any(round(at_s * rate) != frame for frame, at_s in enumerate(packets.times_s)):
+    frames = [round(at_s * rate) for at_s in packets.times_s]
+    begin = bisect_left(frames, 0) if plan.media.begins_s else 0
+    end = bisect_left(frames, grid.total_frames) if _ends_early(plan) else len(frames)
+    if any(frame != number for number, frame in enumerate(frames[begin:end])):
         return "its frames are not evenly spaced"
-    if not 0 <= grid.total_frames - packets.count <= TAIL_TOLERANCE_S * grid.rate:
+    if not 0 <= grid.total_frames - (end - begin) <= TAIL_TOLERANCE_S * grid.rate:
         return "its audio goes on after the last frame"
     return None
+
+
+def _ends_early(plan: Plan) -> bool:
+    """Whether a clip ends before the file does."""
+    return plan.parts[0].ends_early(plan.grid.rate)
 
 
 def cut_at_idrs(idrs: Sequence[int], grid: Grid) -> Grid | None:
@@ -93,7 +102,15 @@ def cut_at_idrs(idrs: Sequence[int], grid: Grid) -> Grid | None:
 def plan_copy(plan: Plan, idrs: Collection[int]) -> Plan | str:
     """Plan the same run with the top rung copied; or return why it is to be encoded."""
     keys = _bytes_before_keys(plan)
-    grid = cut_at_idrs(sorted(frame for frame in idrs if frame in keys), plan.grid)
+    bounds = [*([0] if plan.media.begins_s else []), plan.grid.total_frames]
+    if not _ends_early(plan):
+        bounds.pop()
+    if any(frame not in keys or frame not in idrs for frame in bounds):
+        return "the clip does not begin and end at keyframes"
+    grid = cut_at_idrs(
+        sorted(frame for frame in idrs if frame in keys and 0 <= frame < plan.grid.total_frames),
+        plan.grid,
+    )
     if grid is None:
         return "its keyframes are too far apart"
     if len(grid.cuts) > _MAX_CUTS:
@@ -114,7 +131,9 @@ def is_light(plan: Plan, sampled_bps: int) -> bool:
 
 def source_rate_bps(plan: Plan) -> int:
     """Return the mean bit rate of the source's video."""
-    return round(8 * plan.media.video.packets.bytes / float(plan.grid.duration_s))
+    keys, end = _bytes_before_keys(plan), _bytes_until_end(plan)
+    begin = keys.get(0, 0) if plan.media.begins_s else 0
+    return round(8 * (end - begin) / float(plan.grid.duration_s))
 
 
 def _bytes_before_keys(plan: Plan) -> dict[int, int]:
@@ -122,11 +141,19 @@ def _bytes_before_keys(plan: Plan) -> dict[int, int]:
     return {round(at_s * float(plan.grid.rate)): count for at_s, count in keys.items()}
 
 
+def _bytes_until_end(plan: Plan) -> int:
+    """Return the bytes of the file's video up to where the run ends."""
+    all_bytes = plan.media.video.packets.bytes
+    if not _ends_early(plan):
+        return all_bytes
+    return _bytes_before_keys(plan).get(plan.grid.total_frames, all_bytes)
+
+
 def peak_rate_bps(copied: Plan) -> int:
     """Return the bit rate of the heaviest segment of the copied video."""
     grid, keys = copied.grid, _bytes_before_keys(copied)
     bounds = [keys[grid.first_frame(k)] for k in range(grid.segment_count)]
-    bounds.append(copied.media.video.packets.bytes)
+    bounds.append(_bytes_until_end(copied))
     return max(
         round(8 * (b - a) / float(grid.frames(k) / grid.rate))
         for k, (a, b) in enumerate(pairwise(bounds))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from worker.config.job import Job
-from worker.media.streams import AudioStream, Media, TextStream
+from worker.media.streams import Media
 from worker.media.timeline import Grid, make_grid
 from worker.plan.ladder import LADDER, Rung, plan_ladder
 from worker.plan.parallelism import Machine, plan_lanes, plan_threads
-from worker.plan.refusals import refuse_source, refuse_too_long
+from worker.plan.parts import Part, PreparedFile, lay_parts, run_rate
+from worker.plan.refusals import refuse_too_long
+from worker.plan.texts import TextPlan, plan_texts
 
 # From the slowest that is worth its time to the fastest that is worth watching.
 AUTO_PRESETS = ("faster", "veryfast", "superfast")
@@ -26,43 +29,17 @@ _CHANNEL_BPS = 64_000
 TAIL_TOLERANCE_S = Fraction(1, 2)
 
 
-# Which channels of a stereo track hold what there is to hear, where that is one channel.
-Side = Literal["both", "left", "right"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
-    """What was found by listening to a track: the gain to a loudness, and its one channel."""
-
-    gain_db: float = 0.0
-    side: Side | None = None
-
-
-_UNHEARD = Heard()
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioPlan:
-    """The one audio rendition: AAC-LC. `gain_db` brings it to the loudness asked for.
-
-    `side` is where its one channel is in a stereo track. `is_muxed`: each rung's segments carry it,
-    too.
-    """
+    """The one audio rendition: AAC-LC. `is_muxed`: each rung's segments carry it, too."""
 
     channels: int
     bit_rate_bps: int
-    gain_db: float = 0.0
-    side: Side | None = None
     sample_rate_hz: int = 48_000
     is_muxed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextPlan:
-    """A rendition of subtitles, as WebVTT."""
-
-    name: str
-    stream: TextStream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +64,7 @@ class Plan:
     0 for as many as they choose.
     """
 
-    media: Media
+    parts: tuple[Part, ...]
     grid: Grid
     rungs: tuple[Rung, ...]
     audio: AudioPlan | None
@@ -97,54 +74,96 @@ class Plan:
     threads: int
 
     @property
+    def media(self) -> Media:
+        """The file of the first part, by which the run has its shape."""
+        return self.parts[0].media
+
+    @property
     def is_muxed(self) -> bool:
         """Whether each rung's segments carry the audio."""
         return self.audio is not None and self.audio.is_muxed
 
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the run is one file, all of it."""
+        return len(self.parts) == 1 and self.parts[0].is_whole(self.grid.rate)
 
-def make_plan(media: Media, job: Job, *, machine: Machine, heard: Heard = _UNHEARD) -> Plan:
-    """Plan a run on a machine.
+    @property
+    def longest_gop_s(self) -> float | None:
+        """The longest distance of keyframes in any part; None where one's is not known."""
+        found = [part.media.video.packets.longest_gop_s for part in self.parts]
+        known = [gop_s for gop_s in found if gop_s is not None]
+        return max(known) if len(known) == len(found) else None
+
+    @property
+    def joints(self) -> tuple[int, ...]:
+        """The segments with which each part but the first begins."""
+        return tuple(self.grid.segment_at(part.first_frame) for part in self.parts[1:])
+
+    def used(self, files: Sequence[_T]) -> tuple[_T, ...]:
+        """Return the files of the parts, of all files of the source."""
+        return tuple(files[part.number - 1] for part in self.parts)
+
+    def alone(self, index: int) -> Plan:
+        """Return the plan of one part alone, as if that were the run."""
+        if len(self.parts) == 1:
+            return self
+        part = self.parts[index]
+        return replace(
+            self,
+            parts=(replace(part, first_frame=0),),
+            grid=self.grid.within(part.first_frame, part.frames),
+        )
+
+    def locate(self, span: Span) -> tuple[int, Span]:
+        """Return in which part a span is, none being in two, and which one of that part alone."""
+        frame = self.grid.first_frame(span.first)
+        index = next(i for i, part in enumerate(self.parts) if frame < part.end_frame)
+        before = self.grid.segment_at(self.parts[index].first_frame)
+        return index, replace(span, first=span.first - before, end=span.end - before)
+
+    def label(self, index: int) -> str:
+        """Return how messages begin that are about one of several parts."""
+        number = self.parts[index].number
+        return f"part {number}: " if len(self.parts) > 1 or number > 1 else ""
+
+
+def make_plan(files: Sequence[PreparedFile], job: Job, *, machine: Machine) -> Plan:
+    """Plan a run on a machine, of files that may be used, in their order.
 
     Raises:
-        BadSourceError: the source ends long before its declared duration, is too long or too large,
-            or its colors cannot be converted.
+        BadParametersError: the clip is not on the timeline.
+        BadSourceError: it is too long.
 
     """
-    refuse_source(media, allow_truncated=job.allow_truncated)
-    grid = make_grid(
-        media.video,
-        duration_s=media.duration_s,
-        most=job.max_frame_rate,
-        segment_s=job.segment_s,
-    )
+    rate = run_rate([each.media for each in files], job.clip, most=job.max_frame_rate)
+    parts = lay_parts(files, job.clip, rate)
+    grid = make_grid([part.frames for part in parts], rate=rate, segment_s=job.segment_s)
     refuse_too_long(grid, max_duration_s=job.max_duration_s)
-    lanes = plan_lanes(job.parallel_spans, media.video, grid, machine=machine)
-    return Plan(
-        media=media,
+    video = parts[0].media.video
+    plan = Plan(
+        parts=parts,
         grid=grid,
-        rungs=plan_ladder(media.video, LADDER if job.ladder == "auto" else job.ladder, grid.rate),
-        audio=plan_audio(media.audio, heard, is_muxed=job.audio == "muxed")
-        if media.audio
-        else None,
-        texts=tuple(TextPlan(name=f"text{i}", stream=text) for i, text in enumerate(media.texts)),
+        rungs=plan_ladder(video, LADDER if job.ladder == "auto" else job.ladder, rate),
+        audio=plan_audio(parts, is_muxed=job.audio == "muxed"),
+        texts=plan_texts([part.media.texts for part in parts]),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
-        lanes=lanes,
-        threads=plan_threads(lanes, machine=machine),
+        lanes=1,
+        threads=0,
     )
+    lanes = plan_lanes(job.parallel_spans, plan.longest_gop_s, grid, machine=machine)
+    return replace(plan, lanes=lanes, threads=plan_threads(lanes, machine=machine))
 
 
-def plan_audio(
-    stream: AudioStream, heard: Heard = _UNHEARD, *, is_muxed: bool = False
-) -> AudioPlan:
-    """Plan the audio: what is one channel stays one, which players play on both sides."""
-    channels = 1 if heard.side else stream.mixed_channels
-    return AudioPlan(
-        channels=channels,
-        bit_rate_bps=channels * _CHANNEL_BPS,
-        gain_db=heard.gain_db,
-        side=heard.side,
-        is_muxed=is_muxed,
-    )
+def plan_audio(parts: Sequence[Part], *, is_muxed: bool = False) -> AudioPlan | None:
+    """Plan the audio; None where no part has any.
+
+    What is one channel stays one, which players play on both sides, unless another part has two.
+    """
+    channels = max(part.channels for part in parts)
+    if not channels:
+        return None
+    return AudioPlan(channels=channels, bit_rate_bps=channels * _CHANNEL_BPS, is_muxed=is_muxed)
 
 
 def rung_preset(plan: Plan, rung: str, preset: str) -> str:
@@ -162,12 +181,13 @@ def describe(plan: Plan) -> dict[str, Any]:
         "duration_s": float(plan.grid.duration_s),
     }
     described = asdict(plan) | derived
-    # Like the times of packets, not for people.
-    del described["media"]["byte_map"]
-    for stream in (described["media"]["video"], described["media"]["audio"]):
-        if stream is not None:
-            # One number for each packet: hours of them would bury the rest.
-            del stream["packets"]["times_s"], stream["packets"]["keys"]
+    for part in described["parts"]:
+        # Like the times of packets, not for people.
+        del part["media"]["byte_map"]
+        for stream in (part["media"]["video"], part["media"]["audio"]):
+            if stream is not None:
+                # One number for each packet: hours of them would bury the rest.
+                del stream["packets"]["times_s"], stream["packets"]["keys"]
     plain: dict[str, Any] = json.loads(json.dumps(described, default=plain_fraction))
     return plain
 

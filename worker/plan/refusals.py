@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from worker.errors import BadSourceError, SourceFault
 from worker.media.color import UNREADABLE_MATRICES
 from worker.media.streams import Media, VideoStream
@@ -12,6 +15,23 @@ _MAX_SIDE, MAX_PIXELS = 16_384, 67_108_864
 # Ends of packets and the header's duration differ by a frame, or by an edit list in audio files.
 _DECLARED_TOLERANCE_S = 2.0
 _DECLARED_TOLERANCE_SHARE = 0.02
+
+
+@contextmanager
+def of_part(number: int, count: int, name: str) -> Iterator[None]:
+    """Say in a refusal which of several files it is about.
+
+    Raises:
+        BadSourceError: the one that was raised within.
+
+    """
+    try:
+        yield
+    except BadSourceError as error:
+        if count == 1:
+            raise
+        named = f"part {number} of {count}" + (f" ({name})" if name else "")
+        raise BadSourceError(f"{named}: {error}", code=error.code) from error
 
 
 def refuse_source(media: Media, *, allow_truncated: bool) -> None:

@@ -28,16 +28,18 @@ from worker.media.streams import AudioStream, ByteMap, Media, TextStream, VideoS
 from worker.media.timeline import Grid
 from worker.plan.digest import PLAN_VERSION
 from worker.plan.ladder import Rung
-from worker.plan.plan import AudioPlan, Plan, TextPlan
+from worker.plan.parts import Heard, Part
+from worker.plan.plan import AudioPlan, Plan
+from worker.plan.texts import TextPlan
 from worker.records.base import UnreadableRecordError
 
 # Raised when a field is added, removed or changes its meaning. `PLAN_VERSION` says what a plan
 # makes; this says how it is written.
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _TYPES: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (
-        *(Plan, Grid, Rung, AudioPlan, TextPlan),
+        *(Plan, Part, Heard, Grid, Rung, AudioPlan, TextPlan),
         *(Media, VideoStream, AudioStream, TextStream, Packets, ByteMap),
         *(AudioClock, Stretch, FrameClock, Orientation, AspectChange),
     )

@@ -20,12 +20,15 @@ from worker.layout import (
     subtitle_segment_name,
 )
 from worker.media.streams import Media
+from worker.plan.parts import Part
+from worker.plan.plan import Plan
 from worker.records.base import UnreadableRecordError
-from worker.records.job import JobRecord
+from worker.records.job import ClipRecord, JobRecord
 from worker.records.manifest import (
     ChapterRecord,
     EncryptionRecord,
     ManifestRecord,
+    PartRecord,
     RenditionRecord,
     SourceAudioRecord,
     SourceRecord,
@@ -33,17 +36,18 @@ from worker.records.manifest import (
 )
 from worker.records.segment import Segment
 from worker.storage.base import Store
+from worker.storage.open import OpenedParts, OpenedSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where a run comes from, for its manifest."""
+    """Where a run comes from, for its manifest. `sizes`: of the parts of the source, in bytes."""
 
     request: str
     video_request: str
-    identity: str
-    source: str
-    source_bytes: int
+    source: OpenedParts
+    sizes: Sequence[int]
+    clip: ClipRecord | None
     job_id: str
     tags: Mapping[str, str]
     academy: str | None
@@ -95,9 +99,11 @@ def make_manifest(
         previous_run=None,
         request=origin.request,
         video_request=origin.video_request,
-        source=origin.source,
-        source_identity=origin.identity,
-        source_media=_source_record(plan.media, origin.source_bytes),
+        source=str(origin.source.parts[0].location),
+        source_identity=origin.source.identity,
+        source_media=_source_record(plan.media, sum(origin.sizes)),
+        parts=_parts(plan, origin),
+        clip=origin.clip,
         job_id=origin.job_id,
         tags=dict(origin.tags),
         academy=origin.academy,
@@ -139,7 +145,7 @@ def renew_manifest(
         update={
             "request": origin.request,
             "video_request": origin.video_request,
-            "source": origin.source,
+            "source": str(origin.source.parts[0].location),
             "job_id": origin.job_id,
             "tags": dict(origin.tags),
             "academy": origin.academy,
@@ -196,12 +202,39 @@ def text_record(text: TextRendition, playlists: Playlists) -> RenditionRecord:
     )
 
 
+def _parts(plan: Plan, origin: Origin) -> tuple[PartRecord, ...]:
+    """Describe each of several files, also one that a clip leaves out."""
+    files = origin.source.parts
+    if len(files) == 1:
+        return ()
+    shown = {part.number: part for part in plan.parts}
+    return tuple(
+        _part(plan, shown.get(number), file, size)
+        for number, (file, size) in enumerate(zip(files, origin.sizes, strict=True), start=1)
+    )
+
+
+def _part(plan: Plan, part: Part | None, file: OpenedSource, size: int) -> PartRecord:
+    record = PartRecord(source=str(file.location), name=file.name, identity=file.identity)
+    if part is None:
+        return record
+    rate = plan.grid.rate
+    return record.model_copy(
+        update={
+            "start_s": round(float(part.first_frame / rate), 3),
+            "duration_s": round(float(part.frames / rate), 3),
+            "media": _source_record(part.media, size),
+        }
+    )
+
+
 def _source_record(media: Media, size: int) -> SourceRecord:
-    video, audio = media.video, media.audio
+    video, audio, ends_s = media.video, media.audio, media.duration_s
     return SourceRecord(
         container=media.container,
         bytes=size,
-        duration_s=media.duration_s,
+        # From the start of the file, also of what a clip leaves out.
+        duration_s=None if ends_s is None else ends_s + float(media.begins_s),
         video=SourceVideoRecord(
             codec=video.codec,
             width=video.width,

@@ -11,7 +11,7 @@ import structlog
 from worker.errors import BadSourceError, NoSourceError, VerificationError, WorkerError
 from worker.publish.leftovers import delete_unpublished
 from worker.records.manifest import ManifestRecord
-from worker.storage.open import OpenedSource
+from worker.storage.open import OpenedParts
 from worker.storage.retrying import RetryingStore
 
 # After a stop; that of the last write of status.json follows.
@@ -29,7 +29,7 @@ class OneSource:
     viewers: `previous` is the manifest that names it.
     """
 
-    source: OpenedSource
+    source: OpenedParts
     store: RetryingStore
     run: Callable[[], str | None]
     previous: ManifestRecord | None

@@ -12,7 +12,7 @@ from worker.hls.playlist import render_text_playlists
 from worker.hls.run import TextRendition, without_replaced
 from worker.layout import CHECKPOINT, MASTER, is_outside, master_file
 from worker.media.timeline import Grid
-from worker.plan.plan import TextPlan
+from worker.plan.texts import TextPlan
 from worker.publish.manifest import Origin, renew_manifest, text_record
 from worker.publish.publish import Published, replace_confirmed, write_manifest
 from worker.publish.standing import is_standing

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from worker.records.base import Record
-from worker.records.job import Outcome
+from worker.records.job import ClipRecord, Outcome
 
 
 class CallbackData(Record):
@@ -25,8 +25,14 @@ class CallbackData(Record):
         " video.progress replaced one that waited."
     )
     source: str | None = Field(
-        description="Location of the source; the query of a URL is left out. Null where the job's"
-        " parameters cannot be read."
+        description="Location of the source, or of its first part; the query of a URL is left out."
+        " Null where the job's parameters cannot be read."
+    )
+    parts: tuple[str, ...] = Field(
+        default=(), description="Where several files are joined: the locations of all, in order."
+    )
+    clip: ClipRecord | None = Field(
+        default=None, description="What of it is published, where that is not all."
     )
     destination: str | None
     tags: dict[str, str] = Field(description="As `--tag` gave them.")

@@ -70,6 +70,13 @@ class JobRecord(Record):
     warnings: tuple[WarningRecord, ...] = ()
 
 
+class ClipRecord(Record):
+    """The stretch of the upload that is published, as `--from` and `--to` gave it."""
+
+    start_s: float = Field(description="On the timeline of all parts of the upload.")
+    end_s: float | None = Field(default=None, description="None: at the end of the last part.")
+
+
 class MessageRecord(Record):
     """One sentence in English and Korean."""
 

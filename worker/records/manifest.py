@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from worker.records.base import Record
-from worker.records.job import JobRecord
+from worker.records.job import ClipRecord, JobRecord
 
 Kind = Literal["video", "audio", "subtitles"]
 
@@ -73,13 +73,29 @@ class SourceAudioRecord(Record):
 
 
 class SourceRecord(Record):
-    """What was uploaded."""
+    """What was uploaded; of several parts the first, with the bytes of all."""
 
     container: str
     bytes: int
     duration_s: float | None
     video: SourceVideoRecord
     audio: SourceAudioRecord | None
+
+
+class PartRecord(Record):
+    """One of the files that an upload is joined of."""
+
+    source: str = Field(description="Location of the file; the query of a URL is left out.")
+    name: str = Field(description="Its name without the ending: the title of a chapter.")
+    identity: str = Field(description="Names its very content.")
+    start_s: float | None = Field(
+        default=None,
+        description="Where it begins in the video; null where a clip leaves it out.",
+    )
+    duration_s: float | None = Field(
+        default=None, description="How long it is shown; null where a clip leaves it out."
+    )
+    media: SourceRecord | None = None
 
 
 class ManifestRecord(Record):
@@ -101,9 +117,20 @@ class ManifestRecord(Record):
     video_request: str | None = Field(
         default=None, description="As `request`, without the subtitles from outside."
     )
-    source: str = Field(description="Location of the source; the query of a URL is left out.")
-    source_identity: str = Field(description="Names the source's very content.")
+    source: str = Field(
+        description="Location of the source, or of its first part; the query of a URL is left out."
+    )
+    source_identity: str = Field(
+        description="Names the source's very content: of several parts the list of their identities"
+        " as JSON."
+    )
     source_media: SourceRecord | None = None
+    parts: tuple[PartRecord, ...] = Field(
+        default=(), description="The files that are joined, in order, where there are several."
+    )
+    clip: ClipRecord | None = Field(
+        default=None, description="What of the source is published, where that is not all."
+    )
     job_id: str
     tags: dict[str, str] = Field(default={}, description="As `--tag` gave them to that job.")
     academy: str | None = Field(
@@ -130,3 +157,8 @@ class ManifestRecord(Record):
     chapters_track: str | None = None
     report: str | None = None
     chapters: tuple[ChapterRecord, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The locations of all parts, in order; mostly of one."""
+        return tuple(part.source for part in self.parts) or (self.source,)

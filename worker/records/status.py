@@ -8,7 +8,7 @@ from pydantic import Field
 
 from worker.records.base import Record
 from worker.records.callback import UndeliveredRecord
-from worker.records.job import ChoiceRecord, ForecastRecord, Outcome, State
+from worker.records.job import ChoiceRecord, ClipRecord, ForecastRecord, Outcome, State
 from worker.records.team import MachineSummary
 
 
@@ -40,6 +40,12 @@ class StatusRecord(LeaseRecord):
     percent: float = 0
     seconds_left: int | None = None
     detail: str = ""
+    parts: tuple[str, ...] = Field(
+        default=(), description="Where several files are joined: their locations, in order."
+    )
+    clip: ClipRecord | None = Field(
+        default=None, description="What of it is published, where that is not all."
+    )
     run: str | None = None
     started_at: str
     updated_at: str

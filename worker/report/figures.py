@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.records.job import ReplanReason, WarningRecord
+from worker.records.job import ClipRecord, ReplanReason, WarningRecord
 from worker.records.manifest import ChapterRecord, EncryptionRecord
 
 
@@ -90,6 +90,16 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SourcePart:
+    """One of several files; None where a clip leaves it out."""
+
+    name: str
+    start_s: float | None
+    duration_s: float | None
+    source: Source | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
     """All that a report shows. `speeds`, `encode_s` and so on are of the job that published."""
 
@@ -115,6 +125,8 @@ class Figures:
     thumbnails: tuple[str, ...]
     storyboard: str | None
     encryption: EncryptionRecord | None = None
+    parts: tuple[SourcePart, ...] = ()
+    clip: ClipRecord | None = None
 
     @property
     def rungs(self) -> tuple[Rendition, ...]:

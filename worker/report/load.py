@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from worker.layout import MEDIA_PLAYLIST
 from worker.media.timeline import CLOCK_HZ
 from worker.records.job import ChoiceRecord, DecisionRecord, JobRecord
-from worker.records.manifest import ManifestRecord, RenditionRecord, SourceRecord
+from worker.records.manifest import ManifestRecord, PartRecord, RenditionRecord, SourceRecord
 from worker.records.segment import Segment
 from worker.report.figures import (
     Figures,
@@ -19,6 +19,7 @@ from worker.report.figures import (
     Rendition,
     Replan,
     Source,
+    SourcePart,
     Speed,
 )
 
@@ -30,7 +31,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
     """Make a run's figures; without a record of segments there are none of bit rates over time."""
     recorded = _by_rendition(segments)
     return Figures(
-        title=manifest.source.removesuffix("?…").rpartition("/")[2] or manifest.source,
+        title=_title(manifest),
         run=manifest.run,
         job_id=manifest.job_id,
         published_at=manifest.published_at,
@@ -56,6 +57,23 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         thumbnails=manifest.thumbnails,
         storyboard=manifest.storyboard,
         encryption=manifest.encryption,
+        parts=tuple(map(_part, manifest.parts)),
+        clip=manifest.clip,
+    )
+
+
+def _title(manifest: ManifestRecord) -> str:
+    """Return the name of the upload, of several files that of the first and how many more."""
+    name = manifest.source.removesuffix("?…").rpartition("/")[2] or manifest.source
+    return f"{name} (+{len(manifest.parts) - 1})" if manifest.parts else name
+
+
+def _part(record: PartRecord) -> SourcePart:
+    return SourcePart(
+        name=record.name,
+        start_s=record.start_s,
+        duration_s=record.duration_s,
+        source=_source(record.media) if record.media else None,
     )
 
 

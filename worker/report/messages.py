@@ -21,6 +21,12 @@ PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "length": ("Length", "길이"),
     "size": ("Size", "크기"),
     "run": ("Run", "실행"),
+    "clip": ("Clip", "잘라 낸 구간"),
+    "end": ("the end", "끝"),
+    "parts": ("Files that are joined", "이어 붙인 파일"),
+    "file": ("File", "파일"),
+    "begins": ("Begins at", "시작"),
+    "left_out": ("left out by the clip", "구간에 들지 않음"),
     "encryption": ("Encrypted", "암호화"),
     KEY_MISSING: (
         "It is encrypted: start the preview with its secret in WORKER_KEY_SECRET to play it.",

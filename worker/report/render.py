@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from html import escape
 from importlib.resources import files
 
-from worker.media.timeline import clock_time
-from worker.report.figures import Figures, Rendition, Source
+from worker.media.timeline import clock_time, exact_time
+from worker.report.figures import Figures, Rendition, Source, SourcePart
 from worker.report.messages import say, say_reason
 from worker.report.plot import Series, Strip, draw
 
@@ -57,7 +58,7 @@ def render_report(figures: Figures) -> str:
     """Render the sections of the report."""
     return "\n".join(
         part
-        for section in (_summary, _rungs, _rates, _job, _replans, _warnings, _compare)
+        for section in (_summary, _rungs, _rates, _job, _replans, _warnings, _parts, _compare)
         for part in section(figures)
     )
 
@@ -70,6 +71,9 @@ def _summary(figures: Figures) -> Iterator[str]:
         (say("published"), f"{escape(moment)} UTC"),
         (say("run"), escape(figures.run)),
     ]
+    if clip := figures.clip:
+        end = say("end") if clip.end_s is None else exact_time(Fraction(clip.end_s))
+        rows.append((say("clip"), f"{exact_time(Fraction(clip.start_s))} – {end}"))
     if found := figures.encryption:
         rows.append((say("encryption"), escape(f"{found.method}, key_id {found.key_id}")))
     yield _facts(rows)
@@ -170,6 +174,29 @@ def _warnings(figures: Figures) -> Iterator[str]:
     for warning in figures.warnings:
         event, detail = escape(warning.event), escape(warning.detail)
         yield f'<p class="warned"><b>{event}</b> {detail}</p>'
+
+
+def _parts(figures: Figures) -> Iterator[str]:
+    if not figures.parts:
+        return
+    yield f"<h2>{say('parts')}</h2>"
+    heads = ("file", "begins", "length", "size_px", "frame_rate", "audio", "size")
+    yield _table(heads, map(_part, figures.parts), numbers={1, 2, 6})
+
+
+def _part(part: SourcePart) -> list[str]:
+    source = part.source
+    if source is None or part.start_s is None or part.duration_s is None:
+        return [escape(part.name), say("left_out"), *[_DASH] * 5]
+    return [
+        escape(part.name),
+        clock_time(part.start_s),
+        clock_time(part.duration_s),
+        f"{source.width}x{source.height}",
+        escape(source.rate or "") or say("unknown"),
+        _source_audio(source),
+        _size(source.bytes) if source.bytes is not None else say("unknown"),
+    ]
 
 
 def _compare(figures: Figures) -> Iterator[str]:

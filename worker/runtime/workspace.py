@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.errors import CannotWriteError
@@ -36,6 +36,17 @@ class Workspace:
     folder: Path
     tools: Tools
     budget: Budget
+
+    def of_file(self, number: int) -> Workspace:
+        """Return the workspace of one of several files, from 1: what is made of each has a name.
+
+        FFmpeg may read what is in its workspace's folder; all are below that of the first.
+        """
+        if number == 1:
+            return self
+        folder = self.folder / f"file{number}"
+        folder.mkdir(exist_ok=True)
+        return replace(self, folder=folder)
 
     def add_fifo(self, name: str) -> None:
         """Make a FIFO in the folder, by which one program reads what another one writes."""

@@ -13,7 +13,8 @@ import structlog
 from worker.ffmpeg.audio import DECODED, decode_audio, measure_audio
 from worker.ffmpeg.run import FFMPEG_FAILURES, decoded_frames, run_ffmpeg, run_through_pipe
 from worker.media.streams import AudioStream, Media, Mix
-from worker.plan.plan import Heard, Side
+from worker.media.timeline import length_s
+from worker.plan.parts import Heard, Side, Window
 from worker.runtime.process import FailedError
 from worker.runtime.workspace import Workspace
 
@@ -70,13 +71,19 @@ class Levels:
 
 
 def listen(
-    media: Media, source: Path, workspace: Workspace, *, loudness_lufs: float | None
+    media: Media,
+    source: Path,
+    workspace: Workspace,
+    window: Window,
+    *,
+    loudness_lufs: float | None,
 ) -> tuple[Media, Heard]:
-    """Try and measure the audio of a source; return the source with a track that can be used.
+    """Try and measure the audio of what is used of a source.
 
-    Of several equal tracks one on which something is to be heard is used. A track whose channels
-    FFmpeg cannot mix by their positions is mixed otherwise. The whole is decoded for it, unless
-    it is one channel, of which nothing needs to be known.
+    Returns the source with a track that can be used. Of several equal tracks one on which something
+    is to be heard is used. A track whose channels FFmpeg cannot mix by their positions is mixed
+    otherwise. All of the window is decoded for it, unless it is one channel, of which nothing needs
+    to be known.
     """
     tracks = [t for t in (media.audio, *media.other_audio) if t is not None]
     media = replace(media, audio=None, other_audio=())
@@ -88,7 +95,9 @@ def listen(
         with_track = replace(media, audio=track)
         if len(usable) == 1 and track.mixed_channels == 1 and loudness_lufs is None:
             return with_track, Heard()
-        levels = _measure(with_track, source, workspace, has_loudness=loudness_lufs is not None)
+        levels = _measure(
+            with_track, source, workspace, window, has_loudness=loudness_lufs is not None
+        )
         if len(usable) > 1 and levels.is_silent:
             silent.append(track)
             continue
@@ -140,8 +149,12 @@ def _can_decode(media: Media, source: Path, workspace: Workspace) -> bool:
     return media.audio is not None and decoded_frames(tail).get(media.audio.index, 0) > 0
 
 
-def _measure(media: Media, source: Path, workspace: Workspace, *, has_loudness: bool) -> Levels:
-    decode, measure = decode_audio(media, source), measure_audio(media, has_loudness=has_loudness)
+def _measure(
+    media: Media, source: Path, workspace: Workspace, window: Window, *, has_loudness: bool
+) -> Levels:
+    used_s = window.end_s - window.start_s if window.end_s < length_s(media) else None
+    decode = decode_audio(media.starting_at(window.start_s), source, length_s=used_s)
+    measure = measure_audio(media, has_loudness=has_loudness)
     try:
         tail = run_through_pipe(decode, measure, DECODED, workspace)
     except FFMPEG_FAILURES as error:

@@ -14,7 +14,7 @@ from worker.ffmpeg.framecrc import FramecrcReader
 from worker.ffmpeg.remux import USER_DATA, USER_DATA_FILTERS, extract_user_data
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.webvtt import Cue, TooManyCuesError
-from worker.media.streams import Media, TextStream
+from worker.media.streams import CAPTIONS, Media, TextStream
 from worker.runtime.budget import Budget
 from worker.runtime.child import Line
 from worker.runtime.workspace import Workspace
@@ -22,8 +22,6 @@ from worker.text.a53 import ESCAPED, PresentationOrder, Triplet, cc_triplets
 from worker.text.cea608 import Field
 from worker.text.cea708 import Dtvcc
 
-# Instead of a codec: of text streams that are no tracks of their own.
-CAPTIONS = "captions"
 # Of a frame. Captions take 100, and what cameras and HDR add is hardly more.
 _MAX_PACKET_BYTES = 1 << 16
 # FFmpeg's number for no timestamp is the least of 64 bits.

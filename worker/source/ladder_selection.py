@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from worker.source.sample_encode import (
     encode_samples,
     read_sampled_rate,
     sample_file,
+    sampled_parts,
 )
 
 log = structlog.get_logger(__name__)
@@ -37,8 +38,10 @@ _H264 = "h264"
 _Rates = Mapping[str, SampledRate]
 
 
-def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> Plan:
+def select_ladder(plan: Plan, job: Job, sources: Sequence[Path], workspace: Workspace) -> Plan:
     """Return the plan with the top rung copied where it fits, and without rungs hardly lighter.
+
+    `sources` are the files of its parts.
 
     As it was where the job asks for neither, or the source is too short to sample.
 
@@ -48,13 +51,13 @@ def select_ladder(plan: Plan, job: Job, source: Path, workspace: Workspace) -> P
     """
     copied = None
     if job.copy_top != "never" and plan.media.video.codec == _H264:
-        found = _copy(plan, source, workspace)
+        found = _copy(plan, sources[0], workspace)
         if isinstance(found, str):
             log.info("top_rung_encoded", reason=found)
         else:
             copied = found
     needs_samples = job.ladder == "auto" or (copied and job.copy_top == "auto")
-    rates = _sample(plan, source, workspace) if needs_samples else {}
+    rates = _sample(plan, sources, workspace) if needs_samples else {}
     if copied:
         selected = _select_copy(plan, copied, job, rates)
         if isinstance(selected, Plan):
@@ -115,18 +118,39 @@ def _copy(plan: Plan, source: Path, workspace: Workspace) -> Plan | str:
     return plan_copy(plan, index.frames)
 
 
-def _sample(plan: Plan, source: Path, workspace: Workspace) -> _Rates:
+def _sample(plan: Plan, sources: Sequence[Path], workspace: Workspace) -> _Rates:
     """Measure the bit rates of each rung; none where there is one rung or no sample."""
-    samples = choose_samples(plan)
-    if len(plan.rungs) == 1 or samples is None:
+    if len(plan.rungs) == 1:
         return {}
-    try:
-        return _measure(plan, samples, source, workspace)
-    except FFMPEG_FAILURES as error:
-        # What is broken in the source is found, and reported, by the encode itself; but where
-        # FFmpeg lacks a part, nothing else shows that all rungs are made of every upload.
-        log.warning("sample_encode_failed", reason=str(error))
-        return {}
+    measured: list[tuple[int, _Rates]] = []
+    for index in sampled_parts(plan):
+        part = plan.alone(index)
+        samples = choose_samples(part)
+        if samples is None:
+            continue
+        try:
+            rates = _measure(part, samples, sources[index], workspace)
+        except FFMPEG_FAILURES as error:
+            # What is broken in the source is found, and reported, by the encode itself; but where
+            # FFmpeg lacks a part, nothing else shows that all rungs are made of every upload.
+            log.warning("sample_encode_failed", reason=str(error))
+            return {}
+        measured.append((part.grid.total_frames, rates))
+    return _together(plan.rungs, measured)
+
+
+def _together(rungs: Sequence[Rung], measured: Sequence[tuple[int, _Rates]]) -> _Rates:
+    """Return the bit rates of several parts, each of so many frames, as those of one video."""
+    if len(measured) <= 1:
+        return next((rates for _, rates in measured), {})
+    frames = sum(count for count, _ in measured)
+    return {
+        rung.name: SampledRate(
+            mean_bps=round(sum(n * rates[rung.name].mean_bps for n, rates in measured) / frames),
+            busiest_bps=max(rates[rung.name].busiest_bps for _, rates in measured),
+        )
+        for rung in rungs
+    }
 
 
 def _measure(plan: Plan, samples: Samples, source: Path, workspace: Workspace) -> _Rates:

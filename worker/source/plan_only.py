@@ -14,10 +14,11 @@ from worker.plan.plan import describe
 from worker.runtime.budget import Budget
 from worker.runtime.resources import count_cores, cpu_s
 from worker.runtime.workspace import Tools, Workspace, open_workspace
-from worker.source.prepare import PlannedSource, fetch, plan_source
-from worker.source.sample_encode import encode_samples, sample_file, spread_samples
+from worker.source.fetch.sources import fetch
+from worker.source.prepare import PlannedSource, plan_source
+from worker.source.sample_encode import encode_samples, sample_file, sampled_parts, spread_samples
 from worker.source.subtitle_files import fit_tracks, open_subtitles
-from worker.storage.open import open_source
+from worker.storage.open import open_sources
 
 _HOUR_S = 3600
 
@@ -46,10 +47,10 @@ def plan_job(job: Job, tools: Tools, budget: Budget) -> dict[str, Any]:
     """
     check_environment(tools, budget)
     with open_workspace(job.work_dir, tools=tools, budget=budget) as workspace:
-        source = open_source(job, budget)
+        source = open_sources(job, budget)
         subtitles = open_subtitles(job, budget)
-        planned = plan_source(fetch(source.content, job, workspace), job, workspace)
-        fit_tracks(subtitles, planned.plan.grid)
+        planned = plan_source(fetch(source, job, workspace), job, workspace)
+        fit_tracks(subtitles, planned.plan.grid, job.clip)
         source.check_unchanged()
         plan, cipher = planned.plan, cipher_for(job, source.identity, planned.plan)
         run = run_name(source.identity, plan, key_id=cipher.key_id)
@@ -75,17 +76,21 @@ def _estimate(planned: PlannedSource, workspace: Workspace, *, price: float | No
 
 def _encode_cpu_s(planned: PlannedSource, workspace: Workspace) -> float | None:
     """Encode samples as the job would, and scale what that took to the whole; None without any."""
-    plan, samples = planned.plan, spread_samples(planned.plan)
+    plan = planned.plan
     rungs = [rung for rung in plan.rungs if not rung.is_copied]
-    if samples is None:
-        return None
-    before_s = cpu_s()
-    command = encode_samples(plan, samples, planned.path, rungs=rungs, preset=plan.presets[0])
-    try:
-        run_ffmpeg("ffmpeg (estimate)", command, workspace)
-    except FFMPEG_FAILURES:
-        # What is broken in the source is found, and reported, by the encode itself.
-        return None
-    for rung in rungs:
-        (workspace.folder / sample_file(rung)).unlink()
-    return (cpu_s() - before_s) * plan.grid.total_frames / samples.grid.total_frames
+    before_s, frames = cpu_s(), 0
+    for index in sampled_parts(plan):
+        part, path = plan.alone(index), planned.paths[index]
+        samples = spread_samples(part)
+        if samples is None:
+            continue
+        command = encode_samples(part, samples, path, rungs=rungs, preset=plan.presets[0])
+        try:
+            run_ffmpeg("ffmpeg (estimate)", command, workspace)
+        except FFMPEG_FAILURES:
+            # What is broken in the source is found, and reported, by the encode itself.
+            return None
+        for rung in rungs:
+            (workspace.folder / sample_file(rung)).unlink()
+        frames += samples.grid.total_frames
+    return (cpu_s() - before_s) * plan.grid.total_frames / frames if frames else None

@@ -1,4 +1,4 @@
-"""The few seconds of a source whose encode shows what its rungs will weigh. Pure."""
+"""The few seconds of a file whose encode shows what its rungs will weigh. Pure."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from worker.runtime.command import Command
 
 # Two, and one more in so many seconds, each so long: the encode waits for them.
 _EACH_S, _LEAST, _EVERY_S, _MOST = 1, 2, 300, 8
+# Of several files that are joined, so many are sampled, each like a video of its own.
+_MOST_PARTS = 4
 # A player has buffered about so much: what is busy for less need not be loaded at once. A video
 # that is not much longer is covered by the other samples.
 _BUSY_S, _BUSY_SAMPLES, _BUSY_FROM_S = 30, 3, 120
@@ -55,6 +57,12 @@ class SampledRate:
 
     mean_bps: int
     busiest_bps: int
+
+
+def sampled_parts(plan: Plan) -> list[int]:
+    """Choose the parts of which there are samples: the longest ones."""
+    longest = sorted(range(len(plan.parts)), key=lambda index: -plan.parts[index].frames)
+    return sorted(longest[:_MOST_PARTS])
 
 
 def choose_samples(plan: Plan) -> Samples | None:
@@ -190,7 +198,7 @@ def _without_cap(options: dict[str, Any]) -> dict[str, Any]:
 
 def _part(plan: Plan, samples: Samples, source: Path, start_s: Fraction) -> Any:
     video = plan.media.video
-    stream = open_video(source, video, ss=seconds(start_s), t=_EACH_S + 1)
+    stream = open_video(source, video, ss=seconds(plan.media.begins_s + start_s), t=_EACH_S + 1)
     stream = (
         deinterlace(stream, video, samples.grid)
         .filter("fps", str(samples.grid.rate), start_time=0)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import structlog
 
+from worker.config.clip import Clip
 from worker.config.job import Job
 from worker.config.values import SubtitleSource
 from worker.errors import BadSourceError, NoSourceError, SourceFault
@@ -16,6 +18,7 @@ from worker.hls.run import TextRendition
 from worker.hls.webvtt import (
     Cue,
     TooManyCuesError,
+    clip_cue,
     cut_cues,
     render_segments,
     segment_lengths_s,
@@ -33,6 +36,8 @@ from worker.text.subtitle_file import SubtitleTrack, read_subtitle_file
 _MAX_BYTES = 4 << 20
 # An attempt to read one; what is sent more slowly is read again, for two minutes and more.
 _LONGEST_READ_S = 60.0
+
+_ALL = Clip()
 
 log = structlog.get_logger(__name__)
 
@@ -145,8 +150,10 @@ def _read_track(source: SubtitleSource, data: bytes) -> SubtitleTrack:
     return track
 
 
-def fit_tracks(tracks: Sequence[OutsideTrack], grid: Grid) -> tuple[TextRendition, ...]:
-    """Cut tracks to the length of the video, and into segments; zero is the same in both.
+def fit_tracks(
+    tracks: Sequence[OutsideTrack], grid: Grid, clip: Clip = _ALL
+) -> tuple[TextRendition, ...]:
+    """Cut tracks to the video, and into segments; their zero is that of the source.
 
     Of a track of which nothing is left there is no rendition.
 
@@ -154,7 +161,8 @@ def fit_tracks(tracks: Sequence[OutsideTrack], grid: Grid) -> tuple[TextRenditio
         BadSourceError: the cues of one overlap until they fill the segments.
 
     """
-    fitted = ((track.source, _fit(track, grid)) for track in tracks)
+    start_s = round(clip.start_s * grid.rate) / grid.rate
+    fitted = ((track.source, _fit(track, grid, round(1000 * start_s))) for track in tracks)
     return tuple(
         TextRendition.from_outside(source.language, segments=segments)
         for source, segments in fitted
@@ -162,9 +170,13 @@ def fit_tracks(tracks: Sequence[OutsideTrack], grid: Grid) -> tuple[TextRenditio
     )
 
 
-def _fit(track: OutsideTrack, grid: Grid) -> tuple[str, ...]:
+def _fit(track: OutsideTrack, grid: Grid, start_ms: int) -> tuple[str, ...]:
     source = track.source
-    cues, shortened = cut_cues(track.cues, round(1000 * grid.duration_s))
+    moved = [
+        clip_cue(cue.start_ms - start_ms, cue.end_ms - start_ms, cue.text, cue.settings)
+        for cue in track.cues
+    ]
+    cues, shortened = cut_cues([*chain.from_iterable(moved)], round(1000 * grid.duration_s))
     left_out = len(track.cues) - len(cues)
     if left_out or shortened:
         log.warning(
@@ -175,7 +187,7 @@ def _fit(track: OutsideTrack, grid: Grid) -> tuple[str, ...]:
             shortened=shortened,
         )
     if not cues:
-        reason = f"{source.location}: all of its cues are past the end of the video"
+        reason = f"{source.location}: none of its cues is within the video"
         log.warning("subtitles_left_out", reason=reason)
         return ()
     try:

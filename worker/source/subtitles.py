@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,15 +17,18 @@ from worker.hls.run import TextRendition, without_replaced
 from worker.hls.webvtt import (
     Cue,
     TooManyCuesError,
+    cut_cues,
     read_cues,
     render_segments,
     segment_lengths_s,
 )
-from worker.plan.plan import Plan, TextPlan
+from worker.media.streams import CAPTIONS
+from worker.plan.plan import Plan
+from worker.plan.texts import TextPlan
 from worker.runtime.child import Line
 from worker.runtime.process import Processes
 from worker.runtime.workspace import Workspace
-from worker.source.captions import CAPTIONS, read_captions
+from worker.source.captions import read_captions
 from worker.text.cues import caption_cues, packet_cues
 from worker.text.encoding import UTF8
 from worker.text.packets import MAX_TRACK_BYTES, TextPackets
@@ -34,35 +39,77 @@ log = structlog.get_logger(__name__)
 
 
 def make_subtitles(
-    plan: Plan, source: Path, workspace: Workspace, *, outside: Sequence[TextRendition] = ()
+    plan: Plan,
+    sources: Sequence[Path],
+    workspace: Workspace,
+    *,
+    outside: Sequence[TextRendition] = (),
 ) -> tuple[TextRendition, ...]:
     """Return the text renditions of a run: those from outside, then those of the plan.
 
-    One from outside replaces the upload's own ones of its language. A video without its subtitles
-    is better than none: what cannot be read of the upload is left out.
+    `sources` are the files of its parts. One from outside replaces the upload's own ones of its
+    language. A video without its subtitles is better than none: what cannot be read of the upload
+    is left out.
     """
     lengths_s = segment_lengths_s(plan.grid)
-    made = {}
     languages = [text.language for text in outside if text.language]
     kept = without_replaced(plan.texts, languages)
     if replaced := [text.name for text in plan.texts if text not in kept]:
         log.info("subtitles_replaced", tracks=replaced)
-    for text, read in _readers(kept, plan, source, workspace):
-        try:
-            if cues := read():
-                made[text.name] = render_segments(cues, lengths_s)
-        except TooManyCuesError as error:
-            log.warning("subtitles_left_out", reason=f"{text.name} cannot be used: {error}")
+    cues: dict[str, list[Cue]] = {text.name: [] for text in kept}
+    for index, source in enumerate(sources):
+        for name, found in _part_cues(kept, plan, index, source, workspace):
+            cues[name] += found
+    made = {}
+    for name, found in cues.items():
+        with _left_out(name):
+            if found:
+                made[name] = render_segments(found, lengths_s)
     embedded = (
         TextRendition.of(text, segments=made[text.name]) for text in plan.texts if text.name in made
     )
     return (*outside, *embedded)
 
 
+@contextmanager
+def _left_out(name: str) -> Iterator[None]:
+    """Leave out what holds more than anybody reads."""
+    try:
+        yield
+    except TooManyCuesError as error:
+        log.warning("subtitles_left_out", reason=f"{name} cannot be used: {error}")
+
+
+def _part_cues(
+    texts: Sequence[TextPlan], plan: Plan, index: int, source: Path, workspace: Workspace
+) -> Iterator[tuple[str, Sequence[Cue]]]:
+    """Yield the name of each track of a part, and its cues on the timeline of the run."""
+    tracks = ((text, text.track(index)) for text in texts)
+    own = [replace(text, stream=track, tracks=()) for text, track in tracks if track]
+    for text, read in _readers(own, plan.alone(index), source, workspace):
+        with _left_out(text.name):
+            cues = read()
+            yield text.name, cues if plan.is_one_file else _lay(cues, plan, index)
+
+
+def _lay(cues: Sequence[Cue], plan: Plan, index: int) -> list[Cue]:
+    """Put the cues of a part on the timeline of the run, none of them beyond the part's end."""
+    part, rate = plan.parts[index], plan.grid.rate
+    start_ms, end_ms = (round(1000 * frame / rate) for frame in (part.first_frame, part.end_frame))
+    within, _ = cut_cues(cues, end_ms - start_ms)
+    return [
+        replace(cue, start_ms=cue.start_ms + start_ms, end_ms=cue.end_ms + start_ms)
+        for cue in within
+    ]
+
+
 def _readers(
     planned: Sequence[TextPlan], plan: Plan, source: Path, workspace: Workspace
 ) -> Iterator[tuple[TextPlan, Callable[[], tuple[Cue, ...]]]]:
-    """Read the source for all tracks of a kind at once; yield each with what makes its cues."""
+    """Read a source for all tracks of a kind at once; yield each with what makes its cues.
+
+    The plan is that of one part.
+    """
     kinds: dict[str, list[TextPlan]] = {}
     for text in planned:
         kind = text.stream.codec if text.stream.codec in {_WEBVTT, CAPTIONS} else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import CannotWriteError, StorageUnavailableError
+from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
 from worker.layout import File
 
 
@@ -94,6 +96,22 @@ class RemoteFile(Protocol):
 
         """
         ...
+
+
+def joined_identity(identities: Sequence[str]) -> str:
+    """Name the content of parts that are joined in this order; of one part, its own name."""
+    return identities[0] if len(identities) == 1 else json.dumps(list(identities))
+
+
+@contextlib.contextmanager
+def naming_part(number: int, of: int) -> Iterator[None]:
+    """Say in an error of reading a source which of several parts it is of, from 1."""
+    try:
+        yield
+    except (NoSourceError, StorageUnavailableError) as error:
+        if of > 1:
+            error.args = (f"part {number} of {of}: {error}", *error.args[1:])
+        raise
 
 
 def was_replaced(what: object, why: str) -> str:

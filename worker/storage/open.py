@@ -11,10 +11,11 @@ from pydantic import SecretStr
 
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, Location, S3Location
+from worker.config.sources import part_name
 from worker.config.values import StoreKeys
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
-from worker.storage.base import RemoteFile, Store
+from worker.storage.base import RemoteFile, Store, joined_identity, naming_part
 from worker.storage.local import LocalStore
 from worker.storage.local_source import LocalFile, LocalSource
 from worker.storage.retrying import RetryingStore, retry_in_thread
@@ -52,39 +53,74 @@ def open_store(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenedSource:
-    """A source: where it is read, and the name of its very content.
+    """A file of the upload: where it is read, and the name of its very content.
 
     `check_unchanged` raises NoSourceError if a local file is no longer the one that was opened. A
     remote one is compared while it is downloaded.
     """
 
+    location: Location
     content: RemoteFile | Path
     identity: str
     check_unchanged: Callable[[], None] = lambda: None
 
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return part_name(self.location)
 
-def open_source(job: Job, budget: Budget) -> OpenedSource:
-    """Find the source, and name its very content.
+
+@dataclass(frozen=True, slots=True)
+class OpenedParts:
+    """The files that are joined to one lecture, in order; mostly one."""
+
+    parts: tuple[OpenedSource, ...]
+
+    @property
+    def identity(self) -> str:
+        """The name of their content: another order is another name."""
+        return joined_identity([part.identity for part in self.parts])
+
+    def check_unchanged(self) -> None:
+        """Compare local files with those that were opened.
+
+        Raises:
+            NoSourceError: one is another by now; the message names it.
+
+        """
+        for number, part in enumerate(self.parts, start=1):
+            with naming_part(number, len(self.parts)):
+                part.check_unchanged()
+
+
+def open_sources(job: Job, budget: Budget) -> OpenedParts:
+    """Find all parts of the source, and name their very content.
 
     Raises:
-        NoSourceError: it is missing, reading it is denied, or it was changed while it was hashed.
+        NoSourceError: one is missing, reading it is denied, or it was changed while it was hashed;
+            the message names it.
         StorageUnavailableError: its store does not answer.
         WorkerError: the budget's reason to stop.
 
     """
-    return open_input(job.source, job, budget)
+    parts = []
+    for number, location in enumerate(job.sources, start=1):
+        with naming_part(number, len(job.sources)):
+            parts.append(open_input(location, job, budget))
+    return OpenedParts(tuple(parts))
 
 
 def open_input(location: Location, job: Job, budget: Budget) -> OpenedSource:
     """Find a file that belongs to the upload, with the credentials and limits of the source.
 
     Raises:
-        WorkerError: as `open_source` raises it.
+        WorkerError: as `open_sources` raises it.
 
     """
     if isinstance(location, LocalLocation):
         local = retry_in_thread(lambda: LocalSource(location.path), budget)
         return OpenedSource(
+            location=location,
             content=local.path,
             identity=local.identity,
             # In a thread: a network file system may be slow to answer.
@@ -102,7 +138,7 @@ def open_input(location: Location, job: Job, budget: Budget) -> OpenedSource:
         )
     else:
         remote = retry_in_thread(lambda: _open_s3_source(job, location), budget)
-    return OpenedSource(content=remote, identity=remote.identity)
+    return OpenedSource(location=location, content=remote, identity=remote.identity)
 
 
 def _open_s3_source(job: Job, location: S3Location) -> RemoteFile:

@@ -18,6 +18,7 @@ from worker.hls.mpegts import read_segment
 from worker.hls.segment import measure_segment
 from worker.hls.transport import MalformedSegmentError
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Plan, make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
@@ -33,7 +34,9 @@ def plan(small_clip: Path) -> Plan:
     )
     media = probe(small_clip, workspace)
     return make_plan(
-        media, parse_job(["--source", "/in", "--destination", "/out"], {}), machine=Machine(cores=2)
+        [PreparedFile(media=media)],
+        parse_job(["--source", "/in", "--destination", "/out"], {}),
+        machine=Machine(cores=2),
     )
 
 

@@ -23,6 +23,7 @@ from worker.hls.encryption import CLEAR
 from worker.hls.run import Run as PublishedRun
 from worker.images import generate
 from worker.plan.parallelism import Machine
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import make_plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
@@ -181,7 +182,7 @@ def test_images_decode_only_key_frames(
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     workspace = Workspace(folder=tmp_path, tools=tools, budget=budget)
     media = probe(brightening, workspace)
-    plan = make_plan(media, parse_job(options, {}), machine=Machine(cores=2))
+    plan = make_plan([PreparedFile(media=media)], parse_job(options, {}), machine=Machine(cores=2))
     store, name = RetryingStore(LocalStore(published), budget), manifest_of(published)["run"]
     checkpoint = recall(store, name, plan, CLEAR, budget=budget, threads=2)
     run = PublishedRun(name=name, plan=plan, renditions=checkpoint.renditions())
@@ -193,7 +194,7 @@ def test_images_decode_only_key_frames(
 
     monkeypatch.setattr(generate, "run_ffmpeg", recorded)
     context = generate.ImageContext(run=run, store=store, workspace=workspace, threads=2)
-    images = generate.generate_images(context, brightening, with_chapters=True)
+    images = generate.generate_images(context, [brightening], ["talk"], with_chapters=True)
     assert images.storyboard
     assert images.storyboard.data.count(b"-->") == 32
     decoded = sum(sum(decoded_frames(tail).values()) for tail in tails)

@@ -108,12 +108,12 @@ def test_66_a_source_that_becomes_a_fifo_before_ffprobe_opens_it(
     source, out = tmp_path / "upload.mp4", tmp_path / "out"
     source.write_bytes(small_clip.read_bytes())
     replaced = (
-        "import os, worker.pipeline as p\nopen_source = p.open_source\n"
+        "import os, worker.pipeline as p\nopen_sources = p.open_sources\n"
         "def then_replaced(job, budget):\n"
-        "    found = open_source(job, budget)\n"
-        "    os.unlink(job.source.path); os.mkfifo(job.source.path)\n"
+        "    found = open_sources(job, budget)\n"
+        "    os.unlink(job.sources[0].path); os.mkfifo(job.sources[0].path)\n"
         "    return found\n"
-        "p.open_source = then_replaced"
+        "p.open_sources = then_replaced"
     )
     ended = start_worker("--source", source, "--destination", out, before=replaced).wait(60)
     assert_failed(ended, out, 66, "FIFO")

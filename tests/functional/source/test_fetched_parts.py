@@ -16,16 +16,18 @@ from tests.functional.source.generated import tone, video
 from tests.functional.span_frames import frames, make, workspace
 from worker.config.cli import parse_job
 from worker.config.job import Job
-from worker.config.location import HttpsLocation, S3Location
+from worker.config.location import HttpsLocation, LocalLocation, S3Location
 from worker.errors import BadSourceError, NoSourceError
 from worker.plan.plan import Plan, Span
 from worker.plan.saved import plan_from_json, plan_to_json
-from worker.source.fetch.mapping import add_byte_map
+from worker.source.fetch.mapping import add_byte_maps
 from worker.source.fetch.ranged import RangedSource
-from worker.source.prepare import PlannedSource, WholeFile, fetch_parts
+from worker.source.fetch.sources import WholeFile, fetch_as_needed
+from worker.source.prepare import PlannedSource
 from worker.storage.base import RemoteFile
 from worker.storage.https import HttpsSource
 from worker.storage.local_source import LocalFile
+from worker.storage.open import OpenedParts, OpenedSource
 from worker.storage.s3_source import S3Source
 
 # A quarter of the file: what is read to open it is a tenth, and a span is eight seconds with half a
@@ -48,8 +50,8 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(lecture: Path) -> Plan:
     """As one machine writes it, and another one reads it."""
     plan = make(lecture, "--ladder", "180", "--segment", "4")
-    source = PlannedSource(path=lecture, plan=plan)
-    return plan_from_json(plan_to_json(add_byte_map(source, lecture, workspace(lecture.parent))))
+    source = PlannedSource(paths=(lecture,), plan=plan)
+    return plan_from_json(plan_to_json(add_byte_maps(source, [lecture], workspace(lecture.parent))))
 
 
 @pytest.fixture
@@ -72,9 +74,11 @@ def job(*options: str) -> Job:
 
 
 def parts_of(remote: RemoteFile, folder: Path, *options: str) -> RangedSource:
-    parts = fetch_parts(remote, job(*options), workspace(folder))
-    assert isinstance(parts, RangedSource)
-    return parts
+    location = LocalLocation(path=Path("/in.mp4"))
+    opened = OpenedSource(location=location, content=remote, identity=remote.identity)
+    (source,) = fetch_as_needed(OpenedParts((opened,)), job(*options), workspace(folder))
+    assert isinstance(source, RangedSource)
+    return source
 
 
 def named(logged: list[Any], event: str) -> list[dict[str, Any]]:
@@ -172,8 +176,9 @@ def test_a_source_that_is_too_large_is_refused(https: FaultyServer, tmp_path: Pa
 
 
 def test_a_local_source_is_read_where_it_is(lecture: Path, tmp_path: Path) -> None:
-    parts = fetch_parts(lecture, job(), workspace(tmp_path))
-    assert parts == WholeFile(lecture)
+    local = OpenedSource(location=LocalLocation(path=lecture), content=lecture, identity="file")
+    parts = fetch_as_needed(OpenedParts((local,)), job(), workspace(tmp_path))
+    assert parts == (WholeFile(lecture),)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,9 @@ def test_a_clip_that_has_no_index_of_all_packets_is_fetched_whole(
     source = media(clip)
     plan = make(source)
     with capture_logs() as logged:
-        shared = add_byte_map(PlannedSource(path=source, plan=plan), source, workspace(tmp_path))
+        shared = add_byte_maps(
+            PlannedSource(paths=(source,), plan=plan), [source], workspace(tmp_path)
+        )
         parts = parts_of(LocalFile(source.parent, source.name), tmp_path)
         parts.ensure(shared, span_at(plan, 0))
     assert shared == plan
@@ -204,7 +211,7 @@ def test_a_clip_that_has_no_index_of_all_packets_is_fetched_whole(
 def test_a_source_that_was_repaired_is_not_mapped(
     lecture: Path, planned: Plan, tmp_path: Path
 ) -> None:
-    repaired = PlannedSource(path=tmp_path / "repaired.mkv", plan=planned)
+    repaired = PlannedSource(paths=(tmp_path / "repaired.mkv",), plan=planned)
     with capture_logs() as logged:
-        assert add_byte_map(repaired, lecture, workspace(tmp_path)) == planned
+        assert add_byte_maps(repaired, [lecture], workspace(tmp_path)) == planned
     assert named(logged, "source_not_mapped")[0]["reason"] == "its timestamps were repaired"

@@ -13,7 +13,7 @@ from tests.functional.conftest import ffmpeg, media
 from tests.functional.source.generated import tone, video
 from tests.functional.span_frames import frames, make, workspace
 from worker.plan.plan import Plan, Span
-from worker.source.fetch.mapping import add_byte_map
+from worker.source.fetch.mapping import add_byte_maps
 from worker.source.fetch.ranged import RangedSource
 from worker.source.fetch.ranges import subtract
 from worker.source.prepare import PlannedSource
@@ -101,7 +101,7 @@ def repeated(name: str) -> Callable[[Path], Path]:
 
 def mapped(source: Path, folder: Path) -> Plan:
     plan = make(source, "--ladder", "180", "--segment", "2")
-    return add_byte_map(PlannedSource(path=source, plan=plan), source, workspace(folder))
+    return add_byte_maps(PlannedSource(paths=(source,), plan=plan), [source], workspace(folder))
 
 
 def fetched(source: Path, path: Path, folder: Path) -> RangedSource:

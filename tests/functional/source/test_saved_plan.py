@@ -38,7 +38,7 @@ def test_the_plan_of_a_clip_is_read_back_as_it_was(clip: str, tmp_path: Path) ->
         budget=Budget(time_limit_s=600, clock=time.monotonic),
     )
     job = parse_job(["--source", str(source), "--destination", "/out"], {})
-    plan = plan_source(source, job, workspace).plan
+    plan = plan_source([source], job, workspace).plan
     read = plan_from_json(plan_to_json(plan))
     assert read == plan
     # Equality takes 22 for 22.0, and a run's name does not.

@@ -15,7 +15,7 @@ from worker.callbacks import callbacks as module
 from worker.callbacks.callbacks import PROGRESS_EVERY_S, Callbacks
 from worker.callbacks.post import Message
 from worker.config.callback_options import CallbackOptions
-from worker.config.location import HttpsLocation, S3Location
+from worker.config.job import Job
 from worker.errors import TerminatedError
 from worker.outcome import outcome_of
 from worker.records.callback import UndeliveredRecord
@@ -32,6 +32,7 @@ OPTIONS = CallbackOptions.model_validate(
         "tag": "lesson=4711",
     }
 )
+SOURCE = "https://uploads.example/talk.mp4?X-Amz-Signature=canary"
 
 
 class Sent:
@@ -58,13 +59,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     return sent
 
 
-def callbacks(clock: Clock | None = None, options: CallbackOptions | None = OPTIONS) -> Callbacks:
+def callbacks(
+    clock: Clock | None = None, options: CallbackOptions | None = OPTIONS, **of_job: object
+) -> Callbacks:
+    values = {"source": SOURCE, "destination": "s3://videos/hls/talk", **of_job}
     return Callbacks(
         options,
         budget=Budget(time_limit_s=600, clock=clock or Clock()),
         now=lambda: datetime.now(UTC),
-        source=HttpsLocation(url="https://uploads.example/talk.mp4?X-Amz-Signature=canary"),
-        destination=S3Location(bucket="videos", key="hls/talk"),
+        job=Job.model_validate(values),
     )
 
 
@@ -83,6 +86,15 @@ def test_each_event_has_a_section_of_its_own_with_its_json() -> None:
 def test_the_query_of_the_source_is_left_out(sent: Sent) -> None:
     callbacks().started(time_limit_s=60)
     assert sent.events[0]["data"]["source"] == "https://uploads.example/talk.mp4?…"
+
+
+def test_an_event_says_of_which_parts_and_what_of_them(sent: Sent) -> None:
+    callbacks(source=[SOURCE, "s3://uploads/2.mp4"], from_s="1:00.5").started(time_limit_s=60)
+    data = sent.events[0]["data"]
+    assert data["parts"] == ["https://uploads.example/talk.mp4?…", "s3://uploads/2.mp4"]
+    assert data["source"] == data["parts"][0]
+    assert data["clip"] == {"start_s": 60.5, "end_s": None}
+    assert b"canary" not in sent.messages[0].body
 
 
 def test_progress_is_reported_every_half_minute_at_most(sent: Sent) -> None:

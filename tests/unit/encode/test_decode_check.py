@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.sample import AUDIO, VIDEO, plan
-from worker.encode.decode_check import DecodedFrames, is_nearly_all, lacks_frames
+from worker.encode.decode_check import (
+    DecodedFrames,
+    is_nearly_all,
+    lacks_frames,
+    planned_audio_s,
+)
 from worker.errors import BadSourceError
 from worker.media.audio_clock import AudioClock
 from worker.plan.plan import Span
@@ -60,17 +65,19 @@ def test_audio_is_held_against_what_its_packets_hold(
     length_s: float, decoded_s: float, *, is_enough: bool
 ) -> None:
     held = replace(AUDIO.packets, clock=AudioClock(length_s=length_s))
-    assert is_nearly_all(replace(AUDIO, packets=held), decoded_s) is is_enough
+    planned_s = planned_audio_s(plan(audio=replace(AUDIO, packets=held)))
+    assert planned_s == length_s
+    assert is_nearly_all(planned_s, decoded_s) is is_enough
 
 
 def test_frames_that_are_missing_are_counted_once() -> None:
     frames = DecodedFrames(A_PLAN)
     for first, end, read in ((0, 1, 180), (1, 3, 310)):
         frames.add(Span(first=first, end=end, rungs=("480p",), preset="faster"), read // 2)
-    assert frames.missing == pytest.approx(200, abs=2)
+    assert frames.missing == pytest.approx((200,), abs=2)
 
 
 @pytest.mark.parametrize(("missing", "lacks"), [(0, False), (25, False), (26, True), (200, True)])
 def test_some_missing_frames_are_reported(missing: int, *, lacks: bool) -> None:
-    assert lacks_frames(VIDEO, missing) is lacks
-    assert not lacks_frames(replace(VIDEO, is_interlaced=True), missing)
+    assert lacks_frames(A_PLAN, missing) is lacks
+    assert not lacks_frames(plan(video=replace(VIDEO, is_interlaced=True)), missing)

@@ -8,11 +8,19 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.ffmpeg.test_commands import SOURCE, after, filled
-from tests.unit.sample import AUDIO, media, plan
+from tests.unit.sample import AUDIO, media, plan, plan_of
 from worker.ffmpeg.audio import decode_audio, decoded_rate_hz, encode_audio
 from worker.media.audio_clock import AudioClock, Stretch
-from worker.media.streams import Mix
-from worker.plan.plan import Heard, plan_audio
+from worker.media.streams import AudioStream, Mix
+from worker.plan.parts import UNHEARD, Heard, PreparedFile
+from worker.plan.plan import AudioPlan
+from worker.runtime.command import Command
+
+
+def encoded(stream: AudioStream, heard: Heard = UNHEARD) -> Command:
+    a_plan = plan_of(PreparedFile(media=media(audio=stream), heard=heard))
+    assert a_plan.audio
+    return encode_audio(a_plan, a_plan.audio)
 
 
 def test_audio_is_decoded_to_one_layout_and_rate() -> None:
@@ -60,7 +68,7 @@ def test_audio_keeps_its_rate_until_it_is_laid_on_its_time(own_hz: int, decoded_
 
 
 def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
-    argv = filled(encode_audio(plan(), plan_audio(AUDIO)))
+    argv = filled(encoded(AUDIO))
     (graph,) = after(argv, "-filter_complex")
     assert graph == (
         "[0:0]asetpts=PTS-10.000000/TB[s0];"
@@ -76,7 +84,7 @@ def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
 def test_packets_that_come_late_are_no_gap_and_what_drifts_is_stretched() -> None:
     clock = AudioClock(length_s=13.0, spread_s=0.06, jitter_s=0.03)
     stream = replace(AUDIO, packets=replace(AUDIO.packets, clock=clock))
-    argv = filled(encode_audio(plan(audio=stream), plan_audio(stream)))
+    argv = filled(encoded(stream))
     (graph,) = after(argv, "-filter_complex")
     assert "min_hard_comp=0.07" in graph
     assert "min_comp=0.065" in graph
@@ -98,7 +106,7 @@ def test_audio_is_brought_to_its_level_and_nothing_clips(
     channels: int, heard: Heard, filters: list[str]
 ) -> None:
     stream = replace(AUDIO, channels=channels)
-    argv = filled(encode_audio(plan(audio=stream), plan_audio(stream, heard)))
+    argv = filled(encoded(stream, heard))
     chain = re.findall(r"\]([a-z]+(?:=[^\[;]*)?)", after(argv, "-filter_complex")[0])
     chain = [word.replace("\\", "") for word in chain][1 : 1 + len(filters)]
     assert [word[: len(expected)] for word, expected in zip(chain, filters, strict=True)] == filters
@@ -116,12 +124,15 @@ def test_channels_are_mixed_by_position_or_all_alike(mix: Mix, channels: int, gr
     stream = replace(AUDIO, channels=channels, mix=mix)
     argv = filled(decode_audio(media(audio=stream), SOURCE))
     assert graph in after(argv, "-filter_complex")[0].replace("\\", "")
-    assert plan_audio(stream).channels == (2 if mix == "positions" else 1)
+    audio = plan(audio=stream).audio
+    assert audio
+    assert audio.channels == (2 if mix == "positions" else 1)
 
 
 def test_a_source_without_audio_has_no_audio_command() -> None:
     with pytest.raises(ValueError, match="no audio"):
-        encode_audio(plan(audio=None), plan_audio(AUDIO))
+        encode_audio(plan(audio=None), AudioPlan(channels=1, bit_rate_bps=64_000))
+    assert plan(audio=None).audio is None
 
 
 def test_the_second_track_may_be_the_chosen_one() -> None:

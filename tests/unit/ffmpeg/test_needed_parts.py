@@ -6,13 +6,22 @@ import ast
 import inspect
 import re
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from tests.unit.ffmpeg.test_commands import ALL, SOURCE, after, filled
-from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan
-from worker.ffmpeg.audio import DECODED, decode_audio, encode_audio, measure_audio
+from tests.unit.sample import AUDIO, MEDIA, VIDEO, packets, plan, plan_of
+from worker.ffmpeg.audio import (
+    DECODED,
+    LAID,
+    decode_audio,
+    encode_audio,
+    encode_laid_audio,
+    lay_audio,
+    measure_audio,
+)
 from worker.ffmpeg.capabilities import NEEDED_PARTS
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.inputs import show_packets, show_texts
@@ -29,7 +38,8 @@ from worker.images.storyboard import lay_out
 from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
-from worker.plan.plan import Heard, Span, plan_audio
+from worker.plan.parts import Heard, PreparedFile
+from worker.plan.plan import AudioPlan, Plan, Span
 from worker.source.sample_encode import choose_samples, encode_samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,6 +61,14 @@ def all_ffmpegs() -> list[list[str]]:
         stretches=tuple(Stretch(packet_s=s, start_s=0.0, end_s=4.0) for s in (0.036, 0.024))
     )
     of_two_rates = replace(AUDIO, codec="mp2", packets=replace(AUDIO.packets, clock=clock))
+    left = Heard(gain_db=3, side="left")
+    heard = plan_of(PreparedFile(media=MEDIA, heard=left))
+    silent = replace(MEDIA, audio=None)
+    files = [PreparedFile(media=each) for each in (MEDIA, silent)]
+    joined = plan_of(*files, PreparedFile(media=MEDIA, heard=left))
+    (part,) = a_plan.parts
+    begun = replace(part, media=MEDIA.starting_at(Fraction(6)))
+    clipped = replace(a_plan, parts=(begun,))
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         *(
@@ -60,7 +78,10 @@ def all_ffmpegs() -> list[list[str]]:
         encode_samples(long, samples, SOURCE, rungs=long.rungs),
         list_idrs(a_plan, SOURCE),
         copy_video(a_plan, SOURCE),
-        encode_audio(a_plan, plan_audio(AUDIO, Heard(gain_db=3, side="left"))),
+        copy_video(clipped, SOURCE),
+        encode_audio(heard, audio_of(heard)),
+        encode_laid_audio(joined, audio_of(joined)),
+        *(lay_audio(joined, audio_of(joined), index) for index in range(len(joined.parts))),
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
         decode_audio(replace(MEDIA, audio=of_two_rates), SOURCE),
@@ -79,6 +100,11 @@ def all_ffmpegs() -> list[list[str]]:
     return [filled(command) for command in commands]
 
 
+def audio_of(a_plan: Plan) -> AudioPlan:
+    assert a_plan.audio
+    return a_plan.audio
+
+
 def calls(tree: ast.AST) -> set[str]:
     found = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     return {function.id for function in found if isinstance(function, ast.Name)}
@@ -92,6 +118,8 @@ def test_no_ffmpeg_is_left_out_of_these_tests() -> None:
     assert builders - calls(ast.parse(inspect.getsource(all_ffmpegs))) == set()
 
 
+# What FFmpeg's configure calls a part.
+CONFIGURED = {"f32le": "pcm_f32le"}
 # What FFmpeg takes for a muxer where no encoder is named; only audio goes to `null`.
 UNNAMED = {"image2": "mjpeg", "rawvideo": "rawvideo", "null": "pcm_s16le"}
 OPTIONS = {
@@ -128,7 +156,8 @@ def test_the_self_check_asks_for_the_parts_that_are_used(kind: str) -> None:
 def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert "--disable-everything" not in text
-    needed, one = set(NEEDED_PARTS[kind]), kind.removesuffix("s")
+    needed = {CONFIGURED.get(part, part) for part in NEEDED_PARTS[kind]}
+    one = kind.removesuffix("s")
     lists = {
         done: {
             name
@@ -145,9 +174,17 @@ def test_the_images_ffmpeg_is_built_with_the_parts_that_are_needed(kind: str) ->
 def test_names_are_data_and_the_input_is_guarded_everywhere() -> None:
     probes = [filled(show(SOURCE)) for show in (show_packets, show_texts)]
     for argv in [*all_ffmpegs(), *probes]:
+        if any(word.startswith("anullsrc") for word in argv):
+            # Silence has no file.
+            continue
+        laid = argv.count(f"file:{LAID}")
         inputs = argv.count(f"file:{SOURCE}") + argv.count(f"file:{DECODED}")
-        assert inputs == max(1, argv.count("-i"))
-        assert after(argv, "-protocol_whitelist") == ["file"] * inputs
+        assert inputs + laid == max(1, argv.count("-i"))
+        assert after(argv, "-protocol_whitelist") == ["file"] * (inputs + laid)
+        if laid:
+            # What the worker's own FFmpeg writes is not probed.
+            assert after(argv, "-f")[0] == "f32le"
+            continue
         (demuxers,) = set(after(argv, "-format_whitelist"))
         assert {"hls", "concat", "sdp", "image2", "dash"}.isdisjoint(demuxers.split(","))
         assert argv.index("-protocol_whitelist") < min(

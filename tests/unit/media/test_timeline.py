@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.sample import video
+from tests.unit.sample import media, video
 from worker.media.frame_clock import FrameClock, snap_rate
 from worker.media.packets import Packets
-from worker.media.timeline import Grid, clock_time, make_grid, output_rate
+from worker.media.timeline import Grid, clock_time, frame_count, make_grid, output_rate
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,8 @@ def test_an_even_division_is_for_a_steady_clock_of_a_common_rate() -> None:
 def test_an_untimed_source_is_counted() -> None:
     untimed = Packets(count=50, start_s=None, end_s=None)
     raw = video(packets=untimed, clock=None, average_rate=Fraction(25), nominal_rate=Fraction(25))
-    grid = make_grid(raw, duration_s=None, most=30, segment_s=6)
-    assert grid.rate == 25
-    assert grid.total_frames == 50
+    assert output_rate(raw, most=30) == 25
+    assert frame_count(media(video=raw, audio=None), Fraction(25)) == 50
 
 
 @given(
@@ -55,8 +54,9 @@ def test_an_untimed_source_is_counted() -> None:
 )
 def test_segments_tile_the_whole(rate: Fraction, duration_s: float, segment_s: float) -> None:
     """No gap, no overlap, and the sum is the whole, exactly, at any length."""
-    source = video(clock=FrameClock(rate=rate, is_steady=True))
-    grid = make_grid(source, duration_s=duration_s, most=60, segment_s=segment_s)
+    source = video(packets=Packets(count=1, start_s=0.0, end_s=duration_s))
+    length = frame_count(media(video=source, audio=None), rate)
+    grid = make_grid([length], rate=rate, segment_s=segment_s)
     assert sum(grid.frames(k) for k in range(grid.segment_count)) == grid.total_frames
     assert all(grid.frames(k) > 0 for k in range(grid.segment_count))
     some = set(range(0, grid.segment_count, 2))

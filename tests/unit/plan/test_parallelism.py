@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from tests.unit.sample import VIDEO, packets
 from worker.encode.spans import next_span
 from worker.media.timeline import Grid
 from worker.plan.parallelism import Machine, plan_lanes, plan_threads
@@ -22,8 +20,7 @@ def grid(segments: int) -> Grid:
 
 
 def lanes(machine: Machine, *, segments: int = 600, gop_s: float | None = 2.0) -> int:
-    video = replace(VIDEO, packets=replace(packets(400, rate=30), longest_gop_s=gop_s))
-    return plan_lanes("auto", video, grid(segments), machine=machine)
+    return plan_lanes("auto", gop_s, grid(segments), machine=machine)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +64,7 @@ def test_lanes_share_the_cores_and_one_alone_has_all(count: int, cores: int, exp
 
 
 def test_as_many_lanes_as_are_asked_for() -> None:
-    assert plan_lanes(3, VIDEO, grid(2), machine=_ROOMY) == 3
+    assert plan_lanes(3, 2.0, grid(2), machine=_ROOMY) == 3
 
 
 def test_one_lane_takes_all_that_the_same_rungs_lack() -> None:

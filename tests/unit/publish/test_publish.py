@@ -11,7 +11,7 @@ import pytest
 
 from tests.digests import without_digests
 from tests.unit.fakes import RecordingStore, retrying
-from tests.unit.sample import job, plan, run
+from tests.unit.sample import job, opened, plan, run
 from worker.errors import StorageUnavailableError, TakenError
 from worker.hls.master import uris
 from worker.hls.run import TextRendition
@@ -34,9 +34,9 @@ IMAGES = ImageSet(thumbnails=(choice_file("run", 0, b"jpeg"),))
 ORIGIN = Origin(
     request="request-1",
     video_request="video-1",
-    identity="file 1 abc",
-    source="/in.mp4",
-    source_bytes=1,
+    source=opened(("/in.mp4", "file 1 abc")),
+    sizes=[1],
+    clip=None,
     job_id="job",
     tags={},
     academy="a42",

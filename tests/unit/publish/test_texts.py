@@ -14,7 +14,7 @@ from tests.unit.publish.test_publish import (
     allowed,
     publish_to,
 )
-from tests.unit.sample import plan
+from tests.unit.sample import opened, plan
 from worker.hls.run import TextRendition
 from worker.plan.plan import Plan, describe
 from worker.publish.manifest import read_manifest
@@ -27,7 +27,7 @@ from worker.records.job import JobRecord
 OTHER = replace(
     ORIGIN,
     request="request-2",
-    source="/other.mp4",
+    source=opened(("/other.mp4", "file 1 abc")),
     job_id="other",
     tags={"course": "7"},
     published_at="2027-01-01T00:00:00+00:00",
@@ -83,9 +83,10 @@ def test_the_playlist_and_the_record_are_those_of_a_whole_publish(
     assert manifest == changed.manifest
     assert wanted is not None
     # The source's very content and FFmpeg are those of the segments.
-    taken = ("request", "source", "job_id", "tags", "published_at", "job")
+    taken = ("request", "job_id", "tags", "published_at", "job")
     assert manifest == wanted.model_copy(
-        update={name: getattr(OTHER, name) for name in taken} | {"worker": OTHER.worker_version}
+        update={name: getattr(OTHER, name) for name in taken}
+        | {"worker": OTHER.worker_version, "source": "/other.mp4"}
     )
     assert set(other.objects) <= set(store.objects)
 

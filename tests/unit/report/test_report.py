@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.sample import plan, run
+from tests.unit.sample import opened, plan, run
 from worker.hls.playlist import render_playlists
 from worker.images.model import ImageSet
 from worker.layout import choice_file
@@ -62,9 +62,9 @@ def documents(job: JobRecord = JOB) -> tuple[ManifestRecord, list[Segment]]:
     origin = Origin(
         request="r",
         video_request="video-1",
-        identity="file 12345678 abc",
-        source=f"/in/{EVIL}.mp4",
-        source_bytes=12_345_678,
+        source=opened((f"/in/{EVIL}.mp4", "file 12345678 abc")),
+        sizes=[12_345_678],
+        clip=None,
         job_id="job",
         tags={},
         academy=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.plan.plan import Side
+from worker.plan.parts import Side
 from worker.source.audio_check import Levels, read_levels
 
 

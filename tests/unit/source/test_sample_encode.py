@@ -83,7 +83,7 @@ def test_samples_that_cannot_be_made_are_a_warning_and_all_rungs_are_kept(
     a_plan = plan(video=replace(VIDEO, packets=packets(600, rate=30)), audio=None, declared_s=None)
     with capture_logs() as logged:
         selected = ladder_selection.select_ladder(
-            a_plan, job("--copy-top", "never"), Path("/in.mp4"), workspace()
+            a_plan, job("--copy-top", "never"), [Path("/in.mp4")], workspace()
         )
     assert selected == a_plan
     (line,) = logged
@@ -139,7 +139,7 @@ def kept_rungs(monkeypatch: pytest.MonkeyPatch, rates: dict[str, int], **changes
     selected = ladder_selection.select_ladder(
         plan(video=video, declared_s=None, **changes),
         job("--copy-top", "never"),
-        Path("/in.mp4"),
+        [Path("/in.mp4")],
         workspace(),
     )
     return [rung.name for rung in selected.rungs]

@@ -27,7 +27,7 @@ from worker.plan.plan import Plan
 from worker.records.team import ClaimRecord, MachineRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
-from worker.source.prepare import WholeFile
+from worker.source.fetch.sources import WholeFile
 from worker.storage.retrying import RetryingStore
 from worker.team.heartbeat import BEAT_S
 from worker.team.shares import AUDIO_SHARE, Share
@@ -177,7 +177,7 @@ def test_an_hour_of_waiting_for_the_others(
         job = EncodeJob(
             plan=machines.plan,
             name=RUN,
-            source=WholeFile(tmp_path / "source.mp4"),
+            sources=(WholeFile(tmp_path / "source.mp4"),),
             workspace=Workspace(folder=tmp_path, tools=Tools(), budget=machines.budget),
             cipher=SegmentCipher(),
             store=machines.retrying,

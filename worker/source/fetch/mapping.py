@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import structlog
 
 from worker.ffmpeg.inputs import show_index
 from worker.media.streams import ByteMap, ByteRange, Media
+from worker.plan.parts import Part
 from worker.plan.plan import Plan
 from worker.runtime.child import Line
 from worker.runtime.command import Command
@@ -29,26 +30,30 @@ _LEAST_GROUP_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-def add_byte_map(planned: PlannedSource, fetched: Path, workspace: Workspace) -> Plan:
-    """Return the plan with a map of the fetched file, for machines that fetch parts of it.
+def add_byte_maps(planned: PlannedSource, fetched: Sequence[Path], workspace: Workspace) -> Plan:
+    """Return the plan with a map of each of its parts' files, for machines that fetch some bytes.
 
-    As it was, with a reason in the log, where such a machine has to fetch the whole: another
+    Without one, with a reason in the log, where such a machine has to fetch the whole: another
     container than MP4 and MOV, one without an index, or a file that had to be repaired.
 
     Raises:
         WorkerError: the budget's reason to stop.
 
     """
-    plan = planned.plan
-    mapped = (
-        _map(fetched, plan.media, workspace)
-        if planned.path == fetched
-        else "its timestamps were repaired"
+    files = zip(planned.plan.parts, planned.paths, fetched, strict=True)
+    parts = tuple(
+        _mapped(part, path, workspace, is_repaired=path != original)
+        for part, path, original in files
     )
+    return replace(planned.plan, parts=parts)
+
+
+def _mapped(part: Part, path: Path, workspace: Workspace, *, is_repaired: bool) -> Part:
+    mapped = "its timestamps were repaired" if is_repaired else _map(path, part.media, workspace)
     if isinstance(mapped, str):
-        log.info("source_not_mapped", reason=mapped)
-        return plan
-    return replace(plan, media=replace(plan.media, byte_map=mapped))
+        log.info("source_not_mapped", part=part.number, reason=mapped)
+        return part
+    return replace(part, media=replace(part.media, byte_map=mapped))
 
 
 def _map(source: Path, media: Media, workspace: Workspace) -> ByteMap | str:

@@ -47,6 +47,25 @@ def test_a_row_has_options_a_size_a_share_and_tags() -> None:
     )
 
 
+def test_a_row_has_further_parts_in_columns_of_their_own_and_a_clip() -> None:
+    parts = {"source.10": "s3://uploads/c.mp4", "source.2": "s3://uploads/b, 2.mp4"}
+    row = check({**parts, "from": "1:00", "to": "2:00:00"}, Defaults(destination="s3://vid/{stem}"))
+    assert [str(each) for each in row.sources] == [SOURCE, parts["source.2"], parts["source.10"]]
+    assert row.source == " + ".join([SOURCE, parts["source.2"], parts["source.10"]])
+    assert str(row.destination) == "s3://vid/a talk", "named by the first part"
+    assert row.submission.options == {"from_s": "1:00", "to_s": "2:00:00"}
+
+
+def test_parts_that_cannot_be_used_are_named() -> None:
+    given = {"source.2": "s3://uploads", "destination": DESTINATION}
+    with pytest.raises(UsageError, match="part 2 of 2 names a bucket but no object"):
+        check(given)
+    with pytest.raises(UsageError, match=r"unknown columns: source\.33"):
+        check({"source.33": "s3://uploads/b.mp4", "destination": DESTINATION})
+    with pytest.raises(UsageError, match="source: is no JSON list"):
+        check({"source": '["s3://uploads/b.mp4"', "destination": DESTINATION})
+
+
 def test_the_command_line_holds_where_a_row_says_nothing() -> None:
     given = Submission(source="", destination="", options={"ladder": "720", "preset": "fast"})
     row = check({"destination": DESTINATION, "ladder": "480"}, Defaults(submission=given))

@@ -8,8 +8,10 @@ import pytest
 
 from ops.__main__ import build_parser
 from ops.aws import Aws
-from ops.commands.submit import given_options, run
+from ops.batch.request import check
+from ops.commands.submit import given_options, read_submission, run
 from ops.errors import UsageError
+from worker.config.location import S3Location
 
 LOCATIONS = ("s3://uploads/talk.mp4", "s3://videos/hls/talk")
 
@@ -30,7 +32,7 @@ def parse(*words: str) -> argparse.Namespace:
 def test_a_flag_is_given_with_or_without_a_value(words: tuple[str, ...], value: str) -> None:
     arguments = parse(*words)
     assert given_options(arguments) == {"report": value}
-    assert (arguments.source, arguments.destination) == LOCATIONS
+    assert tuple(arguments.locations) == LOCATIONS
 
 
 def test_a_flag_before_source_is_explained_and_shows_no_source(
@@ -42,6 +44,24 @@ def test_a_flag_before_source_is_explained_and_shows_no_source(
     shown = capsys.readouterr().err
     assert "--report: takes true or false; put it behind DESTINATION" in shown
     assert "secret" not in shown
+
+
+def test_the_last_location_is_the_destination_and_those_before_are_parts() -> None:
+    arguments = parse("s3://uploads/1.mp4", "s3://uploads/b, 2.mp4", LOCATIONS[1], "--from", "1:00")
+    submission = read_submission(arguments)
+    assert check(submission).sources == (
+        S3Location(bucket="uploads", key="1.mp4"),
+        S3Location(bucket="uploads", key="b, 2.mp4"),
+    )
+    assert submission.destination == LOCATIONS[1]
+    assert submission.options == {"from_s": "1:00"}
+    assert read_submission(parse(*LOCATIONS)).source == LOCATIONS[0]
+
+
+@pytest.mark.parametrize("words", [(), ("s3://uploads/1.mp4",)])
+def test_a_source_and_a_destination_are_needed(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="give SOURCE and DESTINATION"):
+        run(parse(*words), Aws(region="ap-northeast-2", profile=None, endpoint_url=None))
 
 
 def test_what_is_not_given_is_left_to_the_job_definition() -> None:

@@ -37,7 +37,7 @@ def test_a_notification_of_sns_holds_the_message() -> None:
         ("[]", "no object"),
         ("{}", "no source and no destination"),
         (json.dumps({**PLAIN, "destination": ""}), "no destination"),
-        (json.dumps({**PLAIN, "source": ["s3://a"]}), "no source"),
+        (json.dumps({**PLAIN, "source": [1]}), "no source"),
         (json.dumps({"Records": [{"s3": {}}]}), "names no destination"),
         (json.dumps({**PLAIN, "source": "a.mp4"}), "path of this machine"),
         (json.dumps({**PLAIN, "ladder": "large"}), "--ladder"),

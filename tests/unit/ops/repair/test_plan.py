@@ -13,9 +13,13 @@ from tests.unit.batch_shapes import status_record, team_status
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import publish_to
 from tests.unit.sample import job
+from worker.config.sources import split_sources
 from worker.layout import MANIFEST
 from worker.plan.digest import request_digest
+from worker.records.job import ClipRecord
+from worker.records.manifest import PartRecord
 from worker.records.status import StatusRecord
+from worker.storage.base import joined_identity
 
 DESTINATION = "s3://videos/hls/talk"
 SOURCE = "s3://uploads/talk.mp4"
@@ -59,6 +63,29 @@ def test_a_damaged_video_is_made_again_of_its_source() -> None:
     assert repair.submission
     assert (repair.submission.source, repair.submission.destination) == (SOURCE, DESTINATION)
     assert repair.submission.academy == "a42"
+
+
+def test_a_video_of_several_files_is_made_again_of_all_of_them_and_of_the_same_clip() -> None:
+    parts = [("s3://uploads/a, b.mp4", "s3 1"), ("s3://uploads/c.mp4", "s3 2")]
+    records = tuple(PartRecord(source=at, name="x", identity=name) for at, name in parts)
+    identity = joined_identity([name for _, name in parts])
+    request = request_digest(identity, job("--from", "0.00001", "--to", "5400.1"))
+    repair = plan(
+        parts=records,
+        source=parts[0][0],
+        source_identity=identity,
+        clip=ClipRecord(start_s=0.00001, end_s=5400.1),
+        request=request,
+        video_request=request,
+    )
+    assert repair.doubts == (), "the options are those that make its request"
+    assert repair.submission
+    assert split_sources(repair.submission.source) == [at for at, _ in parts]
+    options = repair.submission.options
+    assert (options["from_s"], options["to_s"]) == ("0.00001", "5400.1")
+    assert "chapters" not in options, "joints have chapters in any case"
+    repair = plan(parts=(*records, records[0].model_copy(update={"source": "/c.mp4"})))
+    assert "/c.mp4 is a path" in (repair.refusal or "")
 
 
 @pytest.mark.parametrize("academy", [None, "학원-7", "a.b"])

@@ -1,0 +1,170 @@
+"""The files of a source on one timeline: which part of each is in a run, and where. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from worker.config.clip import Clip
+from worker.errors import BadParametersError
+from worker.media.streams import Media, VideoStream
+from worker.media.timeline import exact_time, frame_count, length_s, output_rate
+from worker.plan.ladder import display_size
+
+# Aspects that differ by less are one: 1088 rows for 1080, and sizes that were rounded to even.
+_ALIKE = Fraction(2, 100)
+
+# Which channels of a stereo track hold what there is to hear, where that is one channel.
+Side = Literal["both", "left", "right"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What was found by listening to a track: the gain to a loudness, and its one channel."""
+
+    gain_db: float = 0.0
+    side: Side | None = None
+
+
+UNHEARD = Heard()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedFile:
+    """One file of the source, read and listened to."""
+
+    media: Media
+    heard: Heard = UNHEARD
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What a run shows of one file of the source, the `number`-th.
+
+    It is frames [first_frame, first_frame + frames) of the run's grid. `media` is the file with t=0
+    where the part begins. `aspect` is that of its frames where they get bars beside those of the
+    first part.
+    """
+
+    media: Media
+    first_frame: int
+    frames: int
+    heard: Heard = UNHEARD
+    number: int = 1
+    aspect: Fraction | None = None
+
+    @property
+    def end_frame(self) -> int:
+        """The frame of the grid at which the next part begins."""
+        return self.first_frame + self.frames
+
+    @property
+    def channels(self) -> int:
+        """Number of channels that are made of its audio; 0 without any."""
+        if self.media.audio is None:
+            return 0
+        return 1 if self.heard.side else self.media.audio.mixed_channels
+
+    def is_whole(self, rate: Fraction) -> bool:
+        """Whether all of its file is shown."""
+        return self.media.begins_s == 0 and not self.ends_early(rate)
+
+    def ends_early(self, rate: Fraction) -> bool:
+        """Whether its file goes on after it."""
+        return frame_count(self.media, rate) > self.frames
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """What of a file is used, in its own seconds."""
+
+    start_s: Fraction
+    end_s: Fraction
+
+
+def find_windows(files: Sequence[Media], clip: Clip) -> tuple[Window | None, ...]:
+    """Find what a clip uses of each file, to the length of a frame; None where that is nothing.
+
+    Raises:
+        BadParametersError: the clip is not on the timeline; with its length.
+
+    """
+    lengths_s = [length_s(media) for media in files]
+    total_s = sum(lengths_s, Fraction(0))
+    if clip.start_s >= total_s:
+        raise _beyond("--from", clip.start_s, total_s)
+    if clip.end_s is not None and clip.end_s <= clip.start_s:
+        raise BadParametersError(
+            f"--to {exact_time(clip.end_s)} is not after --from {exact_time(clip.start_s)};"
+            f" the source lasts {exact_time(total_s)}"
+        )
+    windows: list[Window | None] = []
+    begin_s = Fraction(0)
+    for own_s in lengths_s:
+        start_s = max(Fraction(0), clip.start_s - begin_s)
+        end_s = own_s if clip.end_s is None else min(own_s, clip.end_s - begin_s)
+        windows.append(Window(start_s=start_s, end_s=end_s) if start_s < end_s else None)
+        begin_s += own_s
+    return tuple(windows)
+
+
+def _beyond(option: str, at_s: Fraction, total_s: Fraction) -> BadParametersError:
+    return BadParametersError(
+        f"{option} {exact_time(at_s)} is past the end: the source lasts {exact_time(total_s)}"
+    )
+
+
+def run_rate(files: Sequence[Media], clip: Clip, *, most: float) -> Fraction:
+    """Choose the rate of a run: the highest that a file of it has, so that no frame is lost."""
+    used = zip(files, find_windows(files, clip), strict=True)
+    return max(output_rate(media.video, most=most) for media, window in used if window)
+
+
+def lay_parts(files: Sequence[PreparedFile], clip: Clip, rate: Fraction) -> tuple[Part, ...]:
+    """Lay the files one after the other on a grid of this rate, and cut the clip out of it.
+
+    Raises:
+        BadParametersError: the clip is not on the timeline, or holds no frame; with its length.
+
+    """
+    lengths = [frame_count(each.media, rate) for each in files]
+    total = sum(lengths)
+    start = round(clip.start_s * rate)
+    end = total if clip.end_s is None else round(clip.end_s * rate)
+    if end > total and clip.end_s is not None:
+        raise _beyond("--to", clip.end_s, total / rate)
+    if start >= total:
+        raise _beyond("--from", clip.start_s, total / rate)
+    if end <= start:
+        raise BadParametersError(
+            f"there is no frame between --from {exact_time(clip.start_s)} and --to"
+            f" {exact_time(end / rate)}; the source lasts {exact_time(total / rate)}"
+        )
+    return tuple(_lay(files, lengths, range(start, end), rate))
+
+
+def _lay(
+    files: Sequence[PreparedFile], lengths: Sequence[int], shown: range, rate: Fraction
+) -> Iterator[Part]:
+    begin, first = 0, None
+    for number, (each, length) in enumerate(zip(files, lengths, strict=True), 1):
+        start, end = max(begin, shown.start), min(begin + length, shown.stop)
+        if start < end:
+            first = first or each.media.video
+            yield Part(
+                media=each.media.starting_at((start - begin) / rate),
+                first_frame=start - shown.start,
+                frames=end - start,
+                heard=each.heard,
+                number=number,
+                aspect=_other_aspect(each.media.video, first),
+            )
+        begin += length
+
+
+def _other_aspect(video: VideoStream, first: VideoStream) -> Fraction | None:
+    """Return the aspect of a video where it is not the first one's."""
+    aspect, of_first = (width / height for width, height in map(display_size, (video, first)))
+    return None if abs(aspect / of_first - 1) < _ALIKE else aspect
