@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.bench.clips import LECTURE, Clip, find_clips, make_clip
 from tests.bench.peer_table import PeerResult
-from tests.bench.peers import PEERS, NotMadeError
+from tests.bench.peers import PEERS
+from tests.bench.single_rung import NotMadeError
 from tests.bench.ways import BASELINE, plan_for, quality_of
 from tests.functional.conftest import FFMPEG
 from worker.runtime.resources import count_cores

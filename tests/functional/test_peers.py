@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.peers import PEERS, NotMadeError, Peer
+from tests.bench.peers import PEERS, Peer
+from tests.bench.single_rung import NotMadeError
 from tests.bench.ways import BASELINE, WORKER, plan_for
 from tests.functional.conftest import ffmpeg, ffprobe
 
