@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.bench.clips import LECTURE, Clip, find_clips, make_clip
 from tests.bench.peer_table import PeerResult
 from tests.bench.peers import PEERS
+from tests.bench.quality import find_delay
 from tests.bench.single_rung import NotMadeError
 from tests.bench.ways import BASELINE, plan_for, quality_of
 from tests.functional.conftest import FFMPEG
@@ -55,7 +56,24 @@ def _make_all(clip: Clip, folder: Path, *, has_quality: bool) -> Iterator[PeerRe
             continue
         # All at the size of the baseline's, as players show them: a smaller one is blown up.
         size = made.rungs[0].size if peer.name == BASELINE else size
-        quality = None
+        quality, late_s = None, 0.0
         if has_quality and size:
-            quality = quality_of(made.rungs[0], clip, plan, way=peer.name, size=size)
-        yield PeerResult(clip=shown, name=peer.name, origin=peer.origin, made=made, quality=quality)
+            # A program whose video is late as a whole is not worse in each frame.
+            late = find_delay(
+                clip.path,
+                made.rungs[0].playlist,
+                rate=plan.grid.rate,
+                seconds=clip.compared_s,
+            )
+            late_s = float(late / plan.grid.rate)
+            quality = quality_of(
+                made.rungs[0], clip, plan, way=peer.name, size=size, late_frames=late
+            )
+        yield PeerResult(
+            clip=shown,
+            name=peer.name,
+            origin=peer.origin,
+            made=made,
+            quality=quality,
+            late_s=late_s,
+        )

@@ -12,7 +12,7 @@ from tests.bench.ways import BASELINE, Made
 
 _HEAD = (
     "| clip | made by | what is run | rungs | CPU s | elapsed s | first minute s | MB | VMAF mean"
-    " | worst 1% |"
+    " | worst 1% | late ms |"
 )
 
 
@@ -20,7 +20,7 @@ _HEAD = (
 class PeerResult:
     """A clip and who made it. `quality` is that of the top rung; None where it is not measured.
 
-    `obstacle` says why nothing was made.
+    `late_s` is by how much its video is late as a whole. `obstacle` says why nothing was made.
     """
 
     clip: str
@@ -28,6 +28,7 @@ class PeerResult:
     origin: str
     made: Made | None = None
     quality: Quality | None = None
+    late_s: float = 0.0
     obstacle: str = ""
 
 
@@ -36,8 +37,12 @@ def peer_row(result: PeerResult) -> str:
     start = f"| {result.clip} | {result.name} | {result.origin} |"
     made, quality = result.made, result.quality
     if made is None:
-        return f"{start} none: {result.obstacle} | | | | | | |"
-    scores = f"{quality.mean:.1f} | {quality.worst:.1f}" if quality else "|"
+        return f"{start} none: {result.obstacle} | | | | | | | |"
+    scores = (
+        f"{quality.mean:.1f} | {quality.worst:.1f} | {1000 * result.late_s:.0f}"
+        if quality
+        else "| |"
+    )
     rungs = " ".join(f"{min(rung.size)}p" for rung in made.rungs)
     return (
         f"{start} {rungs} | {made.cost.cpu_s:.1f} | {made.cost.elapsed_s:.1f}"

@@ -209,7 +209,13 @@ def _worker(source: Path, plan: Plan, folder: Path) -> Made:
 
 
 def quality_of(
-    rung: Rendition, clip: Clip, plan: Plan, *, way: str, size: tuple[int, int]
+    rung: Rendition,
+    clip: Clip,
+    plan: Plan,
+    *,
+    way: str,
+    size: tuple[int, int],
+    late_frames: int = 0,
 ) -> Quality:
     """Compare a rung with its clip, at this size and the moments of the worker's grid."""
     video = plan.media.video
@@ -221,6 +227,7 @@ def quality_of(
         seconds=clip.compared_s,
         # Only the worker converts colors.
         matrix=matrix_of(video) if way == WORKER and not is_plain(video) else None,
+        late_frames=late_frames,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.bench.cost import Cost, in_turn
@@ -12,7 +13,7 @@ from tests.bench.others import Others, busy_ticks
 from tests.bench.peer_table import PeerResult, peer_points, peer_row, peer_table
 from tests.bench.peers import PEERS, peertube_bit_rate
 from tests.bench.playable import playable_s
-from tests.bench.quality import Quality
+from tests.bench.quality import Quality, best_delay
 from tests.bench.ways import BASELINE, Made, Rendition
 
 NOWHERE = Path("index.m3u8")
@@ -99,20 +100,21 @@ def result(name: str, *, cpu_s: float, size: int, vmaf: float | None) -> PeerRes
         origin="settings",
         made=Made(cost=cost(cpu_s), bytes=size, rungs=rungs),
         quality=None if vmaf is None else Quality(mean=vmaf, worst=vmaf - 1),
+        late_s=2 / 30,
     )
 
 
 def test_a_row_has_the_figures_or_why_there_are_none() -> None:
     made = result("peer", cpu_s=12.34, size=1_234_000, vmaf=95.04)
     assert peer_row(made) == (
-        "| talk.mp4, 30 s | peer | settings | 720p | 12.3 | 12.3 | 12.3 | 1.23 | 95.0 | 94.0 |"
+        "| talk.mp4, 30 s | peer | settings | 720p | 12.3 | 12.3 | 12.3 | 1.23 | 95.0 | 94.0 | 67 |"
     )
     refused = PeerResult(clip="talk.mp4", name="peer", origin="settings", obstacle="too small")
     assert "none: too small" in peer_row(refused)
     unseen = result("peer", cpu_s=1, size=1, vmaf=None)
     table = peer_table([made, refused, unseen], "One run.").splitlines()
     columns = {line.count("|") for line in table if line.startswith("|")}
-    assert columns == {11}
+    assert columns == {12}
     assert table[-1] == "One run."
 
 
@@ -134,3 +136,15 @@ def test_what_is_idle_or_waits_is_not_busy() -> None:
     ticks = ["1", "20", "300", "4000", "50000", "600000", "7000000", "80000000", "900000000"]
     assert busy_ticks(ticks) == 87600321
     assert 0 <= Others().share <= 1
+
+
+@pytest.mark.parametrize("late", [0, 2, -3])
+def test_a_video_that_is_late_as_a_whole_is_found(late: int) -> None:
+    frames = np.repeat(np.arange(40, dtype=np.uint8)[:, None] * 5, 4, axis=1)
+    shown = np.roll(frames, late, axis=0)
+    assert best_delay(shown, frames) == late
+
+
+def test_a_video_that_stands_still_is_not_late() -> None:
+    still = np.zeros((30, 4), np.uint8)
+    assert best_delay(still, still) == 0
