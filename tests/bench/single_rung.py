@@ -52,7 +52,9 @@ def _whole(
     source: Path, plan: Plan, folder: Path, options: list[str], *, before: Sequence[Cost]
 ) -> Made:
     """Encode the upload's own size alone, and copy its audio."""
-    out = folder / "out.mkv"
+    # Both make MP4 where that is asked for. Matroska's milliseconds would make a rate of 60 uneven:
+    # at the moments of the grid it shows other frames.
+    out = folder / "out.mp4"
     argv = [*START, "-i", str(source), "-map", "0:v:0", "-map", "0:a:0?", "-c:a", "copy"]
     argv += ["-c:v", "libx264", "-pix_fmt", "yuv420p", *options, out.name]
     cost = in_turn([*before, spend(argv, folder=folder)])
