@@ -9,16 +9,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench.beside import PEER_S, machine, made_by_all
 from tests.bench.clips import LECTURE, NORMAL, Clip, find_clips, make_clip
 from tests.bench.jobs import MEASURES
-from tests.bench.quality import compare
+from tests.bench.others import Others
+from tests.bench.peer_table import draw_peers, peer_row, peer_table
 from tests.bench.report import Result, draw, put_into, row, table
 from tests.bench.team_time import MEASURED, team_table
-from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for
+from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for, quality_of
 from tests.functional.conftest import MEDIA, ROOT
-from worker.media.color import is_plain, matrix_of
 
 _PAGE, _PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
+_PEERS_PLOT = ROOT / "docs" / "peers.png"
 
 # A screen recording of ten seconds, mostly still.
 _GUARD = {"kind": LECTURE, "only": ("Kap",), "seconds": 10, "write": False}
@@ -66,18 +68,9 @@ def measure(
             result.runs[way].append(make(way, clip.path, plan, own))
             if number or way not in {BASELINE, WORKER}:
                 shutil.rmtree(own)
-    video = plan.media.video
-    matrix = None if is_plain(video) else matrix_of(video)
     for way in (BASELINE, WORKER):
         result.quality[way] = {
-            rung.size: compare(
-                clip.path,
-                rung.playlist,
-                size=rung.size,
-                rate=plan.grid.rate,
-                seconds=clip.compared_s,
-                matrix=matrix if way == WORKER else None,
-            )
+            rung.size: quality_of(rung, clip, plan, way=way, size=rung.size)
             for rung in result.runs[way][0].rungs[: 1 if only_top else None]
         }
     return result
@@ -106,6 +99,20 @@ def measure_jobs(names: Sequence[str], *, write: bool) -> None:
                 print(lines[-1], flush=True)
     if write:
         put_into(_PAGE, "jobs", "\n".join(lines))
+
+
+def measure_peers(*, only: Sequence[str], seconds: float, write: bool) -> None:
+    """Let each program make the same clips, and print each result at once."""
+    results, others = [], Others()
+    for result in made_by_all(only=only, seconds=seconds):
+        results.append(result)
+        print(peer_row(result), flush=True)
+        if write:
+            # After each: all of them take long, and the run may be stopped.
+            note = f"{machine()}; one run. Other programs used {others.share:.0%} of the cores."
+            put_into(_PAGE, "peers", peer_table(results, note))
+            draw_peers(results, _PEERS_PLOT)
+    print(f"Other programs used {others.share:.0%} of the cores meanwhile.")
 
 
 def simulate_teams(*, write: bool) -> None:
@@ -144,6 +151,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="simulate three hours on 1 to 64 machines, from what was measured, instead",
     )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="let other programs make some lectures (30 s of each) beside the worker, instead",
+    )
     options = parser.parse_args(arguments)
     if options.team:
         simulate_teams(write=options.write)
@@ -155,6 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if options.jobs is not None:
         measure_jobs(options.jobs or tuple(MEASURES), write=options.write)
+        return
+    if options.peers:
+        measure_peers(only=options.only, seconds=options.seconds or PEER_S, write=options.write)
         return
     kinds = (options.kind,) if options.kind else (LECTURE, NORMAL)
     results = []

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import geometric_mean, median
 
-from tests.bench.clips import LECTURE, NORMAL
 from tests.bench.quality import Quality
 from tests.bench.ways import BASELINE, PLAIN, WORKER, Made
 
@@ -145,8 +144,36 @@ def put_into(page: Path, what: str, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{_END}{after}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A clip made in one way, compared with the baseline; points of one label have one color."""
+
+    label: str
+    name: str
+    cpu_ratio: float
+    bytes_ratio: float
+    gain: float
+
+
 def draw(results: Sequence[Result], path: Path) -> None:
-    """Draw each clip's CPU against its quality, both compared with the baseline."""
+    """Draw each clip's CPU and bytes against its quality, all compared with the baseline."""
+    scatter(
+        [
+            Point(
+                label=result.kind,
+                name=result.name,
+                cpu_ratio=result.cpu_ratio,
+                bytes_ratio=result.bytes_ratio,
+                gain=result.gain.mean,
+            )
+            for result in results
+        ],
+        path,
+    )
+
+
+def scatter(points: Sequence[Point], path: Path) -> None:
+    """Draw points on two axes: CPU and bytes."""
     # Imported where it draws: it takes seconds.
     import matplotlib as mpl
 
@@ -155,16 +182,17 @@ def draw(results: Sequence[Result], path: Path) -> None:
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
     for axes, what in ((left, "cpu_ratio"), (right, "bytes_ratio")):
-        for kind, color in ((LECTURE, "tab:blue"), (NORMAL, "tab:orange")):
-            of_kind = [result for result in results if result.kind == kind]
-            ratios = [getattr(result, what) for result in of_kind]
-            axes.scatter(ratios, [r.gain.mean for r in of_kind], color=color, label=kind)
-            for result, ratio in zip(of_kind, ratios, strict=True):
-                axes.annotate(result.name[:22], (ratio, result.gain.mean), fontsize=6)
+        for label in dict.fromkeys(point.label for point in points):
+            chosen = [point for point in points if point.label == label]
+            ratios = [getattr(point, what) for point in chosen]
+            axes.scatter(ratios, [point.gain for point in chosen], label=label)
+            for point, ratio in zip(chosen, ratios, strict=True):
+                axes.annotate(point.name[:22], (ratio, point.gain), fontsize=6)
         axes.axhline(-0.5, color="gray", linewidth=0.8, linestyle="--")
-        axes.set_xlim(0, 1.2)
+        axes.set_xlim(0, max(1.2, *(1.1 * getattr(point, what) for point in points)))
         axes.set_xlabel({"cpu_ratio": "CPU", "bytes_ratio": "bytes"}[what] + " (baseline is 1)")
     left.set_ylabel("VMAF of the top rung, less the baseline's")
     left.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=100)
+    plt.close(figure)

@@ -6,22 +6,27 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
-from tests.bench.cost import Cost, size_of, spend
+from tests.bench.clips import Clip
+from tests.bench.cost import Cost, in_turn, size_of, spend
+from tests.bench.playable import has_first_minute
+from tests.bench.quality import Quality, compare
 from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
-from tests.functional.hls import read_published
+from tests.functional.hls import attributes
 from tests.functional.worker_process import python_arguments
 from worker.config.cli import parse_job
 from worker.ffmpeg.audio import DECODED, decode_audio, encode_audio
 from worker.ffmpeg.encode import encode_video
 from worker.ffmpeg.stream_copy import copy_video
 from worker.layout import AUDIO
+from worker.media.color import is_plain, matrix_of
 from worker.plan.ladder import display_size
 from worker.plan.plan import Plan, Span
 from worker.runtime.budget import Budget
@@ -35,7 +40,7 @@ WAYS = (BASELINE, PLAIN, WORKER)
 
 @dataclass(frozen=True, kw_only=True)
 class Rendition:
-    """One rung that a variant made."""
+    """One rung that a variant made: its playlist, or its file where it has none."""
 
     size: tuple[int, int]
     playlist: Path
@@ -48,6 +53,11 @@ class Made:
     cost: Cost
     bytes: int
     rungs: tuple[Rendition, ...]
+
+    @property
+    def first_minute_s(self) -> float:
+        """Seconds until the first minute could be played; of a shorter clip, the whole."""
+        return self.cost.elapsed_s if self.cost.ready_s is None else self.cost.ready_s
 
 
 def plan_for(source: Path, folder: Path, *options: str) -> Plan:
@@ -63,7 +73,7 @@ def make(way: str, source: Path, plan: Plan, folder: Path) -> Made:
     folder.mkdir()
     if way == BASELINE:
         return _baseline(source, plan, folder)
-    return _plain(source, plan, folder) if way == PLAIN else _worker(source, folder)
+    return _plain(source, plan, folder) if way == PLAIN else _worker(source, plan, folder)
 
 
 def _baseline(source: Path, plan: Plan, folder: Path) -> Made:
@@ -89,7 +99,7 @@ def _baseline(source: Path, plan: Plan, folder: Path) -> Made:
             *("-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod"),
             *("-hls_segment_filename", str(folder / branch / "%05d.ts"), str(playlists[-1])),
         ]
-    cost = spend(argv, folder=folder)
+    cost = spend(argv, folder=folder, is_ready=lambda: has_first_minute(playlists[0], plan))
     rungs = tuple(Rendition(size=s, playlist=p) for s, p in zip(sizes, playlists, strict=True))
     return Made(cost=cost, bytes=size_of(folder, "*.ts"), rungs=rungs)
 
@@ -107,12 +117,7 @@ def _plain(source: Path, plan: Plan, folder: Path) -> Made:
     with _commands(source, plan, folder) as (commands, descriptor):
         costs = [spend(c, folder=folder, pass_fds=[descriptor]) for c in commands]
     return Made(
-        cost=Cost(
-            cpu_s=sum(cost.cpu_s for cost in costs),
-            elapsed_s=sum(cost.elapsed_s for cost in costs),
-            memory_bytes=max(cost.memory_bytes for cost in costs),
-            disk_bytes=max(cost.disk_bytes for cost in costs),
-        ),
+        cost=in_turn(costs),
         bytes=size_of(folder, "*.ts"),
         rungs=(),
     )
@@ -170,6 +175,7 @@ def run_worker(
     watched: Path,
     environment: Mapping[str, str] | None = None,
     before: str = "",
+    is_ready: Callable[[], bool] = lambda: False,
 ) -> Cost:
     """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
     _compile()
@@ -186,6 +192,7 @@ def run_worker(
         [*map(str, argv)],
         folder=watched,
         environment={"PYTHONPATH": str(ROOT), **(environment or {})},
+        is_ready=is_ready,
     )
 
 
@@ -195,14 +202,48 @@ def _compile() -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", ROOT / "worker"], check=True)
 
 
-def _worker(source: Path, folder: Path) -> Made:
+def _worker(source: Path, plan: Plan, folder: Path) -> Made:
     out, work = folder / "out", folder / "work"
     work.mkdir()
-    cost = run_worker(source, out, work=work, watched=work)
-    published = read_published(out)
-    rungs = []
-    for uri, attributes in published.variants.items():
-        if "RESOLUTION" in attributes:
-            width, _, height = attributes["RESOLUTION"].partition("x")
-            rungs.append(Rendition(size=(int(width), int(height)), playlist=out / uri))
-    return Made(cost=cost, bytes=size_of(out, "*.ts"), rungs=tuple(rungs))
+    master = out / "master.m3u8"
+    cost = run_worker(
+        source,
+        out,
+        work=work,
+        watched=work,
+        is_ready=lambda: has_first_minute(master, plan),
+    )
+    return Made(cost=cost, bytes=size_of(out, "*.ts"), rungs=read_rungs(master))
+
+
+def quality_of(
+    rung: Rendition,
+    clip: Clip,
+    plan: Plan,
+    *,
+    way: str,
+    size: tuple[int, int],
+    late_frames: int = 0,
+) -> Quality:
+    """Compare a rung with its clip, at this size and the moments of the worker's grid."""
+    video = plan.media.video
+    return compare(
+        clip.path,
+        rung.playlist,
+        size=size,
+        rate=plan.grid.rate,
+        seconds=clip.compared_s,
+        # Only the worker converts colors.
+        matrix=matrix_of(video) if way == WORKER and not is_plain(video) else None,
+        late_frames=late_frames,
+    )
+
+
+def read_rungs(master: Path) -> tuple[Rendition, ...]:
+    """Read the variants with video of a multivariant playlist, largest first."""
+    lines, rungs = master.read_text().splitlines(), []
+    for line, uri in pairwise(lines):
+        if line.startswith("#EXT-X-STREAM-INF:") and "RESOLUTION" in attributes(line):
+            width, _, height = attributes(line)["RESOLUTION"].partition("x")
+            rungs.append(Rendition(size=(int(width), int(height)), playlist=master.parent / uri))
+    return tuple(sorted(rungs, key=lambda rung: -rung.size[1]))
