@@ -18,6 +18,10 @@ _MISSING_FRAMES, _MISSING_FRAMES_SHARE = 25, 0.05
 _MISSING_AUDIO_S, _MISSING_AUDIO_SHARE = 1.0, 0.05
 
 
+class FillerError(BadSourceError):
+    """Most of what would be published is filler, as was found once all of it was made."""
+
+
 @dataclass(slots=True)
 class _Count:
     """Frames of one part: those that spans show, those that were read, and those decoded."""
@@ -68,7 +72,7 @@ class DecodedFrames:
         tolerated.
 
         Raises:
-            BadSourceError: with both counts.
+            FillerError: with both counts.
 
         """
         for index, count in enumerate(self._counts):
@@ -79,9 +83,8 @@ class DecodedFrames:
                     decoded=count.decoded,
                     read=count.read,
                 )
-            except BadSourceError as error:
-                message = f"{self._plan.label(index)}{error}"
-                raise BadSourceError(message, code=error.code) from error
+            except FillerError as error:
+                raise refused(f"{self._plan.label(index)}{error}") from error
 
 
 def _count(part: Plan, start_s: float, end_s: float) -> int:
@@ -109,15 +112,19 @@ def refuse_filler(plan: Plan, missing: int, *, decoded: int, read: int) -> None:
     """Refuse a source of which so many frames are missing, as `DecodedFrames.check` does.
 
     Raises:
-        BadSourceError: with how many of those that were read can be decoded.
+        FillerError: with how many of those that were read can be decoded.
 
     """
     if missing > (1 - _LEAST_SHARE) * shown_packets(plan):
-        raise BadSourceError(
+        raise refused(
             f"only {decoded} of {read} frames can be decoded:"
-            " the file is damaged; export or upload it again",
-            code=SourceFault.DAMAGED,
+            " the file is damaged; export or upload it again"
         )
+
+
+def refused(message: str) -> FillerError:
+    """Make the refusal of a source that a job, this one or an earlier one, has found to be so."""
+    return FillerError(message, code=SourceFault.DAMAGED)
 
 
 def check_span_end(plan: Plan, span: Span, *, segmented_s: float, is_complete: bool) -> None:

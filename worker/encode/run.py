@@ -8,7 +8,13 @@ from pathlib import Path
 
 import structlog
 
-from worker.encode.decode_check import is_nearly_all, lacks_frames, planned_audio_s
+from worker.encode.decode_check import (
+    FillerError,
+    is_nearly_all,
+    lacks_frames,
+    planned_audio_s,
+    refused,
+)
 from worker.encode.early import NoRoomError, Room
 from worker.encode.encoder import Encoder, EncodeReport, Hooks, SourceFile
 from worker.errors import WorkerError
@@ -78,8 +84,14 @@ class EncodeJob:
         return [source.path for source in self.sources]
 
     def recall(self) -> Checkpoint:
-        """Find what the store has of the run."""
-        return recall(
+        """Find what the store has of the run.
+
+        Raises:
+            FillerError: an earlier job found that most of it is filler.
+            WorkerError: as the store raises it.
+
+        """
+        checkpoint = recall(
             self.store,
             self.name,
             self.plan,
@@ -87,6 +99,9 @@ class EncodeJob:
             budget=self.workspace.budget,
             threads=self.threads,
         )
+        if checkpoint.refusal:
+            raise refused(checkpoint.refusal)
+        return checkpoint
 
     def open_uploader(self, checkpoint: Checkpoint) -> Uploader:
         """Start the uploads, which a checkpoint records."""
@@ -186,6 +201,8 @@ def encode(
         encoder.report_progress()
     except WorkerError as error:
         budget.stop(error)
+        if isinstance(error, FillerError):
+            checkpoint.refusal = str(error)
         _save_what_is_stored(uploader, checkpoint, store)
         raise
     except NoRoomError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from worker.encode.audio_feed import AudioFeed
-from worker.encode.decode_check import refuse_filler, shown_packets
+from worker.encode.decode_check import FillerError, refuse_filler, shown_packets
 from worker.encode.encoder import Encoder, Hooks
 from worker.encode.run import Encoded, EncodeJob, collect, encode, indexes, warn_of_gaps
 from worker.layout import AUDIO, machine_checkpoint_key
@@ -128,7 +128,12 @@ class TeamEncode:
         """
         missing = self._missing_frames + self._team.call_the_roll().missing_frames
         count = shown_packets(self.job.plan)
-        refuse_filler(self.job.plan, missing, decoded=count - missing, read=count)
+        try:
+            refuse_filler(self.job.plan, missing, decoded=count - missing, read=count)
+        except FillerError as error:
+            self._own.refusal = str(error)
+            self._own.save(self.job.store)
+            raise
         checkpoint = self.job.recall()
         stored = indexes(checkpoint)
         if lacking := [share for share in self._team.shares if self._lacks(share, stored)]:

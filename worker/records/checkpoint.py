@@ -12,6 +12,8 @@ from worker.records.segment import Segment
 class CheckpointRecord(Record):
     """A run's plan, as plain data for people, and its segments.
 
+    `refusal`: why its source was refused after it was decoded, with its segments stored.
+
     Schema versions before 4 lack fields of segments: their segments are read from the store.
     """
 
@@ -22,3 +24,4 @@ class CheckpointRecord(Record):
     run: str
     plan: Mapping[str, Any]
     segments: tuple[Segment, ...]
+    refusal: str | None = None

@@ -52,6 +52,8 @@ class Checkpoint:
         self, run: str, plan: Mapping[str, Any], *, etag: str | None = None, key: str | None = None
     ) -> None:
         self.run = run
+        # Why the source was refused after all was decoded: nothing of it is left to show that.
+        self.refusal: str | None = None
         self._is_shared = key is None
         self._key = key or f"{run}/{CHECKPOINT}"
         self._plan = plan
@@ -59,7 +61,7 @@ class Checkpoint:
         self._segments: dict[tuple[str, int], Segment] = {}
         self._lock = threading.Lock()
         self._save_lock = threading.Lock()
-        self._saved: tuple[Segment, ...] | None = None
+        self._saved: CheckpointRecord | None = None
         self._saved_s = 0.0
 
     def add(self, segment: Segment) -> None:
@@ -97,10 +99,11 @@ class Checkpoint:
 
         """
         with self._save_lock:
-            segments = self._ordered()
-            if segments == self._saved:
+            record = CheckpointRecord(
+                run=self.run, plan=self._plan, segments=self._ordered(), refusal=self.refusal
+            )
+            if record == self._saved:
                 return
-            record = CheckpointRecord(run=self.run, plan=self._plan, segments=segments)
             file = json_file(self._key, record.to_json())
             try:
                 self._etag = self._write(file, store).etag
@@ -109,7 +112,7 @@ class Checkpoint:
                     f"another job wrote {file.key} in {store}; nothing more is written; submit"
                     " again when that job has ended"
                 ) from error
-            self._saved = segments
+            self._saved = record
 
     def _write(self, file: File, store: RetryingStore) -> StoredObject:
         if self._is_shared:
@@ -148,7 +151,8 @@ def recall(
     string, which an FFmpeg of another build may have made: a rendition has one. The audio counts
     whole or not at all, as it is encoded whole.
     """
-    recorded, etag = _read_record(store, run, CHECKPOINT)
+    record, etag = _read_record(store, run, CHECKPOINT)
+    records = [record]
     checkpoint = Checkpoint(run, describe_run(plan, cipher), etag=etag)
     prefix = run_prefix(run)
     try:
@@ -158,8 +162,12 @@ def recall(
     except ListingDeniedError as error:
         log.warning("listing_denied", reason=str(error))
         return checkpoint
-    for name in filter(is_machine_checkpoint, listing):
-        recorded |= _read_record(store, run, name)[0]
+    records += [
+        _read_record(store, run, name)[0] for name in listing if is_machine_checkpoint(name)
+    ]
+    own = [each for each in records if each and each.run == run]
+    checkpoint.refusal = next((each.refusal for each in own if each.refusal), None)
+    recorded = {segment.name: segment for each in own for segment in each.segments}
     with DaemonThreadPool("recall", threads) as pool:
         readings = []
         for position, names in _by_position(plan, listing).items():
@@ -268,18 +276,13 @@ def _read_segment(
 
 def _read_record(
     store: RetryingStore, run: str, name: str
-) -> tuple[dict[str, Segment], str | None]:
-    """Read a record, by the segments' names, and its ETag.
-
-    One that is missing or cannot be used holds no segments.
-    """
+) -> tuple[CheckpointRecord | None, str | None]:
+    """Read a record, None where it is missing or cannot be used, and its ETag."""
     content = store.get(f"{run}/{name}")
     if content is None:
-        return {}, None
+        return None, None
     try:
-        record = CheckpointRecord.from_json(content.data)
+        return CheckpointRecord.from_json(content.data), content.etag
     except UnreadableRecordError as error:
         log.warning("checkpoint_unreadable", reason=str(error))
-        return {}, content.etag
-    segments = record.segments if record.run == run else ()
-    return {segment.name: segment for segment in segments}, content.etag
+        return None, content.etag

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import ffmpeg
+from tests.functional.conftest import FFPROBE, ffmpeg
 from tests.functional.hls import read_published
 from tests.functional.source.generated import SMALL, X264, tone, video
 from tests.functional.worker_process import RunWorker
@@ -107,3 +107,32 @@ def test_an_upload_beyond_a_limit_is_refused(
     assert ended.status == 65
     assert ended.final["code"] == code
     assert words in ended.final["message"]
+
+
+def test_a_video_of_which_most_frames_are_damaged_is_refused_however_often_it_is_submitted(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """All its segments are stored by then, with frames that stand for those that are missing."""
+    source, out = tmp_path / "in.avi", tmp_path / "out"
+    ffmpeg(*video(6), *tone(6), "-c:v", "mjpeg", "-c:a", "pcm_s16le", source)
+    spoil_packets(source)
+    for _ in range(2):
+        ended = run_worker("--source", source, "--destination", out, *SMALL)
+        assert (ended.status, ended.final.get("code")) == (65, "damaged"), ended.stdout
+        assert "frames can be decoded" in ended.final["message"]
+        assert not (out / "master.m3u8").exists()
+
+
+def spoil_packets(path: Path) -> None:
+    """Overwrite what three of five packets of video hold: with more FFmpeg itself would fail."""
+    shown = ("-select_streams", "v", "-show_entries", "packet=pos,size", "-of", "csv=p=0")
+    rows = subprocess.run(
+        [FFPROBE, "-v", "error", *shown, path], capture_output=True, text=True, check=True
+    ).stdout.split()
+    data = bytearray(path.read_bytes())
+    for i, row in enumerate(rows):
+        size, pos = map(int, row.strip(",").split(","))
+        if i % 5 > 1:
+            # The header of its chunk comes first.
+            data[pos + 8 : pos + 8 + size] = bytes(size)
+    path.write_bytes(data)
