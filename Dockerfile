@@ -50,7 +50,9 @@ RUN case $TARGETARCH in \
         --enable-filter=split,fps,setpts,trim,tpad,scale,format,setsar,setparams \
         --enable-filter=bwdif,lut3d,pad,drawbox,mpdecimate,crop,concat,transpose,hflip,vflip \
         --enable-filter=asetpts,aselect,aresample,aformat,apad,atrim,pan,volume,alimiter,ebur128,astats \
-        --enable-filter=thumbnail,signalstats,metadata,tile \
+        --enable-filter=highpass,bandreject,afftdn,acompressor \
+        --enable-filter=asplit,acrossover,bandpass,join,asetnsamples,aspectralstats,ametadata \
+        --enable-filter=thumbnail,signalstats,metadata,tile,aeval,showwavespic \
         --enable-filter=color,testsrc2,sine,anullsrc \
     && make -j"$(nproc)" \
     && make install-progs install-libs \

@@ -1,7 +1,10 @@
 // Reads a stored file from an R2 bucket (`env.BUCKET`) or a server (`env.ORIGIN`).
 import { Refusal } from "./token.js";
 
-const KEPT = ["content-length", "content-range", "etag", "last-modified", "cache-control"];
+const KEPT = [
+  ...["content-length", "content-range", "etag", "last-modified", "cache-control"],
+  "content-disposition",
+];
 
 export const encodePath = (names) => names.map(encodeURIComponent).join("/");
 
@@ -82,4 +85,6 @@ const headersOf = ({ size, httpEtag, uploaded, httpMetadata }) => ({
   etag: httpEtag,
   "last-modified": uploaded.toUTCString(),
   ...(httpMetadata?.cacheControl && { "cache-control": httpMetadata.cacheControl }),
+  // By which browsers save a download under its name.
+  ...(httpMetadata?.contentDisposition && { "content-disposition": httpMetadata.contentDisposition }),
 });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_DIGEST = re.compile(r"\.[0-9a-f]{8}(?=\.(?:ts|m3u8|vtt|jpg|html)\b)")
+_DIGEST = re.compile(r"\.[0-9a-f]{8}(?=\.(?:ts|m3u8|vtt|jpg|html|mp4|m4a)\b)")
 
 
 def without_digests(text: str) -> str:

@@ -55,17 +55,19 @@ class Watcher:
                 folder = playlist.rpartition("/")[0]
                 segments = names(content.data) if content else [""]
                 self.faults += faults_of(listing, [f"{folder}/{name}" for name in segments])
-            self.faults += self._differences_from_manifest(listing)
+            self.faults += self._differences_from_manifest()
             if self.faults:
                 return
 
-    def _differences_from_manifest(self, listing: Mapping[str, StoredObject]) -> list[str]:
+    def _differences_from_manifest(self) -> list[str]:
         """Compare what the manifest names, where the master playlist is that manifest's."""
         content, master = self._store.get("manifest.json"), self._store.get("master.m3u8")
         if content is None or master is None:
             return []
         manifest = ManifestRecord.from_json(content.data)
         keys = set(published_keys(manifest))
+        # Later than these two: a job may publish again meanwhile.
+        listing = self._store.list("")
         if not set(names(master.data)) <= keys:
             return []
         faults = faults_of(listing, keys)

@@ -21,6 +21,7 @@ from worker.config.cli import (
 )
 from worker.config.job import BATCH_JOB_ID, Job, academy_of, made_of
 from worker.config.location import LocalLocation
+from worker.context import Context
 from worker.errors import (
     PUBLISHED,
     BadEnvironmentError,
@@ -46,7 +47,6 @@ from worker.runtime.resources import cpu_s
 from worker.runtime.sandbox import Sandbox, hide_memory
 from worker.runtime.workspace import Tools
 from worker.source.plan_only import plan_job
-from worker.steps import Context
 
 SCHEMA = "schema"
 _SELF_CHECK_S = 120

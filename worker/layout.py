@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
 # At the destination itself. These and KEEPER are the only files that are ever replaced.
 MASTER = "master.m3u8"
@@ -54,6 +56,10 @@ _NO_CACHE = "no-cache"
 _JPEG = "image/jpeg"
 _M3U8 = "application/vnd.apple.mpegurl"
 _WEBVTT = "text/vtt"
+# By the suffix of a download.
+_DOWNLOADS = {"mp4": "video/mp4", "m4a": "audio/mp4"}
+# What may stand in a quoted name of Content-Disposition and means itself everywhere.
+_UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +70,20 @@ class File:
     data: bytes
     content_type: str
     cache_control: str
+    content_disposition: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LargeFile:
+    """As `File`, where the content is on disk and may be larger than memory."""
+
+    key: str
+    path: Path
+    bytes: int
+    md5: str
+    content_type: str
+    cache_control: str
+    content_disposition: str | None = None
 
 
 def run_prefix(run: str) -> str:
@@ -210,6 +230,24 @@ def choice_file(run: str, index: int, data: bytes) -> File:
 def report_file(run: str, page: str) -> File:
     """Make a run's report, a page for people."""
     return _addressed(f"{run}/{_REPORT}", page.encode(), "text/html; charset=utf-8")
+
+
+def download_file(
+    run: str, suffix: str, path: Path, *, size: int, md5: str, title: str
+) -> LargeFile:
+    """Make a download; browsers save it under `title` (RFC 6266)."""
+    name = f"{title}.{suffix}"
+    plain, encoded = _UNSAFE.sub("_", name), quote(name, safe="")
+    extended = "" if plain == name else f"; filename*=UTF-8''{encoded}"
+    return LargeFile(
+        key=content_name(f"{run}/download.{suffix}", md5),
+        path=path,
+        bytes=size,
+        md5=md5,
+        content_type=_DOWNLOADS[suffix],
+        cache_control=_IMMUTABLE,
+        content_disposition=f'attachment; filename="{plain}"{extended}',
+    )
 
 
 def thumbnail_file(data: bytes) -> File:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from worker.config.job import Job, made_of
 from worker.config.team import team_of
+from worker.context import Context
 from worker.errors import PUBLISHED, TakenError
 from worker.monitoring.status import Status
 from worker.outcome import clip_of
 from worker.records.job import Outcome
-from worker.steps import Context
 from worker.storage.lease import ANSWER_S, TeammateError
 from worker.storage.open import open_store
 from worker.storage.retrying import RetryingStore

@@ -6,6 +6,8 @@ import structlog
 
 from worker.callbacks.callbacks import Callbacks, open_callbacks
 from worker.config.job import Job
+from worker.context import Context
+from worker.early_steps import steps_for
 from worker.errors import (
     PUBLISHED,
     BudgetSpentError,
@@ -19,7 +21,6 @@ from worker.outcome import JobResult, outcome_of
 from worker.records.job import Outcome
 from worker.runtime.resources import peak_memory_bytes
 from worker.source.subtitle_files import open_subtitles
-from worker.steps import Context, Steps
 from worker.storage.open import open_sources
 from worker.team_steps import TeamSteps
 
@@ -47,7 +48,7 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
             stats=context.stats,
             on_progress=lead.if_leading(callbacks.progress),
         ) as reporter:
-            steps = Steps(
+            steps = steps_for(job)(
                 job,
                 context,
                 result,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -14,20 +13,25 @@ from worker import __version__
 from worker.callbacks.callbacks import Callbacks
 from worker.config.callback_options import tags_of
 from worker.config.job import Job, academy_of
+from worker.config.location import title_of
+from worker.context import Context
+from worker.download.content import Content
+from worker.download.make import DownloadContext, make_downloads
 from worker.encode.encoder import SourceFile
 from worker.encode.run import Encoded, EncodeJob, encode_run
 from worker.errors import WorkerError
+from worker.ffmpeg.remux import DownloadFormat
 from worker.hls.encryption import SegmentCipher, cipher_for, fingerprint_for
-from worker.hls.run import Run, TextRendition
+from worker.hls.run import Run
 from worker.images.generate import ImageContext, generate_images
 from worker.images.model import ImageSet
 from worker.layout import MASTER
-from worker.monitoring.job_stats import JobStats
 from worker.monitoring.progress import Reporter, Step
 from worker.monitoring.status import Status
 from worker.outcome import JobResult, clip_of, published
 from worker.plan.digest import request_digest, run_name
 from worker.plan.plan import Plan, describe
+from worker.publish.asked import Asked
 from worker.publish.leftovers import delete_leftovers
 from worker.publish.manifest import Origin, read_manifest
 from worker.publish.one_source import OneSource
@@ -35,9 +39,8 @@ from worker.publish.publish import Publication, Published, publish
 from worker.publish.standing import is_published
 from worker.publish.texts import find_standing, publish_texts
 from worker.records.job import Outcome
-from worker.records.manifest import ManifestRecord
-from worker.runtime.budget import Budget
-from worker.runtime.workspace import Tools, Workspace, open_workspace
+from worker.records.manifest import DownloadRecord, ManifestRecord
+from worker.runtime.workspace import Workspace, open_workspace
 from worker.source.fetch.sources import fetch, sizes_of
 from worker.source.prepare import PlannedSource, plan_source
 from worker.source.subtitle_files import OutsideTrack, fit_tracks
@@ -48,28 +51,6 @@ from worker.upload.listing import list_run
 from worker.upload.verify import verify_run
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Context:
-    """What a job runs with: budget, programs, calendar, terminal; `vcpus` where they are known."""
-
-    budget: Budget
-    tools: Tools
-    now: Callable[[], datetime]
-    on_terminal: bool
-    stats: JobStats = field(default_factory=JobStats)
-    vcpus: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """What is to be published: its request, what it replaces, and what it is made of."""
-
-    request: str
-    previous: ManifestRecord | None
-    outside: Sequence[TextRendition] = ()
-    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +78,15 @@ class Steps:
             asked = self.fit(asked, planned.plan, paths)
             name, cipher = self.name_run(planned.plan)
             job = self.encode_job(name, cipher, planned.plan, planned.files, workspace)
-            return self.complete(encode_run(job), job, asked)
+            return self.make(job, asked)
 
     def find_published(self) -> Outcome | Asked:
         """Find what is published: the outcome where nothing is left to be encoded."""
-        request = self._request(*self.subtitles)
+        request = self._request(self.subtitles, self.job.download)
         previous = read_manifest(self.store)
         if previous and is_published(self.store, previous, request):
             return self._already_published(previous)
-        if published := self._change_subtitles(request, previous):
+        if published := self._change_extras(request, previous):
             return self._finish(published, previous)
         return Asked(request=request, previous=previous)
 
@@ -123,33 +104,38 @@ class Steps:
             previous=asked.previous,
         )
 
-    def _request(self, *subtitles: OutsideTrack) -> str:
+    def _request(
+        self, subtitles: Sequence[OutsideTrack] = (), downloads: Sequence[DownloadFormat] = ()
+    ) -> str:
         return request_digest(
             self.source.identity,
             self.job,
             fingerprint=fingerprint_for(self.job),
             subtitles=[track.identity for track in subtitles],
+            downloads=downloads,
         )
 
-    def _change_subtitles(self, request: str, previous: ManifestRecord | None) -> Published | None:
-        """Publish the run that is published with other subtitles, where nothing else differs."""
+    def _change_extras(self, request: str, previous: ManifestRecord | None) -> Published | None:
+        """Publish what is published with other subtitles or downloads, if nothing else differs."""
         standing = find_standing(self.store, previous, self._request())
         if standing is None or self.job.report:
             # A report is made of the whole run.
             return None
         texts = fit_tracks(self.subtitles, standing.grid, self.job.clip)
-        if standing.lacks_any(texts):
+        content = standing.content()
+        if standing.lacks_any(texts) or (self.job.download and content is None):
             return None
         self.status.update(run=standing.manifest.run)
         self.result.take(standing.manifest)
+        downloads: Sequence[DownloadRecord] = ()
+        if content is not None and self.job.download:
+            with self.open_workspace() as workspace:
+                downloads = self._make_downloads(content, workspace, standing.manifest.downloads)
         self.reporter.begin(Step.PUBLISH)
+        origin = self._origin(request)
+        confirm, threads = self.status.confirm, self.job.upload_threads
         return publish_texts(
-            standing,
-            texts,
-            self._origin(request),
-            self.store,
-            confirm=self.status.confirm,
-            threads=self.job.upload_threads,
+            standing, texts, downloads, origin, self.store, confirm=confirm, threads=threads
         )
 
     def _finish(self, published: Published, previous: ManifestRecord | None) -> Outcome:
@@ -200,7 +186,7 @@ class Steps:
             run=name,
             duration_s=self.result.duration_s,
             rungs=self.result.rungs,
-            rate=str(plan.grid.rate),
+            rate=plan.frame_rate and str(plan.frame_rate),
             plan=describe(plan) | cipher.describe(),
         )
         return name, cipher
@@ -225,7 +211,15 @@ class Steps:
             threads=self.job.uploads_beside(plan.lanes),
         )
 
+    def make(self, job: EncodeJob, asked: Asked) -> Outcome:
+        """Encode a run, and publish it."""
+        return self.complete(encode_run(job), job, asked)
+
     def complete(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Outcome:
+        """Publish what was encoded, as the end of the job."""
+        return self._finish(self.publish_encoded(encoded, job, asked), asked.previous)
+
+    def publish_encoded(self, encoded: Encoded, job: EncodeJob, asked: Asked) -> Published:
         """Verify what was encoded, make its texts and images, and publish it."""
         self._take(encoded)
         one_source, paths, workspace = self.one_source(asked), job.paths, job.workspace
@@ -234,10 +228,16 @@ class Steps:
         run = encoded.run
         verify_run(run, list_run(run, self.store, self.context.budget))
         run = replace(run, texts=make_subtitles(run.plan, paths, workspace, outside=asked.outside))
-        images = self._generate_images(run, paths, workspace)
-        origin = self._origin(asked.request, asked.sizes)
+        publication = Publication(
+            run=run,
+            images=self._generate_images(run, paths, workspace),
+            downloads=() if asked.is_first else self._make_downloads(Content.of(run), workspace),
+            origin=self._origin(asked.request, asked.sizes),
+            previous=asked.previous,
+            with_report=self.job.report and not asked.is_first,
+        )
         one_source.check()
-        return self._finish(self._publish(run, images, origin, asked.previous), asked.previous)
+        return self._publish(publication)
 
     def _take(self, encoded: Encoded) -> None:
         result = self.result
@@ -253,6 +253,13 @@ class Steps:
         )
         names = run.plan.used([part.name for part in self.source.parts])
         return generate_images(context, paths, names, with_chapters=self.job.chapters)
+
+    def _make_downloads(
+        self, content: Content, workspace: Workspace, standing: Sequence[DownloadRecord] = ()
+    ) -> Sequence[DownloadRecord]:
+        title = title_of(self.job.source[0])
+        context = DownloadContext(store=self.store, workspace=workspace, title=title)
+        return make_downloads(self.job.download, content, context, standing=standing)
 
     def _origin(self, request: str, sizes: Sequence[int] = ()) -> Origin:
         result = self.result
@@ -271,22 +278,10 @@ class Steps:
             job=self.context.stats.record(**result.pace),
         )
 
-    def _publish(
-        self, run: Run, images: ImageSet, origin: Origin, previous: ManifestRecord | None
-    ) -> Published:
+    def _publish(self, publication: Publication) -> Published:
         self.reporter.begin(Step.PUBLISH)
-        return publish(
-            Publication(
-                run=run,
-                images=images,
-                origin=origin,
-                previous=previous,
-                with_report=self.job.report,
-            ),
-            self.store,
-            confirm=self.status.confirm,
-            threads=self.job.upload_threads,
-        )
+        confirm, threads = self.status.confirm, self.job.upload_threads
+        return publish(publication, self.store, confirm=confirm, threads=threads)
 
     def _published(self, manifest: ManifestRecord) -> Outcome:
         self.callbacks.published(manifest, already_published=False)

@@ -23,6 +23,7 @@ from worker.plan.digest import run_name
 from worker.plan.forecast import Choice
 from worker.plan.plan import Plan
 from worker.plan.saved import plan_from_json, plan_to_json
+from worker.publish.asked import Asked
 from worker.publish.manifest import read_manifest
 from worker.records.base import UnreadableRecordError
 from worker.records.job import ChoiceRecord, Outcome
@@ -30,7 +31,7 @@ from worker.runtime.workspace import Workspace
 from worker.source.fetch.mapping import add_byte_maps
 from worker.source.fetch.sources import fetch_as_needed
 from worker.source.prepare import PlannedSource, write_color_tables
-from worker.steps import Asked, Steps
+from worker.steps import Steps
 from worker.storage.base import ListingDeniedError, PreconditionFailedError
 from worker.storage.lease import SilentError, TeammateError
 from worker.team.team import Team, TeamEndedError
@@ -167,6 +168,8 @@ class TeamSteps:
             return _NO_CONDITIONS
         if is_repaired:
             return "its timestamps had to be repaired, in a copy that only this machine has"
+        if not planned.plan.rungs:
+            return "it is audio alone, which one machine makes"
         gop_s = planned.plan.longest_gop_s
         if gop_s is None or gop_s > _LONGEST_GOP_S:
             return "its keyframes are too far apart to be encoded in parts"

@@ -19,13 +19,13 @@ from worker.config.cli import parse_job
 from worker.config.job import Job
 from worker.config.location import Location, S3Location
 from worker.config.option import option_name
+from worker.config.sources import joined_identity
 from worker.config.values import keys_in
 from worker.errors import BadParametersError
 from worker.layout import MANIFEST
 from worker.plan.digest import request_digest
 from worker.records.base import UnreadableRecordError
 from worker.records.manifest import ManifestRecord
-from worker.storage.base import joined_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef

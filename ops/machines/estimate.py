@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from ops.batch.cost import cost_of
 from ops.console import duration
 from ops.errors import UsageError
-from worker.config.team import MOST_MACHINES
-from worker.team.shares import LEAST_SHARE_S
+from worker.config.team import LEAST_SHARE_S, MOST_MACHINES
 
 # CPU seconds for a second of a talking head in the rungs of 1080p, the worker's threads included:
 # 10 minutes took 223 s on 2 vCPUs, both in use (docs/operations.md, Parallel FFmpegs).

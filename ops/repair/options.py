@@ -28,8 +28,9 @@ _GUESSES: Mapping[str, tuple[str, ...]] = {
     "copy_top": ("always", "never"),
     "allow_truncated": ("true",),
     "max_frame_rate": ("60", "25", "24", "50"),
-    "segment_s": ("4", "2", "10", "3", "5", "8"),
+    "segment_s": ("6", "4", "2", "10", "3", "5", "8"),
     "loudness": ("-16", "-14", "-18", "-23", "-24"),
+    "speech": ("clean",),
     "audio_language": ("ko", "kor", "en", "eng"),
 }
 _LADDERS = ("1080,720,480", "1080,720", "720,480", "1080", "720", "480", "1080,720,480,360")
@@ -77,14 +78,19 @@ def find_options(manifest: ManifestRecord, master: str, given: Mapping[str, str]
 def _shown(manifest: ManifestRecord, master: str) -> list[Options]:
     """Return what a video shows of its options, the likeliest first."""
     shown: Options = {}
-    has_audio = any(each.kind == "audio" for each in manifest.renditions)
+    kinds = {each.kind for each in manifest.renditions}
+    # Neither without audio, nor of audio alone, does anything show the layout that was asked for.
+    has_audio = {"audio", "video"} <= kinds
+    if "video" not in kinds:
+        shown["audio_only"] = "allow"
     is_muxed = has_audio and f'GROUP-ID="{AUDIO}"' not in master and bool(master)
     layouts = (("muxed",) if is_muxed else ("separate",)) if master else ("separate", "muxed")
-    # Without audio nothing shows the layout that was asked for.
     layouts = layouts if has_audio else ("separate", "muxed")
     # Joints of parts have chapters in any case.
     if manifest.chapters_track and not manifest.parts:
         shown["chapters"] = "true"
+    if manifest.downloads:
+        shown["download"] = join_values(download.format for download in manifest.downloads)
     if clip := manifest.clip:
         shown["from_s"] = _seconds(clip.start_s)
         if clip.end_s is not None:

@@ -165,7 +165,7 @@ _shtab_scripts_deploy() {
 
 complete -o bashdefault -F _shtab_scripts_deploy scripts/deploy
 
-_shtab_scripts_submit_option_strings=(-h --help --region --profile --endpoint-url --name --detach --queue --job-definition --stack --academy --priority --environment --vcpus --memory --poll --json --within --length --list --prefix --match --destination --in-flight --state --report-file --price --skip-bad --dry-run --from --to --time-limit --ladder --max-frame-rate --copy-top --preset --segment --parallel-spans --audio-language --loudness --audio --captions --subtitles --chapters --allow-truncated --max-duration --max-source-gib --allow-private-sources --encrypt --key-uri --s3-endpoint --s3-region --source-s3-endpoint --source-s3-region --allow-private-notify --notify --tag --machines --upload-threads --stall-timeout --log-level --report)
+_shtab_scripts_submit_option_strings=(-h --help --region --profile --endpoint-url --name --detach --queue --job-definition --stack --academy --priority --environment --vcpus --memory --poll --json --within --length --list --prefix --match --destination --in-flight --state --report-file --price --skip-bad --dry-run --from --to --time-limit --ladder --publish-when --max-frame-rate --copy-top --preset --segment --parallel-spans --audio-language --loudness --speech --audio --audio-only --captions --subtitles --download --chapters --allow-truncated --max-duration --max-source-gib --allow-private-sources --encrypt --key-uri --s3-endpoint --s3-region --source-s3-endpoint --source-s3-region --allow-private-notify --notify --tag --machines --upload-threads --stall-timeout --log-level --report)
 
 _shtab_scripts_submit___list_COMPGEN=_shtab_compgen_files
 _shtab_scripts_submit___state_COMPGEN=_shtab_compgen_files

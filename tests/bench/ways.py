@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -177,6 +178,7 @@ def run_worker(
     is_ready: Callable[[], bool] = lambda: False,
 ) -> Cost:
     """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
+    _compile()
     argv = [
         sys.executable,
         *python_arguments(before),
@@ -192,6 +194,12 @@ def run_worker(
         environment={"PYTHONPATH": str(ROOT), **(environment or {})},
         is_ready=is_ready,
     )
+
+
+@cache
+def _compile() -> None:
+    """Make the bytecode of the worker, which an image has, too."""
+    subprocess.run([sys.executable, "-m", "compileall", "-q", ROOT / "worker"], check=True)
 
 
 def _worker(source: Path, plan: Plan, folder: Path) -> Made:

@@ -37,8 +37,13 @@ KINDS = {
     "two lanes": ("--parallel-spans", "2"),
     "copied top rung": ("--copy-top", "always"),
     "chapters": ("--chapters",),
+    "first rung": ("--publish-when", "first-rung", "--download", "mp4"),
     "muxed": ("--audio", "muxed", "--parallel-spans", "2"),
     "muxed and encrypted": ("--audio", "muxed", *_ENCRYPTED),
+    "first rung, copied, muxed and encrypted": (
+        *("--publish-when", "first-rung", "--parallel-spans", "2"),
+        *("--copy-top", "always", "--audio", "muxed", *_ENCRYPTED),
+    ),
     "copied, muxed and encrypted": ("--copy-top", "always", "--audio", "muxed", *_ENCRYPTED),
 }
 BUCKET = "chaos"

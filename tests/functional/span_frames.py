@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.functional.conftest import FFMPEG, FFPROBE
 from worker.config.cli import parse_job
+from worker.config.job import Job
 from worker.ffmpeg.encode import encode_video
 from worker.media.streams import Media
 from worker.plan.parallelism import Machine
@@ -27,16 +28,17 @@ def workspace(folder: Path) -> Workspace:
     return Workspace(folder=folder, tools=tools, budget=budget)
 
 
+def job_of(path: Path, *arguments: str) -> Job:
+    return parse_job(["--source", str(path), "--destination", "/out", *arguments], {})
+
+
 def read(path: Path) -> Media:
-    return probe(path, workspace(path.parent))
+    return probe(path, job_of(path), workspace(path.parent))
 
 
 def make(path: Path, *arguments: str) -> Plan:
-    return make_plan(
-        [PreparedFile(media=read(path))],
-        parse_job(["--source", str(path), "--destination", "/out", *arguments], {}),
-        machine=Machine(cores=2),
-    )
+    files = [PreparedFile(media=read(path))]
+    return make_plan(files, job_of(path, *arguments), machine=Machine(cores=2))
 
 
 def frames(plan: Plan, span: Span, source: Path, folder: Path) -> list[tuple[int, str]]:

@@ -60,22 +60,22 @@ const open = async (browser, script, master) => {
 };
 
 // A student is whoever the API is to give the key to, as a page of the academy says it.
-const openHls = async (browser, master, student) => {
+const openHls = async (browser, master, student, config = {}) => {
   const page = await open(browser, HLS, master);
-  await page.evaluate(({ source, student }) => {
+  await page.evaluate(({ source, student, config }) => {
     window.faults = [];
     const xhrSetup = (xhr, url) => {
       if (!student || !new URL(url).pathname.startsWith("/keys/")) return;
       xhr.open("GET", url, true);
       xhr.setRequestHeader("authorization", `Bearer ${student}`);
     };
-    window.hls = new Hls({ startLevel: 0, xhrSetup });
+    window.hls = new Hls({ startLevel: 0, xhrSetup, ...config });
     hls.on(Hls.Events.ERROR, (_event, { details, fatal, response }) =>
       faults.push({ details, fatal, status: response?.code }),
     );
     hls.loadSource(source);
     hls.attachMedia(video);
-  }, { source: master, student });
+  }, { source: master, student, config });
   return page;
 };
 
@@ -133,7 +133,45 @@ const playThrough = async (page, rate) => {
   return { ...found, answers: page.answers };
 };
 
+// Begins, waits until the master playlist has more rungs than the player was given, and plays on to
+// the end with what it has; then loads the playlist again. `after` is what it loaded after that.
+const playAcross = async (page, { master, rungs, rate }, load) => {
+  const before = await page.evaluate(
+    async ({ master, rungs }) => {
+      await until(() => video.readyState >= 3 || faults.length > 0);
+      const count = async () =>
+        (await (await fetch(master, { cache: "no-store" })).text()).match(/RESOLUTION=.*\n[^#]/g).length;
+      const before = await count();
+      while ((await count()) < rungs) await new Promise((resolve) => setTimeout(resolve, 100));
+      return before;
+    },
+    { master, rungs },
+  );
+  const known = page.answers.length;
+  const played = await page.evaluate(async (rate) => ({ ...(await playOn(rate)), faults }), rate);
+  const after = page.answers.slice(known).map(({ path }) => path);
+  const heights = await page.evaluate(load, master);
+  return { before, ...played, after, heights, answers: page.answers };
+};
+
 const tasks = {
+  async hlsAcross(browser, options) {
+    const few = { maxBufferLength: 2, maxMaxBufferLength: 2 };
+    const page = await openHls(browser, options.master, undefined, few);
+    return playAcross(page, options, async (master) => {
+      hls.loadSource(`${master}?again`);
+      await until(() => hls.url.endsWith("?again") && hls.levels.length > 1);
+      return hls.levels.map(({ height }) => height).filter(Boolean);
+    });
+  },
+
+  async shakaAcross(browser, options) {
+    return playAcross(await openShaka(browser, options.master), options, async (master) => {
+      await player.load(`${master}?again`);
+      return player.getVariantTracks().map(({ height }) => height).filter(Boolean);
+    });
+  },
+
   async hls(browser, { master, storyboard, times, rate, student }) {
     const page = await openHls(browser, master, student);
     const found = await page.evaluate(

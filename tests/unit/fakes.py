@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable
 
 from worker.errors import WorkerError
-from worker.layout import File
+from worker.layout import File, LargeFile
 from worker.runtime.budget import Budget
-from worker.storage.base import Content, PreconditionFailedError, StoredObject
+from worker.storage.base import Content, Parts, PreconditionFailedError, StoredObject
 from worker.storage.retrying import RetryingStore
 
 
@@ -32,6 +32,19 @@ class RecordingStore:
         self.puts.append(file.key)
         self.objects[file.key] = file.data
         return StoredObject(bytes=len(file.data), etag=_etag(file.data))
+
+    def put_large(self, file: LargeFile, parts: Parts) -> StoredObject:  # noqa: ARG002
+        return self.put(
+            File(
+                key=file.key,
+                data=file.path.read_bytes(),
+                content_type=file.content_type,
+                cache_control=file.cache_control,
+            )
+        )
+
+    def give_up_large(self, file: LargeFile, parts: Parts) -> None:
+        """Nothing is left."""
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         found = self.get(file.key)

@@ -81,7 +81,7 @@ MEDIA = Media(
     container="mov,mp4,m4a,3gp,3g2,mj2",
     origin_s=Fraction(0),
     declared_s=13.333,
-    video=VIDEO,
+    video_track=VIDEO,
     audio=AUDIO,
 )
 
@@ -90,8 +90,8 @@ def video(**changes: Any) -> VideoStream:
     return replace(VIDEO, **changes)
 
 
-def media(**changes: Any) -> Media:
-    return replace(MEDIA, **changes)
+def media(*, video: VideoStream | None = VIDEO, **changes: Any) -> Media:
+    return replace(MEDIA, video_track=video, **changes)
 
 
 def job(*arguments: str) -> Job:
@@ -110,7 +110,7 @@ def plan_of(*files: PreparedFile | str) -> Plan:
 
 
 def of_media(a_plan: Plan, of: Media) -> Plan:
-    """The plan of one file, with another one in its place."""
+    """The plan of one file, with another one instead."""
     (part,) = a_plan.parts
     return replace(a_plan, parts=(replace(part, media=of),))
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.sample import plan
 from worker.config.cli import parse_job
+from worker.context import Context
 from worker.errors import (
     BadSourceError,
     InternalError,
@@ -27,7 +28,6 @@ from worker.records.status import StatusRecord
 from worker.records.team import MachineRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools
-from worker.steps import Context
 from worker.storage import lease as lease_module
 from worker.team import team as team_module
 

@@ -1,4 +1,4 @@
-"""The four events of a job: video.started, video.progress, video.published, video.failed."""
+"""The events of a job: video.started, .progress, .published, .completed and .failed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from worker.config.team import team_of
 from worker.layout import MANIFEST, MASTER, THUMBNAIL
 from worker.records.callback import (
     CallbackRecord,
+    CompletedRecord,
     FailedData,
     FailedRecord,
     ProgressData,
@@ -64,6 +65,7 @@ class Callbacks:
         self._started_at = now().isoformat()
         self._numbers = itertools.count(1)
         self._progressed_s = budget.elapsed_s
+        self._has_published = False
         self._delivery: Delivery | None = None
         self._of_job: dict[str, Any] = {}
         if options is not None:
@@ -100,9 +102,11 @@ class Callbacks:
         )
 
     def published(self, manifest: ManifestRecord, *, already_published: bool) -> None:
-        """Report what viewers have now."""
+        """Report what viewers have now; the second time it is all of what they had in part."""
+        record = CompletedRecord if self._has_published else PublishedRecord
+        self._has_published = True
         self._send(
-            lambda at, of_job: PublishedRecord(
+            lambda at, of_job: record(
                 timestamp=at,
                 data=PublishedData(
                     **of_job,
@@ -208,4 +212,5 @@ def _published(manifest: ManifestRecord, destination: Location | None) -> dict[s
         "bytes": sum(rendition.bytes for rendition in manifest.renditions),
         "rungs": rungs,
         "missing_rungs": manifest.missing_rungs,
+        "downloads": tuple(f"{destination}/{each.key}" for each in manifest.downloads),
     }

@@ -168,7 +168,12 @@ def _unusable_encryption(job: Job, *, has_secrets: bool) -> list[str]:
         f"{variable} in its environment": job.key_secret is None and has_secrets,
     }
     missing = [what for what, is_missing in lacks.items() if is_missing]
-    return [f"{name}: needs {' and '.join(missing)}"] if missing else []
+    faults = [f"{name}: needs {' and '.join(missing)}"] if missing else []
+    if job.download:
+        faults.append(
+            f"{option_name('download')}: makes a clear file of what {name} encrypts; leave out one"
+        )
+    return faults
 
 
 def _faults(error: ValidationError, *, already: Sequence[str]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlsplit
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -57,6 +57,13 @@ class LocalLocation:
 
 
 Location = S3Location | HttpsLocation | LocalLocation
+
+
+def title_of(location: Location) -> str:
+    """Return the name of a file without its suffix, as its owner wrote it."""
+    if isinstance(location, HttpsLocation):
+        return PurePosixPath(unquote(urlsplit(location.url).path)).stem or "video"
+    return PurePosixPath(str(location)).stem
 
 
 def redact(text: str) -> str:

@@ -63,21 +63,31 @@ def join_sources(values: Iterable[str]) -> str:
     return json.dumps(texts, ensure_ascii=False)
 
 
+def joined_identity(identities: Sequence[str]) -> str:
+    """Name the content of parts that are joined in this order; of one part, its own name."""
+    return identities[0] if len(identities) == 1 else json.dumps(list(identities))
+
+
 def show_sources(sources: Iterable[Location]) -> str:
     """Write the parts of an upload for people, without the queries of URLs."""
     return " + ".join(map(str, sources))
 
 
-def part_name(location: Location) -> str:
-    """Name a part for its chapter: the file's name without its ending; nothing secret is in it."""
+def file_name(location: Location) -> str:
+    """Return a file's own name, for messages: printable, and nothing secret in it."""
     if isinstance(location, S3Location):
         path = location.key
     elif isinstance(location, HttpsLocation):
         path = unquote(urlsplit(location.url).path)
     else:
         path = str(location.path)
-    name = "".join(c if c.isprintable() else " " for c in PurePosixPath(path).stem)
-    return " ".join(name.split())[:_MAX_NAME_CHARS].rstrip() or _NAMELESS
+    name = "".join(c if c.isprintable() else " " for c in PurePosixPath(path).name)
+    return " ".join(name.split()) or _NAMELESS
+
+
+def part_name(location: Location) -> str:
+    """Name a part for its chapter: by its file's name without the ending."""
+    return PurePosixPath(file_name(location)).stem[:_MAX_NAME_CHARS].rstrip() or _NAMELESS
 
 
 def parse_moment(value: object) -> object:

@@ -12,6 +12,8 @@ from pydantic import BeforeValidator
 # Of a child of an array job, from 0; of all of them. Batch gives both.
 ARRAY_INDEX, ARRAY_SIZE = "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE"
 MOST_MACHINES = 64
+# Seconds of video that one of them claims at the least; of a short video less.
+LEAST_SHARE_S = 60
 _MACHINE = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")
 # The ID of an array's child: that of the array, and its index.
 _CHILD = re.compile(r"(?P<team>.+):(?P<index>[0-9]{1,5})")

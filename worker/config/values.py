@@ -220,3 +220,14 @@ Subtitles = Annotated[
     AfterValidator(_check_languages),
     Field(max_length=_MOST_SUBTITLES),
 ]
+
+
+def _check_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("names a format twice")
+    return values
+
+
+Downloads = Annotated[
+    tuple[Literal["mp4", "m4a"], ...], BeforeValidator(split_values), AfterValidator(_check_once)
+]

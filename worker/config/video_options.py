@@ -9,7 +9,15 @@ from pydantic import BaseModel, Field
 
 from worker.config.option import parameter, secret, variable
 from worker.config.sources import ClipEnd, Moment, Sources
-from worker.config.values import Destination, KeySecret, KeyUri, Ladder, Preset, Subtitles
+from worker.config.values import (
+    Destination,
+    Downloads,
+    KeySecret,
+    KeyUri,
+    Ladder,
+    Preset,
+    Subtitles,
+)
 
 # As many cores as the largest c6g and c7g have.
 MAX_LANES = 64
@@ -61,6 +69,14 @@ class VideoOptions(BaseModel):
         " scaled up, and the first rung has the source's own size where that is smaller; auto:"
         " 1080,720,480 without those that a sample encode shows to be hardly lighter than the next",
     )
+    publish_when: Literal["all", "first-rung"] = variable(
+        "all",
+        # Of when viewers have the rungs; in the end they have the same ones.
+        changes_output=False,
+        description="publish when all rungs are made, or first the lowest one with the audio, to"
+        " which the others are added; all where a video is published there already, where several"
+        " machines make it, and where the time limit leaves no room for a second pass",
+    )
     max_frame_rate: float = parameter(
         30,
         changes_output=True,
@@ -83,13 +99,12 @@ class VideoOptions(BaseModel):
         description="x264 preset; auto: faster, in lower rungs veryfast, and faster ones where the"
         " time limit requires it; a named one is kept",
     )
-    segment_s: float = parameter(
-        6,
+    segment_s: Annotated[float, Field(ge=1, le=20)] | Literal["auto"] = parameter(
+        "auto",
         changes_output=True,
         metavar="SECONDS",
-        ge=1,
-        le=20,
-        description="segment length, rounded to whole frames",
+        description="segment length, rounded to whole frames; auto: 6, or 12 where a sample encode"
+        " shows that the video hardly moves",
     )
     parallel_spans: Annotated[int, Field(ge=1, le=MAX_LANES)] | Literal["auto"] = parameter(
         "auto",
@@ -113,12 +128,26 @@ class VideoOptions(BaseModel):
         description="bring the audio to this loudness (EBU R128), -16 for example: measured first,"
         " then one gain for the whole, peaks limited",
     )
+    speech: Literal["off", "clean"] = variable(
+        "off",
+        changes_output=True,
+        description="clean: bring speech forward, with less hum and steady noise, evened, and at"
+        " --loudness, or -16 LUFS without it; music and silence stay as they are",
+    )
     audio: Literal["separate", "muxed"] = parameter(
         "separate",
         changes_output=True,
         description="where players find the audio: in a rendition of its own, which each quality"
         " shares, or muxed into the segments of each quality, for CDNs and players that know no"
         " audio rendition; a variant of audio alone is there in either case",
+    )
+    audio_only: Literal["refuse", "allow"] = variable(
+        "refuse",
+        # Of what is accepted: a video is the same, and what is published already stays.
+        changes_output=False,
+        description="what becomes of an upload without video, such as an MP3: refuse ends the job"
+        " with 65, audio_only; allow publishes its audio, with its cover or a waveform as the"
+        " thumbnail",
     )
     captions: Literal["embedded", "off"] = variable(
         "embedded",
@@ -133,6 +162,15 @@ class VideoOptions(BaseModel):
         metavar="LANGUAGE=S",
         description="a file of subtitles beside the upload (SRT, WebVTT or SAMI), published in"
         " this language, such as ko=s3://bucket/talk.srt; repeatable",
+    )
+    download: Downloads = variable(
+        (),
+        # Of the request, not of the video: one is added to what is published without an encode.
+        changes_output=False,
+        metavar="FORMAT",
+        description="also publish one file to be downloaded: mp4 (the top rung and the audio) or"
+        " m4a (the audio); repeatable, also later, without an encode; it is clear, so not with"
+        " --encrypt",
     )
     chapters: bool = variable(
         default=False,

@@ -27,14 +27,14 @@ AUDIO_PROCESSES = frozenset({_DECODE, _LAY, AUDIO_ENCODE})
 class AudioLane:
     """The audio of a run while it is encoded.
 
-    `decoded_s` has for each part how many seconds were decoded: None for one without audio, and
-    where the audio was not encoded here.
+    `part` is the one that is read, or was last. `decoded_s` has for each part how many seconds were
+    decoded: None for one without audio, and where the audio was not encoded here.
     """
 
     def __init__(self, plan: Plan, audio: AudioPlan, workspace: Workspace) -> None:
         self._plan, self._audio, self._workspace = plan, audio, workspace
         self._paths: Sequence[Path] = ()
-        self._part = 0
+        self.part = 0
         self._running: set[str] = set()
         self._fifo: int | None = None
         self.decoded_s: list[float | None] = [None] * len(plan.parts)
@@ -56,17 +56,17 @@ class AudioLane:
 
     def end(self, event: Ended, processes: Processes) -> None:
         """Go on with the next part where one has ended."""
-        audio = self._plan.parts[self._part].media.audio
+        audio = self._plan.parts[self.part].media.audio
         if event.child == _DECODE and audio:
-            self.decoded_s[self._part] = written_samples(event.tail) / decoded_rate_hz(audio)
+            self.decoded_s[self.part] = written_samples(event.tail) / decoded_rate_hz(audio)
         self._running.discard(event.child)
         if self._running or self._fifo is None:
             return
-        self._part += 1
-        if self._part < len(self._paths):
-            self._lay(processes)
-        else:
+        if self.part + 1 == len(self._paths):
             self.close()
+        else:
+            self.part += 1
+            self._lay(processes)
 
     def close(self) -> None:
         """Let go of the pipe: what is in it still can be read."""
@@ -76,13 +76,13 @@ class AudioLane:
 
     def _lay(self, processes: Processes) -> None:
         self._running = {_LAY}
-        if self._plan.parts[self._part].media.audio:
+        if self._plan.parts[self.part].media.audio:
             self._running.add(_DECODE)
             self._decode(processes)
-        processes.start(_LAY, lay_audio(self._plan, self._audio, self._part))
+        processes.start(_LAY, lay_audio(self._plan, self._audio, self.part))
 
     def _decode(self, processes: Processes) -> None:
-        part, rate = self._plan.parts[self._part], self._plan.grid.rate
+        part, rate = self._plan.parts[self.part], self._plan.grid.rate
         length_s = part.frames / rate if part.ends_early(rate) else None
-        command = decode_audio(part.media, self._paths[self._part], length_s=length_s)
+        command = decode_audio(part.media, self._paths[self.part], length_s=length_s)
         processes.start(_DECODE, command)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.decode import reads_from_s
+from worker.media.timeline import length_s
 from worker.plan.plan import Plan, Span
 
 # With fewer of a stream's packets decoded, most of what would be published is filler. Below a half,
@@ -45,7 +46,9 @@ class DecodedFrames:
         grid, packets = part.grid, part.media.video.packets
         # Nothing can be decoded before the first keyframe of a recording that was joined
         # in the middle: the first frame is shown there.
-        earliest_s = packets.first_key_s or 0.0
+        earliest_s = packets.first_key_s
+        if earliest_s is None:
+            earliest_s = -float(part.media.begins_s)
         first_s, end_s = float(grid.start_s(own.first)), float(grid.start_s(own.end))
         # MPEG-TS is decoded from the first keyframe there; what has an index, from the one before.
         read_from_s = min(first_s, packets.key_after(float(reads_from_s(part, own))))
@@ -86,7 +89,8 @@ def _count(part: Plan, start_s: float, end_s: float) -> int:
     packets = part.media.video.packets
     found = packets.count_between(start_s, end_s)
     if found is None:
-        return int(packets.count * (end_s - start_s) / float(part.grid.duration_s))
+        whole_s = part.media.begins_s + length_s(part.media)
+        return int(packets.count * (end_s - start_s) / float(whole_s))
     return found
 
 

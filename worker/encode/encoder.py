@@ -138,7 +138,8 @@ class Encoder:
             finally:
                 if self._audio:
                     self._audio.close()
-            self._decoded.check()
+            if self._plan.rungs:
+                self._decoded.check()
             return EncodeReport(
                 rungs=self._scheduler.choice.rungs,
                 decoded_audio_s=tuple(self._audio.decoded_s) if self._audio else (),
@@ -257,10 +258,11 @@ class Encoder:
 
     def _explain(self, error: FailedError) -> WorkerError:
         """Explain a failure of FFmpeg, with the part that it read where there are several."""
-        explained = explain_failure(error)
-        lane = self._scheduler.lanes.get(error.name)
-        if isinstance(explained, BadSourceError) and lane and lane.span:
-            index, _ = self._plan.locate(lane.span)
+        explained, lane = explain_failure(error), self._scheduler.lanes.get(error.name)
+        index = self._plan.locate(lane.span)[0] if lane and lane.span else 0
+        if error.name in AUDIO_PROCESSES and self._audio:
+            index = self._audio.part
+        if isinstance(explained, BadSourceError):
             return BadSourceError(f"{self._plan.label(index)}{explained}", code=explained.code)
         return explained
 
@@ -271,9 +273,8 @@ class Encoder:
             return
         is_complete = self._scheduler.has_finished(span, span.end - 1)
         check_span_end(self._plan, span, segmented_s=lane.segmented_s, is_complete=is_complete)
-        index, _ = self._plan.locate(span)
-        decoded = frames.get(self._plan.parts[index].media.video.index)
-        if decoded is not None:
+        track = self._plan.parts[self._plan.locate(span)[0]].media.video.index
+        if (decoded := frames.get(track)) is not None:
             self._decoded.add(span, decoded)
 
     def report_progress(self) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from worker.encode.decode_check import is_nearly_all, lacks_frames, planned_audio_s
+from worker.encode.early import NoRoomError, Room
 from worker.encode.encoder import Encoder, EncodeReport, Hooks, SourceFile
 from worker.errors import WorkerError
 from worker.hls.encryption import SegmentCipher
 from worker.hls.run import Run
 from worker.layout import AUDIO
 from worker.monitoring.progress import Reporter, Step
+from worker.plan.forecast import Decision, Forecast
 from worker.plan.plan import Plan
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Workspace
@@ -43,6 +45,18 @@ class Encoded:
     def bytes(self) -> int:
         """Size of all segments of the run."""
         return sum(s.bytes for segments in self.run.renditions.values() for s in segments)
+
+    def after(self, first: Encoded) -> Encoded:
+        """Return what both passes of one job took, of which this is the second."""
+        return replace(
+            self,
+            # What the first one made is not what an earlier job had made.
+            segments_resumed=self.segments_resumed - first.segments + first.segments_resumed,
+            encode_s=round(self.encode_s + first.encode_s, 2),
+            ffmpeg_peak_memory_bytes=max(
+                self.ffmpeg_peak_memory_bytes, first.ffmpeg_peak_memory_bytes
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +100,13 @@ class EncodeJob:
         )
 
 
-def encode_run(job: EncodeJob) -> Encoded:
+def encode_run(job: EncodeJob, *, first: Plan | None = None) -> Encoded:
     """Make a run of a plan: recall what earlier jobs stored, encode and upload the rest.
 
+    Of a plan's part that comes `first`, only its rungs.
+
     Raises:
+        NoRoomError: with `first`, there is no time for a second pass; the checkpoint is saved.
         WorkerError: as `Encoder.run` and the uploader raise it; the checkpoint is saved by then.
 
     """
@@ -99,13 +116,15 @@ def encode_run(job: EncodeJob) -> Encoded:
     reporter.begin(Step.ENCODE, segments_resumed=checkpoint.count, lanes=job.plan.lanes)
     started_s = budget.elapsed_s
     uploader = job.open_uploader(checkpoint)
+    plan = first or job.plan
+    room = Room(job.plan, first, done) if first else None
     encoder = Encoder(
-        job.plan,
+        plan,
         job.sources,
         done=done,
         workspace=job.workspace,
         uploader=uploader,
-        hooks=_hooks(job.plan, checkpoint, reporter),
+        hooks=_hooks(plan, checkpoint, job, room),
     )
     report = encode(encoder, uploader, checkpoint, store=job.store, budget=budget)
     warn_of_gaps(job.plan, report)
@@ -169,6 +188,9 @@ def encode(
         budget.stop(error)
         _save_what_is_stored(uploader, checkpoint, store)
         raise
+    except NoRoomError:
+        _save_what_is_stored(uploader, checkpoint, store)
+        raise
     finally:
         uploader.close()
     checkpoint.save(store)
@@ -183,12 +205,23 @@ def indexes(checkpoint: Checkpoint) -> dict[str, set[int]]:
     }
 
 
-def _hooks(plan: Plan, checkpoint: Checkpoint, reporter: Reporter) -> Hooks:
+def _hooks(plan: Plan, checkpoint: Checkpoint, job: EncodeJob, room: Room | None) -> Hooks:
+    reporter, budget = job.reporter, job.workspace.budget
+
+    def predicted(forecast: Forecast, decision: Decision | None) -> None:
+        reporter.predicted(forecast, decision)
+        if room is not None:
+            room.check(forecast, budget.remaining_s)
+
     return Hooks(
         on_progress=lambda frames, segments: reporter.encoded(
-            frames, plan.grid, uploaded=checkpoint.count, segments=segments
+            frames,
+            plan.grid,
+            uploaded=checkpoint.count,
+            segments=segments,
+            are_samples=not plan.rungs,
         ),
-        on_forecast=reporter.predicted,
+        on_forecast=predicted,
     )
 
 
@@ -207,11 +240,10 @@ def warn_of_gaps(plan: Plan, report: EncodeReport) -> None:
     """Log that video or audio was decoded in part only, as less than its packets hold."""
     for index, part in enumerate(plan.parts):
         alone = plan.alone(index)
-        missing, packets = report.missing[index], part.media.video.packets
-        if lacks_frames(alone, missing):
-            log.warning(
-                "video_incomplete", part=part.number, missing=missing, packets=packets.count
-            )
+        missing = report.missing[index]
+        if plan.rungs and lacks_frames(alone, missing):
+            packets = part.media.video.packets.count
+            log.warning("video_incomplete", part=part.number, missing=missing, packets=packets)
         planned_s = planned_audio_s(alone)
         decoded_s = report.decoded_audio_s[index] if plan.audio else None
         if decoded_s is not None and not is_nearly_all(planned_s, decoded_s):

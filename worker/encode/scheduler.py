@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from worker.encode.spans import next_span
+from worker.layout import AUDIO
 from worker.plan.forecast import Choice, Decision, Forecast
 from worker.plan.plan import Plan, Span
 from worker.runtime.budget import Budget
@@ -49,6 +50,7 @@ class Scheduler:
         self._plan = plan
         self._team = team
         self._done = {rung.name: set(done.get(rung.name, ())) for rung in plan.rungs}
+        self._audio_segments = len(done.get(AUDIO, ()))
         self._copied = frozenset(rung.name for rung in plan.rungs if rung.is_copied)
         # Counted as segments get done: summing up hours of them after each would take a core.
         self._missing = {
@@ -75,7 +77,9 @@ class Scheduler:
         return index in self._done.get(rendition, ())
 
     def record(self, rendition: str, index: int) -> None:
-        """Record that a segment was made; those of audio are not scheduled."""
+        """Record that a segment was made; those of audio are not scheduled, and only counted."""
+        if rendition == AUDIO:
+            self._audio_segments = index + 1
         if rendition in self._done and not self.is_done(rendition, index):
             self._done[rendition].add(index)
             self._missing[rendition] -= self._plan.grid.frames(index)
@@ -174,8 +178,13 @@ class Scheduler:
         return not self._is_wanted(span) and index + 1 < span.end
 
     def done_frames(self) -> int:
-        """Return the frames that are done: whole segments, and what each lane has begun."""
+        """Return the frames that are done: whole segments, and what each lane has begun.
+
+        Of audio alone they are samples.
+        """
         grid = self._plan.grid
+        if not self._plan.rungs:
+            return grid.first_frame(self._audio_segments)
         elsewhere = self._elsewhere
         missing = (self._missing[rung] - elsewhere.get(rung, 0) for rung in self.choice.rungs)
         done = grid.total_frames - max(missing)

@@ -9,6 +9,7 @@ after the other, as samples without times into one pipe, from which a third one 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,8 @@ from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.decode import from_origin
 from worker.ffmpeg.encode import segment_options
 from worker.ffmpeg.inputs import open_input, seconds
+from worker.ffmpeg.speech.clean import clean_speech
+from worker.ffmpeg.speech.measure import PIPES, measure_speech
 from worker.layout import AUDIO, SEGMENT_PATTERN
 from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import AudioStream, Media
@@ -151,7 +154,7 @@ def _lay(decoded: Any, plan: Plan, audio: AudioPlan) -> Any:
     laid = _laid(stream)
     if "min_comp" not in laid and not part.is_whole(plan.grid.rate):
         laid["min_comp"] = _EXACT_S
-    track = _level(decoded.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, heard)
+    track = _level(decoded.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, heard, laid)
     track = track.filter("aresample", audio.sample_rate_hz, first_pts=0, **laid)
     if lead_s := _lead_s(part.media):
         track = track.filter("atrim", start_sample=round(lead_s * audio.sample_rate_hz))
@@ -171,26 +174,33 @@ def _encode(track: Any, plan: Plan, audio: AudioPlan) -> Any:
     )
 
 
-def measure_audio(media: Media, *, has_loudness: bool) -> Command:
-    """Build the FFmpeg that measures what is decoded, as it would be published.
+def measure_audio(
+    media: Media, *, has_loudness: bool, speech_s: float | None = None, heard: Heard = UNHEARD
+) -> Command:
+    """Build the FFmpeg that measures what is decoded, as it would be published after `heard`.
 
     It writes a summary on stderr: for each side, and for half of their difference, `Peak level dB`;
-    and with `has_loudness` (EBU R128) `I: … LUFS`.
+    and with `has_loudness` (EBU R128) `I: … LUFS`. With `speech_s`, its length, it prints what
+    `read_speech` reads.
     """
     stream = _track(media)
     measured = open_input(Path(DECODED))["0"]
     if lead_s := _lead_s(media):
         measured = measured.filter("atrim", start=seconds(_SHIFT_S + lead_s))
+    speech: list[Any] = []
+    if speech_s is not None:
+        measured, speech = measure_speech(measured, decoded_rate_hz(stream), speech_s)
     if has_loudness:
         # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel
         # is played on both sides, and is as loud as that.
-        measured = _level(measured, stream, UNHEARD)
+        measured = _level(measured, stream, heard, _laid(stream))
         measured = measured.filter("ebur128", framelog="verbose", dualmono=1)
-    if stream.mixed_channels > 1:
+    if stream.mixed_channels > 1 and not heard.side:
         measured = measured.filter("pan", args="2.1|c0=c0|c1=c1|c2=0.5*c0-0.5*c1")
     # Of all that it can measure the peak alone takes no time.
     measured = measured.filter("astats", measure_overall="none", measure_perchannel="Peak_level")
-    return ffmpeg_command([ffmpeg.output(measured, "-", f="null")], level="info")
+    outputs = [ffmpeg.output(measured, "-", f="null"), *speech]
+    return ffmpeg_command(outputs, level="info", pipes=PIPES if speech else ())
 
 
 def decoded_rate_hz(stream: AudioStream) -> int:
@@ -240,7 +250,9 @@ def _without_wrong_times(track: Any, stream: AudioStream, begin_s: Fraction) -> 
     samples = _MPEG_SAMPLES.get(stream.codec, 0)
     where: dict[int, str] = {}
     for stretch in stream.packets.clock.stretches if samples else ():
-        rate_hz = _nearest_rate_hz(samples / stretch.packet_s)
+        # The nearest one: a container may round the lengths of packets.
+        away = {abs(hz - samples / stretch.packet_s): hz for hz in _MPEG_RATES_HZ}
+        rate_hz = away[min(away)]
         bounds = (stretch.start_s - _CHANGE_S, stretch.end_s + _CHANGE_S)
         first, last = (f"{float(begin_s) + at_s:.3f}" for at_s in bounds)
         where[rate_hz] = where.get(rate_hz, "") + f"+between(t,{first},{last})"
@@ -250,19 +262,16 @@ def _without_wrong_times(track: Any, stream: AudioStream, begin_s: Fraction) -> 
     return track.filter("aselect", "*".join(allowed))
 
 
-def _nearest_rate_hz(found_hz: float) -> int:
-    # A container may round the lengths of packets.
-    return min(_MPEG_RATES_HZ, key=lambda rate_hz: abs(rate_hz - found_hz))
-
-
-def _level(track: Any, stream: AudioStream, heard: Heard) -> Any:
-    """Take the planned channels, at a level that is not clipped."""
+def _level(track: Any, stream: AudioStream, heard: Heard, laid: Mapping[str, Any]) -> Any:
+    """Take the planned channels, with their speech cleaned, at a level that is not clipped."""
     mixed = track
     if heard.side:
         mixed = mixed.filter("pan", args=f"mono|c0={_SIDES[heard.side]}")
+    if heard.cleaning:
+        mixed = clean_speech(mixed, heard.cleaning, laid)
     if heard.gain_db:
         mixed = mixed.filter("volume", f"{heard.gain_db:.2f}dB")
-    if heard.gain_db > 0 or stream.channels > max(_LAYOUTS):
+    if heard.gain_db > 0 or heard.cleaning or stream.channels > max(_LAYOUTS):
         # Channels that are mixed (ITU-R BS.775 weights), or raised, may add up to more than full
         # scale. Without `level` it leaves what is below the limit alone, with `latency` its time.
         mixed = mixed.filter("alimiter", limit=_PEAK_LIMIT, level=0, latency=1)

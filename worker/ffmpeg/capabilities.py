@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -32,9 +32,20 @@ NEEDED_PARTS = {
         *("h264", "hevc", "vp8", "vp9", "mpeg4"),
         *("aac", "mp3", "opus", "pcm_s16le", "pcm_f32le"),
     ),
-    "demuxers": ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "avi", "flv", "asf", "nut"),
+    "demuxers": (
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "matroska,webm",
+        "mpegts",
+        "avi",
+        "flv",
+        "asf",
+        "nut",
+        "mp3",
+        "wav",
+        "ogg",
+    ),
     "muxers": (
-        *("segment", "mpegts", "matroska", "nut", "f32le"),
+        *("segment", "mpegts", "matroska", "nut", "mp4", "f32le"),
         *("image2", "rawvideo", "null", "webvtt", "framecrc"),
     ),
     "filters": (
@@ -43,11 +54,22 @@ NEEDED_PARTS = {
         *("transpose", "hflip", "vflip"),
         *("asetpts", "aselect", "aresample", "aformat", "apad", "atrim"),
         *("pan", "volume", "alimiter", "ebur128", "astats"),
+        *("highpass", "bandreject", "afftdn", "acompressor"),
+        *(
+            "asplit",
+            "acrossover",
+            "bandpass",
+            "join",
+            "asetnsamples",
+            "aspectralstats",
+            "ametadata",
+        ),
         *("thumbnail", "signalstats", "metadata", "tile"),
+        *("aeval", "showwavespic"),
     ),
     "bsfs": (
         *("setts", "noise", "filter_units", "h264_metadata"),
-        *("h264_mp4toannexb", "hevc_mp4toannexb"),
+        *("h264_mp4toannexb", "hevc_mp4toannexb", "aac_adtstoasc"),
     ),
     "protocols": ("file", "pipe"),
 }
@@ -84,9 +106,17 @@ def check_environment(tools: Tools, budget: Budget) -> str:
 
     """
     _check_installed(tools)
-    _choose_sandbox(tools, budget)
-    # One start of FFmpeg gives both: a list on stdout, after its version on stderr.
-    listed, stderr = _run(_program("ffmpeg", tools, budget), "-nostdin", "-encoders")
+    lists: list[tuple[list[str], tuple[str, ...]]] = []
+
+    def list_encoders() -> None:
+        lists.append(_run(_program("ffmpeg", tools, budget), "-nostdin", "-encoders"))
+
+    # Each start takes as long as encoding a second of slides: the one that shows whether FFmpeg
+    # runs restricted also gives a list on stdout, after its version on stderr.
+    _choose_sandbox(tools, budget, run_ffmpeg=list_encoders)
+    if not lists:
+        list_encoders()
+    listed, stderr = lists[-1]
     version = next(iter(stderr), "unknown")
     if fault := why_too_old(version):
         raise BadEnvironmentError(f"{tools.ffmpeg}: {fault}")
@@ -102,11 +132,11 @@ def check_environment(tools: Tools, budget: Budget) -> str:
     return version
 
 
-def _choose_sandbox(tools: Tools, budget: Budget) -> None:
+def _choose_sandbox(tools: Tools, budget: Budget, *, run_ffmpeg: Callable[[], object]) -> None:
     def find_fault() -> str | None:
         try:
-            for name in _PROGRAMS:
-                _run(_program(name, tools, budget), "-version")
+            run_ffmpeg()
+            _run(_program("ffprobe", tools, budget), "-version")
         except (BadEnvironmentError, EncoderKilledError) as error:
             return str(error)
         return None
@@ -155,9 +185,9 @@ def take_inventory(tools: Tools, budget: Budget) -> dict[str, Any]:
 
     """
     _check_installed(tools)
-    _choose_sandbox(tools, budget)
-    sandbox = tools.sandbox
     ffmpeg, ffprobe = (_program(name, tools, budget) for name in _PROGRAMS)
+    _choose_sandbox(tools, budget, run_ffmpeg=lambda: _run(ffmpeg, "-version"))
+    sandbox = tools.sandbox
     there = {kind: _names(_run(ffmpeg, "-nostdin", f"-{kind}")[0], kind) for kind in NEEDED_PARTS}
     versions = {
         program.path: next(iter(_run(program, "-version")[0]), "unknown")

@@ -47,9 +47,14 @@ def scale_prepared(stream: Any, video: VideoStream, size: tuple[int, int]) -> An
 
 
 def scale_rgb(
-    stream: Any, size: tuple[int, int], *, matrix: str, color_range: str, pixel_format: str
+    stream: Any,
+    size: tuple[int, int] | tuple[str, str],
+    *,
+    matrix: str,
+    color_range: str,
+    pixel_format: str,
 ) -> Any:
-    """Scale what `to_rgb` gave."""
+    """Scale what `to_rgb` gave, to a size in pixels, or by the filter's expressions."""
     return stream.filter(
         "scale", *size, out_color_matrix=matrix, out_range=color_range, flags=EXACT
     ).filter("format", pixel_format)

@@ -85,6 +85,14 @@ def no_decoder(codec: str) -> BadSourceError:
     )
 
 
+def no_audio_decoder(codec: str) -> BadSourceError:
+    """Return the refusal of audio alone that may be whole, and that this FFmpeg cannot decode."""
+    return BadSourceError(
+        f"this FFmpeg cannot decode the audio ({codec}); export it as MP3 or AAC and upload that",
+        code=SourceFault.NO_DECODER,
+    )
+
+
 def _undecodable(errors: Sequence[str]) -> str | None:
     """Return the codec that FFmpeg says it cannot decode at all."""
     for line in errors:

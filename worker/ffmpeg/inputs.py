@@ -14,8 +14,8 @@ from worker.runtime.command import STDOUT, Command
 # Containers that an upload may be. A playlist, concat script, SDP or image sequence is none of
 # them: those make FFmpeg open whatever they name.
 _DEMUXERS = (
-    "aac,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,wtv,yuv4mpegpipe"
+    "aac,aiff,amr,asf,av1,avi,caf,dv,flac,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,webm,mov,"
+    "mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,w64,wav,wtv,yuv4mpegpipe"
 )
 # A recording that was joined in the middle of a GOP may begin with as many that show nothing.
 _FIRST_PACKETS = 600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ffmpeg
 
@@ -12,7 +12,7 @@ from worker.ffmpeg.command import ffmpeg_command
 from worker.ffmpeg.inputs import open_input
 from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import Media, VideoStream
-from worker.media.timeline import CLOCK_HZ
+from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
 from worker.plan.texts import TextPlan
 from worker.runtime.command import Command, pipe_url
 
@@ -28,6 +28,7 @@ USER_DATA_FILTERS = {
 # Matroska's own unit, which its muxer does not change.
 _MATROSKA_HZ = 1000
 CopyFormat = Literal["mpegts", "matroska"]
+DownloadFormat = Literal["mp4", "m4a"]
 Shifts = Sequence[tuple[int, float]]
 
 # What MPEG-TS carries with its parameters in the stream, so that joined parts may differ in them.
@@ -39,7 +40,7 @@ _IN_MPEG = frozenset(
 def copy_format(recordings: Iterable[Media]) -> CopyFormat:
     """Choose the container for a copy of the tracks of some recordings."""
     for media in recordings:
-        codecs = {s.codec for s in (media.video, media.audio) if s}
+        codecs = {s.codec for s in media.tracks}
         # What MPEG carries it carries again, and some of it (AAC in LATM) nothing else does.
         if not (codecs <= _IN_MPEG or is_mpeg_container(media.container)):
             return "matroska"
@@ -55,12 +56,11 @@ def rewrite_timestamps(
     The packets of audio are whole PES packets where those are kept.
     """
     opened = open_input(source)
-    copied_tracks = [opened[str(media.video.index)]]
-    indexes = [media.video.index]
+    copied_tracks = [] if media.video_track is None else [opened[str(media.video.index)]]
+    indexes = [track.index for track in media.tracks]
     if media.audio:
         audio = open_input(source, fflags="noparse") if keeps_pes(media, container) else opened
         copied_tracks.append(audio[str(media.audio.index)])
-        indexes.append(media.audio.index)
     ticks_hz = CLOCK_HZ if container == "mpegts" else _MATROSKA_HZ
     filters = {
         f"bsf:{position}": _move(shifts[index], ticks_hz) for position, index in enumerate(indexes)
@@ -144,3 +144,63 @@ def copy_webvtt(texts: Sequence[TextPlan], source: Path) -> Command:
         for text in texts
     ]
     return ffmpeg_command(copied)
+
+
+def write_download(
+    output: str,
+    *,
+    container: DownloadFormat,
+    video: Path | None,
+    audio: Path | None,
+    dts: str = "",
+    duration: str = "",
+) -> Command:
+    """Build the FFmpeg that puts segments, one after the other in a FIFO, into one file.
+
+    Video and audio have a FIFO each; None: there is none. `dts` and `duration` are expressions for
+    the decoding times and durations of packets of video.
+    """
+    tracks, options = [], dict[str, Any]()
+    if video is not None:
+        # Segments may carry the audio, too.
+        tracks.append(open_input(video, f="mpegts")["v:0"])
+        # FFmpeg 5.1 would take decoding times for both, where only the duration is named.
+        options["bsf:v"] = f"setts=pts='PTS':dts='{dts}':duration='{duration}'"
+        options["video_track_timescale"] = CLOCK_HZ
+    if audio is not None:
+        tracks.append(open_input(audio, f="mpegts")["a:0"])
+        options["bsf:a"] = "aac_adtstoasc"
+    if container == "m4a":
+        # By it players know a file of audio alone.
+        options["brand"] = "M4A "
+    written = ffmpeg.output(
+        *tracks,
+        output,
+        f="mp4",
+        c="copy",
+        # Back to the timeline's zero; what is before it, the AAC encoder's priming, is left out by
+        # an edit list.
+        output_ts_offset=-START_OFFSET_S,
+        map_metadata=-1,
+        # Neither a date nor FFmpeg's version: the same segments make the same file.
+        fflags="+bitexact",
+        # What a player needs before it can begin comes first.
+        movflags="+faststart",
+        # Or edit lists, and with them durations, would be rounded to the millisecond.
+        movie_timescale=CLOCK_HZ,
+        **options,
+    )
+    return ffmpeg_command([written])
+
+
+def list_download(source: Path, kinds: Sequence[str]) -> Command:
+    """Build the FFmpeg that lists the packets of a file, without decoding.
+
+    `kinds` are `video` and `audio`, which it has; each is listed on the pipe of that name.
+    """
+    opened = open_input(source)
+    outputs = [
+        ffmpeg.output(opened[f"{kind[0]}:0"], pipe_url(kind), f="framecrc", c="copy")
+        for kind in kinds
+    ]
+    return ffmpeg_command(outputs, pipes=list(kinds), level="error")

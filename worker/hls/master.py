@@ -37,7 +37,8 @@ def named_run(master: str) -> str | None:
 def render_master_playlist(run: Run, playlists: Playlists) -> str:
     """Render the multivariant playlist that names one run, the largest rung first.
 
-    With audio, an audio-only variant closes the list of variants.
+    With audio, an audio-only variant closes the list of variants. Of audio alone it is the only
+    one, and its playlist that of the audio: there is no rendition group to choose from.
     """
     target_s = target_duration_s(run.renditions.values())
     audio_rates = measure_bit_rates(run.audio, target_s) if run.audio else None
@@ -86,7 +87,7 @@ def _with_subtitles(tag: str, attribute: str) -> str:
 def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
     tracks = (part.media.audio for part in run.plan.parts)
     source, plan = next(filter(None, tracks), None), run.plan.audio
-    if run.audio and plan and source and not plan.is_muxed:
+    if _has_group(run) and plan and source:
         yield _media_tag(
             "AUDIO",
             group=AUDIO,
@@ -96,6 +97,11 @@ def _audio_rendition(run: Run, playlists: Playlists) -> Iterator[str]:
             is_default=True,
             CHANNELS=f'"{plan.channels}"',
         )
+
+
+def _has_group(run: Run) -> bool:
+    """Whether the audio is a rendition beside the rungs: neither within them nor alone."""
+    return bool(run.audio and run.rungs) and not run.plan.is_muxed
 
 
 def _subtitle_renditions(texts: Sequence[TextRendition], keys: Mapping[str, str]) -> Iterator[str]:
@@ -165,7 +171,7 @@ def _stream_tag(run: Run, rates: BitRates, codecs: Sequence[str], **attributes: 
         AVERAGE_BANDWIDTH=rates.average_bps,
         CODECS=f'"{",".join(codecs)}"',
         **attributes,
-        AUDIO=f'"{AUDIO}"' if run.audio and not run.plan.is_muxed else None,
+        AUDIO=f'"{AUDIO}"' if _has_group(run) else None,
         SUBTITLES=_GROUP if run.texts else None,
         # Or players list captions that may be in the frames; each that was is a text rendition.
         CLOSED_CAPTIONS="NONE",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,20 @@ from worker.images.frame_stats import SMALL_HEIGHT, SMALL_WIDTH
 from worker.images.storyboard import Sheet
 from worker.plan.ladder import Rung, fitted_size
 from worker.plan.plan import Plan
+from worker.plan.refusals import MAX_PIXELS
 from worker.runtime.command import Command, pipe_url
 
 STATS = "stats"
+AUDIO_THUMBNAIL = "audio.jpg"
 SMALL = "frames.gray"
 SHEETS, THUMBNAILS = "sheet-%03d.jpg", "thumbnail-%d.jpg"
 THUMBNAIL_LONG_SIDE = 1280
+# Of a waveform: its size, its color on black, and how it is measured. A column is the mean level of
+# some milliseconds of a short one, or of ten seconds of three hours.
+_WAVEFORM_SIZE, _WAVEFORM_COLOR = (1280, 720), "0x6fb1fc"
+_HEARD_HZ, _LEAST_LEVELS_HZ, _LEVELS_A_COLUMN = 8000, 100, 8
+# showwavespic keeps all frames until the end, and each frame costs memory, however short it is.
+_LEVELS_A_FRAME = 4096
 _THUMBNAIL_QUALITY, _SHEET_QUALITY = 3, 5
 # As many frames as were decoded: they are seconds apart, and that is not to be filled up.
 _EACH: Mapping[str, Any] = {"fps_mode": "passthrough", "map_metadata": -1}
@@ -99,7 +108,41 @@ def pick_thumbnail(plan: Plan, source: Path, *, at_s: float, output: str) -> Com
         .filter("signalstats")
         .filter("metadata", "print", file=pipe_url(STATS))
     )
-    image = ffmpeg.output(
+    return ffmpeg_command([_one_jpeg(frame, output)], pipes=[STATS], reports_progress=False)
+
+
+def convert_cover(cover: int, source: Path) -> Command:
+    """Build the FFmpeg that makes `AUDIO_THUMBNAIL` of the image that is attached to audio."""
+    opened = open_input(source, max_pixels=MAX_PIXELS)[str(cover)]
+    scale = f"min(1,{THUMBNAIL_LONG_SIDE}/max(iw,ih))"
+    size = [f"max(2,2*round({side}*{scale}/2))" for side in ("iw", "ih")]
+    rgb = opened.filter("scale", *size, flags=EXACT).filter("format", "gbrp")
+    return ffmpeg_command([_one_jpeg(_for_jpeg(rgb, ("iw", "ih")), AUDIO_THUMBNAIL)])
+
+
+def draw_waveform(audio: Path, duration_s: Fraction) -> Command:
+    """Build the FFmpeg that makes `AUDIO_THUMBNAIL` of segments of audio: its level over time."""
+    opened = open_input(audio, f="mpegts")
+    width, height = _WAVEFORM_SIZE
+    rate_hz = max(_LEAST_LEVELS_HZ, min(_HEARD_HZ, round(_LEVELS_A_COLUMN * width / duration_s)))
+    levels = (
+        opened["a:0"]
+        .filter("aformat", channel_layouts="mono", sample_rates=_HEARD_HZ)
+        .filter("aeval", "abs(val(0))", c="same")
+        .filter("aresample", rate_hz)
+        .filter("asetnsamples", _LEVELS_A_FRAME, p=0)
+    )
+    drawn = levels.filter(
+        "showwavespic", s=f"{width}x{height}", scale="sqrt", colors=_WAVEFORM_COLOR
+    ).filter("format", "gbrp")
+    # The image comes at the end: until then what is read shows that FFmpeg does not stand still.
+    rest = ffmpeg.output(opened["a:0"], "-", f="null", acodec="copy")
+    image = _one_jpeg(_for_jpeg(drawn, _WAVEFORM_SIZE), AUDIO_THUMBNAIL)
+    return ffmpeg_command([image, rest])
+
+
+def _one_jpeg(frame: Any, output: str) -> Any:
+    return ffmpeg.output(
         frame,
         output,
         f="image2",
@@ -108,7 +151,6 @@ def pick_thumbnail(plan: Plan, source: Path, *, at_s: float, output: str) -> Com
         map_metadata=-1,
         **{"qscale:v": _THUMBNAIL_QUALITY},
     )
-    return ffmpeg_command([image], pipes=[STATS], reports_progress=False)
 
 
 def _open(keys: Path) -> Any:
@@ -125,7 +167,7 @@ def _small_jpeg(frames: Any, size: tuple[int, int]) -> Any:
     return _for_jpeg(rgb.filter("format", "gbrp16le"), size)
 
 
-def _for_jpeg(frames: Any, size: tuple[int, int]) -> Any:
+def _for_jpeg(frames: Any, size: tuple[int, int] | tuple[str, str]) -> Any:
     return scale_rgb(
         frames,
         size,

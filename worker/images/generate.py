@@ -7,20 +7,25 @@ them. A video without such extras is better than none: what cannot be made is le
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from worker.errors import CannotWriteError, StorageUnavailableError
+from worker.errors import CannotWriteError, StorageUnavailableError, VerificationError
+from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.run import FFMPEG_FAILURES, run_ffmpeg
 from worker.hls.keyframes import KeyFrame, key_frames
 from worker.hls.run import Run
-from worker.images.chapters import add_joints, find_chapters, render_chapters
+from worker.images.chapters import Chapter, add_joints, find_chapters, render_chapters
 from worker.images.commands import (
+    AUDIO_THUMBNAIL,
     SHEETS,
     SMALL,
     THUMBNAILS,
+    convert_cover,
+    draw_waveform,
     make_thumbnails,
     measure_frames,
 )
@@ -39,11 +44,14 @@ from worker.layout import File, chapters_file, choice_file, file_name, sheet_fil
 from worker.plan.ladder import Rung
 from worker.records.segment import Segment
 from worker.runtime.command import Command
+from worker.runtime.process import FailedError
 from worker.runtime.threads import DaemonThreadPool, wait_for
 from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
 
 _KEYS = "keys.ts"
+# Segments of audio that are in memory at a time.
+_READ_AHEAD = 64
 # What remains is for publishing, which matters more.
 _LEAST_TIME_S = 10.0
 # None of these is a reason to do without the video. What ends the job is none of them.
@@ -69,7 +77,7 @@ class ImageContext:
 
     @property
     def keys(self) -> Path:
-        """The file in which key frames lie in a row for FFmpeg."""
+        """The file in which key frames, or the audio, lie in a row for FFmpeg."""
         return self.workspace.folder / _KEYS
 
 
@@ -85,7 +93,7 @@ class _Overview:
 def generate_images(
     context: ImageContext, sources: Sequence[Path], names: Sequence[str], *, with_chapters: bool
 ) -> ImageSet:
-    """Return what can be made of the run's frames, at least a thumbnail.
+    """Return what can be made of the run's frames, at least a thumbnail; of audio alone that.
 
     `sources` are the files of its parts, and `names` those by which people know them.
 
@@ -95,6 +103,10 @@ def generate_images(
 
     """
     run = context.run
+    if not run.rungs:
+        image = _make_cover(context, sources[0]) or _make_waveform(context)
+        images = ImageSet(thumbnails=(choice_file(run.name, 0, image),))
+        return _with_chapters(images, run, (), run.audio, names)
     top, lowest = run.rungs[0], run.rungs[-1]
     thumbnails: tuple[bytes, ...] = ()
     overview = None
@@ -109,8 +121,50 @@ def generate_images(
         thumbnails = (find_thumbnail(run.plan, sources, context.workspace),)
     choices = tuple(choice_file(run.name, i, data) for i, data in enumerate(thumbnails))
     if overview is None:
-        return ImageSet(thumbnails=choices)
+        segments = run.renditions[lowest.name]
+        return _with_chapters(ImageSet(thumbnails=choices), run, (), segments, names)
     return _with_tracks(run, overview, choices, names, with_chapters=with_chapters)
+
+
+def _make_cover(context: ImageContext, source: Path) -> bytes | None:
+    """Make a thumbnail of the image that is attached to audio; None where none can be read."""
+    cover = context.run.plan.media.cover
+    if cover is None:
+        return None
+    try:
+        _run(convert_cover(cover, source), context.workspace)
+        return (context.workspace.folder / AUDIO_THUMBNAIL).read_bytes()
+    except (*FFMPEG_FAILURES, OSError) as error:
+        log.warning("images_left_out", reason=f"the cover cannot be read: {error}")
+        return None
+
+
+def _make_waveform(context: ImageContext) -> bytes:
+    """Make a thumbnail of all audio that is published, which is read back from the store."""
+    segments = context.run.audio
+    with (
+        DaemonThreadPool("images", context.threads) as pool,
+        context.keys.open("wb") as file,
+    ):
+        for first in range(0, len(segments), _READ_AHEAD):
+            some = segments[first : first + _READ_AHEAD]
+            for reading in [pool.submit(partial(_read_whole, each, context)) for each in some]:
+                file.write(wait_for(reading, context.workspace.budget.check))
+    command = draw_waveform(context.keys, context.run.plan.grid.duration_s)
+    try:
+        _run(command, context.workspace)
+    except FailedError as error:
+        raise explain_failure(error) from error
+    return (context.workspace.folder / AUDIO_THUMBNAIL).read_bytes()
+
+
+def _read_whole(segment: Segment, context: ImageContext) -> bytes:
+    content = context.store.get(f"{context.run.name}/{segment.name}")
+    if content is None:
+        raise VerificationError(
+            f"{segment.name} is gone from {context.store}; submit the job again"
+        )
+    return context.run.cipher.decrypt(segment.rendition, segment.index, content.data)
 
 
 def _with_tracks(
@@ -125,23 +179,34 @@ def _with_tracks(
     found = find_chapters(overview.stats, segments) if with_chapters else ()
     if with_chapters:
         log.info("chapters_found", count=len(found))
-    starts_s = [part.first_frame / run.plan.grid.rate for part in run.plan.parts]
-    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
     storyboard = render_storyboard(
         [one.frame for one in overview.stats],
         overview.sheet,
         [file_name(sheet.key) for sheet in overview.sheets],
         end_ticks=segments[-1].end_ticks,
     )
-    return ImageSet(
+    images = ImageSet(
         thumbnails=thumbnails,
         sheets=overview.sheets,
         storyboard=storyboard_file(run.name, storyboard),
-        chapters=chapters,
-        chapters_track=chapters_file(run.name, render_chapters(chapters, segments))
-        if chapters
-        else None,
     )
+    return _with_chapters(images, run, found, segments, names)
+
+
+def _with_chapters(
+    images: ImageSet,
+    run: Run,
+    found: Sequence[Chapter],
+    segments: Sequence[Segment],
+    names: Sequence[str],
+) -> ImageSet:
+    """Add the chapters that were found, and those of the joints of several parts."""
+    starts_s = [part.first_frame / run.plan.grid.rate for part in run.plan.parts]
+    chapters = add_joints(found, [round(1000 * start_s) for start_s in starts_s], names)
+    if not chapters:
+        return images
+    track = chapters_file(run.name, render_chapters(chapters, segments))
+    return replace(images, chapters=chapters, chapters_track=track)
 
 
 def _make_overview(segments: Sequence[Segment], rung: Rung, context: ImageContext) -> _Overview:

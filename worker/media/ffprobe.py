@@ -20,7 +20,7 @@ NO_FORMAT: Raw = {}
 
 # Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
 # ffprobe from the bit rate, which says nothing about a truncated upload.
-_DECLARING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf"})
+_DECLARING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf", "flac", "mp3"})
 _MPEG_CONTAINERS = frozenset({"mpegts", "mpeg"})
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
 # Of what packets carry where a container is encrypted (ISO/IEC 23001-7), whatever its tags are.
@@ -43,14 +43,21 @@ _DOLBY_ONLY_PROFILE = 5
 
 def video_tracks(streams: Iterable[Raw]) -> list[Raw]:
     """Return the tracks that may be the video: cover art and thumbnails are not."""
+    return [s for s in _shown(streams) if not any(_is_disposed(s, still) for still in _STILLS)]
+
+
+def cover_track(streams: Iterable[Raw]) -> int | None:
+    """Return the index of the first image that is attached to audio; None without."""
+    covers = (s for s in _shown(streams) if _is_disposed(s, "attached_pic"))
+    return next((int(s["index"]) for s in covers), None)
+
+
+def _shown(streams: Iterable[Raw]) -> list[Raw]:
+    """Return the tracks that have something to show."""
     return [
         s
         for s in streams
-        if s.get("codec_type") == "video"
-        and _is_known(s)
-        and s.get("width")
-        and s.get("height")
-        and not any(_is_disposed(s, still) for still in _STILLS)
+        if s.get("codec_type") == "video" and _is_known(s) and s.get("width") and s.get("height")
     ]
 
 
@@ -162,17 +169,20 @@ def is_mpeg_container(names: str) -> bool:
     return not _MPEG_CONTAINERS.isdisjoint(names.split(","))
 
 
-def declared_duration_s(raw_format: Raw, video: Raw) -> float | None:
+def declared_duration_s(raw_format: Raw, track: Raw) -> float | None:
     """Return the duration that the container records, None where it records none.
 
     A fragmented MP4 has no index of its samples (`nb_frames`), and its header was written
-    before the recording.
+    before the recording. An MP3 has one where its first frame counts the others: that one says as
+    well with how many samples the encoder began, and so the audio begins late.
     """
     duration = raw_format.get("duration")
     names = _names(raw_format)
     if duration is None or _DECLARING_CONTAINERS.isdisjoint(names):
         return None
-    if "mov" in names and "nb_frames" not in video:
+    if "mov" in names and "nb_frames" not in track:
+        return None
+    if "mp3" in names and not float(raw_format.get("start_time", 0)):
         return None
     return float(duration)
 

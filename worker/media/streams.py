@@ -119,31 +119,50 @@ class ByteMap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
-    """A file with a video track.
+    """A file.
 
     `origin_s` is t=0 of the timeline on the container's clock: its start, or, where a part of the
     file is used, `begins_s` after that.
 
-    `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is the
-    duration that the container records. `jumps` counts how often the timestamps of video or audio
-    restart or leap. `byte_map` is made where other machines fetch parts of the source.
+    `video_track` is None where it is audio alone; track `cover` is an image that is attached to
+    that. `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is
+    the duration that the container records. `jumps` counts how often the timestamps of video or
+    audio restart or leap. `byte_map` is made where other machines fetch parts of the source.
     """
 
     container: str
     origin_s: Fraction
     declared_s: float | None
-    video: VideoStream
+    video_track: VideoStream | None
     audio: AudioStream | None
     other_audio: tuple[AudioStream, ...] = ()
     texts: tuple[TextStream, ...] = ()
     jumps: int = 0
     byte_map: ByteMap | None = None
     begins_s: Fraction = Fraction(0)
+    cover: int | None = None
+
+    @property
+    def video(self) -> VideoStream:
+        """The video track, for all that is done with frames: of audio alone nothing of it is.
+
+        Raises:
+            LookupError: there is none, and that was not asked before.
+
+        """
+        if self.video_track is None:
+            raise LookupError("the source is audio alone")
+        return self.video_track
+
+    @property
+    def tracks(self) -> tuple[VideoStream | AudioStream, ...]:
+        """What is transcoded: video and audio, as far as there are."""
+        return tuple(track for track in (self.video_track, self.audio) if track is not None)
 
     @property
     def duration_s(self) -> float | None:
         """Where the last frame or audio packet ends, from the origin; None without timestamps."""
-        ends = [s.packets.end_s for s in (self.video, self.audio) if s is not None]
+        ends = [track.packets.end_s for track in self.tracks]
         return max((end for end in ends if end is not None), default=None)
 
     def starting_at(self, begins_s: Fraction) -> Media:
@@ -155,7 +174,7 @@ class Media:
             self,
             origin_s=self.origin_s + begins_s,
             begins_s=self.begins_s + begins_s,
-            video=self.video.later(by_s),
+            video_track=self.video_track.later(by_s) if self.video_track else None,
             audio=self.audio.later(by_s) if self.audio else None,
             other_audio=tuple(track.later(by_s) for track in self.other_audio),
         )

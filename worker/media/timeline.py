@@ -31,9 +31,10 @@ _LEAST_DIVIDED_SHARE = Fraction(2, 3)
 class Grid:
     """Segment k is frames [k·segment_frames, (k+1)·segment_frames) at `rate`; the last is shorter.
 
-    Where the top rung is copied, segments start at keyframes of the source, and where several files
-    are joined, at each joint: `cuts` are their first frames, and `segment_frames` is the length of
-    the longest. All times are exact: seconds as Fraction from t=0, the start of the first file.
+    Of audio alone its frames are samples. Where the top rung is copied, segments start at keyframes
+    of the source, and where several files are joined, at each joint: `cuts` are their first frames,
+    and `segment_frames` is the length of the longest. All times are exact: seconds as Fraction from
+    t=0, the start of the first file.
     """
 
     rate: Fraction
@@ -122,7 +123,10 @@ def length_s(media: Media) -> Fraction:
     """Length of a file from t=0 on; of one without timestamps its packets count."""
     if media.duration_s is not None:
         return Fraction(media.duration_s)
-    return media.video.packets.count / source_rate(media.video) - media.begins_s
+    if media.video_track is not None:
+        return media.video.packets.count / source_rate(media.video) - media.begins_s
+    held_s = media.audio.packets.clock.length_s if media.audio else 0.0
+    return Fraction(held_s) - media.begins_s
 
 
 def frame_count(media: Media, rate: Fraction) -> int:

@@ -78,6 +78,7 @@ class Reporter:
         self._on_progress = on_progress
         self._stack = ExitStack()
         self._bars: ProgressBars | None = None
+        self._part = (0.0, 100.0)
 
     def __enter__(self) -> Self:
         if self._on_terminal:
@@ -95,6 +96,10 @@ class Reporter:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def confine(self, first: float, last: float) -> None:
+        """Report the following steps as this part of the job, in percent: they come again."""
+        self._part = (first, last)
 
     def begin(self, step: Step, **fields: object) -> None:
         """Enter a step."""
@@ -115,11 +120,13 @@ class Reporter:
             done / size if size else None, Step.PROBE, f"{done / 1e6:.1f}{of} MB, {rate:.1f} MB/s"
         )
 
-    def encoded(self, frames: int, grid: Grid, *, uploaded: int, segments: int) -> None:
+    def encoded(
+        self, frames: int, grid: Grid, *, uploaded: int, segments: int, are_samples: bool = False
+    ) -> None:
         """Report frames encoded, of all on the grid, and segments in the store, of all expected.
 
         The first report of a step holds what earlier jobs have done: `speed`, in times real time,
-        is without it.
+        is without it. `are_samples`: so the grid counts, of audio alone.
         """
         if self._frames_before is None:
             self._frames_before = frames
@@ -129,7 +136,7 @@ class Reporter:
         self._advance(
             frames / grid.total_frames,
             Step.VERIFY,
-            f"{self.speed:.2f}x real time, {rate:.0f} fps,"
+            f"{self.speed:.2f}x real time,{'' if are_samples else f' {rate:.0f} fps,'}"
             # Audio is not cut at frames of the video, and may have one segment more.
             f" {uploaded} of {max(segments, uploaded)} segments uploaded",
             share_before=self._frames_before / grid.total_frames,
@@ -183,6 +190,8 @@ class Reporter:
         self._report(percent, left_s, detail)
 
     def _report(self, percent: float, left_s: float | None, detail: str) -> None:
+        first, last = self._part
+        percent = first + percent * (last - first) / 100
         fields: dict[str, Any] = {
             "step": self._step.label,
             "percent": round(percent, 1),

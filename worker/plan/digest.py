@@ -16,7 +16,7 @@ from worker.plan.texts import TextPlan
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
-PLAN_VERSION = 10
+PLAN_VERSION = 11
 
 
 def request_digest(
@@ -25,20 +25,23 @@ def request_digest(
     *,
     fingerprint: str | None = None,
     subtitles: Sequence[str] = (),
+    downloads: Sequence[str] = (),
     version: int = PLAN_VERSION,
 ) -> str:
     """Name what was asked for, known before the source is fetched: 16 hex digits.
 
     `identity` names the source's very content (`worker.storage.open`), `subtitles` that of each
-    file from outside. Options that change the output are part of it where they are not at their
-    defaults, and so is the fingerprint of the secret that it encrypts with. `version`: of the
-    worker that named it, where that is another one.
+    file from outside, `downloads` the formats of those. Options that change the output are part of
+    it where they are not at their defaults, and so is the fingerprint of the secret that it
+    encrypts with. `version`: of the worker that named it, where that is another one.
     """
     asked = {"version": version, "source": identity, "options": changed_options(job)}
     if fingerprint:
         asked["secret"] = fingerprint
     if subtitles:
         asked["subtitles"] = list(subtitles)
+    if downloads:
+        asked["downloads"] = sorted(downloads)
     return _digest(asked)
 
 
@@ -88,7 +91,8 @@ def _part(part: Part) -> dict[str, Any]:
 def _track(part: Part) -> dict[str, Any]:
     """Return how a part is heard."""
     stream = part.media.audio
-    return {"stream": stream.index, "mix": stream.mix, **asdict(part.heard)} if stream else {}
+    heard = {k: v for k, v in asdict(part.heard).items() if k != "cleaning" or v}
+    return {"stream": stream.index, "mix": stream.mix, **heard} if stream else {}
 
 
 def _digest(value: object) -> str:

@@ -33,7 +33,7 @@ _PRESET_COST = {
 _DECODE_COST = 0.17
 
 # A prediction fits when this many times as much would still be in time.
-_MARGIN = 1.12
+MARGIN = 1.12
 # To return to a slower preset there must be far more time, or it would alternate.
 _AMPLE_MARGIN = 2.0
 # At the fastest preset there is only a rung left to give up, and noise must not cost one.
@@ -128,6 +128,13 @@ class Forecast:
         cost = self._cost(choice or self.choice, self._missing)
         return self._seconds_a_unit * cost / self._machines + self._finish_s
 
+    def needed_with(self, units: float) -> float | None:
+        """Return `needed_s` with so much more work; None before anything is measured."""
+        needed_s = self.needed_s()
+        if needed_s is None or self._seconds_a_unit is None:
+            return None
+        return needed_s + self._seconds_a_unit * units
+
     def decide(self, remaining_s: float) -> Decision | None:
         """Return a change that the time left calls for; `choice` has changed by then.
 
@@ -140,7 +147,7 @@ class Forecast:
             return None
         if not any(self._missing[rung] for rung in self.choice.rungs):
             return None
-        if needed_s * _MARGIN <= remaining_s:
+        if needed_s * MARGIN <= remaining_s:
             after, reason = self._better(remaining_s), ReplanReason.TIME_FOR_SLOWER_PRESET
         else:
             after, reason = self._lesser(remaining_s)
@@ -192,7 +199,7 @@ class Forecast:
     def _lesser(self, remaining_s: float) -> tuple[Choice, ReplanReason]:
         fastest = Choice(preset=self._presets[-1], rungs=self.choice.rungs)
         for choice in self._choices(self.choice.rungs):
-            if self._seconds(choice) * _MARGIN <= remaining_s and choice != self.choice:
+            if self._seconds(choice) * MARGIN <= remaining_s and choice != self.choice:
                 return choice, ReplanReason.TOO_LATE_AT_THIS_PRESET
         # A rung is given up when the fastest preset has been measured, or is clearly too slow.
         if self.choice != fastest and self._seconds(fastest) * _HOPELESS <= remaining_s:
@@ -206,7 +213,7 @@ class Forecast:
             for choice in self._choices(rungs)
         ]
         for choice in smaller:
-            if self._seconds(choice) * _MARGIN <= remaining_s:
+            if self._seconds(choice) * MARGIN <= remaining_s:
                 return choice, ReplanReason.TOO_LATE_AT_FASTEST
         # Nothing fits. A rung that is nearly done may need less than a smaller one that is not.
         least = min([fastest, *smaller], key=self._seconds)

@@ -17,6 +17,9 @@ _LEAST_STEP = Fraction(85, 100)
 _LEAST_ADDED_SIDE = 144
 # A player that has to leave a rung needs one that is clearly lighter.
 _LEAST_LIGHTER = Fraction(3, 2)
+# And one that takes less than this, audio included, need not be left: phones whose monthly data is
+# used up still get 400 kb/s.
+_LIGHT_BPS = 300_000
 # Measured against x264's slow at CRF 18 and 21, see docs/performance.md: the top rung is what the
 # teacher uploaded, the others are for viewers who cannot have it.
 _TOP_CRF, _LOWER_CRF = 18.8, 22
@@ -105,11 +108,13 @@ def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> t
 def drop_similar_rungs(rungs: Sequence[Rung], rates_bps: Mapping[str, int]) -> tuple[Rung, ...]:
     """Leave out rungs that are hardly lighter than the one kept above them; the top one stays.
 
-    On slides a small rung may have as many bytes as the large one, or more: it adds nothing.
+    On slides a small rung may have as many bytes as the large one, or more: it adds nothing. Nor
+    does any below one that every network carries.
     """
     kept = [rungs[0]]
     for rung in rungs[1:]:
-        if rates_bps[kept[-1].name] >= _LEAST_LIGHTER * rates_bps[rung.name]:
+        above_bps = rates_bps[kept[-1].name]
+        if above_bps > _LIGHT_BPS and above_bps >= _LEAST_LIGHTER * rates_bps[rung.name]:
             kept.append(rung)
     return tuple(kept)
 

@@ -12,7 +12,10 @@ from worker.errors import BadParametersError
 from worker.media.streams import Media, VideoStream
 from worker.media.timeline import exact_time, frame_count, length_s, output_rate
 from worker.plan.ladder import display_size
+from worker.plan.speech import Cleaning
 
+# To which all audio is brought.
+AUDIO_RATE_HZ = 48_000
 # Aspects that differ by less are one: 1088 rows for 1080, and sizes that were rounded to even.
 _ALIKE = Fraction(2, 100)
 
@@ -22,10 +25,14 @@ Side = Literal["both", "left", "right"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
-    """What was found by listening to a track: the gain to a loudness, and its one channel."""
+    """What was found by listening to a track: the gain to a loudness, and its one channel.
+
+    `cleaning` is what is done to it where it is speech that is to be cleaned.
+    """
 
     gain_db: float = 0.0
     side: Side | None = None
+    cleaning: Cleaning | None = None
 
 
 UNHEARD = Heard()
@@ -117,9 +124,14 @@ def _beyond(option: str, at_s: Fraction, total_s: Fraction) -> BadParametersErro
 
 
 def run_rate(files: Sequence[Media], clip: Clip, *, most: float) -> Fraction:
-    """Choose the rate of a run: the highest that a file of it has, so that no frame is lost."""
+    """Choose the rate of a run: the highest that a file of it has, so that no frame is lost.
+
+    Of audio alone it is that of its samples.
+    """
     used = zip(files, find_windows(files, clip), strict=True)
-    return max(output_rate(media.video, most=most) for media, window in used if window)
+    videos = [media.video_track for media, window in used if window]
+    rates = [output_rate(video, most=most) for video in videos if video is not None]
+    return max(rates, default=Fraction(AUDIO_RATE_HZ))
 
 
 def lay_parts(files: Sequence[PreparedFile], clip: Clip, rate: Fraction) -> tuple[Part, ...]:
@@ -148,18 +160,19 @@ def lay_parts(files: Sequence[PreparedFile], clip: Clip, rate: Fraction) -> tupl
 def _lay(
     files: Sequence[PreparedFile], lengths: Sequence[int], shown: range, rate: Fraction
 ) -> Iterator[Part]:
-    begin, first = 0, None
+    begin = 0
+    first: VideoStream | None = None
     for number, (each, length) in enumerate(zip(files, lengths, strict=True), 1):
         start, end = max(begin, shown.start), min(begin + length, shown.stop)
         if start < end:
-            first = first or each.media.video
+            first = first or each.media.video_track
             yield Part(
                 media=each.media.starting_at((start - begin) / rate),
                 first_frame=start - shown.start,
                 frames=end - start,
                 heard=each.heard,
                 number=number,
-                aspect=_other_aspect(each.media.video, first),
+                aspect=_other_aspect(each.media.video, first) if first else None,
             )
         begin += length
 

@@ -13,7 +13,7 @@ from worker.media.streams import Media
 from worker.media.timeline import Grid, make_grid
 from worker.plan.ladder import LADDER, Rung, plan_ladder
 from worker.plan.parallelism import Machine, plan_lanes, plan_threads
-from worker.plan.parts import Part, PreparedFile, lay_parts, run_rate
+from worker.plan.parts import AUDIO_RATE_HZ, Part, PreparedFile, lay_parts, run_rate
 from worker.plan.refusals import refuse_too_long
 from worker.plan.texts import TextPlan, plan_texts
 
@@ -22,8 +22,11 @@ AUTO_PRESETS = ("faster", "veryfast", "superfast")
 # Where the worker chooses, rungs below the top take the next one: a quarter less CPU, and they are
 # for viewers who cannot have the top one.
 _LOWER_PRESETS = {"faster": "veryfast"}
-# Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice.
-_CHANNEL_BPS = 64_000
+# Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice. At 48 kb/s
+# the error of FFmpeg's encoder was up to twice that of 64 (docs/performance.md).
+_CHANNEL_BPS = 56_000
+# Where none is asked for. Samples may show that longer ones are better (`stillness`).
+_SEGMENT_S = 6
 # A last frame that cannot be decoded is common in cut recordings; the one before stays on screen
 # for this long at most. More missing than that is a truncated file.
 TAIL_TOLERANCE_S = Fraction(1, 2)
@@ -38,7 +41,7 @@ class AudioPlan:
 
     channels: int
     bit_rate_bps: int
-    sample_rate_hz: int = 48_000
+    sample_rate_hz: int = AUDIO_RATE_HZ
     is_muxed: bool = False
 
 
@@ -61,7 +64,7 @@ class Plan:
 
     `presets` may be used, the best first; the job starts with it. `lanes` is how many FFmpegs work
     side by side, each on a span; `threads` are those of each decoder, each filter and each x264, or
-    0 for as many as they choose.
+    0 for as many as they choose. Of audio alone there are no rungs: nothing is done with frames.
     """
 
     parts: tuple[Part, ...]
@@ -84,6 +87,11 @@ class Plan:
         return self.audio is not None and self.audio.is_muxed
 
     @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames a second; None of audio alone, whose grid counts samples."""
+        return self.grid.rate if self.rungs else None
+
+    @property
     def is_one_file(self) -> bool:
         """Whether the run is one file, all of it."""
         return len(self.parts) == 1 and self.parts[0].is_whole(self.grid.rate)
@@ -91,7 +99,8 @@ class Plan:
     @property
     def longest_gop_s(self) -> float | None:
         """The longest distance of keyframes in any part; None where one's is not known."""
-        found = [part.media.video.packets.longest_gop_s for part in self.parts]
+        tracks = [part.media.video_track for part in self.parts]
+        found = [video.packets.longest_gop_s if video else None for video in tracks]
         known = [gop_s for gop_s in found if gop_s is not None]
         return max(known) if len(known) == len(found) else None
 
@@ -138,14 +147,17 @@ def make_plan(files: Sequence[PreparedFile], job: Job, *, machine: Machine) -> P
     """
     rate = run_rate([each.media for each in files], job.clip, most=job.max_frame_rate)
     parts = lay_parts(files, job.clip, rate)
-    grid = make_grid([part.frames for part in parts], rate=rate, segment_s=job.segment_s)
+    segment_s = _SEGMENT_S if job.segment_s == "auto" else job.segment_s
+    grid = make_grid([part.frames for part in parts], rate=rate, segment_s=segment_s)
     refuse_too_long(grid, max_duration_s=job.max_duration_s)
-    video = parts[0].media.video
+    video = parts[0].media.video_track
+    heights = LADDER if job.ladder == "auto" else job.ladder
+    rungs = plan_ladder(video, heights, rate) if video else ()
     plan = Plan(
         parts=parts,
         grid=grid,
-        rungs=plan_ladder(video, LADDER if job.ladder == "auto" else job.ladder, rate),
-        audio=plan_audio(parts, is_muxed=job.audio == "muxed"),
+        rungs=rungs,
+        audio=plan_audio(parts, is_muxed=job.audio == "muxed" and bool(rungs)),
         texts=plan_texts([part.media.texts for part in parts]),
         presets=AUTO_PRESETS if job.preset == "auto" else (job.preset,),
         lanes=1,
@@ -184,6 +196,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     for part in described["parts"]:
         # Like the times of packets, not for people.
         del part["media"]["byte_map"]
+        part["media"]["video"] = part["media"].pop("video_track")
         for stream in (part["media"]["video"], part["media"]["audio"]):
             if stream is not None:
                 # One number for each packet: hours of them would bury the rest.

@@ -43,8 +43,9 @@ def refuse_source(media: Media, *, allow_truncated: bool) -> None:
     """
     if not allow_truncated:
         refuse_truncated(media)
-    refuse_unconvertible_colors(media.video)
-    refuse_huge_frames(media.video)
+    if media.video_track is not None:
+        refuse_unconvertible_colors(media.video)
+        refuse_huge_frames(media.video)
 
 
 def refuse_truncated(media: Media) -> None:

@@ -30,6 +30,7 @@ from worker.plan.digest import PLAN_VERSION
 from worker.plan.ladder import Rung
 from worker.plan.parts import Heard, Part
 from worker.plan.plan import AudioPlan, Plan
+from worker.plan.speech import Cleaning
 from worker.plan.texts import TextPlan
 from worker.records.base import UnreadableRecordError
 
@@ -39,7 +40,7 @@ _SCHEMA_VERSION = 2
 _TYPES: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (
-        *(Plan, Part, Heard, Grid, Rung, AudioPlan, TextPlan),
+        *(Plan, Part, Heard, Cleaning, Grid, Rung, AudioPlan, TextPlan),
         *(Media, VideoStream, AudioStream, TextStream, Packets, ByteMap),
         *(AudioClock, Stretch, FrameClock, Orientation, AspectChange),
     )

@@ -47,7 +47,7 @@ def plan_texts(parts: Sequence[Sequence[TextStream]]) -> tuple[TextPlan, ...]:
 
 
 def _by_kind(texts: Sequence[TextStream]) -> Iterator[tuple[_Kind, TextStream]]:
-    """Yield tracks with what tells which of another part goes on with them.
+    """Yield tracks with that by which those of another part go on with them.
 
     That is the language, whether it is forced, whether it is of captions in the frames, and the
     number among those that are the same in all that.

@@ -50,6 +50,8 @@ const fail = (said) => {
   find("#failed").hidden = false;
 };
 
+// Of audio alone the one variant has no size.
+const hasVideo = ({ height }) => height > 0;
 const nameOf = ({ name, height, width, bitrate }) =>
   `${name || (height ? `${Math.min(width, height)}p` : "?")} (${(bitrate / 1e6).toFixed(2)} Mb/s)`;
 
@@ -58,8 +60,11 @@ const listRungs = (levels) => {
   rung.replaceChildren();
   addOption(rung, AUTO, word("auto"), "auto");
   // hls.js sorts them by bit rate; the largest is wanted first.
-  for (const i of [...levels.keys()].reverse()) addOption(rung, String(i), nameOf(levels[i]));
-  if (audio) addOption(rung, AUDIO_ONLY, word("audio"), "audio");
+  for (const i of [...levels.keys()].reverse()) {
+    if (hasVideo(levels[i])) addOption(rung, String(i), nameOf(levels[i]));
+    else addOption(rung, String(i), word("audio"), "audio");
+  }
+  if (audio && levels.some(hasVideo)) addOption(rung, AUDIO_ONLY, word("audio"), "audio");
   rung.value = chosen;
 };
 
@@ -86,7 +91,7 @@ const start = (source, at = 0) => {
   });
   hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, (_event, { subtitleTracks }) => listTexts(subtitleTracks));
   hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => {
-    find("#level").textContent = source === master ? nameOf(hls.levels[level]) : word("audio");
+    find("#level").textContent = source === master && hasVideo(hls.levels[level]) ? nameOf(hls.levels[level]) : word("audio");
   });
   hls.loadSource(source);
   hls.attachMedia(video);

@@ -25,6 +25,7 @@ TYPES = {
     "m3u8": "application/vnd.apple.mpegurl",
     "ts": "video/mp2t",
     "mp4": "video/mp4",
+    "m4a": "audio/mp4",
     "m4s": "video/iso.segment",
     "vtt": "text/vtt; charset=utf-8",
     "jpg": "image/jpeg",

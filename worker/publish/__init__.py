@@ -1,4 +1,4 @@
 """Publishes a verified run: playlists, images, manifest, and the one PUT that viewers see.
 
-May import: images, report, upload, hls, plan, storage, media, records, layout, errors.
+May import: images, download, report, upload, hls, plan, storage, media, records, layout, errors.
 """

@@ -26,6 +26,7 @@ from worker.records.base import UnreadableRecordError
 from worker.records.job import ClipRecord, JobRecord
 from worker.records.manifest import (
     ChapterRecord,
+    DownloadRecord,
     EncryptionRecord,
     ManifestRecord,
     PartRecord,
@@ -75,6 +76,7 @@ def published_keys(manifest: ManifestRecord) -> Iterator[str]:
     yield from (*manifest.thumbnails, *manifest.sheets)
     tracks = (manifest.storyboard, manifest.chapters_track, manifest.report)
     yield from (track for track in tracks if track)
+    yield from (download.key for download in manifest.downloads)
 
 
 def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:
@@ -89,7 +91,7 @@ def make_manifest(
 ) -> ManifestRecord:
     """Describe what is published: every rendition with its sizes, rates and checksums.
 
-    `previous_run`, `master_md5` and `report` are for those to add who know them.
+    `previous_run`, `master_md5`, `report` and `downloads` are for those to add who know them.
     """
     plan = run.plan
     target_s = target_duration_s(run.renditions.values())
@@ -112,7 +114,7 @@ def make_manifest(
         ffmpeg=origin.ffmpeg_version,
         job=origin.job,
         duration_s=float(plan.grid.duration_s),
-        frame_rate=str(plan.grid.rate),
+        frame_rate=None if plan.frame_rate is None else str(plan.frame_rate),
         presets=tuple(sorted(presets)),
         missing_rungs=run.missing_rungs,
         renditions=(
@@ -135,9 +137,13 @@ def make_manifest(
 
 
 def renew_manifest(
-    manifest: ManifestRecord, renditions: Sequence[RenditionRecord], master: File, origin: Origin
+    manifest: ManifestRecord,
+    renditions: Sequence[RenditionRecord],
+    downloads: Sequence[DownloadRecord],
+    master: File,
+    origin: Origin,
 ) -> ManifestRecord:
-    """Describe a run that is published again with other subtitles, by another job.
+    """Describe a run that is published again with other subtitles or downloads, by another job.
 
     A report that was written would be one of the former subtitles.
     """
@@ -154,6 +160,7 @@ def renew_manifest(
             "job": origin.job,
             "master_md5": md5_of(master.data),
             "renditions": tuple(renditions),
+            "downloads": tuple(downloads),
             "report": None,
         }
     )
@@ -229,7 +236,7 @@ def _part(plan: Plan, part: Part | None, file: OpenedSource, size: int) -> PartR
 
 
 def _source_record(media: Media, size: int) -> SourceRecord:
-    video, audio, ends_s = media.video, media.audio, media.duration_s
+    video, audio, ends_s = media.video_track, media.audio, media.duration_s
     return SourceRecord(
         container=media.container,
         bytes=size,
@@ -246,7 +253,9 @@ def _source_record(media: Media, size: int) -> SourceRecord:
             color_space=video.color_space,
             color_transfer=video.color_transfer,
             color_range=video.color_range,
-        ),
+        )
+        if video
+        else None,
         audio=SourceAudioRecord(
             codec=audio.codec, channels=audio.channels, sample_rate_hz=audio.sample_rate_hz
         )

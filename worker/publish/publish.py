@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -22,7 +22,7 @@ from worker.layout import (
     thumbnail_file,
 )
 from worker.publish.manifest import Origin, make_manifest
-from worker.records.manifest import ManifestRecord
+from worker.records.manifest import DownloadRecord, ManifestRecord
 from worker.report.load import load_figures
 from worker.report.render import render_page
 from worker.storage.base import Content, PreconditionFailedError
@@ -46,6 +46,7 @@ class Publication:
     images: ImageSet
     origin: Origin
     previous: ManifestRecord | None
+    downloads: Sequence[DownloadRecord] = ()
     with_report: bool = False
 
 
@@ -78,6 +79,7 @@ def publish(
     run, images = publication.run, publication.images
     playlists = render_playlists(run)
     manifest = make_manifest(run, playlists, images, origin=publication.origin)
+    manifest = manifest.model_copy(update={"downloads": tuple(publication.downloads)})
     files = [*playlists.files(), *images.files()]
     if publication.with_report:
         report = _render_report(manifest, publication)

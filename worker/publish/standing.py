@@ -86,6 +86,9 @@ def is_any_damaged(manifest: ManifestRecord, listing: Listing) -> bool:
         sum(listing[key].bytes for key in segment_keys(manifest.run, rendition)) != rendition.bytes
         for rendition in manifest.renditions
     )
+    sizes_differ = sizes_differ or any(
+        listing[download.key].bytes != download.bytes for download in manifest.downloads
+    )
     return sizes_differ or bool(suspects(listing, published_keys(manifest)))
 
 

@@ -1,4 +1,4 @@
-"""Publishes a run again with other subtitles from outside; all else of it stays as it is."""
+"""Publishes a run again with other subtitles or downloads; all else of it stays as it is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 
+from worker.download.content import Content
 from worker.hls.master import replace_subtitles
 from worker.hls.playlist import render_text_playlists
 from worker.hls.run import TextRendition, without_replaced
@@ -18,7 +19,8 @@ from worker.publish.publish import Published, replace_confirmed, write_manifest
 from worker.publish.standing import is_standing
 from worker.records.base import UnreadableRecordError
 from worker.records.checkpoint import CheckpointRecord
-from worker.records.manifest import ManifestRecord, RenditionRecord
+from worker.records.manifest import DownloadRecord, ManifestRecord, RenditionRecord
+from worker.records.segment import Segment
 from worker.storage.base import Store
 from worker.storage.retrying import RetryingStore
 from worker.upload.objects import put_all
@@ -39,6 +41,22 @@ class Standing:
     master: str
     grid: Grid
     texts: tuple[TextPlan, ...]
+    segments: tuple[Segment, ...]
+
+    def content(self) -> Content | None:
+        """Return the top rung and the audio; None where no record has their segments as they are.
+
+        Whoever published wrote both records, unless it died between them.
+        """
+        recorded = {(each.rendition, each.index): each for each in self.segments}
+        tracks: dict[str, list[Segment]] = {"video": [], "audio": []}
+        for rendition in sorted(self.manifest.renditions, key=lambda each: each.height or 0):
+            if rendition.kind != "subtitles":
+                found = [recorded.get((rendition.name, i)) for i in range(rendition.segments)]
+                tracks[rendition.kind] = [each for each in found if each]
+                if tuple(each.md5 for each in tracks[rendition.kind]) != rendition.md5:
+                    return None
+        return Content(run=self.manifest.run, rate=self.grid.rate, **tracks)
 
     def lacks_any(self, outside: Sequence[TextRendition]) -> bool:
         """Whether one of the upload's own is not published that should be beside these.
@@ -59,7 +77,7 @@ class Standing:
 def find_standing(
     store: Store, manifest: ManifestRecord | None, video_request: str
 ) -> Standing | None:
-    """Return what is published, where that is this request's but for subtitles from outside.
+    """Return what is published, where that is this request's but for subtitles and downloads.
 
     None also where anything is missing of it, or its record cannot be used: then the run is
     published from the start, with the segments that are there.
@@ -90,12 +108,14 @@ def find_standing(
         master=master.data.decode(errors="replace"),
         grid=plan.grid,
         texts=plan.texts,
+        segments=record.segments,
     )
 
 
 def publish_texts(
     standing: Standing,
     outside: Sequence[TextRendition],
+    downloads: Sequence[DownloadRecord],
     origin: Origin,
     store: RetryingStore,
     *,
@@ -125,7 +145,7 @@ def publish_texts(
         *(text_record(text, playlists) for text in outside),
         *(records[text.name] for text in own),
     )
-    manifest = renew_manifest(standing.manifest, renditions, master, origin)
+    manifest = renew_manifest(standing.manifest, renditions, downloads, master, origin)
     write_manifest(store, manifest, confirm)
     return Published(
         manifest=manifest,

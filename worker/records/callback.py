@@ -79,7 +79,11 @@ class PublishedData(CallbackData):
     bytes: int = Field(description="Of all segments of all renditions.")
     rungs: tuple[RungRecord, ...]
     missing_rungs: tuple[str, ...] = Field(
-        description="Given up for lack of time; the same job submitted again adds them."
+        description="Given up for lack of time, or still to come (`--publish-when first-rung`); the"
+        " same job submitted again adds them."
+    )
+    downloads: tuple[str, ...] = Field(
+        default=(), description="Locations of the files to be downloaded (`--download`)."
     )
 
 
@@ -118,6 +122,13 @@ class PublishedRecord(CallbackRecord):
     """Viewers have the video."""
 
     type: Literal["video.published"] = "video.published"
+    data: PublishedData
+
+
+class CompletedRecord(CallbackRecord):
+    """Viewers have all rungs of a video of which this job had published the lowest one."""
+
+    type: Literal["video.completed"] = "video.completed"
     data: PublishedData
 
 

@@ -47,6 +47,17 @@ class ChapterRecord(Record):
     title: str
 
 
+class DownloadRecord(Record):
+    """One file beside the HLS, for viewers who watch without a connection. It is clear."""
+
+    format: Literal["mp4", "m4a"]
+    key: str
+    bytes: int
+    md5: str = Field(description="Of its content; the file is named by it.")
+    etag: str = Field(description="As the store answered: where it was stored in parts, no MD5.")
+    content_type: str
+
+
 class SourceVideoRecord(Record):
     """The source's video track, before rotation."""
 
@@ -78,7 +89,7 @@ class SourceRecord(Record):
     container: str
     bytes: int
     duration_s: float | None
-    video: SourceVideoRecord
+    video: SourceVideoRecord | None = Field(description="None of audio alone.")
     audio: SourceAudioRecord | None
 
 
@@ -111,11 +122,12 @@ class ManifestRecord(Record):
         default=None, description="MD5 of the master playlist that was published with it."
     )
     request: str = Field(
-        description="Digest of the source's identity, of the options that change the output, and of"
-        " the subtitles from outside."
+        description="Digest of the source's identity, of the options that change the output, of"
+        " the subtitles from outside, and of the downloads."
     )
     video_request: str | None = Field(
-        default=None, description="As `request`, without the subtitles from outside."
+        default=None,
+        description="As `request`, without the subtitles from outside and the downloads.",
     )
     source: str = Field(
         description="Location of the source, or of its first part; the query of a URL is left out."
@@ -141,11 +153,13 @@ class ManifestRecord(Record):
     ffmpeg: str = Field(description="Version line of FFmpeg.")
     job: JobRecord
     duration_s: float
-    frame_rate: str
+    frame_rate: str | None = Field(
+        description="Frames per second as a fraction; null of audio alone, which has no rungs."
+    )
     presets: tuple[str, ...]
     missing_rungs: tuple[str, ...] = Field(
-        description="Rungs that were given up for lack of time;"
-        " the same job submitted again adds them."
+        description="Rungs that were given up for lack of time, or are still to come"
+        " (`--publish-when first-rung`); the same job submitted again adds them."
     )
     renditions: tuple[RenditionRecord, ...]
     encryption: EncryptionRecord | None = Field(
@@ -156,6 +170,7 @@ class ManifestRecord(Record):
     sheets: tuple[str, ...] = Field(default=(), description="Images that the storyboard names.")
     chapters_track: str | None = None
     report: str | None = None
+    downloads: tuple[DownloadRecord, ...] = ()
     chapters: tuple[ChapterRecord, ...] = ()
 
     @property

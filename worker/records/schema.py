@@ -6,7 +6,13 @@ import json
 from collections.abc import Mapping
 
 from worker.records.base import Record
-from worker.records.callback import FailedRecord, ProgressRecord, PublishedRecord, StartedRecord
+from worker.records.callback import (
+    CompletedRecord,
+    FailedRecord,
+    ProgressRecord,
+    PublishedRecord,
+    StartedRecord,
+)
 from worker.records.manifest import ManifestRecord
 from worker.records.status import StatusRecord
 
@@ -16,6 +22,7 @@ SCHEMAS: Mapping[str, type[Record]] = {
     "video.started": StartedRecord,
     "video.progress": ProgressRecord,
     "video.published": PublishedRecord,
+    "video.completed": CompletedRecord,
     "video.failed": FailedRecord,
 }
 

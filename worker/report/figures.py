@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.records.job import ClipRecord, ReplanReason, WarningRecord
-from worker.records.manifest import ChapterRecord, EncryptionRecord
+from worker.records.manifest import ChapterRecord, DownloadRecord, EncryptionRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,12 +70,9 @@ class Replan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """What came in. Unknown is None."""
+class SourceVideo:
+    """The video track that came in. Unknown is None."""
 
-    container: str
-    bytes: int | None
-    duration_s: float | None
     codec: str
     width: int
     height: int
@@ -84,6 +81,16 @@ class Source:
     rate: str | None
     pixel_format: str | None
     color: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """What came in. Unknown is None; so is the video of audio alone."""
+
+    container: str
+    bytes: int | None
+    duration_s: float | None
+    video: SourceVideo | None
     audio_codec: str | None
     audio_channels: int | None
     audio_rate_hz: int | None
@@ -110,7 +117,7 @@ class Figures:
     worker: str
     ffmpeg: str
     duration_s: float
-    frame_rate: str
+    frame_rate: str | None
     renditions: tuple[Rendition, ...]
     missing_rungs: tuple[str, ...]
     encode_s: float | None
@@ -125,6 +132,7 @@ class Figures:
     thumbnails: tuple[str, ...]
     storyboard: str | None
     encryption: EncryptionRecord | None = None
+    downloads: tuple[DownloadRecord, ...] = ()
     parts: tuple[SourcePart, ...] = ()
     clip: ClipRecord | None = None
 

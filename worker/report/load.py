@@ -10,7 +10,13 @@ from itertools import groupby, pairwise
 from worker.layout import MEDIA_PLAYLIST
 from worker.media.timeline import CLOCK_HZ
 from worker.records.job import ChoiceRecord, DecisionRecord, JobRecord
-from worker.records.manifest import ManifestRecord, PartRecord, RenditionRecord, SourceRecord
+from worker.records.manifest import (
+    ManifestRecord,
+    PartRecord,
+    RenditionRecord,
+    SourceRecord,
+    SourceVideoRecord,
+)
 from worker.records.segment import Segment
 from worker.report.figures import (
     Figures,
@@ -20,6 +26,7 @@ from worker.report.figures import (
     Replan,
     Source,
     SourcePart,
+    SourceVideo,
     Speed,
 )
 
@@ -57,6 +64,7 @@ def load_figures(manifest: ManifestRecord, segments: Iterable[Segment]) -> Figur
         thumbnails=manifest.thumbnails,
         storyboard=manifest.storyboard,
         encryption=manifest.encryption,
+        downloads=manifest.downloads,
         parts=tuple(map(_part, manifest.parts)),
         clip=manifest.clip,
     )
@@ -146,11 +154,20 @@ def _choice(choice: ChoiceRecord) -> str:
 
 def _source(record: SourceRecord) -> Source:
     video, audio = record.video, record.audio
-    colors = [video.color_space, video.color_transfer, video.color_range]
     return Source(
         container=record.container,
         bytes=record.bytes,
         duration_s=record.duration_s,
+        video=_source_video(video) if video else None,
+        audio_codec=audio.codec if audio else None,
+        audio_channels=audio.channels if audio else None,
+        audio_rate_hz=audio.sample_rate_hz if audio else None,
+    )
+
+
+def _source_video(video: SourceVideoRecord) -> SourceVideo:
+    colors = [video.color_space, video.color_transfer, video.color_range]
+    return SourceVideo(
         codec=video.codec,
         width=video.width,
         height=video.height,
@@ -159,7 +176,4 @@ def _source(record: SourceRecord) -> Source:
         rate=f"{float(Fraction(video.frame_rate)):.3g}" if video.frame_rate else None,
         pixel_format=video.pixel_format,
         color=" ".join(dict.fromkeys(c for c in colors if c)) or None,
-        audio_codec=audio.codec if audio else None,
-        audio_channels=audio.channels if audio else None,
-        audio_rate_hz=audio.sample_rate_hz if audio else None,
     )

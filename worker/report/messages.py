@@ -47,8 +47,8 @@ PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "subtitles": ("Subtitles", "자막"),
     "off": ("Off", "끄기"),
     "missing": (
-        "Left out for lack of time; the same job submitted again adds",
-        "시간이 모자라 빠진 화질 (같은 작업을 다시 제출하면 추가됩니다)",
+        "Left out for lack of time, or still to come; the same job submitted again adds",
+        "시간이 모자라 빠졌거나 아직 만들고 있는 화질 (같은 작업을 다시 제출하면 추가됩니다)",
     ),
     "rates": ("Bit rate over time", "시간에 따른 비트레이트"),
     "no_rates": (
@@ -84,6 +84,7 @@ PAGE_TEXTS: dict[str, tuple[str, str]] = {
     "none": ("none", "없음"),
     "chapters": ("Chapters", "챕터"),
     "thumbnails": ("Thumbnails to choose from", "선택할 수 있는 썸네일"),
+    "download": ("Download", "내려받기 파일"),
     "thumbnail": ("Thumbnail", "썸네일"),
     "auto": ("Auto", "자동"),
     "audio_only": ("Audio only", "소리만"),

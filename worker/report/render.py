@@ -10,7 +10,7 @@ from html import escape
 from importlib.resources import files
 
 from worker.media.timeline import clock_time, exact_time
-from worker.report.figures import Figures, Rendition, Source, SourcePart
+from worker.report.figures import Figures, Rendition, Source, SourcePart, SourceVideo
 from worker.report.messages import say, say_reason
 from worker.report.plot import Series, Strip, draw
 
@@ -76,6 +76,7 @@ def _summary(figures: Figures) -> Iterator[str]:
         rows.append((say("clip"), f"{exact_time(Fraction(clip.start_s))} – {end}"))
     if found := figures.encryption:
         rows.append((say("encryption"), escape(f"{found.method}, key_id {found.key_id}")))
+    rows += [(say("download"), f"{d.format} ({_size(d.bytes)})") for d in figures.downloads]
     yield _facts(rows)
 
 
@@ -192,8 +193,8 @@ def _part(part: SourcePart) -> list[str]:
         escape(part.name),
         clock_time(part.start_s),
         clock_time(part.duration_s),
-        f"{source.width}x{source.height}",
-        escape(source.rate or "") or say("unknown"),
+        f"{source.video.width}x{source.video.height}" if source.video else _DASH,
+        (escape(source.video.rate or "") or say("unknown")) if source.video else _DASH,
         _source_audio(source),
         _size(source.bytes) if source.bytes is not None else say("unknown"),
     ]
@@ -201,34 +202,18 @@ def _part(part: SourcePart) -> list[str]:
 
 def _compare(figures: Figures) -> Iterator[str]:
     source = figures.source
-    if source is None or not figures.rungs:
+    if source is None:
         return
     yield f"<h2>{say('compare')}</h2>"
-    rows = list(_comparison(figures, source, figures.rungs[0]))
+    rows = list(_comparison(figures, source))
     yield _table(("", "source", "output"), rows, numbers=set())
 
 
-def _comparison(figures: Figures, source: Source, top: Rendition) -> Iterator[list[str]]:
-    fields = f" {say('interlaced')}" if source.is_interlaced else ""
-    rotated = f" ({say('rotation')} {source.rotation_deg}°)" if source.rotation_deg else ""
+def _comparison(figures: Figures, source: Source) -> Iterator[list[str]]:
     found_s = source.duration_s
     yield [say("container"), escape(source.container), "HLS, MPEG-TS"]
-    yield [
-        say("size_px"),
-        f"{source.width}x{source.height}{rotated}{fields}",
-        f"{top.width}x{top.height}",
-    ]
-    yield [say("codec"), escape(source.codec), escape(top.codec or _DASH)]
-    yield [
-        say("frame_rate"),
-        escape(source.rate or "") or say("unknown"),
-        f"{_number(figures.frame_rate):.4g}",
-    ]
-    yield [
-        say("color"),
-        escape(" ".join(filter(None, (source.pixel_format, source.color)))) or say("unknown"),
-        "yuv420p bt709 tv",
-    ]
+    if source.video and figures.rungs:
+        yield from _compared_video(source.video, figures.rungs[0], figures.frame_rate)
     yield [
         say("length"),
         f"{found_s:.2f} s" if found_s is not None else say("unknown"),
@@ -240,6 +225,20 @@ def _comparison(figures: Figures, source: Source, top: Rendition) -> Iterator[li
         _size(source.bytes) if source.bytes is not None else say("unknown"),
         _size(figures.bytes),
     ]
+
+
+def _compared_video(
+    source: SourceVideo, top: Rendition, frame_rate: str | None
+) -> Iterator[list[str]]:
+    fields = f" {say('interlaced')}" if source.is_interlaced else ""
+    rotated = f" ({say('rotation')} {source.rotation_deg}°)" if source.rotation_deg else ""
+    size = f"{source.width}x{source.height}{rotated}{fields}"
+    yield [say("size_px"), size, f"{top.width}x{top.height}"]
+    yield [say("codec"), escape(source.codec), escape(top.codec or _DASH)]
+    rate = f"{_number(frame_rate):.4g}" if frame_rate else say("unknown")
+    yield [say("frame_rate"), escape(source.rate or "") or say("unknown"), rate]
+    colors = escape(" ".join(filter(None, (source.pixel_format, source.color))))
+    yield [say("color"), colors or say("unknown"), "yuv420p bt709 tv"]
 
 
 def _source_audio(source: Source) -> str:

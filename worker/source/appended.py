@@ -35,6 +35,7 @@ _FLV_AUDIO, _FLV_VIDEO, _FLV_SCRIPT = 8, 9, 18
 _FLV_HEADER_BYTES, _FLV_TAG_BYTES = 13, 11
 _AVC, _AAC = 7, 10
 _OGG_FIRST_PAGE = 2
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,7 @@ def _beginnings(
             log.warning("bytes_not_read", read=end, left=left)
         if end > source.size + _LOST_BYTES and not allow_truncated:
             raise BadSourceError(
-                "the header at the end of the file is cut: it is truncated; upload it again",
+                "by its own header the file is longer than this: it is truncated; upload it again",
                 code=SourceFault.TRUNCATED,
             )
         if end <= position:
@@ -141,8 +142,8 @@ def _reader(start: bytes) -> Callable[[_Bytes, int], _Steps] | None:
         _FLV_MAGIC: _flv,
         b"OggS": _ogg,
     }
-    if start[:4] == b"RIFF" and start[8:12] == b"AVI ":
-        return _avi
+    if start[:4] == b"RIFF":
+        return {b"AVI ": _avi, b"WAVE": _wav}.get(start[8:12])
     return readers.get(start[:4])
 
 
@@ -261,7 +262,7 @@ def _avi(source: _Bytes, start: int) -> _Steps:
     """Read chunks: `AVIX` goes on with the same file (OpenDML), another `AVI ` does not."""
     position = start
     while len(chunk := source.at(position, 12)) == 12:  # noqa: PLR2004
-        is_other = chunk[8:] == b"AVI " and position > start
+        is_other = chunk[8:] in {b"AVI ", b"WAVE"} and position > start
         if chunk[:4] not in {b"RIFF", b"JUNK"} or is_other:
             break
         yield None
@@ -271,6 +272,13 @@ def _avi(source: _Bytes, start: int) -> _Steps:
             return source.size
         position += 8 + size + size % 2
     return min(position, source.size)
+
+
+def _wav(source: _Bytes, start: int) -> _Steps:
+    """Read the size of the whole; what was written live has none. It counts beyond the file."""
+    size = int.from_bytes(source.at(start, 8)[4:], "little")
+    yield None
+    return source.size if size in _UNKNOWN_SIZES else start + 8 + size + size % 2
 
 
 def copy_part(source: Path, part: Part, path: Path, check: Callable[[], None]) -> None:

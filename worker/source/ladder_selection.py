@@ -1,4 +1,4 @@
-"""Selects the rungs before the encode: what may be copied, which ones are worth making."""
+"""Selects before the encode what may be copied and which rungs are worth making, by samples."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from worker.plan.passthrough import (
     why_encode,
 )
 from worker.plan.plan import Plan
+from worker.plan.stillness import fit_to_stillness
 from worker.runtime.workspace import Workspace
 from worker.source.sample_encode import (
     SampledRate,
@@ -29,6 +30,7 @@ from worker.source.sample_encode import (
     read_sampled_rate,
     sample_file,
     sampled_parts,
+    together,
 )
 
 log = structlog.get_logger(__name__)
@@ -41,9 +43,8 @@ _Rates = Mapping[str, SampledRate]
 def select_ladder(plan: Plan, job: Job, sources: Sequence[Path], workspace: Workspace) -> Plan:
     """Return the plan with the top rung copied where it fits, and without rungs hardly lighter.
 
-    `sources` are the files of its parts.
-
-    As it was where the job asks for neither, or the source is too short to sample.
+    One that is encoded is fitted to how much it moves. As it was where the source is too short to
+    sample. `sources` are the files of its parts.
 
     Raises:
         WorkerError: as `run_ffmpeg` raises it.
@@ -56,8 +57,8 @@ def select_ladder(plan: Plan, job: Job, sources: Sequence[Path], workspace: Work
             log.info("top_rung_encoded", reason=found)
         else:
             copied = found
-    needs_samples = job.ladder == "auto" or (copied and job.copy_top == "auto")
-    rates = _sample(plan, sources, workspace) if needs_samples else {}
+    needs_samples = not copied or job.ladder == "auto" or job.copy_top == "auto"
+    rates = _sample(plan, job, sources, workspace) if needs_samples else {}
     if copied:
         selected = _select_copy(plan, copied, job, rates)
         if isinstance(selected, Plan):
@@ -65,14 +66,33 @@ def select_ladder(plan: Plan, job: Job, sources: Sequence[Path], workspace: Work
             return selected
         log.info("top_rung_encoded", reason=selected)
     rungs = _worthwhile(plan, job, _busiest_bps(rates))
-    if job.ladder == "auto" and rates:
+    if job.ladder == "auto" and len(rates) > 1:
         log.info(
             "ladder_chosen",
             rungs=[rung.name for rung in rungs],
             sampled_bps={name: rate.mean_bps for name, rate in rates.items()},
             sampled_busiest_bps=_busiest_bps(rates),
         )
-    return replace(plan, rungs=rungs)
+    return _fit(replace(plan, rungs=rungs), job, rates)
+
+
+def _fit(plan: Plan, job: Job, rates: _Rates) -> Plan:
+    rate = rates.get(plan.rungs[0].name)
+    if rate is None:
+        return plan
+    fitted = fit_to_stillness(
+        plan,
+        key_share=rate.key_share,
+        busiest_bps=rate.busiest_bps,
+        may_lengthen=job.segment_s == "auto",
+    )
+    log.info(
+        "fitted_to_stillness",
+        key_share=round(rate.key_share, 3),
+        crf=fitted.rungs[0].crf,
+        segment_s=float(fitted.grid.segment_s),
+    )
+    return fitted
 
 
 def _select_copy(plan: Plan, copied: Plan, job: Job, rates: _Rates) -> Plan | str:
@@ -118,10 +138,10 @@ def _copy(plan: Plan, source: Path, workspace: Workspace) -> Plan | str:
     return plan_copy(plan, index.frames)
 
 
-def _sample(plan: Plan, sources: Sequence[Path], workspace: Workspace) -> _Rates:
-    """Measure the bit rates of each rung; none where there is one rung or no sample."""
-    if len(plan.rungs) == 1:
-        return {}
+def _sample(plan: Plan, job: Job, sources: Sequence[Path], workspace: Workspace) -> _Rates:
+    """Measure the bit rates of the rungs that may be left out, and the top one's; or none."""
+    if job.ladder != "auto":
+        plan = replace(plan, rungs=plan.rungs[:1])
     measured: list[tuple[int, _Rates]] = []
     for index in sampled_parts(plan):
         part = plan.alone(index)
@@ -143,12 +163,8 @@ def _together(rungs: Sequence[Rung], measured: Sequence[tuple[int, _Rates]]) -> 
     """Return the bit rates of several parts, each of so many frames, as those of one video."""
     if len(measured) <= 1:
         return next((rates for _, rates in measured), {})
-    frames = sum(count for count, _ in measured)
     return {
-        rung.name: SampledRate(
-            mean_bps=round(sum(n * rates[rung.name].mean_bps for n, rates in measured) / frames),
-            busiest_bps=max(rates[rung.name].busiest_bps for _, rates in measured),
-        )
+        rung.name: together([(frames, rates[rung.name]) for frames, rates in measured])
         for rung in rungs
     }
 

@@ -77,6 +77,8 @@ def _estimate(planned: PlannedSource, workspace: Workspace, *, price: float | No
 def _encode_cpu_s(planned: PlannedSource, workspace: Workspace) -> float | None:
     """Encode samples as the job would, and scale what that took to the whole; None without any."""
     plan = planned.plan
+    if not plan.rungs:
+        return None
     rungs = [rung for rung in plan.rungs if not rung.is_copied]
     before_s, frames = cpu_s(), 0
     for index in sampled_parts(plan):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from worker.config.job import Job
-from worker.config.location import Location
+from worker.config.sources import file_name
+from worker.errors import BadSourceError, SourceFault
+from worker.ffmpeg.diagnostics import no_audio_decoder
 from worker.media.color import plan_conversion
 from worker.media.lut3d import color_table, table_name
 from worker.media.streams import Media
@@ -59,49 +62,74 @@ def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> Planne
         WorkerError: as `make_plan` and `select_ladder` raise it.
 
     """
-    files = [
-        _read(path, job, workspace, number=number, count=len(paths))
-        for number, path in enumerate(paths, 1)
-    ]
+    files = [_read(path, job, workspace, number) for number, path in enumerate(paths, 1)]
+    _refuse_mixed([each.media for each in files], job)
     windows = find_windows([each.media for each in files], job.clip)
     prepared = [
-        _listen(each, window, job, workspace) for each, window in zip(files, windows, strict=True)
+        _listen(each, window, job, workspace, number)
+        for number, (each, window) in enumerate(zip(files, windows, strict=True), 1)
     ]
     machine = Machine(cores=count_cores(), memory_bytes=memory_bytes())
     plan = make_plan(prepared, job, machine=machine)
     write_color_tables(plan, workspace.folder)
     used = plan.used([file.path for file in files])
-    return PlannedSource(paths=used, plan=select_ladder(plan, job, used, workspace))
+    selected = select_ladder(plan, job, used, workspace) if plan.rungs else plan
+    return PlannedSource(paths=used, plan=selected)
 
 
-def _read(path: Path, job: Job, workspace: Workspace, *, number: int, count: int) -> _ReadFile:
+def _read(path: Path, job: Job, workspace: Workspace, number: int) -> _ReadFile:
     """Read one of several files, and repair what would spoil its timeline."""
     workspace = workspace.of_file(number)
-    with of_part(number, count, _name(job.sources[number - 1])):
-        media = probe(path, workspace, language=job.audio_language)
+    with _named(number, job):
+        media = probe(path, job, workspace)
         path, media = repair_timestamps(path, media, job, workspace)
         refuse_source(media, allow_truncated=job.allow_truncated)
-    if job.captions == "embedded":
+    if job.captions == "embedded" and media.video_track is not None:
         media = replace(media, texts=(*media.texts, *find_captions(path, media, workspace)))
     return _ReadFile(path=path, media=media)
 
 
-def _name(location: Location) -> str:
-    """Return a file's own name; a query may grant access."""
-    return PurePosixPath(str(location).partition("?")[0]).name
+def _named(number: int, job: Job) -> AbstractContextManager[None]:
+    """Say in a refusal which of several files it is about."""
+    return of_part(number, len(job.sources), file_name(job.sources[number - 1]))
 
 
-def _listen(file: _ReadFile, window: Window | None, job: Job, workspace: Workspace) -> PreparedFile:
+def _refuse_mixed(files: Sequence[Media], job: Job) -> None:
+    """Refuse audio alone beside videos: there is nothing to show with it."""
+    if len({media.video_track is None for media in files}) == 1:
+        return
+    number = next(n for n, media in enumerate(files, 1) if media.video_track is None)
+    with _named(number, job):
+        raise BadSourceError(
+            "the file holds audio but no video, and others hold video; upload a video",
+            code=SourceFault.AUDIO_ONLY,
+        )
+
+
+def _listen(
+    file: _ReadFile, window: Window | None, job: Job, workspace: Workspace, number: int
+) -> PreparedFile:
     """Try and measure the audio of what is used of a file."""
     if window is None:
         return PreparedFile(media=file.media)
     target_lufs = None if job.loudness == "off" else job.loudness
-    media, heard = listen(file.media, file.path, workspace, window, loudness_lufs=target_lufs)
+    with _named(number, job):
+        media, heard = listen(
+            file.media,
+            file.path,
+            workspace,
+            window,
+            loudness_lufs=target_lufs,
+            cleans_speech=job.speech == "clean",
+        )
+        if not media.tracks:
+            raise no_audio_decoder(file.media.audio.codec if file.media.audio else "unknown")
     return PreparedFile(media=media, heard=heard)
 
 
 def write_color_tables(plan: Plan, folder: Path) -> None:
     """Write the tables by which FFmpeg converts the colors of the parts that need one."""
-    for conversion in {plan_conversion(part.media.video) for part in plan.parts}:
+    videos = [part.media.video_track for part in plan.parts]
+    for conversion in {plan_conversion(video) for video in videos if video is not None}:
         if conversion is not None:
             (folder / table_name(conversion)).write_text(color_table(conversion))

@@ -11,14 +11,16 @@ from typing import Any
 
 import structlog
 
+from worker.config.job import Job
 from worker.errors import BadSourceError, SourceFault
-from worker.ffmpeg.diagnostics import no_decoder
+from worker.ffmpeg.diagnostics import no_audio_decoder, no_decoder
 from worker.ffmpeg.inputs import show_packets, show_streams
 from worker.media.ffprobe import (
     ENCRYPTED_PACKET,
     audio_stream,
     audio_tracks,
     choose_video,
+    cover_track,
     declared_duration_s,
     in_program_of,
     is_encrypted,
@@ -51,14 +53,15 @@ Raw = Mapping[str, Any]
 _Tallies = Mapping[int, PacketTally]
 
 
-def probe(source: Path, workspace: Workspace, *, language: str | None = None) -> Media:
-    """Describe a local file; of several audio tracks one in `language` is taken where there is one.
+def probe(source: Path, job: Job, workspace: Workspace) -> Media:
+    """Describe a local file; of several audio tracks one in the job's language, if there is one.
 
     The header alone is not believed: every packet is read (not decoded), so that a cut upload is
     noticed before it is encoded, and lengths are where content ends and not what a field says.
 
     Raises:
-        BadSourceError: not a video that FFmpeg can read, or one without a video track.
+        BadSourceError: not a video that FFmpeg can read, or one without a video track, where the
+            job does not accept audio alone.
 
     """
     with Processes(workspace) as processes:
@@ -67,43 +70,67 @@ def probe(source: Path, workspace: Workspace, *, language: str | None = None) ->
         videos, audios, texts = (
             find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
         )
-        _refuse_unusable(streams, videos)
+        _refuse_unusable(streams, videos, audios, audio_only=job.audio_only == "allow")
         _warn_of_unknown_audio(streams, audios)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {s["index"]: _tally(s, origin_s) for s in (*videos, *audios, *texts)}
         _count_packets(processes, source, tallies)
     counts = {index: tally.count for index, tally in tallies.items()}
-    video = choose_video(videos, counts)
-    if video is None:
-        raise BadSourceError(
-            "the video track holds no frame: the upload is empty or cut short",
-            code=SourceFault.EMPTY,
-        )
-    if is_still_image(raw_format, counts[video["index"]]):
-        raise BadSourceError(
-            "the file is a still image, not a video; upload a video", code=SourceFault.NO_VIDEO
-        )
-    programs = raw.get("programs", ())
-    audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
+    video = _choose_video(videos, counts, raw_format)
+    if video is not None:
+        programs = raw.get("programs", ())
+        audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
     # A track that is declared and empty is not used.
-    ranked = rank_audio(audios, counts, language=language)
-    chosen = [tallies[s["index"]] for s in (video, *ranked[:1])]
+    ranked = rank_audio(audios, counts, language=job.audio_language)
+    if not (video or ranked):
+        raise _empty("audio")
+    chosen = [s for s in (video, *ranked[:1]) if s is not None]
     audio_streams = [audio_stream(s, tallies[s["index"]].packets()) for s in ranked]
     return Media(
         container=str(raw_format["format_name"]),
         origin_s=origin_s,
-        declared_s=declared_duration_s(raw_format, video),
-        video=read_video(source, video, tallies[video["index"]], raw_format, workspace),
+        declared_s=declared_duration_s(raw_format, chosen[0]),
+        video_track=read_video(source, video, tallies[video["index"]], raw_format, workspace)
+        if video
+        else None,
         audio=next(iter(audio_streams), None),
         other_audio=tuple(audio_streams[1:]),
         texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
-        jumps=sum(tally.jumps for tally in chosen),
+        jumps=sum(tallies[s["index"]].jumps for s in chosen),
+        cover=None if video else cover_track(streams),
+    )
+
+
+def _choose_video(videos: Sequence[Raw], counts: Mapping[int, int], raw_format: Raw) -> Raw | None:
+    """Choose the video; None where the file is audio alone.
+
+    Raises:
+        BadSourceError: it holds no frame, or is an image.
+
+    """
+    if not videos:
+        return None
+    video = choose_video(videos, counts)
+    if video is None:
+        raise _empty("video")
+    if is_still_image(raw_format, counts[video["index"]]):
+        raise BadSourceError(
+            "the file is a still image, not a video; upload a video", code=SourceFault.NO_VIDEO
+        )
+    return video
+
+
+def _empty(kind: str) -> BadSourceError:
+    content = {"video": "frame", "audio": "sample"}[kind]
+    return BadSourceError(
+        f"the {kind} track holds no {content}: the upload is empty or cut short",
+        code=SourceFault.EMPTY,
     )
 
 
 def find_sections(source: Path, media: Media, workspace: Workspace) -> tuple[Section, ...]:
     """Read the packets of the chosen tracks once more: where their timestamps restart or leap."""
-    indexes = {str(s.index) for s in (media.video, media.audio) if s}
+    indexes = {str(s.index) for s in media.tracks}
     tally = SectionTally(is_mpeg=is_mpeg_container(media.container))
 
     def count(row: str) -> None:
@@ -151,17 +178,25 @@ def _describe(processes: Processes, source: Path) -> dict[str, Any]:
     return raw if isinstance(raw, dict) else {}
 
 
-def _refuse_unusable(streams: Sequence[Raw], videos: Sequence[Raw]) -> None:
+def _refuse_unusable(
+    streams: Sequence[Raw], videos: Sequence[Raw], audios: Sequence[Raw], *, audio_only: bool
+) -> None:
     if is_encrypted(streams):
         raise _protected()
     if videos:
         return
     if tag := unknown_video(streams):
         raise no_decoder(tag)
+    if audios and audio_only:
+        return
     kinds = sorted({str(s.get("codec_type")) for s in streams})
     if "audio" in kinds:
+        if audio_only:
+            raise no_audio_decoder(_unknown_audio(streams))
         raise BadSourceError(
-            "the file holds audio but no video; upload a video", code=SourceFault.AUDIO_ONLY
+            "the file holds audio but no video; upload a video, or submit it again with"
+            " --audio-only allow to publish the audio alone",
+            code=SourceFault.AUDIO_ONLY,
         )
     found = ", ".join(kind for kind in kinds if kind != "video") or "nothing else"
     raise BadSourceError(
@@ -174,8 +209,12 @@ def _warn_of_unknown_audio(streams: Sequence[Raw], audios: Sequence[Raw]) -> Non
     """Log that the only audio there is has a codec that FFmpeg does not know."""
     unknown = [s for s in streams if s.get("codec_type") == "audio"]
     if unknown and not audios:
-        codec = unknown[0].get("codec_tag_string", "unknown")
-        log.warning("audio_undecodable", codec=codec, track=unknown[0]["index"])
+        log.warning("audio_undecodable", codec=_unknown_audio(streams), track=unknown[0]["index"])
+
+
+def _unknown_audio(streams: Sequence[Raw]) -> str:
+    tags = (s.get("codec_tag_string") for s in streams if s.get("codec_type") == "audio")
+    return str(next(tags, None) or "unknown")
 
 
 def _protected() -> BadSourceError:

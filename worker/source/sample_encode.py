@@ -53,16 +53,32 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampledRate:
-    """A rung's bit rate by its samples: over the whole, and where the source is busiest."""
+    """A rung's bit rate by its samples: over the whole, and where the source is busiest.
+
+    `key_share` is that of the keyframes in the bytes of the whole.
+    """
 
     mean_bps: int
     busiest_bps: int
+    key_share: float = 0.0
 
 
 def sampled_parts(plan: Plan) -> list[int]:
     """Choose the parts of which there are samples: the longest ones."""
     longest = sorted(range(len(plan.parts)), key=lambda index: -plan.parts[index].frames)
     return sorted(longest[:_MOST_PARTS])
+
+
+def together(measured: Sequence[tuple[int, SampledRate]]) -> SampledRate:
+    """Return the rates of several parts, each of so many frames, as that of one video."""
+    frames = sum(count for count, _ in measured)
+    total = sum(count * rate.mean_bps for count, rate in measured)
+    keys = sum(count * rate.mean_bps * rate.key_share for count, rate in measured)
+    return SampledRate(
+        mean_bps=round(total / frames),
+        busiest_bps=max(rate.busiest_bps for _, rate in measured),
+        key_share=keys / (total or 1),
+    )
 
 
 def choose_samples(plan: Plan) -> Samples | None:
@@ -146,14 +162,26 @@ def read_sampled_rate(samples: Samples, rung: Rung, lines: Iterable[str]) -> Sam
     """Read the list of a rung's frames, the samples in a row; no sample counts above the cap."""
     grid = samples.grid
     rates_bps = [0.0] * grid.segment_count
+    keys_bps = [0.0] * grid.segment_count
     for packet in filter(None, map(FramecrcReader().read, lines)):
-        sample, frame = divmod(round(packet.at_s * grid.rate), grid.segment_frames)
-        stands_for_s = grid.segment_s if frame else samples.segment_s
-        rates_bps[min(sample, len(rates_bps) - 1)] += 8 * packet.bytes / float(stands_for_s)
-    capped_bps = [min(rate_bps, rung.max_rate_bps) for rate_bps in rates_bps]
+        at, frame = divmod(round(packet.at_s * grid.rate), grid.segment_frames)
+        sample = min(at, len(rates_bps) - 1)
+        if frame:
+            rates_bps[sample] += 8 * packet.bytes / float(grid.segment_s)
+        else:
+            keys_bps[sample] += 8 * packet.bytes / float(samples.segment_s)
+    capped_bps = [
+        min(key_bps + bps, rung.max_rate_bps)
+        for key_bps, bps in zip(keys_bps, rates_bps, strict=True)
+    ]
     mean_bps = round(mean(capped_bps[: samples.even]))
     busiest_bps = round(mean(capped_bps[samples.even :] or [0]))
-    return SampledRate(mean_bps=mean_bps, busiest_bps=max(mean_bps, busiest_bps))
+    keys = sum(keys_bps[: samples.even])
+    return SampledRate(
+        mean_bps=mean_bps,
+        busiest_bps=max(mean_bps, busiest_bps),
+        key_share=keys / (keys + sum(rates_bps[: samples.even]) or 1),
+    )
 
 
 def encode_samples(

@@ -19,7 +19,7 @@ from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.remux import copy_format, copy_tracks, keeps_pes, rewrite_timestamps
 from worker.ffmpeg.run import run_ffmpeg
 from worker.media.sections import MAX_SECTIONS, Section, packet_shifts, shifts_s
-from worker.media.streams import Media
+from worker.media.streams import Media, VideoStream
 from worker.plan.refusals import refuse_truncated
 from worker.runtime.command import Command
 from worker.runtime.process import FailedError
@@ -83,7 +83,7 @@ def repair_timestamps(
     _refuse_unlike(recordings, workspace)
     path = _join(recordings, workspace)
     try:
-        copy = probe(path, workspace, language=job.audio_language)
+        copy = probe(path, job, workspace)
     except BadSourceError as error:
         # Of MPEG-TS FFmpeg reads a few seconds to find the tracks: a first frame may stay longer.
         raise _unrepairable("the copy cannot be read") from error
@@ -108,7 +108,7 @@ def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) ->
         path = workspace.folder / f"part{number}"
         copy_part(source, part, path, workspace.budget.check)
         try:
-            media = probe(path, workspace, language=job.audio_language)
+            media = probe(path, job, workspace)
             # Before a part with a prefix no file ends: the header is that of both.
             is_file = number == len(parts) or not parts[number].prefix
             if is_file and not job.allow_truncated:
@@ -141,7 +141,7 @@ def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
     path, copied = (workspace.folder / f"{name}.{suffix}" for name in ("repaired", "copied"))
     shifts = _shifts(recordings)
     for number, recording in enumerate(recordings):
-        indexes = [s.index for s in (recording.media.video, recording.media.audio) if s]
+        indexes = [s.index for s in recording.media.tracks]
         own, shifts = shifts[: len(recording.sections)], shifts[len(recording.sections) :]
         timed = indexes[1:] if keeps_pes(recording.media, container) else []
         moves = {
@@ -198,16 +198,23 @@ def _refuse_unlike(recordings: Sequence[_Recording], workspace: Workspace) -> No
     if any(_is_out_of_order(each) for each in recordings):
         raise _unrepairable("its frames are out of order behind the joint")
     for each in (recording.media for recording in recordings[1:]):
-        # The copy says of no part how it is turned.
-        if each.video.orientation != first.video.orientation:
-            raise _unrepairable("its parts are rotated differently")
-        if each.video.codec != first.video.codec:
-            raise _unrepairable(f"{first.video.codec} is followed by {each.video.codec}")
+        if each.video_track is not None and first.video_track is not None:
+            _refuse_other_video(each.video, first.video)
+        elif each.video_track is not first.video_track:
+            raise _unrepairable("some of its parts are audio alone")
         audio, other = first.audio, each.audio
         if audio and other and audio.codec != other.codec:
             raise _unrepairable(f"{audio.codec} is followed by {other.codec}")
     if copy_format(recording.media for recording in recordings) == "matroska":
         _refuse_other_parameters(recordings, workspace)
+
+
+def _refuse_other_video(video: VideoStream, first: VideoStream) -> None:
+    # The copy says of no part how it is turned.
+    if video.orientation != first.orientation:
+        raise _unrepairable("its parts are rotated differently")
+    if video.codec != first.codec:
+        raise _unrepairable(f"{first.codec} is followed by {video.codec}")
 
 
 def _is_out_of_order(recording: _Recording) -> bool:
@@ -217,7 +224,8 @@ def _is_out_of_order(recording: _Recording) -> bool:
     """
     media, sections = recording.media, recording.sections
     restarts = any(after.start_s < before.end_s for before, after in pairwise(sections))
-    return restarts and "matroska" in media.container and media.video.codec not in _IN_ORDER
+    codec = media.video_track and media.video_track.codec
+    return restarts and "matroska" in media.container and codec not in {None, *_IN_ORDER}
 
 
 def _refuse_other_parameters(recordings: Sequence[_Recording], workspace: Workspace) -> None:
@@ -229,9 +237,8 @@ def _refuse_other_parameters(recordings: Sequence[_Recording], workspace: Worksp
     """
 
     def configured(recording: _Recording) -> list[dict[str, object]]:
-        indexes = [s.index for s in (recording.media.video, recording.media.audio) if s]
         found = parameters(recording.path, workspace)
-        return [found[i] for i in indexes if found[i]["codec_name"] not in _SELF_CONTAINED]
+        return [found[s.index] for s in recording.media.tracks if s.codec not in _SELF_CONTAINED]
 
     first = configured(recordings[0])
     for recording in recordings[1:]:
@@ -248,18 +255,18 @@ def _refuse_incomplete(repaired: Media, recordings: Sequence[_Recording]) -> Non
 
     """
     for name, found, whole in (
-        ("video", repaired.video, [each.media.video for each in recordings]),
-        ("audio", repaired.audio, [each.media.audio for each in recordings if each.media.audio]),
+        ("video", repaired.video_track, [each.media.video_track for each in recordings]),
+        ("audio", repaired.audio, [each.media.audio for each in recordings]),
     ):
         count = found.packets.count if found else 0
-        expected = sum(stream.packets.count + stream.packets.hidden for stream in whole)
+        expected = sum(s.packets.count + s.packets.hidden for s in whole if s is not None)
         if count < (1 - _LOST_SHARE) * expected - len(recordings):
             raise _unrepairable(f"only {count} of {expected} packets of {name} could be copied")
 
 
 def _as_first(repaired: Media, first: Media) -> Media:
     """Add what only the header of the first recording says."""
-    video = replace(
+    video = first.video_track and replace(
         repaired.video,
         sample_aspect_ratio=first.video.sample_aspect_ratio,
         rotation_deg=first.video.rotation_deg,
@@ -274,7 +281,7 @@ def _as_first(repaired: Media, first: Media) -> Media:
     if audio and first.audio:
         audio = replace(audio, language=first.audio.language)
     # Its container's header says nothing about the upload's own length.
-    return replace(repaired, video=video, audio=audio, declared_s=None)
+    return replace(repaired, video_track=video, audio=audio, declared_s=None)
 
 
 def _unrepairable(reason: str) -> BadSourceError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
-from worker.layout import File
+from worker.layout import File, LargeFile
 
 
 class BrokenOffError(StorageUnavailableError):
@@ -40,6 +39,14 @@ class Content:
     etag: str
 
 
+@dataclass(kw_only=True, slots=True)
+class Parts:
+    """How far the upload of a large file is, from one attempt to the next: the parts stored."""
+
+    upload_id: str | None = None
+    etags: list[str] = field(default_factory=list)
+
+
 class Store(Protocol):
     """A destination. Keys are relative to it, with `/` between their parts.
 
@@ -49,6 +56,19 @@ class Store(Protocol):
 
     def put(self, file: File) -> StoredObject:
         """Write an object whole or not at all; a reader never sees a part of it."""
+        ...
+
+    def put_large(self, file: LargeFile, parts: Parts) -> StoredObject:
+        """Write an object from a file, as `put` does; an upload in parts continues after `parts`.
+
+        Raises:
+            OSError: the file cannot be read.
+
+        """
+        ...
+
+    def give_up_large(self, file: LargeFile, parts: Parts) -> None:
+        """Delete the parts of an upload that was begun."""
         ...
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
@@ -96,11 +116,6 @@ class RemoteFile(Protocol):
 
         """
         ...
-
-
-def joined_identity(identities: Sequence[str]) -> str:
-    """Name the content of parts that are joined in this order; of one part, its own name."""
-    return identities[0] if len(identities) == 1 else json.dumps(list(identities))
 
 
 @contextlib.contextmanager

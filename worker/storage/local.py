@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
+import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from worker.errors import CannotWriteError, StorageUnavailableError
-from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File, md5_of
-from worker.storage.base import Content, PreconditionFailedError, StoredObject
+from worker.layout import MANIFEST, MASTER, STATUS, THUMBNAIL, File, LargeFile, md5_of
+from worker.storage.base import Content, Parts, PreconditionFailedError, StoredObject
 
 _TEMPORARY = ".incomplete-"
 _LOCK_WAIT_S, _LOCK_POLL_S = 5.0, 0.01
@@ -42,10 +45,22 @@ class LocalStore:
 
     def put(self, file: File) -> StoredObject:
         """Write an object; content type and cache headers have no meaning in a folder."""
-        with self._written(file) as temporary:
+        with self._written(file.key, lambda target: target.write(file.data)) as temporary:
             temporary.replace(self._folder / file.key)
             self._sync(file)
         return StoredObject(bytes=len(file.data), etag=md5_of(file.data))
+
+    def put_large(self, file: LargeFile, parts: Parts) -> StoredObject:  # noqa: ARG002 (as of Store)
+        """Write an object from a file, whole."""
+        with (
+            file.path.open("rb") as source,
+            self._written(file.key, lambda target: shutil.copyfileobj(source, target)) as temporary,
+        ):
+            temporary.replace(self._folder / file.key)
+        return StoredObject(bytes=file.bytes, etag=file.md5)
+
+    def give_up_large(self, file: LargeFile, parts: Parts) -> None:
+        """Nothing is left of a copy that failed."""
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         """Write an object if it is the expected one; other workers on this machine wait.
@@ -53,7 +68,7 @@ class LocalStore:
         The lock is held for a comparison and a rename only: a worker that is stopped meanwhile
         (SIGSTOP) holds up all others.
         """
-        with self._written(file) as temporary:
+        with self._written(file.key, lambda target: target.write(file.data)) as temporary:
             with self._locked():
                 found = self.get(file.key)
                 if (found.etag if found else None) != etag:
@@ -63,12 +78,12 @@ class LocalStore:
         return StoredObject(bytes=len(file.data), etag=md5_of(file.data))
 
     @contextlib.contextmanager
-    def _written(self, file: File) -> Iterator[Path]:
+    def _written(self, key: str, fill: Callable[[BinaryIO], object]) -> Iterator[Path]:
         """Write an object under another name, which is gone at the end.
 
         Errors of the caller's own calls to the file system count as its.
         """
-        path = self._folder / file.key
+        path = self._folder / key
         temporary: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,8 +93,8 @@ class LocalStore:
             with os.fdopen(handle, "wb") as target:
                 # mkstemp makes it private; what is published is for others to read.
                 os.fchmod(target.fileno(), 0o644)
-                target.write(file.data)
-                if file.key in _COMMITTED:
+                fill(target)
+                if key in _COMMITTED:
                     target.flush()
                     os.fsync(target.fileno())
             yield temporary
@@ -151,11 +166,21 @@ class LocalStore:
         try:
             for path in _files_below(self._folder / prefix.rpartition("/")[0]):
                 key = path.relative_to(self._folder).as_posix()
-                if key.startswith(prefix) and (content := self.get(key)):
-                    found[key] = StoredObject(bytes=len(content.data), etag=content.etag)
+                if key.startswith(prefix) and (stored := self._read(key)):
+                    found[key] = stored
         except OSError as error:
             raise _refused("list", self._folder / prefix, error) from error
         return dict(sorted(found.items()))
+
+    def _read(self, key: str) -> StoredObject | None:
+        """Describe an object by reading it, piece by piece: it may be larger than memory."""
+        try:
+            with (self._folder / key).open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+                size = os.fstat(file.fileno()).st_size
+                return StoredObject(bytes=size, etag=digest.hexdigest())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, and the folders in which nothing is left but what was never finished."""

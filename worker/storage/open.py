@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from worker.config.job import Job
 from worker.config.location import HttpsLocation, LocalLocation, Location, S3Location
-from worker.config.sources import part_name
+from worker.config.sources import joined_identity, part_name
 from worker.config.values import StoreKeys
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
-from worker.storage.base import RemoteFile, Store, joined_identity, naming_part
+from worker.storage.base import RemoteFile, Store, naming_part
 from worker.storage.local import LocalStore
 from worker.storage.local_source import LocalFile, LocalSource
 from worker.storage.retrying import RetryingStore, retry_in_thread

@@ -14,10 +14,10 @@ import structlog
 import tenacity
 
 from worker.errors import StorageUnavailableError
-from worker.layout import File
+from worker.layout import File, LargeFile
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
-from worker.storage.base import Content, PreconditionFailedError, Store, StoredObject
+from worker.storage.base import Content, Parts, PreconditionFailedError, Store, StoredObject
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ PATIENCE_S = 120.0
 # The longest that a client waits for an answer; an attempt that took longer transferred something.
 _SILENCE_S = 35.0
 _LONGEST_WAIT_S = 10.0
+# After a stop, for deleting the parts of an upload that was begun.
+_GIVE_UP_GRACE_S = 4.0
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +118,27 @@ class RetryingStore:
     def put(self, file: File) -> StoredObject:
         """Write an object."""
         return self._write(lambda: self._store.put(file))
+
+    def put_large(self, file: LargeFile, parts: Parts) -> StoredObject:
+        """Write an object from a file; what is stored of it is not sent again."""
+        try:
+            return self._write(lambda: self._store.put_large(file, parts))
+        except Exception:
+            self.give_up_large(file, parts)
+            raise
+
+    def give_up_large(self, file: LargeFile, parts: Parts) -> None:
+        """Delete the parts of an upload that was begun; that they stay is only logged."""
+        if parts.upload_id is None:
+            return
+        try:
+            run_in_thread(
+                lambda: self._store.give_up_large(file, parts),
+                lambda: self._budget.check(_GIVE_UP_GRACE_S),
+                timeout_s=_GIVE_UP_GRACE_S,
+            )
+        except Exception as error:  # noqa: BLE001 (the caller has an error already)
+            log.warning("upload_not_deleted", key=file.key, reason=str(error))
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         """Write an object if it is the expected one.

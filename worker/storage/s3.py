@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 
 from worker.config.location import S3Location
 from worker.config.values import StoreKeys
-from worker.layout import File
+from worker.layout import File, LargeFile
 from worker.storage.base import (
     Content,
     ListingDeniedError,
+    Parts,
     PreconditionFailedError,
     StoredObject,
 )
@@ -29,6 +30,7 @@ from worker.storage.s3_errors import (
     RefusedSourceError,
     errors_of,
 )
+from worker.storage.s3_parts import headers_of, send
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -115,6 +117,21 @@ class S3Store:
         """Write an object by one PUT, whose content the store checks against its MD5."""
         return self._put(file, {})
 
+    def put_large(self, file: LargeFile, parts: Parts) -> StoredObject:
+        """Write an object from a file: in parts where one PUT would be long."""
+        with errors_of("write", f"{self}{file.key}"):
+            answer = send(
+                self._client, file, parts, bucket=self._bucket, key=self._prefix + file.key
+            )
+            return StoredObject(bytes=file.bytes, etag=etag_of(answer))
+
+    def give_up_large(self, file: LargeFile, parts: Parts) -> None:
+        """Delete the parts of an upload that was begun."""
+        with errors_of("delete", f"{self}{file.key}"):
+            self._client.abort_multipart_upload(
+                Bucket=self._bucket, Key=self._prefix + file.key, UploadId=parts.upload_id or ""
+            )
+
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         """Write an object by one conditional PUT, or a plain one where the store has no other."""
         if etag is None:
@@ -149,8 +166,7 @@ class S3Store:
                 Key=self._prefix + file.key,
                 Body=file.data,
                 ContentMD5=base64.b64encode(digest).decode(),
-                ContentType=file.content_type,
-                CacheControl=file.cache_control,
+                **headers_of(file),
                 **expected,
             )
             return StoredObject(bytes=len(file.data), etag=etag_of(answer))

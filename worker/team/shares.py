@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from worker.config.team import LEAST_SHARE_S
 from worker.media.timeline import Grid
 from worker.plan.plan import Plan
 
@@ -12,7 +13,7 @@ AUDIO_SHARE, COPY_SHARE = "audio", "copy"
 # screen on twelve machines took 1.24 of one machine's CPU with shares of 24 to 90 seconds, and 1.11
 # with shares of 48 to 90. But the machine that has the heaviest minutes must not be the only one
 # that works at the end.
-LEAST_SHARE_S, _LONGEST_S = 60, 120
+_LONGEST_S = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

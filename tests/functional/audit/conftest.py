@@ -24,7 +24,7 @@ def trees(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     subtitles = folder / "ko.srt"
     subtitles.write_text("1\n00:00:01,000 --> 00:00:03,000\nHello\n")
     options = {
-        PLAIN: ("--ladder", "180,144", "--chapters"),
+        PLAIN: ("--ladder", "180,144", "--chapters", "--download", "m4a"),
         MUXED: ("--audio", "muxed", "--subtitles", f"ko={subtitles}", "--report"),
         SECRET: ("--ladder", "144", "--encrypt", "--key-uri", KEY_URI),
     }

@@ -98,6 +98,16 @@ PLANTS: Mapping[str, Plant] = {
         change=edit_manifest(run="e" * 16),
         finds=finds((Code.MANIFEST_OF_OTHER_RUN, "manifest.json")),
     ),
+    "no-download": Plant(
+        base=PLAIN,
+        change=remove("download.m4a"),
+        finds=finds((Code.FILE_MISSING, "RUN/download.m4a")),
+    ),
+    "download-cut": Plant(
+        base=PLAIN,
+        change=cut("download.m4a"),
+        finds=finds((Code.FILE_DAMAGED, "RUN/download.m4a")),
+    ),
     "no-playlist": Plant(
         base=PLAIN,
         change=remove("144p/index.m3u8", "audio/index.m3u8", "180p/iframes.m3u8"),

@@ -44,7 +44,7 @@ class Numbered:
     def frames(self, rate: Fraction) -> int:
         return round(self.duration_s * rate)
 
-    def sound(self, times_s: Samples) -> Samples:
+    def heard_at(self, times_s: Samples) -> Samples:
         """What is heard at these times of it."""
         if self.heard is None:
             return np.zeros_like(times_s)
@@ -86,18 +86,18 @@ def make(folder: Path, video: int, recipe: Recipe) -> Numbered:
     path = folder / f"video{video}.{recipe.suffix}"
     count = int(recipe.seconds * recipe.rate)
     width, height = recipe.size
-    picture = (
+    shown = (
         f"color=black:s={16 * COLUMNS}x16:r={recipe.rate}:d={float(recipe.seconds)},"
         f"geq=lum='if({_white(video)},235,16)':cb=128:cr=128,scale={width}:{height}:flags=neighbor"
         ",setsar=1"
     )
     if recipe.kept:
-        picture += f",select='{'+'.join(f'eq(n,{n})' for n in recipe.kept)}'"
+        shown += f",select='{'+'.join(f'eq(n,{n})' for n in recipe.kept)}'"
     if recipe.rotated:
-        picture += ",transpose=cclock"
+        shown += ",transpose=cclock"
     if recipe.filters:
-        picture += f",{recipe.filters}"
-    inputs: list[object] = ["-f", "lavfi", "-i", picture]
+        shown += f",{recipe.filters}"
+    inputs: list[object] = ["-f", "lavfi", "-i", shown]
     mapped: list[object] = ["-map", "0:v"]
     if recipe.audio:
         wav = folder / f"voice{video}.wav"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional.conftest import ffmpeg
 from tests.functional.encode.numbered import Numbered, Recipe, make
 from tests.functional.encode.shown import Piece, assert_shows
-from tests.functional.hls import assert_strictly_valid, read_published
+from tests.functional.hls import assert_strictly_valid, manifest_of, read_published
 from tests.functional.worker_process import FAST_LEASE, Ended, RunWorker
 
 pytestmark = pytest.mark.ffmpeg
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.ffmpeg
 OPTIONS = ("--ladder", "180", "--segment", "1", "--preset", "superfast")
 LANDSCAPE, PORTRAIT = (320, 180), (180, 320)
 TWO_S = Fraction(2)
+# Matroska rounds the start of AAC to a millisecond, and newer FFmpeg does not say from where.
+AAC, PCM = ("-c:a", "aac", "-b:a", "128k"), ("-c:a", "pcm_s16le")
 FIELDS = (
     *("-c:v", "libx264", "-preset", "ultrafast", "-g", 50),
     *("-flags", "+ildct+ilme", "-x264-params", "tff=1"),
@@ -33,15 +36,15 @@ PAIRS = {
     ),
     "25 and 30": (
         Recipe(seconds=TWO_S),
-        Recipe(suffix="mkv", rate=Fraction(30), seconds=TWO_S),
+        Recipe(suffix="mkv", rate=Fraction(30), seconds=TWO_S, audio=PCM),
     ),
     "44.1 and 48 kHz": (
         Recipe(audio_hz=44_100, seconds=TWO_S),
-        Recipe(suffix="mov", audio=("-c:a", "pcm_s16le"), seconds=TWO_S),
+        Recipe(suffix="mov", audio=PCM, seconds=TWO_S),
     ),
     "mono and 5.1": (
         Recipe(seconds=TWO_S),
-        Recipe(suffix="mkv", channels=6, seconds=TWO_S),
+        Recipe(suffix="mkv", channels=6, seconds=TWO_S, audio=PCM),
     ),
     "with and without audio": (
         Recipe(audio=None, seconds=TWO_S),
@@ -53,11 +56,11 @@ PAIRS = {
     ),
     "interlaced and uneven": (
         Recipe(suffix="ts", codec=FIELDS, seconds=TWO_S),
-        Recipe(suffix="mkv", kept=UNEVEN, seconds=TWO_S),
+        Recipe(suffix="mkv", kept=UNEVEN, seconds=TWO_S, audio=PCM),
     ),
     "late audio": (
         Recipe(suffix="ts", audio_late_s=Fraction(1, 2), seconds=TWO_S),
-        Recipe(suffix="mkv", audio_late_s=Fraction(3, 10), seconds=TWO_S),
+        Recipe(suffix="mkv", audio_late_s=Fraction(3, 10), seconds=TWO_S, audio=PCM),
     ),
 }
 
@@ -95,7 +98,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> list[Numbered]:
     folder = tmp_path_factory.mktemp("three")
     recipes = (
         Recipe(seconds=TWO_S, audio_hz=44_100),
-        Recipe(suffix="mkv", rate=Fraction(30), seconds=Fraction(5, 2)),
+        Recipe(suffix="mkv", rate=Fraction(30), seconds=Fraction(5, 2), audio=PCM),
         Recipe(suffix="ts", seconds=TWO_S, channels=2),
     )
     return [make(folder, number, recipe) for number, recipe in enumerate(recipes, 1)]
@@ -129,12 +132,12 @@ def test_parts_resume_after_a_kill_in_two_lanes(
     assert_strictly_valid(published)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
+@pytest.mark.parametrize(("suffix", "audio"), [("mp4", AAC), ("ts", AAC), ("mkv", PCM)])
 def test_a_clip_begins_between_keyframes_and_between_samples(
-    suffix: str, run_worker: RunWorker, tmp_path: Path
+    suffix: str, audio: tuple[str, ...], run_worker: RunWorker, tmp_path: Path
 ) -> None:
     """At the nearest frames, with the samples of their times."""
-    recipe = Recipe(suffix=suffix, seconds=Fraction(9), audio_hz=44_100)
+    recipe = Recipe(suffix=suffix, seconds=Fraction(9), audio_hz=44_100, audio=audio)
     video, out, rate = make(tmp_path, 1, recipe), tmp_path / "out", recipe.rate
     ended = run_worker(*arguments([video], out), "--from", "6.493", "--to", "00:00:07.887")
     assert ended.status == 0, ended.stdout
@@ -209,3 +212,36 @@ def test_a_clip_past_the_end_is_refused_with_the_length(
 ) -> None:
     message = refused(run_worker(*arguments(three, tmp_path / "out"), *clip), 64)
     assert re.search(r"the source lasts 0:00:06\.[56]", message), message
+
+
+def test_subtitles_of_one_language_go_on_and_end_at_joints(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """Whatever holds them; and each part begins a chapter."""
+    texts = tmp_path / "texts.srt"
+    texts.write_text(
+        "1\n00:00:00,500 --> 00:00:01,000\nOne\n\n2\n00:00:01,500 --> 00:00:02,500\nTwo\n"
+    )
+    paths = [tmp_path / "first.mkv", tmp_path / "second.mp4"]
+    for path, codec in zip(paths, ("srt", "mov_text"), strict=True):
+        ffmpeg(
+            *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-i", texts, "-map", 0),
+            *("-map", 1, "-c:v", "libx264", "-preset", "ultrafast", "-c:s", codec),
+            *("-metadata:s:s:0", "language=kor", path),
+        )
+    out = tmp_path / "out"
+    sources = [word for path in paths for word in ("--source", path)]
+    ended = run_worker(*sources, "--destination", out, *OPTIONS, "--from", "0.8")
+    assert ended.status == 0, ended.stdout
+    (track,) = out.rglob("text0/*.vtt")
+    assert re.findall(r"(\S+) --> (\S+)\n(\w+)", track.read_text()) == [
+        ("00:00:00.000", "00:00:00.200", "One"),
+        ("00:00:00.700", "00:00:01.200", "Two"),
+        ("00:00:01.700", "00:00:02.200", "One"),
+        ("00:00:02.700", "00:00:03.200", "Two"),
+    ]
+    chapters = manifest_of(out)["chapters"]
+    assert [(each["start_s"], each["title"]) for each in chapters] == [
+        (0, "first"),
+        (1.2, "second"),
+    ]

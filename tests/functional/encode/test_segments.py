@@ -32,12 +32,9 @@ def plan(small_clip: Path) -> Plan:
         tools=Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE),
         budget=Budget(time_limit_s=600, clock=time.monotonic),
     )
-    media = probe(small_clip, workspace)
-    return make_plan(
-        [PreparedFile(media=media)],
-        parse_job(["--source", "/in", "--destination", "/out"], {}),
-        machine=Machine(cores=2),
-    )
+    job = parse_job(["--source", "/in", "--destination", "/out"], {})
+    media = probe(small_clip, job, workspace)
+    return make_plan([PreparedFile(media=media)], job, machine=Machine(cores=2))
 
 
 @pytest.fixture(scope="module")

@@ -181,8 +181,9 @@ def test_images_decode_only_key_frames(
     budget = Budget(time_limit_s=600, clock=time.monotonic)
     tools = Tools(ffmpeg=FFMPEG, ffprobe=FFPROBE)
     workspace = Workspace(folder=tmp_path, tools=tools, budget=budget)
-    media = probe(brightening, workspace)
-    plan = make_plan([PreparedFile(media=media)], parse_job(options, {}), machine=Machine(cores=2))
+    job = parse_job(options, {})
+    media = probe(brightening, job, workspace)
+    plan = make_plan([PreparedFile(media=media)], job, machine=Machine(cores=2))
     store, name = RetryingStore(LocalStore(published), budget), manifest_of(published)["run"]
     checkpoint = recall(store, name, plan, CLEAR, budget=budget, threads=2)
     run = PublishedRun(name=name, plan=plan, renditions=checkpoint.renditions())

@@ -18,6 +18,7 @@ const FILES = {
   [PLAYLIST]: "#EXTM3U\n#EXTINF:6,\n00000.0123abcd.ts\n",
   [SEGMENT]: "0123456789",
   "lectures/talk/thumbnail.jpg": "jpg",
+  "lectures/talk/run/download.0123abcd.mp4": "mp4",
   "lectures/talk/one.0123abcd.key": "key",
   "lectures/talk/manifest.json": "{}",
   "lectures/other/master.m3u8": "#EXTM3U\n",
@@ -213,6 +214,15 @@ test("a segment is cached without its token, however its path is written", async
   }
   assert.deepEqual(bucket.reads, [SEGMENT]);
   assert.equal(await status(SEGMENT, { query: "" }), 401);
+});
+
+test("a download keeps the name under which browsers save it, also in a part and from the cache", async () => {
+  for (const headers of [{ range: "bytes=1-2" }, {}, {}]) {
+    const answer = await ask("lectures/talk/run/download.0123abcd.mp4", { headers });
+    assert.equal(answer.headers.get("content-disposition"), 'attachment; filename="talk.mp4"');
+    assert.equal(answer.headers.get("content-type"), "video/mp4");
+  }
+  assert.equal((await ask(SEGMENT)).headers.get("content-disposition"), null);
 });
 
 test("what is replaced, a key, and what is missing are not cached", async () => {

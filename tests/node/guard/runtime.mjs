@@ -11,6 +11,8 @@ globalThis.crypto ??= webcrypto;
 // As worker/layout.py has it.
 const cacheControl = (key) =>
   /\.[0-9a-f]{8}\.\w+$/.test(key) ? "public, max-age=31536000, immutable" : "no-cache";
+const dispositionOf = (key) =>
+  /\/download\.\w+\.mp4$/.test(key) ? 'attachment; filename="talk.mp4"' : undefined;
 
 export class FolderBucket {
   constructor(folder) {
@@ -26,7 +28,7 @@ export class FolderBucket {
       size: found.size,
       httpEtag: `"${createHash("md5").update(await readFile(path)).digest("hex")}"`,
       uploaded: found.mtime,
-      httpMetadata: { cacheControl: cacheControl(key) },
+      httpMetadata: { cacheControl: cacheControl(key), contentDisposition: dispositionOf(key) },
     };
   }
 

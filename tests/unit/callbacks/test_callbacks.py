@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import Clock
+from tests.unit.fakes import Clock, RecordingStore
+from tests.unit.publish.test_publish import publish_to
 from worker.callbacks import callbacks as module
 from worker.callbacks.callbacks import PROGRESS_EVERY_S, Callbacks
 from worker.callbacks.post import Message
@@ -73,14 +74,27 @@ def callbacks(
 
 def test_each_event_has_a_section_of_its_own_with_its_json() -> None:
     shown = dict(
-        re.findall(r"^## (video\.\w+)\n.*?^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+        re.findall(
+            r"^## (video\.\w+)\n(?:(?!^## ).)*?^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
+        )
     )
-    assert list(shown) == EVENTS
+    # In the form of video.published.
+    assert list(shown) == [event for event in EVENTS if event != "video.completed"]
     for name, text in shown.items():
         example = json.loads(text)
         record = SCHEMAS[name].from_json(text.encode())
         assert json.loads(record.model_dump_json()) == example, name
         assert example["type"] == name
+
+
+def test_what_a_job_publishes_for_the_second_time_is_complete(sent: Sent) -> None:
+    there = callbacks()
+    manifest = publish_to(RecordingStore()).manifest
+    for missing in (("1080p",), ()):
+        changed = manifest.model_copy(update={"missing_rungs": missing})
+        there.published(changed, already_published=False)
+    found = [(event["type"], event["data"]["missing_rungs"]) for event in sent.events]
+    assert found == [("video.published", ["1080p"]), ("video.completed", [])]
 
 
 def test_the_query_of_the_source_is_left_out(sent: Sent) -> None:

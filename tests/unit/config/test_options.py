@@ -62,7 +62,7 @@ def test_an_option_that_is_added_is_part_of_the_request_where_it_changes_the_out
 
 def test_an_option_at_its_default_leaves_requests_as_they_were() -> None:
     assert request_digest("x", larger()) == request_digest("x", job())
-    assert request_digest("x", job("--segment", "6", "--ladder", "auto")) == request_digest(
+    assert request_digest("x", job("--segment", "auto", "--ladder", "auto")) == request_digest(
         "x", job()
     )
 

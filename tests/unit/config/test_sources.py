@@ -12,10 +12,15 @@ from worker.config.cli import parse_job
 from worker.config.clip import Clip
 from worker.config.job import Job, made_of
 from worker.config.location import parse_location
-from worker.config.sources import MAX_SOURCES, join_sources, part_name, split_sources
+from worker.config.sources import (
+    MAX_SOURCES,
+    join_sources,
+    joined_identity,
+    part_name,
+    split_sources,
+)
 from worker.errors import BadParametersError
 from worker.plan.digest import request_digest
-from worker.storage.base import joined_identity
 
 OUT = ("--destination", "s3://videos/out")
 # As long as the names of keys may be, with what separates values elsewhere.

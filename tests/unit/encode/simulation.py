@@ -19,7 +19,13 @@ def long_plan(*, lanes: int, hours: float) -> Plan:
     """Plan three rungs of a long video, in segments of six seconds."""
     a_plan = plan("--ladder", "1080,720,480")
     frames = round(hours * 3600 * a_plan.grid.rate)
-    return replace(a_plan, grid=replace(a_plan.grid, total_frames=frames), lanes=lanes)
+    (part,) = a_plan.parts
+    return replace(
+        a_plan,
+        grid=replace(a_plan.grid, total_frames=frames),
+        parts=(replace(part, frames=frames),),
+        lanes=lanes,
+    )
 
 
 def copying(a_plan: Plan) -> Plan:

@@ -9,6 +9,7 @@ from types import FrameType
 import pytest
 
 from tests.unit.encode.simulation import SimulatedEncode, copying, long_plan
+from tests.unit.sample import plan
 from worker.encode.scheduler import Scheduler
 from worker.plan.plan import Plan
 
@@ -61,3 +62,18 @@ def test_beside_the_audio_of_a_team_a_lane_is_left_free(lanes: int, beside_audio
     assert len(list(scheduler.assign())) == beside_audio
     scheduler.spares_a_lane = False
     assert len(list(scheduler.assign())) == lanes - beside_audio
+
+
+def test_of_audio_alone_samples_in_whole_segments_are_done() -> None:
+    alone = plan(video=None, declared_s=None)
+    scheduler = Scheduler(alone, {}, time_limit_s=60)
+    assert list(scheduler.assign()) == []
+    assert scheduler.done_frames() == 0
+    assert scheduler.expected_segments() == 3
+    scheduler.record("audio", 0)
+    assert scheduler.done_frames() == 6 * 48_000
+    for index in (1, 2):
+        scheduler.record("audio", index)
+    assert scheduler.done_frames() == alone.grid.total_frames
+    resumed = Scheduler(alone, {"audio": {0, 1, 2}}, time_limit_s=60)
+    assert resumed.done_frames() == alone.grid.total_frames

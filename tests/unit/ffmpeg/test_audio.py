@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from tests.unit.ffmpeg.test_commands import SOURCE, after, filled
-from tests.unit.sample import AUDIO, media, plan, plan_of
-from worker.ffmpeg.audio import decode_audio, decoded_rate_hz, encode_audio
+from tests.unit.sample import AUDIO, VIDEO, media, plan, plan_of
+from worker.ffmpeg.audio import (
+    decode_audio,
+    decoded_rate_hz,
+    encode_audio,
+    encode_laid_audio,
+    lay_audio,
+)
 from worker.media.audio_clock import AudioClock, Stretch
-from worker.media.streams import AudioStream, Mix
+from worker.media.frame_clock import FrameClock
+from worker.media.streams import AudioStream, Media, Mix
 from worker.plan.parts import UNHEARD, Heard, PreparedFile
 from worker.plan.plan import AudioPlan
 from worker.runtime.command import Command
+
+MONO = replace(AUDIO, channels=1)
 
 
 def encoded(stream: AudioStream, heard: Heard = UNHEARD) -> Command:
@@ -76,7 +86,7 @@ def test_audio_is_timed_filled_and_cut_to_the_video() -> None:
         "[s2]atrim=end=13.333333[s3]"
     )
     assert after(argv, "-segment_list") == ["pipe:8"]
-    assert after(argv, "-b:a") == ["128000"]
+    assert after(argv, "-b:a") == ["112000"]
     # What decodes is read to its end.
     assert after(argv, "-map") == ["[s3]", "0:a"]
 
@@ -138,3 +148,52 @@ def test_a_source_without_audio_has_no_audio_command() -> None:
 def test_the_second_track_may_be_the_chosen_one() -> None:
     argv = filled(decode_audio(media(audio=replace(AUDIO, index=3)), SOURCE))
     assert "[0:3]asetpts" in after(argv, "-filter_complex")[0]
+
+
+def clipped(container: str) -> Media:
+    """A file from 10.5 s on."""
+    return media(container=container).starting_at(Fraction(21, 2))
+
+
+def test_audio_of_a_clip_is_sought_and_cut_to_the_sample() -> None:
+    argv = filled(decode_audio(clipped("mov,mp4,m4a"), SOURCE, length_s=Fraction(4)))
+    assert after(argv, "-ss") == ["8.500000"]
+    assert "-noaccurate_seek" in argv
+    (graph,) = after(argv, "-filter_complex")
+    assert "asetpts=round(PTS-0.500000/TB)" in graph
+    assert "atrim=start=10.000000" in graph
+    assert "atrim=end=15.000000" in graph
+
+
+def test_where_times_are_rounded_samples_are_counted_from_the_start() -> None:
+    """Matroska has milliseconds: 48 samples may begin at one of them."""
+    matroska = clipped("matroska,webm")
+    argv = filled(decode_audio(matroska, SOURCE))
+    assert after(argv, "-ss") == []
+    assert "atrim" not in after(argv, "-filter_complex")[0]
+    (part,) = plan().parts
+    a_plan = replace(plan(), parts=(replace(part, media=matroska),))
+    assert a_plan.audio
+    (graph,) = after(filled(encode_audio(a_plan, a_plan.audio)), "-filter_complex")
+    assert "first_pts=0:min_comp=1e-05:min_hard_comp=0.02" in graph
+    assert "atrim=start_sample=504000" in graph
+    assert "asetpts=N/SR/TB" in graph
+
+
+def test_parts_are_laid_as_many_samples_as_their_frames_last_for() -> None:
+    """On the grid of 30000/1001 a second no frame lasts for whole samples: they do not add up."""
+    rate = Fraction(30_000, 1001)
+    steady = replace(VIDEO, clock=FrameClock(rate=rate, is_steady=True))
+    files = (PreparedFile(media=media(video=steady, audio=audio)) for audio in (AUDIO, MONO, None))
+    a_plan = plan_of(*files)
+    assert a_plan.audio
+    graphs = [" ".join(filled(lay_audio(a_plan, a_plan.audio, index))) for index in range(3)]
+    lengths = [int(re.findall(r"end_sample=(\d+)", graph)[0]) for graph in graphs]
+    assert sum(lengths) == round(a_plan.grid.total_frames / rate * 48_000)
+    assert ["stereo|c0=c0|c1=c0" in graph.replace("\\", "") for graph in graphs] == [
+        *(False, True, False)
+    ]
+    assert ["anullsrc" in graph for graph in graphs] == [False, False, True]
+    argv = filled(encode_laid_audio(a_plan, a_plan.audio))
+    assert after(argv, "-ch_layout") == ["stereo"]
+    assert after(argv, "-segment_list") == ["pipe:8"]

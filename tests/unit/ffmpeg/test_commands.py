@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sample import VIDEO, packets, plan
+from tests.unit.sample import VIDEO, media, packets, plan, plan_of
 from worker.ffmpeg.encode import encode_video
 from worker.media.aspects import AspectChange
 from worker.media.frame_clock import FrameClock
 from worker.media.orientation import UPRIGHT, Orientation
+from worker.plan.parts import PreparedFile
 from worker.plan.plan import Span
 from worker.runtime.command import Command
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path("/data/-a %d:'b'.mp4")
 FDS = {
+    "video": 14,
     "user_data": 13,
     "1080p": 5,
     "720p": 6,
@@ -31,6 +33,9 @@ FDS = {
     "idrs": 10,
     "parameters": 11,
     "stdout": 12,
+    "bands": 14,
+    "voice": 15,
+    "lines": 16,
 }
 
 
@@ -112,7 +117,7 @@ def test_presets_are_changed_where_that_was_measured_to_be_better() -> None:
     top, lower, lowest = after(video_argv(), "-x264-params")
     assert top.startswith("b-adapt=2:")
     assert lower == lowest
-    assert lower.startswith("trellis=1:")
+    assert lower.startswith("bframes=3:trellis=1:")
     span = Span(first=0, end=2, rungs=("1080p",), preset="medium")
     assert after(video_argv(span), "-x264-params") == []
 
@@ -255,3 +260,33 @@ def test_ultrafast_keeps_the_profile_of_the_other_presets(preset: str, *, has_it
     """The others have 8x8dct by themselves, and with it profile High."""
     span = Span(first=0, end=1, rungs=ALL, preset=preset)
     assert ("8x8dct=1" in video_argv(span)) is has_it
+
+
+def test_a_clip_is_read_from_before_it_and_begins_at_its_frame() -> None:
+    """The first span too is sought, a GOP and two seconds early; its zero is the clip's."""
+    (part,) = plan().parts
+    media = part.media.starting_at(Fraction(10))
+    a_plan = replace(plan(), parts=(replace(part, media=media),))
+    span = Span(first=0, end=2, rungs=("480p",), preset="faster")
+    argv = filled(encode_video(a_plan, span, SOURCE))
+    assert after(argv, "-ss") == ["7.000000"]
+    (graph,) = after(argv, "-filter_complex")
+    assert "setpts=round(PTS-10.000000/TB)" in graph
+    assert "fps=30:start_time=0.000000" in graph
+    assert after(argv, "-initial_offset") == ["10.000000"]
+
+
+def test_a_span_of_a_later_part_is_that_of_its_file_at_the_runs_times() -> None:
+    """A portrait upload has bars, and its segments go on where the others ended."""
+    turned = replace(VIDEO, orientation=Orientation(is_turned=True))
+    a_plan = plan_of(*(PreparedFile(media=media(video=each)) for each in (VIDEO, turned)))
+    (joint,) = a_plan.joints
+    span = Span(first=joint, end=joint + 1, rungs=("480p",), preset="faster")
+    argv = filled(encode_video(a_plan, span, SOURCE))
+    (graph,) = after(argv, "-filter_complex")
+    assert after(argv, "-ss") == []
+    assert "fps=30:start_time=0.000000" in graph
+    assert "scale=270:480:" in graph
+    assert "pad=854:480:(ow-iw)/2:(oh-ih)/2:color=black" in graph
+    assert after(argv, "-segment_start_number") == [str(joint)]
+    assert after(argv, "-initial_offset") == ["23.333333"]

@@ -30,16 +30,25 @@ from worker.ffmpeg.remux import (
     copy_tracks,
     copy_webvtt,
     extract_user_data,
+    list_download,
     rewrite_timestamps,
+    write_download,
 )
 from worker.ffmpeg.stream_copy import copy_video, list_idrs
-from worker.images.commands import make_thumbnails, measure_frames, pick_thumbnail
+from worker.images.commands import (
+    convert_cover,
+    draw_waveform,
+    make_thumbnails,
+    measure_frames,
+    pick_thumbnail,
+)
 from worker.images.storyboard import lay_out
 from worker.media.audio_clock import AudioClock, Stretch
 from worker.media.orientation import Orientation
 from worker.media.streams import TextStream
 from worker.plan.parts import Heard, PreparedFile
 from worker.plan.plan import AudioPlan, Plan, Span
+from worker.plan.speech import Cleaning
 from worker.source.sample_encode import choose_samples, encode_samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,6 +78,8 @@ def all_ffmpegs() -> list[list[str]]:
     (part,) = a_plan.parts
     begun = replace(part, media=MEDIA.starting_at(Fraction(6)))
     clipped = replace(a_plan, parts=(begun,))
+    cleaning = Cleaning(noise_db=(-40,) * 8, hum_hz=(50, 100))
+    cleaned = plan_of(PreparedFile(media=MEDIA, heard=Heard(cleaning=cleaning)))
     shifts = {VIDEO.index: [(0, 1.0)], AUDIO.index: [(0, 1.0)]}
     commands = [
         *(
@@ -85,17 +96,24 @@ def all_ffmpegs() -> list[list[str]]:
         decode_audio(MEDIA, SOURCE),
         decode_audio(MEDIA, SOURCE, is_trial=True),
         decode_audio(replace(MEDIA, audio=of_two_rates), SOURCE),
-        measure_audio(MEDIA, has_loudness=True),
+        measure_audio(MEDIA, has_loudness=True, speech_s=60),
+        measure_audio(MEDIA, has_loudness=True, speech_s=3600),
+        encode_audio(cleaned, audio_of(cleaned)),
         *(
             rewrite_timestamps(MEDIA, SOURCE, "repaired", container=container, shifts=shifts)
             for container in ("mpegts", "matroska")
         ),
         copy_tracks(SOURCE, "joined.mkv"),
+        write_download("d.mp4", container="mp4", video=SOURCE, audio=SOURCE),
+        write_download("d.m4a", container="m4a", video=None, audio=SOURCE),
+        list_download(SOURCE, ["video", "audio"]),
         copy_webvtt(a_plan.texts, SOURCE),
         *(extract_user_data(replace(VIDEO, codec=codec), SOURCE) for codec in USER_DATA_FILTERS),
         measure_frames(SOURCE, lay_out(7, 854, 480)),
         make_thumbnails(SOURCE, a_plan.rungs[0]),
         pick_thumbnail(a_plan, SOURCE, at_s=1, output="t.jpg"),
+        convert_cover(1, SOURCE),
+        draw_waveform(SOURCE, Fraction(60)),
     ]
     return [filled(command) for command in commands]
 

@@ -19,7 +19,7 @@ LATM = replace(AUDIO, codec="aac_latm")
     [
         ({}, "mpegts"),
         ({"audio": None}, "mpegts"),
-        ({"video": VP8}, "matroska"),
+        ({"video_track": VP8}, "matroska"),
         ({"audio": replace(AUDIO, codec="opus")}, "matroska"),
         ({"audio": LATM, "container": "mpegts"}, "mpegts"),
     ],

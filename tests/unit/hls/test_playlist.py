@@ -104,6 +104,17 @@ def test_master_playlist_names_rungs_audio_and_an_audio_only_variant() -> None:
     assert all(line.endswith(",CLOSED-CAPTIONS=NONE") for line in streams)
 
 
+def test_of_audio_alone_the_one_variant_is_the_audio() -> None:
+    a_run = run(plan(video=None))
+    text = master(a_run)
+    rates = measure_bit_rates(a_run.audio, 6)
+    assert text == (
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        f"#EXT-X-STREAM-INF:BANDWIDTH={rates.peak_bps},AVERAGE-BANDWIDTH={rates.average_bps},"
+        'CODECS="mp4a.40.2",CLOSED-CAPTIONS=NONE\nrun/audio/index.m3u8\n'
+    )
+
+
 def test_without_audio_no_group_is_named() -> None:
     assert "audio" not in master(run(plan(audio=None))).lower()
 

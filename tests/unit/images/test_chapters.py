@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.sample import segment
 from worker.hls.keyframes import KeyFrame
-from worker.images.chapters import Chapter, find_chapters, render_chapters
+from worker.images.chapters import Chapter, add_joints, find_chapters, render_chapters
 from worker.images.frame_stats import SMALL_HEIGHT, SMALL_WIDTH, FrameStats
 from worker.records.segment import Segment
 
@@ -97,3 +97,14 @@ def test_the_track_covers_the_video() -> None:
     assert render_chapters(chapters, lecture([50] * 30)[1]) == (
         "WEBVTT\n\n00:00:00.000 --> 00:01:28.000\n1\n\n00:01:28.000 --> 00:03:00.000\n2\n"
     )
+
+
+def test_each_part_begins_a_chapter_in_which_slides_are_numbered() -> None:
+    """A slide that changes with a joint, or just before or after it, is none of its own."""
+    slides = [Chapter(start_ms=ms, title="") for ms in (0, 70_000, 119_000, 131_000, 250_000)]
+    joined = add_joints(slides, [0, 120_000, 200_000], ["intro", "talk", "end"])
+    assert [(chapter.start_ms, chapter.title) for chapter in joined] == [
+        *((0, "intro"), (70_000, "intro (2)"), (120_000, "talk"), (131_000, "talk (2)")),
+        *((200_000, "end"), (250_000, "end (2)")),
+    ]
+    assert add_joints(slides, [0], ["talk"]) == tuple(slides)

@@ -12,6 +12,7 @@ from worker.errors import BadSourceError
 from worker.media.ffprobe import (
     audio_tracks,
     choose_video,
+    cover_track,
     declared_duration_s,
     in_program_of,
     is_encrypted,
@@ -46,6 +47,38 @@ def audio_track(index: int, language: str = "und", **disposition: int) -> dict[s
         "tags": {"language": language},
         "disposition": disposition,
     }
+
+
+def test_the_cover_is_the_first_image_that_is_attached() -> None:
+    attached = {"attached_pic": 1}
+    tracks = [
+        audio_track(0),
+        video_track(1, disposition=attached, codec_name="unknown"),
+        video_track(2, disposition=attached, width=0),
+        video_track(3, disposition=attached),
+        video_track(4, disposition=attached),
+    ]
+    assert cover_track(tracks) == 3
+    assert cover_track(tracks[:3]) is None
+
+
+@pytest.mark.parametrize(
+    ("raw_format", "declared_s"),
+    [
+        ({"format_name": "flac", "duration": "60.0"}, 60),
+        # The first frame counts the others, and says with how many samples the encoder began.
+        ({"format_name": "mp3", "duration": "60.0", "start_time": "0.025057"}, 60),
+        # Estimated of the bit rate.
+        ({"format_name": "mp3", "duration": "60.0", "start_time": "0.000000"}, None),
+        ({"format_name": "mp3", "duration": "60.0"}, None),
+        ({"format_name": "wav", "duration": "60.0"}, None),
+        ({"format_name": "aac", "duration": "60.0"}, None),
+    ],
+)
+def test_what_a_file_of_audio_declares(
+    raw_format: dict[str, str], declared_s: float | None
+) -> None:
+    assert declared_duration_s(raw_format, audio_track(0)) == declared_s
 
 
 def test_cover_art_and_unknown_codecs_are_no_video() -> None:

@@ -57,6 +57,18 @@ def reporter(clock: Clock, status: RecordedStatus) -> Iterator[Reporter]:
         yield reporter
 
 
+def test_of_samples_no_rate_is_reported(
+    reporter: Reporter, status: RecordedStatus, clock: Clock
+) -> None:
+    grid = Grid(rate=Fraction(48_000), total_frames=60 * 48_000, segment_frames=6 * 48_000)
+    reporter.begin(Step.ENCODE)
+    reporter.encoded(0, grid, uploaded=0, segments=10, are_samples=True)
+    clock.now_s = 1.0
+    reporter.encoded(30 * 48_000, grid, uploaded=4, segments=10, are_samples=True)
+    assert status.last["detail"] == "30.00x real time, 4 of 10 segments uploaded"
+    assert status.last["seconds_left"] == 1
+
+
 def test_an_encode_reports_rate_speed_seconds_left_and_segments(
     reporter: Reporter, clock: Clock, status: RecordedStatus
 ) -> None:

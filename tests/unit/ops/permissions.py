@@ -21,6 +21,9 @@ S3_ACTIONS = {
     "ListObjectsV2": {"ListBucket"},
     "HeadObject": {"GetObject"},
     "DeleteObjects": {"DeleteObject"},
+    "CreateMultipartUpload": {"PutObject"},
+    "UploadPart": {"PutObject"},
+    "CompleteMultipartUpload": {"PutObject"},
 }
 _QUESTIONS = {"get_paginator", "get_waiter"}
 # What a waiter asks.

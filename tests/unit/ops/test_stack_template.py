@@ -18,6 +18,7 @@ from ops import names
 from ops.batch.request import name_for
 from tests.unit.ops.template import read_template
 from worker.config.option import variable_name
+from worker.config.sources import split_sources
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE: dict[str, Any] = dict(read_template())
@@ -193,6 +194,15 @@ def test_an_upload_becomes_a_job(key: str, destination: str, share: str) -> None
             "destination": f"s3://videos/{destination}",
         },
     }
+
+
+@pytest.mark.parametrize(
+    "key", ['raw/x\n["s3://uploads/raw/b42/exam.mp4"].mp4', 'raw/["s3://uploads/a.mp4", "b.mp4']
+)
+def test_a_watched_upload_is_one_source_whatever_its_key(key: str) -> None:
+    """Or another academy's upload could be joined to one's own."""
+    source = watch(key)["Parameters"]["source"]
+    assert split_sources(source) == [f"s3://uploads/{key}"]
 
 
 @pytest.mark.parametrize(

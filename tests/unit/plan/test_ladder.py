@@ -60,12 +60,15 @@ def test_anamorphic_video_gets_square_pixels() -> None:
         ((3000, 2000, 1334), ["1080p", "720p"]),
         # Slides with hard edges: what is scaled down weighs more.
         ((115, 228, 191), ["1080p"]),
+        # A whiteboard: every network carries the top rung.
+        ((300, 150, 80), ["1080p"]),
+        ((301, 150, 80), ["1080p", "720p"]),
     ],
 )
 def test_a_rung_that_is_hardly_lighter_is_left_out(rates: tuple[int, ...], kept: list[str]) -> None:
-    """Compared with the one that is kept above it, not with one that is left out."""
+    """Compared with the one that is kept above it, not with one that is left out; in kb/s."""
     rungs = plan_ladder(video(), DEFAULT, Fraction(30))
-    named = {rung.name: rate for rung, rate in zip(rungs, rates, strict=True)}
+    named = {rung.name: 1000 * rate for rung, rate in zip(rungs, rates, strict=True)}
     assert [rung.name for rung in drop_similar_rungs(rungs, named)] == kept
 
 

@@ -38,7 +38,7 @@ def file(seconds: float = 10, *, rate: int = 25, **changes: Any) -> PreparedFile
         packets=replace(packets(count, rate=rate), times_s=times_s),
         clock=FrameClock(rate=Fraction(rate), is_steady=True),
     )
-    media = replace(MEDIA, video=video, audio=None, declared_s=None)
+    media = replace(MEDIA, video_track=video, audio=None, declared_s=None)
     return PreparedFile(media=replace(media, **changes))
 
 
@@ -128,7 +128,7 @@ def test_the_first_file_has_the_shape_and_others_get_bars() -> None:
 
 
 def of_video(video: VideoStream) -> Media:
-    return replace(MEDIA, video=video, declared_s=None)
+    return replace(MEDIA, video_track=video, declared_s=None)
 
 
 @given(

@@ -21,7 +21,7 @@ from worker.media.packets import Packets
 from worker.media.timeline import Grid
 from worker.plan.digest import output_form
 from worker.plan.forecast import Choice, cost, weigh
-from worker.plan.passthrough import cut_at_idrs, is_light, plan_copy, why_encode
+from worker.plan.passthrough import cut_at_idrs, is_light, plan_copy, source_rate_bps, why_encode
 from worker.plan.plan import Plan
 
 RATE = 30
@@ -184,3 +184,27 @@ def test_the_last_frame_of_a_copy_is_not_held() -> None:
     early = [replace(segment, end_ticks=segment.end_ticks - 9_000) for segment in segments]
     assert [is_whole(copied, segment) for segment in early] == [False, False, True]
     assert not is_whole(copied, replace(early[2], rendition="720p"))
+
+
+def clip_of(start: int, end: int | None) -> Plan | str:
+    """Plan the copy of some frames of 400, which has IDR frames at 0, 100 and 250."""
+    keys = (0, 100, 250)
+    video = replace(VIDEO, packets=timed(keys=keys))
+    options = [f"--from={start / RATE:.6f}", *([] if end is None else [f"--to={end / RATE:.6f}"])]
+    a_plan = plan(*options, video=video, audio=None, declared_s=None)
+    assert why_encode(a_plan) is None
+    return plan_copy(a_plan, {key - start for key in keys})
+
+
+def test_a_clip_is_copied_from_keyframe_to_keyframe() -> None:
+    for bounds, frames in (((100, 250), 150), ((100, None), 300), ((0, 250), 250)):
+        copied = clip_of(*bounds)
+        assert isinstance(copied, Plan)
+        assert copied.grid.total_frames == frames
+        assert copied.rungs[0].is_copied
+        assert source_rate_bps(copied) == 8 * 1000 * RATE
+
+
+@pytest.mark.parametrize("bounds", [(99, 250), (100, 251), (101, None)])
+def test_a_clip_between_keyframes_is_encoded(bounds: tuple[int, int | None]) -> None:
+    assert clip_of(*bounds) == "the clip does not begin and end at keyframes"

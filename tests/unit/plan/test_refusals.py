@@ -14,7 +14,7 @@ from worker.plan.refusals import refuse_truncated
 
 def check(*, origin_s: int, declared_s: float, found_s: float) -> None:
     video = replace(VIDEO, packets=packets(round(found_s * 25), rate=25))
-    media = replace(MEDIA, video=video, audio=None)
+    media = replace(MEDIA, video_track=video, audio=None)
     refuse_truncated(replace(media, origin_s=Fraction(origin_s), declared_s=declared_s))
 
 

@@ -51,6 +51,7 @@ def counted(times_s: list[float], *, origin_s: float = 0.0, every: int = 1) -> P
     "a_plan",
     [
         plan(),
+        plan(video=None, cover=2),
         plan("--audio", "muxed", "--loudness", "-16", "--ladder", "1080,480", "--preset", "fast"),
         plan(audio=None, texts=(TEXT, replace(TEXT, language=None, title=None))),
         plan(declared_s=None, other_audio=(AUDIO, replace(AUDIO, mix="sum")), jumps=2),
@@ -67,7 +68,7 @@ def counted(times_s: list[float], *, origin_s: float = 0.0, every: int = 1) -> P
             )
         ),
     ],
-    ids=["usual", "options", "texts", "tracks", "copied", "broadcast"],
+    ids=["usual", "audio alone", "options", "texts", "tracks", "copied", "broadcast"],
 )
 def test_a_plan_is_read_back_as_it_was(a_plan: Plan) -> None:
     assert_kept(a_plan)
@@ -102,7 +103,7 @@ def test_a_map_of_bytes_is_read_back_and_is_part_of_no_name_and_no_description()
 def test_numbers_are_exact(times: list[float], keys: dict[float, int], end_s: float | None) -> None:
     packets = replace(VIDEO.packets, times_s=array("d", times), keys=keys, end_s=end_s)
     a_plan = plan()
-    shown = replace(a_plan.media, video=replace(VIDEO, packets=packets))
+    shown = replace(a_plan.media, video_track=replace(VIDEO, packets=packets))
     assert_kept(of_media(a_plan, shown))
 
 
@@ -117,7 +118,7 @@ def test_an_hour_takes_less_than_a_megabyte(every: int, jitter_s: float) -> None
     a_plan = plan()
     whole = replace(
         a_plan.media,
-        video=replace(VIDEO, packets=counted(frames, origin_s=1.4, every=every)),
+        video_track=replace(VIDEO, packets=counted(frames, origin_s=1.4, every=every)),
         audio=replace(AUDIO, packets=counted(heard, origin_s=1.4)),
     )
     assert len(plan_to_json(of_media(a_plan, whole))) < 1_000_000

@@ -28,7 +28,7 @@ def manifest(*options: str, clip: ClipRecord | None = None) -> ManifestRecord:
     return make_manifest(joined, render_playlists(joined), IMAGES, origin=origin)
 
 
-def test_each_part_has_its_place_in_the_video() -> None:
+def test_each_part_begins_where_the_one_before_ends() -> None:
     made = manifest()
     assert made.source == FILES[0][0]
     assert made.source_identity == '["s3 one", "https two"]'
@@ -54,7 +54,7 @@ def test_one_file_has_no_parts() -> None:
     assert (made.parts, made.clip, made.sources) == ((), None, ("/in.mp4",))
 
 
-def test_a_file_that_a_clip_leaves_out_is_recorded_without_a_place() -> None:
+def test_a_file_that_a_clip_leaves_out_is_recorded_without_times() -> None:
     made = manifest("--from", "15", clip=CLIP)
     first, second = made.parts
     assert (first.start_s, first.duration_s, first.media) == (None, None, None)

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import RENDITIONS, publish_to, text_rendition
 from worker.publish.standing import is_published, suspects
+from worker.records.manifest import DownloadRecord
 from worker.storage.base import StoredObject
 
 SEGMENT = f"run/{RENDITIONS['480p'][1].name}"
@@ -83,3 +84,17 @@ def test_etags_that_are_no_checksums_say_nothing() -> None:
     assert suspects(dict.fromkeys(keys, other), keys) == []
     assert suspects({keys[0]: right, keys[1]: other}, keys) == keys[1:]
     assert suspects({keys[0]: right, keys[1]: parts}, keys) == []
+
+
+@pytest.mark.parametrize(("size", "is_there"), [(5, True), (4, False), (None, False)])
+def test_a_download_is_compared_by_its_size(size: int | None, *, is_there: bool) -> None:
+    """One that was stored in parts has an ETag that is no MD5."""
+    record = DownloadRecord(
+        format="mp4", key="run/download.01234567.mp4", bytes=5, md5="", etag="x-2", content_type=""
+    )
+    store = RecordingStore()
+    manifest = publish_to(store).manifest.model_copy(update={"downloads": (record,)})
+    if size is not None:
+        store.objects[record.key] = b"."
+        store.listed[record.key] = StoredObject(bytes=size, etag="x-2")
+    assert is_published(store, manifest, "request-1") is is_there

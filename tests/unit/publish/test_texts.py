@@ -54,7 +54,7 @@ def change(store: RecordingStore, *outside: TextRendition) -> Published | None:
     standing = find_standing(store, read_manifest(store), "video-1")
     if standing is None or standing.lacks_any(outside):
         return None
-    return publish_texts(standing, outside, OTHER, retrying(store), confirm=allowed, threads=2)
+    return publish_texts(standing, outside, (), OTHER, retrying(store), confirm=allowed, threads=2)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from worker.hls.playlist import render_playlists
 from worker.images.model import ImageSet
 from worker.layout import choice_file
 from worker.messages import REPLAN_REASONS, TEACHER_MESSAGES
+from worker.plan.plan import Plan
 from worker.publish.manifest import Origin, make_manifest
 from worker.records.job import (
     ChoiceRecord,
@@ -22,7 +23,7 @@ from worker.records.job import (
     ReplanReason,
     WarningRecord,
 )
-from worker.records.manifest import ChapterRecord, ManifestRecord
+from worker.records.manifest import ChapterRecord, DownloadRecord, ManifestRecord
 from worker.records.segment import Segment
 from worker.report.load import load_figures
 from worker.report.messages import PAGE_TEXTS
@@ -51,10 +52,10 @@ JOB = JobRecord(
 )
 
 
-def documents(job: JobRecord = JOB) -> tuple[ManifestRecord, list[Segment]]:
+def documents(job: JobRecord = JOB, a_plan: Plan = PLAN) -> tuple[ManifestRecord, list[Segment]]:
     """A manifest and a checkpoint's segments, as a good job leaves them."""
     presets = ["faster"] * 3 + ["superfast"] * 4
-    a_run = run(PLAN)
+    a_run = run(a_plan)
     renditions = {
         name: [replace(s, preset=None if name == "audio" else presets[s.index]) for s in segments]
         for name, segments in a_run.renditions.items()
@@ -74,7 +75,7 @@ def documents(job: JobRecord = JOB) -> tuple[ManifestRecord, list[Segment]]:
         job=job,
     )
     images = ImageSet(thumbnails=(choice_file("run", 0, b"jpeg"),))
-    whole = run(PLAN, renditions=renditions)
+    whole = run(a_plan, renditions=renditions)
     manifest = make_manifest(whole, render_playlists(whole), images, origin=origin)
     return manifest, [s for some in renditions.values() for s in some]
 
@@ -94,7 +95,22 @@ def test_figures_show_rates_and_presets_of_the_segments() -> None:
     assert [(s.start_s, s.end_s, s.times) for s in figures.speeds] == [(1, 3, 2), (3, 5, 0)]
     assert figures.replans[0].after == "superfast (1080p)"
     assert figures.source is not None
-    assert (figures.source.bytes, figures.source.width) == (12_345_678, 1920)
+    assert figures.source.video is not None
+    assert (figures.source.bytes, figures.source.video.width) == (12_345_678, 1920)
+
+
+def test_of_audio_alone_the_audio_is_shown() -> None:
+    manifest, segments = documents(a_plan=plan("--segment", "2", video=None))
+    assert (manifest.frame_rate, manifest.presets) == (None, ())
+    figures = load_figures(manifest, segments)
+    assert figures.rungs == ()
+    assert figures.source is not None
+    assert figures.source.video is None
+    page = render_report(figures)
+    for key in ("container", "audio", "rates"):
+        assert PAGE_TEXTS[key][0] in page
+    for key in ("frame_rate", "color"):
+        assert PAGE_TEXTS[key][0] not in page
 
 
 def test_without_checkpoint_and_job_the_rest_is_shown() -> None:
@@ -103,6 +119,16 @@ def test_without_checkpoint_and_job_the_rest_is_shown() -> None:
     assert figures.source is None
     assert figures.rungs[0].rates == ()
     assert "checkpoint.json" in render_report(figures)
+
+
+def test_downloads_are_shown_with_their_sizes() -> None:
+    manifest, segments = documents()
+    download = DownloadRecord(
+        format="mp4", key="run/d.mp4", bytes=2_500_000, md5="", etag="", content_type="video/mp4"
+    )
+    changed = manifest.model_copy(update={"downloads": (download,)})
+    assert "mp4 (2.5 MB)" in render_report(load_figures(changed, segments))
+    assert "Download" not in render_report(load_figures(manifest, segments))
 
 
 def test_what_a_page_shows_of_others_is_escaped() -> None:

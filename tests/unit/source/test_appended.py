@@ -60,6 +60,7 @@ WHOLE = {
     "Ogg": OGG,
     "ASF": ASF,
     "AVI": AVI,
+    "WAV": riff(b"WAVE"),
 }
 
 
@@ -110,6 +111,18 @@ def test_an_flv_that_configures_its_decoders_anew_is_cut_there(tmp_path: Path) -
         Part(start=0, end=start),
         Part(start=start, end=end, prefix=FLV_HEADER + AAC),
     ]
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_wav_that_was_written_live_has_no_length(tmp_path: Path, size: int) -> None:
+    live = b"RIFF" + size.to_bytes(4, "little") + b"WAVE" + b"x" * 99
+    assert parts_of(tmp_path, live) == []
+
+
+def test_a_wav_that_is_shorter_than_it_says_is_truncated(tmp_path: Path) -> None:
+    cut = b"RIFF" + (500).to_bytes(4, "little") + b"WAVE" + b"x" * 99
+    with pytest.raises(BadSourceError, match="truncated"):
+        parts_of(tmp_path, cut)
 
 
 def test_more_files_than_a_person_joins_are_refused(tmp_path: Path) -> None:

@@ -122,12 +122,13 @@ def test_a_rungs_rate_is_that_of_its_samples() -> None:
     lines = ["#tb 0: 1/90000", "0, -6000, 0, 3000, 6000, 0xa", "0, 0, 87000, 3000, 125, 0xb"]
     lines += ["0, 90000, 90000, 3000, 9000, 0xa", "0, 0, 180000, 3000, 75000, 0xb, F=0x0"]
     (*_, rung) = plan().rungs
+    # Keyframes take 8 and 12 kb/s of the first two samples.
     assert read_sampled_rate(three, rung, lines) == SampledRate(
-        mean_bps=10_500, busiest_bps=100_000
+        mean_bps=10_500, busiest_bps=100_000, key_share=20 / 21
     )
     small = replace(rung, max_rate_bps=50_000)
     assert read_sampled_rate(three, small, lines) == SampledRate(
-        mean_bps=10_500, busiest_bps=50_000
+        mean_bps=10_500, busiest_bps=50_000, key_share=20 / 21
     )
 
 
@@ -146,9 +147,45 @@ def kept_rungs(monkeypatch: pytest.MonkeyPatch, rates: dict[str, int], **changes
 
 
 def test_what_a_player_loads_is_video_and_audio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside 128 kb/s of audio a slide of 45 kb/s is no heavier than one of 17."""
-    still = {"1080p": 45_000, "720p": 29_000, "480p": 17_000}
-    assert kept_rungs(monkeypatch, still) == ["1080p"]
-    assert kept_rungs(monkeypatch, still, audio=None) == ["1080p", "720p", "480p"]
+    """Beside 112 kb/s of audio a screen of 330 kb/s is no heavier than one of 190."""
+    still = {"1080p": 330_000, "720p": 190_000, "480p": 110_000}
+    assert kept_rungs(monkeypatch, still) == ["1080p", "480p"]
+    assert kept_rungs(monkeypatch, still, audio=None) == ["1080p", "720p"]
     film = {"1080p": 3_000_000, "720p": 1_500_000, "480p": 700_000}
     assert kept_rungs(monkeypatch, film) == ["1080p", "720p", "480p"]
+
+
+@pytest.mark.parametrize(
+    ("options", "key_share", "busiest_bps", "crf", "segment_s"),
+    [
+        ((), 0.2, 90_000, 20, 12),
+        ((), 0.19, 90_000, 18.8, 6),
+        # It shows a film for a while.
+        ((), 0.4, 1_000_001, 18.8, 6),
+        # Asked for.
+        (("--segment", "6"), 0.4, 90_000, 20, 6),
+        (("--segment", "4", "--ladder", "1080,480"), 0.4, 90_000, 20, 4),
+    ],
+)
+def test_a_still_video_gets_longer_segments_and_a_higher_crf(
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    key_share: float,
+    busiest_bps: int,
+    crf: float,
+    segment_s: int,
+) -> None:
+    found = SampledRate(mean_bps=80_000, busiest_bps=busiest_bps, key_share=key_share)
+    monkeypatch.setattr(
+        ladder_selection,
+        "_measure",
+        lambda sampled, *_, **__: {rung.name: found for rung in sampled.rungs},
+    )
+    asked = ("--copy-top", "never", *options)
+    video = replace(VIDEO, packets=packets(600, rate=30))
+    selected = ladder_selection.select_ladder(
+        plan(*asked, video=video, declared_s=None), job(*asked), [Path("/in.mp4")], workspace()
+    )
+    assert selected.rungs[0].crf == crf
+    assert selected.grid.segment_s == segment_s
+    assert {rung.crf for rung in selected.rungs[1:]} <= {22}

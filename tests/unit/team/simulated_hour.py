@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.fakes import RecordingStore
-from worker.layout import File
+from worker.layout import File, LargeFile
 from worker.monitoring import status
 from worker.storage import lease
-from worker.storage.base import Content, StoredObject
+from worker.storage.base import Content, Parts, StoredObject
 from worker.team import heartbeat, machines, standing, team
 
 HOUR_S = 3600.0
@@ -33,6 +33,14 @@ class CountingStore:
     def put(self, file: File) -> StoredObject:
         self.requests += 1
         return self._objects.put(file)
+
+    def put_large(self, file: LargeFile, parts: Parts) -> StoredObject:
+        self.requests += 1
+        return self._objects.put_large(file, parts)
+
+    def give_up_large(self, file: LargeFile, parts: Parts) -> None:
+        self.requests += 1
+        self._objects.give_up_large(file, parts)
 
     def replace(self, file: File, *, etag: str | None) -> StoredObject:
         self.requests += 1

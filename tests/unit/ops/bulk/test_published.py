@@ -14,10 +14,9 @@ from ops.options import definition_parameters
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import publish_to
 from worker.config.clip import Clip
-from worker.config.sources import join_sources
+from worker.config.sources import join_sources, joined_identity
 from worker.plan.digest import request_digest
 from worker.records.manifest import ManifestRecord, PartRecord
-from worker.storage.base import joined_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef

@@ -12,6 +12,7 @@ from ops.keeper.decide import Resubmission
 from ops.keeper.request import build_resubmission
 from ops.keeper.rules import Rule
 from tests.unit.batch_shapes import GROUP, JOB_ID, job_detail
+from worker.config.sources import join_sources
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -79,6 +80,17 @@ def test_what_the_submission_gave_is_given_again() -> None:
         "environment": [{"name": "WORKER_NOTIFY", "value": "https://api.example/hook"}],
         "resourceRequirements": [{"type": "VCPU", "value": "4"}],
     }
+
+
+def test_parts_and_clip_are_given_again() -> None:
+    detail: Any = job_detail("FAILED", exit_code=143)
+    parts = join_sources(["s3://uploads/a, 1.mp4", "s3://uploads/b.mp4"])
+    detail["parameters"] = {**LOCATIONS, "source": parts}
+    clip = [{"name": "WORKER_FROM", "value": "1:00"}, {"name": "WORKER_TO", "value": "2:00"}]
+    detail["container"]["environment"] += clip
+    request = build_resubmission(resubmission(detail), DEFINITION)
+    assert request["parameters"] == {**LOCATIONS, "source": parts}
+    assert request["containerOverrides"]["environment"] == clip
 
 
 def test_more_memory_is_an_override() -> None:

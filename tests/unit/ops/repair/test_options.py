@@ -14,7 +14,12 @@ from tests.unit.sample import job
 from worker.config.job import Job
 from worker.config.option import option_name
 from worker.plan.digest import PLAN_VERSION, request_digest
-from worker.records.manifest import EncryptionRecord, ManifestRecord, RenditionRecord
+from worker.records.manifest import (
+    DownloadRecord,
+    EncryptionRecord,
+    ManifestRecord,
+    RenditionRecord,
+)
 
 IDENTITY = "s3 etag 1"
 KEY_ID = "0123456789abcdef0123456789abcdef01234567"
@@ -95,6 +100,31 @@ def test_the_files_of_subtitles_from_outside_are_not_known() -> None:
     assert (found.is_proven, found.lacks_subtitles) == (False, True)
     found = find_options(manifest, master, {"subtitles": "ko=s3://uploads/talk.srt"})
     assert (found.is_proven, found.lacks_subtitles) == (True, False)
+
+
+def test_downloads_are_made_again() -> None:
+    """They are no part of the request of the video alone."""
+    records = tuple(
+        DownloadRecord(
+            format=suffix, key=f"run/{suffix}", bytes=1, md5="", etag="", content_type="video/mp4"
+        )
+        for suffix in ("mp4", "m4a")
+    )
+    found = find_options(*published({}, downloads=records), {})
+    assert found.is_proven
+    assert found.options["download"] == "mp4\nm4a"
+
+
+@pytest.mark.parametrize("layout", ["separate", "muxed"])
+def test_audio_alone_is_accepted_again_whatever_the_layout(layout: str) -> None:
+    """Its master playlist shows none."""
+    manifest, _ = published({"audio": layout})
+    audio = tuple(each for each in manifest.renditions if each.kind == "audio")
+    alone = manifest.model_copy(update={"renditions": audio})
+    found = find_options(alone, "#EXTM3U\n", {})
+    assert found.is_proven
+    assert (found.options["audio"], found.options["audio_only"]) == (layout, "allow")
+    assert "audio_only" not in find_options(*published({}), {}).options
 
 
 def test_tags_are_given_again() -> None:

@@ -13,13 +13,12 @@ from tests.unit.batch_shapes import status_record, team_status
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import publish_to
 from tests.unit.sample import job
-from worker.config.sources import split_sources
+from worker.config.sources import joined_identity, split_sources
 from worker.layout import MANIFEST
 from worker.plan.digest import request_digest
 from worker.records.job import ClipRecord
 from worker.records.manifest import PartRecord
 from worker.records.status import StatusRecord
-from worker.storage.base import joined_identity
 
 DESTINATION = "s3://videos/hls/talk"
 SOURCE = "s3://uploads/talk.mp4"
