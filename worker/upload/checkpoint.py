@@ -165,9 +165,7 @@ def recall(
     records += [
         _read_record(store, run, name)[0] for name in listing if is_machine_checkpoint(name)
     ]
-    own = [each for each in records if each and each.run == run]
-    checkpoint.refusal = next((each.refusal for each in own if each.refusal), None)
-    recorded = {segment.name: segment for each in own for segment in each.segments}
+    recorded = _merge(records, checkpoint)
     with DaemonThreadPool("recall", threads) as pool:
         readings = []
         for position, names in _by_position(plan, listing).items():
@@ -186,6 +184,15 @@ def recall(
     if any(audio_faults(plan, checkpoint.renditions().get(AUDIO, ()))):
         checkpoint.forget(AUDIO)
     return checkpoint
+
+
+def _merge(
+    records: Sequence[CheckpointRecord | None], checkpoint: Checkpoint
+) -> dict[str, Segment]:
+    """Return what records of this run have, by the segments' names; take over a refusal."""
+    own = [record for record in records if record and record.run == checkpoint.run]
+    checkpoint.refusal = next((record.refusal for record in own if record.refusal), None)
+    return {segment.name: segment for record in own for segment in record.segments}
 
 
 def describe_run(plan: Plan, cipher: SegmentCipher) -> dict[str, Any]:
