@@ -151,8 +151,7 @@ def recall(
     string, which an FFmpeg of another build may have made: a rendition has one. The audio counts
     whole or not at all, as it is encoded whole.
     """
-    record, etag = _read_record(store, run, CHECKPOINT)
-    records = [record]
+    shared, etag = _read_record(store, run, CHECKPOINT)
     checkpoint = Checkpoint(run, describe_run(plan, cipher), etag=etag)
     prefix = run_prefix(run)
     try:
@@ -162,10 +161,8 @@ def recall(
     except ListingDeniedError as error:
         log.warning("listing_denied", reason=str(error))
         return checkpoint
-    records += [
-        _read_record(store, run, name)[0] for name in listing if is_machine_checkpoint(name)
-    ]
-    recorded = _merge(records, checkpoint)
+    machines = filter(is_machine_checkpoint, listing)
+    recorded = _merge((shared, *(_read_record(store, run, m)[0] for m in machines)), checkpoint)
     with DaemonThreadPool("recall", threads) as pool:
         readings = []
         for position, names in _by_position(plan, listing).items():
