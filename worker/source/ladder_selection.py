@@ -101,8 +101,12 @@ def _select_copy(plan: Plan, copied: Plan, job: Job, rates: _Rates) -> Plan | st
     if job.copy_top == "auto" and not is_light(plan, encoded_bps):
         return "an encode is lighter, or its bit rate not known"
     rungs = _worthwhile(copied, job, {**_busiest_bps(rates), top: peak_rate_bps(copied)})
+    if len(rungs) > 1:
+        return replace(copied, rungs=rungs)
     # A copy is not decoded: alone, it would not be known whether it can be.
-    return replace(copied, rungs=rungs if len(rungs) > 1 else (rungs[0], copied.rungs[-1]))
+    if job.copy_top == "auto":
+        return "no smaller rung is worth making beside a copy, and an encode alone is lighter"
+    return replace(copied, rungs=(rungs[0], copied.rungs[-1]))
 
 
 def _worthwhile(plan: Plan, job: Job, busiest_bps: Mapping[str, int]) -> tuple[Rung, ...]:

@@ -189,3 +189,27 @@ def test_a_still_video_gets_longer_segments_and_a_higher_crf(
     assert selected.rungs[0].crf == crf
     assert selected.grid.segment_s == segment_s
     assert {rung.crf for rung in selected.rungs[1:]} <= {22}
+
+
+@pytest.mark.parametrize(
+    ("copy_top", "rungs", "is_copied"),
+    [("auto", ["1080p"], False), ("always", ["1080p", "480p"], True)],
+)
+def test_a_copy_that_no_other_rung_is_worth_making_beside_is_not_made_by_itself(
+    monkeypatch: pytest.MonkeyPatch, copy_top: str, rungs: list[str], *, is_copied: bool
+) -> None:
+    """A still screen: whatever is made beside the copy has as many bytes as it has."""
+    asked = ("--copy-top", copy_top)
+    # 40 kb/s.
+    video = replace(VIDEO, packets=replace(packets(600, rate=30), bytes=100_000))
+    a_plan = plan(*asked, video=video, declared_s=None)
+    top, *others = a_plan.rungs
+    copied = replace(a_plan, rungs=(replace(top, is_copied=True), *others))
+    found = SampledRate(mean_bps=40_000, busiest_bps=40_000)
+    rates = {rung.name: found for rung in a_plan.rungs}
+    monkeypatch.setattr(ladder_selection, "_measure", lambda *_: rates)
+    monkeypatch.setattr(ladder_selection, "peak_rate_bps", lambda _: 45_000)
+    monkeypatch.setattr(ladder_selection, "_copy", lambda *_: copied)
+    selected = ladder_selection.select_ladder(a_plan, job(*asked), [Path("/in.mp4")], workspace())
+    assert [rung.name for rung in selected.rungs] == rungs
+    assert selected.rungs[0].is_copied == is_copied
