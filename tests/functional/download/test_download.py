@@ -86,6 +86,29 @@ def pcm(path: Path, *options: str) -> bytes:
 
 
 @pytest.mark.ffmpeg
+def test_it_goes_on_where_segments_of_another_preset_follow(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """A job that went on with a faster preset: its parameter sets change in the stream."""
+    source, out = tmp_path / "in.mp4", tmp_path / "out"
+    ffmpeg(*video(8), *X264, source)
+    words = ("--source", source, "--destination", out, "--ladder", "180", "--segment", "2")
+    assert run_worker(*words, "--preset", "slow").status == 0
+    (run,) = (path for path in out.iterdir() if path.is_dir())
+    for name in ("master.m3u8", "manifest.json"):
+        (out / name).unlink()
+    for path in (run / "180p").glob("0000[23].*.ts"):
+        path.unlink()
+    ended = run_worker(*words, "--preset", "ultrafast", "--download", "mp4")
+    assert ended.status == 0, ended.final
+    assert ended.final["segments_resumed"] == 2
+    ticks = ("-map", "v", "-fps_mode", "passthrough", "-enc_time_base", "1/90000")
+    frames = hashes(named(run, "download.mp4"), *ticks)
+    assert len(frames) > 100
+    assert frames == hashes_from_zero(segments(run / "180p"), ticks)
+
+
+@pytest.mark.ffmpeg
 def test_one_is_added_and_taken_away_without_an_encode(
     run_worker: RunWorker, tmp_path: Path
 ) -> None:
