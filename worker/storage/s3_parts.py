@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from worker.layout import File, LargeFile
@@ -59,8 +60,10 @@ def _body(data: bytes) -> dict[str, Any]:
 def _complete(client: S3Client, parts: Parts, where: Mapping[str, Any]) -> Mapping[str, Any]:
     numbered = [{"PartNumber": i, "ETag": etag} for i, etag in enumerate(parts.etags, start=1)]
     listed: Any = {"Parts": numbered}
-    try:
-        return client.complete_multipart_upload(**where, MultipartUpload=listed)
-    except client.exceptions.NoSuchUpload:
-        # It was completed by an attempt whose answer was lost; else there is no such object.
-        return client.head_object(Bucket=where["Bucket"], Key=where["Key"])
+    with suppress(client.exceptions.NoSuchUpload):
+        answer = client.complete_multipart_upload(**where, MultipartUpload=listed)
+        if answer.get("ETag"):
+            return answer
+    # It was completed by an attempt whose answer was lost, of which Ceph says so without an ETag;
+    # else there is no such object.
+    return client.head_object(Bucket=where["Bucket"], Key=where["Key"])

@@ -130,7 +130,7 @@ def test_a_rung_that_was_given_up_is_added_by_the_next_job(
         "def late(self, remaining_s):\n"
         "    choice = forecast.Choice(preset='superfast', rungs=('360p',))\n"
         "    return choice, forecast.ReplanReason.TOO_LATE_AT_FASTEST\n"
-        "forecast._MARGIN = 1e9; forecast.Forecast._lesser = late"
+        "forecast.MARGIN = 1e9; forecast.Forecast._lesser = late"
     )
     options = ("--source", clip, "--destination", out, *OPTIONS)
     first = run_worker(*options, before=give_up)

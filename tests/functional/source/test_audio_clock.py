@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -36,7 +37,9 @@ def breaks(heard: array[int]) -> int:
     step = HZ // 200
     loud = [max(map(abs, heard[i : i + step])) for i in range(0, len(heard) - step, step)]
     middle = loud[40:-40]
-    return sum(level < 0.7 * max(middle) for level in middle)
+    # The encoder overshoots where the tone begins again.
+    usual = median(middle)
+    return sum(level < 0.7 * usual for level in middle)
 
 
 def make_parts(folder: Path, *parts: tuple[str, int]) -> Path:

@@ -207,7 +207,10 @@ def test_a_part_that_cannot_be_read_is_refused_and_left_out_on_request(
     source = make_both(tmp_path, "mp4", *H264, *AAC)
     whole, out = source.read_bytes(), tmp_path / "out"
     # Of half a header FFmpeg reads the video's track, and not the audio's.
-    for lost, words in ((2000, "is cut"), (whole[::-1].index(b"voom") + 4, "recording 2 of the 2")):
+    for lost, words in (
+        (2000, "longer than this"),
+        (whole[::-1].index(b"voom") + 4, "recording 2 of the 2"),
+    ):
         source.write_bytes(whole[:-lost])
         ended = run_worker("--source", source, "--destination", out, *SMALL)
         assert (ended.status, ended.final["code"]) == (65, "truncated")

@@ -252,7 +252,7 @@ def test_a_file_whose_cues_are_all_past_the_end_is_left_out(
     ended = run_worker(*job)
     assert ended.status == 0, ended.final
     (left_out,) = ended.named("subtitles_left_out")
-    assert f"{path}: all of its cues are past the end" in left_out["reason"]
+    assert f"{path}: none of its cues is within the video" in left_out["reason"]
     assert "SUBTITLES" not in (out / "master.m3u8").read_text()
     warned = [each["event"] for each in manifest_of(out)["job"]["warnings"]]
     assert warned == ["cues_cut", "subtitles_left_out"]

@@ -144,7 +144,7 @@ class _Arrival:
 
     sizes: Sequence[int | None]
     came: dict[int, int]
-    most: int
+    most_gib: float
     on_progress: OnProgress
 
     @classmethod
@@ -156,8 +156,7 @@ class _Arrival:
                 sizes.append(_size_of(part.content))
         remote = (not isinstance(part.content, Path) for part in source.parts)
         came = {number: 0 for number, is_remote in enumerate(remote, start=1) if is_remote}
-        most = round(job.max_source_gib * _GIB)
-        arrival = cls(sizes=sizes, came=came, most=most, on_progress=on_progress)
+        arrival = cls(sizes=sizes, came=came, most_gib=job.max_source_gib, on_progress=on_progress)
         arrival.refuse_large()
         return arrival
 
@@ -192,10 +191,10 @@ class _Arrival:
         total = 0
         for number, size in enumerate(self.sizes, start=1):
             total += self.came[number] if size is None else size
-            if total > self.most:
+            if total > round(self.most_gib * _GIB):
                 at = f" up to part {number} of {len(self.sizes)}" if self.sizes[1:] else ""
                 raise BadSourceError(
-                    f"the upload has {total / _GIB:.1f} GiB or more{at}; {self.most / _GIB:g} GiB"
+                    f"the upload has {total / _GIB:.1f} GiB or more{at}; {self.most_gib:g} GiB"
                     " are accepted; export it at a lower bit rate, or in parts",
                     code=SourceFault.TOO_LARGE,
                 )
