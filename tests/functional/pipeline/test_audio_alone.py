@@ -46,7 +46,7 @@ Samples: TypeAlias = npt.NDArray[np.float32]
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Make an upload that is a voice alone, by its name."""
     folder = tmp_path_factory.mktemp("voice")
-    cover = folder / "cover.png"
+    cover = folder / "cover.jpg"
     color = f"color=0x{bytes(COVER_RGB).hex()}:size=1500x901"
     ffmpeg("-f", "lavfi", "-i", color, "-frames:v", 1, cover)
     attached = ("-map", 0, "-map", 1, "-c:v", "mjpeg", "-disposition:v", "attached_pic")
