@@ -9,10 +9,9 @@ from worker.media.timeline import Grid
 from worker.plan.plan import Plan
 
 AUDIO_SHARE, COPY_SHARE = "audio", "copy"
-# A share costs a start, a claim, and a GOP and two seconds of decoding before it: an hour of a
-# screen on twelve machines took 1.24 of one machine's CPU with shares of 24 to 90 seconds, and 1.11
-# with shares of 48 to 90. But the machine that has the heaviest minutes must not be the only one
-# that works at the end.
+# A share costs a start, a claim, and a GOP and two seconds of decoding before it. But the machine
+# that has the heaviest minutes must not be the only one that works at the end: the times in
+# docs/performance.md are with these lengths.
 _LONGEST_S = 120
 
 
