@@ -6,9 +6,7 @@ import contextlib
 import errno
 import os
 import time
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -16,7 +14,7 @@ from threading import Event
 from worker.errors import StorageUnavailableError
 from worker.layout import md5_of
 from worker.records.segment import Segment
-from worker.runtime.threads import DaemonThreadPool
+from worker.runtime.threads import DaemonThreadPool, read_ahead
 from worker.storage.retrying import RetryingStore
 
 # Read ahead of FFmpeg: held in memory, each of some megabytes.
@@ -53,14 +51,9 @@ class Feed:
             # FFmpeg ended before the end, and says why.
             contextlib.suppress(BrokenPipeError),
         ):
-            waiting: deque[Future[bytes]] = deque()
-            for segment in self._segments:
-                read = partial(read_stored, self._store, self._run, segment)
-                waiting.append(pool.submit(read))
-                if len(waiting) == _AHEAD:
-                    _pour(target.fileno(), waiting.popleft().result())
-            while waiting:
-                _pour(target.fileno(), waiting.popleft().result())
+            reads = [partial(read_stored, self._store, self._run, each) for each in self._segments]
+            for reading in read_ahead(pool, reads, _AHEAD):
+                _pour(target.fileno(), reading.result())
 
     def _open(self, fifo: Path) -> int | None:
         """Open the FIFO when FFmpeg does; None where it ended before."""

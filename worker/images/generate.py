@@ -45,7 +45,7 @@ from worker.plan.ladder import Rung
 from worker.records.segment import Segment
 from worker.runtime.command import Command
 from worker.runtime.process import FailedError
-from worker.runtime.threads import DaemonThreadPool, wait_for
+from worker.runtime.threads import DaemonThreadPool, read_ahead, wait_for
 from worker.runtime.workspace import Workspace
 from worker.storage.retrying import RetryingStore
 
@@ -146,10 +146,9 @@ def _make_waveform(context: ImageContext) -> bytes:
         DaemonThreadPool("images", context.threads) as pool,
         context.keys.open("wb") as file,
     ):
-        for first in range(0, len(segments), _READ_AHEAD):
-            some = segments[first : first + _READ_AHEAD]
-            for reading in [pool.submit(partial(_read_whole, each, context)) for each in some]:
-                file.write(wait_for(reading, context.workspace.budget.check))
+        reads = [partial(_read_whole, segment, context) for segment in segments]
+        for reading in read_ahead(pool, reads, _READ_AHEAD):
+            file.write(wait_for(reading, context.workspace.budget.check))
     command = draw_waveform(context.keys, context.run.plan.grid.duration_s)
     try:
         _run(command, context.workspace)

@@ -11,7 +11,8 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, Self, TypeVar
 
@@ -106,3 +107,15 @@ def _fulfil(future: Future[T], function: Callable[[], T]) -> None:
         future.set_result(function())
     except BaseException as error:  # noqa: BLE001 (it is raised again where it is waited for)
         future.set_exception(error)
+
+
+def read_ahead(
+    pool: DaemonThreadPool, calls: Iterable[Callable[[], T]], count: int
+) -> Iterator[Future[T]]:
+    """Submit calls, and yield what they will return in their order; so many are held at most."""
+    waiting: deque[Future[T]] = deque()
+    for call in calls:
+        waiting.append(pool.submit(call))
+        if len(waiting) == count:
+            yield waiting.popleft()
+    yield from waiting
