@@ -104,7 +104,7 @@ _shtab_scripts_submit_options=(
   "--publish-when[publish when all rungs are made, or first the lowest one with the audio, to which the others are added\; all where a video is published there already, where several machines make it, and where the time limit leaves no room for a second pass (default\: all)]:{all,first-rung}:"
   "--max-frame-rate[frames per second at most\; a faster source is divided evenly (60 to 30, 50 to 25) (default\: 30)]:FPS:"
   "--copy-top[copy the source\'s own H.264 as the top rung where it fits\; auto\: where a sample encode also shows that an encode would hardly be lighter (default\: auto)]:{auto,always,never}:"
-  "--preset[x264 preset\; auto\: faster, in lower rungs veryfast, and faster ones where the time limit requires it\; a named one is kept (default\: auto)]:{auto,ultrafast,superfast,veryfast,faster,fast,medium,slow,slower}:"
+  "--preset[x264 preset\; auto\: faster, in lower rungs veryfast, and superfast where the time limit requires it\; a named one is kept (default\: auto)]:{auto,ultrafast,superfast,veryfast,faster,fast,medium,slow,slower}:"
   "--segment[segment length, rounded to whole frames\; auto\: 6, or 12 where a sample encode shows that the video hardly moves (default\: auto)]:SECONDS:"
   "--parallel-spans[FFmpeg processes at a time, each with its own memory\; auto\: one for each core, GiB of memory and two minutes of video, one where keyframes are far apart (default\: auto)]:N:"
   "--audio-language[language of the audio track to take where there are several (ko, en)\; default\: the upload\'s own choice]:CODE:"

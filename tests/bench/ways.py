@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -175,11 +175,16 @@ def run_worker(
     watched: Path,
     environment: Mapping[str, str] | None = None,
     before: str = "",
+    words: Sequence[str] = (),
     is_ready: Callable[[], bool] = lambda: False,
 ) -> Cost:
-    """Run the job as Batch does, after the code `before`; the disk of `watched` counts."""
+    """Run the job as Batch does, after the code `before`; the disk of `watched` counts.
+
+    `words` come before the command.
+    """
     _compile()
     argv = [
+        *words,
         sys.executable,
         *python_arguments(before),
         "--source",
@@ -198,8 +203,10 @@ def run_worker(
 
 @cache
 def _compile() -> None:
-    """Make the bytecode of the worker, which an image has, too."""
-    subprocess.run([sys.executable, "-m", "compileall", "-q", ROOT / "worker"], check=True)
+    """Make the bytecode of the worker and of the packages it imports, which an image has, too."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    imported = "import boto3.session, worker.entry"
+    subprocess.run([sys.executable, "-c", imported], check=True, cwd=ROOT, env=kept)
 
 
 def _worker(source: Path, plan: Plan, folder: Path) -> Made:

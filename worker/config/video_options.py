@@ -96,7 +96,7 @@ class VideoOptions(BaseModel):
         "auto",
         # The preset may also change within a run, for lack of time: what is published is valid.
         changes_output=False,
-        description="x264 preset; auto: faster, in lower rungs veryfast, and faster ones where the"
+        description="x264 preset; auto: faster, in lower rungs veryfast, and superfast where the"
         " time limit requires it; a named one is kept",
     )
     segment_s: Annotated[float, Field(ge=1, le=20)] | Literal["auto"] = parameter(

@@ -18,7 +18,7 @@ from worker.ffmpeg.decode import decode_span
 from worker.ffmpeg.inputs import seconds
 from worker.layout import SEGMENT_PATTERN
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S, Grid
-from worker.plan.ladder import Rung, fitted_size
+from worker.plan.ladder import SMALL_PIXELS, Rung, fitted_size
 from worker.plan.parts import Part
 from worker.plan.plan import Plan, Span, rung_preset
 from worker.runtime.command import Command, pipe_url
@@ -37,16 +37,19 @@ _MPEGTS = "mpegts_copyts=1:pcr_period=1:pat_period=1000:sdt_period=1000"
 
 # What differs from x264's presets where its own cost more than they give, measured at equal quality
 # (docs/performance.md). b-adapt 2 finds where frames stand still between two that move; umh finds
-# the page that was scrolled, which hex does not; trellis keeps text that veryfast rounds away.
+# the page that was scrolled, which hex does not; trellis keeps text that veryfast rounds away. With
+# all that, finer steps of motion than those of subme 1 take a quarter of the time and gain little.
 # And x264 writes the profile whose tools are in use: `ultrafast` uses none of High's, and its codec
 # string would not be that of the segments that other presets made of the same run.
 _CHANGED_PRESETS = {
     "ultrafast": "8x8dct=1",
-    "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=2:aq-strength=0.5",
-    "veryfast": "bframes=3:trellis=1:me=umh:merange=24:aq-strength=0.5",
+    "faster": "b-adapt=2:bframes=3:me=umh:merange=32:ref=1:subme=1:aq-strength=0.5",
+    "veryfast": "bframes=3:trellis=1:me=umh:merange=24:subme=1:aq-strength=0.5",
 }
-# Up to 480p the finer steps of `faster` cost next to nothing, and improve the worst frames.
-_SMALL_PIXELS = 854 * 480
+# In small frames the worst ones need these steps, and gain nothing by a wider search.
+_SMALL_FASTER = "ref=1:subme=3:aq-strength=0.5"
+# What stands still long gets ever finer quantizers, down to 1. Nobody sees what is beyond this.
+_FINEST_QUANTIZER = 16
 
 
 def encode_video(plan: Plan, span: Span, source: Path) -> Command:
@@ -123,6 +126,7 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
         **_x264_params(rung, preset),
         **({"threads": plan.threads} if plan.threads else {}),
         "crf": rung.crf,
+        "qmin": _FINEST_QUANTIZER,
         "maxrate": rung.max_rate_bps,
         "bufsize": 2 * rung.max_rate_bps,
         "profile:v": "high",
@@ -139,9 +143,9 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
 
 def _x264_params(rung: Rung, preset: str) -> dict[str, str]:
     """Return what is changed of x264's preset; FFmpeg takes the option once, with all of it."""
-    params = _CHANGED_PRESETS.get(preset)
-    is_changed = preset != "faster" or rung.width * rung.height > _SMALL_PIXELS
-    return {"x264-params": params} if params and is_changed else {}
+    is_small = rung.width * rung.height <= SMALL_PIXELS
+    changed = _SMALL_FASTER if preset == "faster" and is_small else _CHANGED_PRESETS.get(preset)
+    return {"x264-params": changed} if changed else {}
 
 
 def _key_times(grid: Grid, span: Span) -> str:

@@ -16,7 +16,7 @@ from worker.plan.texts import TextPlan
 
 # Part of every request's and run's name: raised when the same source and options give other bytes,
 # and when an option's default changes.
-PLAN_VERSION = 11
+PLAN_VERSION = 12
 
 
 def request_digest(

@@ -16,21 +16,21 @@ from worker.plan.plan import Plan, rung_preset
 from worker.records.job import ReplanReason
 
 # CPU time of x264's presets, as `ffmpeg.encode` changes them, against `faster`: the mean of a
-# scrolling screen, a talking head and street traffic (FFmpeg 5.1, x86-64; clips differ by a tenth;
-# `slower` is `slow` and what it took beside that before).
+# scrolling screen, a talking head and street traffic (FFmpeg 5.1, x86-64). Clips differ by a tenth,
+# but those slower than `faster` by a third.
 _PRESET_COST = {
-    "ultrafast": 0.32,
-    "superfast": 0.50,
-    "veryfast": 0.73,
+    "ultrafast": 0.42,
+    "superfast": 0.68,
+    "veryfast": 0.83,
     "faster": 1.0,
-    "fast": 1.68,
-    "medium": 1.84,
-    "slow": 2.27,
-    "slower": 4.5,
+    "fast": 2.5,
+    "medium": 3.0,
+    "slow": 4.6,
+    "slower": 8.2,
 }
-# Decoding and conversion to the frame rate, per pixel of the source, measured as above: 0.12 to
-# 0.21.
-_DECODE_COST = 0.17
+# Decoding and conversion to the frame rate, per pixel of the source, measured as above: 0.15 to
+# 0.27.
+_DECODE_COST = 0.22
 
 # A prediction fits when this many times as much would still be in time.
 MARGIN = 1.12

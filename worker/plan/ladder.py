@@ -23,6 +23,9 @@ _LIGHT_BPS = 300_000
 # Measured against x264's slow at CRF 18 and 21, see docs/performance.md: the top rung is what the
 # teacher uploaded, the others are for viewers who cannot have it.
 _TOP_CRF, _LOWER_CRF = 18.8, 22
+# Frames of up to 480p are encoded otherwise (`ffmpeg.encode`), and need a lower CRF for as much.
+SMALL_PIXELS = 854 * 480
+_SMALL_TOP_CRF = 17.8
 _WIDEST = Fraction(16, 9)
 
 # Bits per pixel and frame that a rung may peak at: 12 Mb/s for 1080p30, 5.5 for 720p30. Constant
@@ -101,7 +104,8 @@ def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> t
         size = (_even(width * scale, width), _even(height * scale, height))
         if rungs and not _worth_adding(size, rungs[-1]):
             continue
-        rungs.append(_rung(*size, rate, crf=_LOWER_CRF if rungs else _TOP_CRF))
+        top_crf = _SMALL_TOP_CRF if size[0] * size[1] <= SMALL_PIXELS else _TOP_CRF
+        rungs.append(_rung(*size, rate, crf=_LOWER_CRF if rungs else top_crf))
     return tuple(rungs)
 
 

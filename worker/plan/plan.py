@@ -18,9 +18,9 @@ from worker.plan.refusals import refuse_too_long
 from worker.plan.texts import TextPlan, plan_texts
 
 # From the slowest that is worth its time to the fastest that is worth watching.
-AUTO_PRESETS = ("faster", "veryfast", "superfast")
-# Where the worker chooses, rungs below the top take the next one: a quarter less CPU, and they are
-# for viewers who cannot have the top one.
+AUTO_PRESETS = ("faster", "superfast")
+# Where the worker chooses, rungs below the top take another one: a sixth less CPU, and they are for
+# viewers who cannot have the top one.
 _LOWER_PRESETS = {"faster": "veryfast"}
 # Of AAC-LC. Most lectures are one microphone: half the bytes of the same channel twice. At 48 kb/s
 # the error of FFmpeg's encoder was up to twice that of 64 (docs/performance.md).

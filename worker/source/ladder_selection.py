@@ -104,9 +104,13 @@ def _select_copy(plan: Plan, copied: Plan, job: Job, rates: _Rates) -> Plan | st
     if len(rungs) > 1:
         return replace(copied, rungs=rungs)
     # A copy is not decoded: alone, it would not be known whether it can be.
-    if job.copy_top == "auto":
-        return "no smaller rung is worth making beside a copy, and an encode alone is lighter"
-    return replace(copied, rungs=(rungs[0], copied.rungs[-1]))
+    beside = copied.rungs[-1]
+    if job.copy_top == "auto" and beside.name in rates:
+        encoded = _worthwhile(plan, job, _busiest_bps(rates))
+        encoded_bps = sum(rates[rung.name].mean_bps for rung in encoded)
+        if encoded_bps < source_rate_bps(copied) + rates[beside.name].mean_bps:
+            return "an encode is lighter than a copy with the smaller rung that it needs"
+    return replace(copied, rungs=(rungs[0], beside))
 
 
 def _worthwhile(plan: Plan, job: Job, busiest_bps: Mapping[str, int]) -> tuple[Rung, ...]:

@@ -218,9 +218,10 @@ def _without_cap(options: dict[str, Any]) -> dict[str, Any]:
 
     A job that continues elsewhere must find what the last one made. At a cap x264 counts on the
     progress of its other threads, whose number is usually the machine's; `read_sampled_rate` caps
-    instead.
+    instead. And what is still is known by keyframes that are as fine as they would be without a
+    finest quantizer.
     """
-    del options["maxrate"], options["bufsize"]
+    del options["maxrate"], options["bufsize"], options["qmin"]
     return {**options, "threads": 2}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.functional.conftest import ffmpeg, ffprobe
+from tests.functional.conftest import ROOT, ffmpeg, ffprobe, media
 from tests.functional.hls import (
     Published,
     assert_strictly_valid,
@@ -152,6 +153,22 @@ def test_copy_top_auto_copies_a_source_of_a_low_bit_rate(
     assert not never.named("top_rung_copied")
     assert never.final["run"] != automatic.final["run"]
     assert never.status == automatic.status == 0
+
+
+def test_copy_top_auto_counts_the_rung_that_a_copy_needs(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    """Of a still screen an encode alone is lighter than both; of a recording in gray it is not."""
+    source = tmp_path / "whiteboard.mp4"
+    subprocess.run([ROOT / "scripts" / "sample-lecture", source, "20"], check=True, timeout=60)
+    still = run_worker("--source", source, "--destination", tmp_path / "still")
+    (encoded,) = still.named("top_rung_encoded")
+    assert "with the smaller rung that it needs" in encoded["reason"]
+    gray = media("normal/sleap__20190128_113421.120s.mp4")
+    light = run_worker("--source", gray, "--destination", tmp_path / "light")
+    assert light.named("top_rung_copied")
+    assert len(read_published(tmp_path / "light").rungs) == 2
+    assert still.status == light.status == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.functional.conftest import ROOT, ffmpeg, publish, start_job
+from tests.functional.conftest import ROOT, ffmpeg, publish, start_job, wait_for
 from tests.functional.worker_process import Ended, Running
 
 DURATION_S = 13
@@ -100,7 +100,10 @@ def watching(running: Running) -> Iterator[set[bytes]]:
     read by root.
     """
     seen: set[bytes] = set()
-    worker = Path(f"/proc/{running.process.pid}/cmdline").read_bytes()
+    path = Path(f"/proc/{running.process.pid}/cmdline")
+    # Empty for a moment after it has become the worker: then all that it starts would count.
+    wait_for(path.read_bytes)
+    worker = path.read_bytes()
     is_over = threading.Event()
 
     def watch() -> None:
@@ -110,7 +113,7 @@ def watching(running: Running) -> Iterator[set[bytes]]:
                 for pid in running.children():
                     with contextlib.suppress(OSError):
                         words = Path(f"/proc/{pid}/cmdline").read_bytes()
-                        if words != worker:
+                        if words not in {worker, b""}:
                             seen.update((words, Path(f"/proc/{pid}/environ").read_bytes()))
             time.sleep(0.005)
 
