@@ -49,8 +49,9 @@ def measure_machines(folder: Path) -> Iterator[tuple[str, str]]:
             )
         )
     spent = [cost.cpu_s for cost in team]
+    turns = "long" if _in_long_turns() else "usual"
     yield (
-        f"an hour on {_MACHINES} machines, CPU seconds of all against those of one machine",
+        f"an hour on {_MACHINES} machines in {turns} turns, CPU seconds of all to those of one",
         f"{sum(spent) / one.cpu_s:.3f} ({sum(spent):.0f} s to {one.cpu_s:.0f} s)",
     )
     yield (

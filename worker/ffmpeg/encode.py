@@ -18,7 +18,7 @@ from worker.ffmpeg.decode import decode_span
 from worker.ffmpeg.inputs import seconds
 from worker.layout import SEGMENT_PATTERN
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S, Grid
-from worker.plan.ladder import SMALL_PIXELS, Rung, fitted_size
+from worker.plan.ladder import Rung, fitted_size, is_small
 from worker.plan.parts import Part
 from worker.plan.plan import Plan, Span, rung_preset
 from worker.runtime.command import Command, pipe_url
@@ -143,8 +143,8 @@ def encoder_options(rung: Rung, plan: Plan, span: Span) -> dict[str, Any]:
 
 def _x264_params(rung: Rung, preset: str) -> dict[str, str]:
     """Return what is changed of x264's preset; FFmpeg takes the option once, with all of it."""
-    is_small = rung.width * rung.height <= SMALL_PIXELS
-    changed = _SMALL_FASTER if preset == "faster" and is_small else _CHANGED_PRESETS.get(preset)
+    has_own = preset == "faster" and is_small(rung.width, rung.height)
+    changed = _SMALL_FASTER if has_own else _CHANGED_PRESETS.get(preset)
     return {"x264-params": changed} if changed else {}
 
 

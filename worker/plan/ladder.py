@@ -24,7 +24,7 @@ _LIGHT_BPS = 300_000
 # teacher uploaded, the others are for viewers who cannot have it.
 _TOP_CRF, _LOWER_CRF = 18.8, 22
 # Frames of up to 480p are encoded otherwise (`ffmpeg.encode`), and need a lower CRF for as much.
-SMALL_PIXELS = 854 * 480
+_SMALL_PIXELS = 854 * 480
 _SMALL_TOP_CRF = 17.8
 _WIDEST = Fraction(16, 9)
 
@@ -104,9 +104,14 @@ def plan_ladder(video: VideoStream, heights: Sequence[int], rate: Fraction) -> t
         size = (_even(width * scale, width), _even(height * scale, height))
         if rungs and not _worth_adding(size, rungs[-1]):
             continue
-        top_crf = _SMALL_TOP_CRF if size[0] * size[1] <= SMALL_PIXELS else _TOP_CRF
+        top_crf = _SMALL_TOP_CRF if is_small(*size) else _TOP_CRF
         rungs.append(_rung(*size, rate, crf=_LOWER_CRF if rungs else top_crf))
     return tuple(rungs)
+
+
+def is_small(width: int, height: int) -> bool:
+    """Whether frames are of up to 480p, whatever their shape."""
+    return width * height <= _SMALL_PIXELS
 
 
 def drop_similar_rungs(rungs: Sequence[Rung], rates_bps: Mapping[str, int]) -> tuple[Rung, ...]:

@@ -105,10 +105,11 @@ def _select_copy(plan: Plan, copied: Plan, job: Job, rates: _Rates) -> Plan | st
         return replace(copied, rungs=rungs)
     # A copy is not decoded: alone, it would not be known whether it can be.
     beside = copied.rungs[-1]
-    if job.copy_top == "auto" and beside.name in rates:
+    if job.copy_top == "auto":
+        # All were sampled, or none would have been found not to be worth making.
         encoded = _worthwhile(plan, job, _busiest_bps(rates))
-        encoded_bps = sum(rates[rung.name].mean_bps for rung in encoded)
-        if encoded_bps < source_rate_bps(copied) + rates[beside.name].mean_bps:
+        alone_bps = sum(rates[rung.name].mean_bps for rung in encoded)
+        if alone_bps < source_rate_bps(copied) + rates[beside.name].mean_bps:
             return "an encode is lighter than a copy with the smaller rung that it needs"
     return replace(copied, rungs=(rungs[0], beside))
 
