@@ -15,22 +15,23 @@ from tests.bench.jobs import MEASURES
 from tests.bench.others import Others
 from tests.bench.peer_table import draw_peers, peer_row, peer_table
 from tests.bench.report import Result, draw, put_into, row, table
+from tests.bench.settings import measure_settings
 from tests.bench.team_time import MEASURED, team_table
+from tests.bench.variants import TABLES
 from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for, quality_of
 from tests.functional.conftest import MEDIA, ROOT
 
 _PAGE, _PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
 _PEERS_PLOT = ROOT / "docs" / "peers.png"
 
-# A screen recording of ten seconds, mostly still.
-_GUARD = {"kind": LECTURE, "only": ("Kap",), "seconds": 10, "write": False}
+# A screen recording of ten seconds, mostly still. Other programs only add to what a run costs, so
+# the cheaper of two is compared.
+_GUARD = {"kind": LECTURE, "only": ("Kap",), "seconds": 10, "write": False, "runs": 2}
 # Lectures are long: of a short clip, too much of the cost would be outside the encode.
 _SECONDS = {LECTURE: 60.0, NORMAL: 12.0}
 # With a margin to what is measured: 0.32 to 0.34 of the baseline's CPU on a quiet machine, of which
 # a third is what each job costs, however short.
 _MOST_CPU, _MOST_BYTES, _LEAST_VMAF = 0.4, 0.7, -0.5
-# Other programs only add to what a run costs, so the cheaper of two is compared.
-_GUARD_RUNS = 2
 
 
 def losses(results: Sequence[Result]) -> list[str]:
@@ -90,7 +91,7 @@ def guard(results: Sequence[Result]) -> None:
 
 def measure_jobs(names: Sequence[str], *, write: bool) -> None:
     """Measure whole jobs, and print each result at once."""
-    lines = ["| whole jobs | |", "|---|---|"]
+    lines, others = ["| whole jobs | |", "|---|---|"], Others()
     for name in names:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
             folder = Path(temporary) / name
@@ -98,8 +99,19 @@ def measure_jobs(names: Sequence[str], *, write: bool) -> None:
             for what, found in MEASURES[name](folder):
                 lines.append(f"| {what} | {found} |")
                 print(lines[-1], flush=True)
-    if write:
-        put_into(_PAGE, "jobs", "\n".join(lines))
+        if write:
+            put_into(_PAGE, "jobs", "\n".join([*lines, "", _note(others)]))
+
+
+def measure_variants(names: Sequence[str], *, write: bool) -> None:
+    """Measure settings of the encoder, and print each row at once."""
+    for name in names:
+        lines, others = [], Others()
+        for line in measure_settings(name):
+            lines.append(line)
+            print(line, flush=True)
+        if write:
+            put_into(_PAGE, f"settings {name}", "\n".join([*lines, "", _note(others)]))
 
 
 def measure_peers(*, only: Sequence[str], seconds: float, write: bool) -> None:
@@ -110,10 +122,13 @@ def measure_peers(*, only: Sequence[str], seconds: float, write: bool) -> None:
         print(peer_row(result), flush=True)
         if write:
             # After each: all of them take long, and the run may be stopped.
-            note = f"{machine()}; one run. Other programs used {others.share:.0%} of the cores."
-            put_into(_PAGE, "peers", peer_table(results, note))
+            put_into(_PAGE, "peers", peer_table(results, _note(others)))
             draw_peers(results, _PEERS_PLOT)
     print(f"Other programs used {others.share:.0%} of the cores meanwhile.")
+
+
+def _note(others: Others) -> str:
+    return f"{machine()}; one run. Other programs used {others.share:.0%} of the cores."
 
 
 def simulate_teams(*, write: bool) -> None:
@@ -124,8 +139,52 @@ def simulate_teams(*, write: bool) -> None:
         put_into(_PAGE, "machines", text)
 
 
+def measure_clips(options: argparse.Namespace) -> list[Result]:
+    """Measure clips in each way, and print each result at once."""
+    results, others = [], Others()
+    ways = (BASELINE, WORKER) if options.guard else WAYS
+    kinds = (options.kind,) if options.kind else (LECTURE, NORMAL)
+    for name, kind, path in find_clips(kinds, tuple(options.only)):
+        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+            folder = Path(temporary)
+            seconds = options.seconds or _SECONDS[kind]
+            clip = make_clip(name, kind, path, folder=folder, seconds=seconds)
+            results.append(
+                measure(clip, folder, runs=options.runs, ways=ways, only_top=options.guard)
+            )
+        if options.guard:
+            continue
+        print(row(results[-1]), flush=True)
+        if options.write:
+            # After each clip: all of them take long, and the run may be stopped.
+            put_into(_PAGE, "measured", "\n".join([table(results), "", _note(others)]))
+            draw(results, _PLOT)
+    return results
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print each result at once, and write the page with --write."""
+    options = _parser().parse_args(arguments)
+    if options.team:
+        simulate_teams(write=options.write)
+        return
+    if options.guard:
+        options = argparse.Namespace(**{**vars(options), **_GUARD})
+    if not MEDIA.is_dir():
+        print(f"bench: no clips in {MEDIA}; nothing is measured")
+    elif options.jobs is not None:
+        measure_jobs(options.jobs or tuple(MEASURES), write=options.write)
+    elif options.settings is not None:
+        measure_variants(options.settings or tuple(TABLES), write=options.write)
+    elif options.peers:
+        measure_peers(only=options.only, seconds=options.seconds or PEER_S, write=options.write)
+    elif options.guard:
+        guard(measure_clips(options))
+    else:
+        print(table(measure_clips(options)))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--kind", choices=(LECTURE, NORMAL), help="only clips of this kind")
     parser.add_argument("--only", nargs="*", default=(), help="only clips with this in their name")
@@ -148,6 +207,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="measure whole jobs instead of clips: all of these, or those that are named",
     )
     parser.add_argument(
+        "--settings",
+        nargs="*",
+        choices=tuple(TABLES),
+        help="measure settings of the encoder against each other instead: all of these tables, or"
+        " those that are named",
+    )
+    parser.add_argument(
         "--team",
         action="store_true",
         help="simulate three hours on 1 to 64 machines, from what was measured, instead",
@@ -157,42 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="let other programs make some lectures (30 s of each) beside the worker, instead",
     )
-    options = parser.parse_args(arguments)
-    if options.team:
-        simulate_teams(write=options.write)
-        return
-    if options.guard:
-        options = argparse.Namespace(**{**vars(options), **_GUARD})
-    if not MEDIA.is_dir():
-        print(f"bench: no clips in {MEDIA}; nothing is measured")
-        return
-    if options.jobs is not None:
-        measure_jobs(options.jobs or tuple(MEASURES), write=options.write)
-        return
-    if options.peers:
-        measure_peers(only=options.only, seconds=options.seconds or PEER_S, write=options.write)
-        return
-    kinds = (options.kind,) if options.kind else (LECTURE, NORMAL)
-    results = []
-    for name, kind, path in find_clips(kinds, tuple(options.only)):
-        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-            folder = Path(temporary)
-            seconds = options.seconds or _SECONDS[kind]
-            clip = make_clip(name, kind, path, folder=folder, seconds=seconds)
-            if options.guard:
-                ways = (BASELINE, WORKER)
-                results.append(measure(clip, folder, runs=_GUARD_RUNS, ways=ways, only_top=True))
-                continue
-            results.append(measure(clip, folder, runs=options.runs))
-            print(row(results[-1]), flush=True)
-        if options.write:
-            # After each clip: all of them take long, and the run may be stopped.
-            put_into(_PAGE, "measured", table(results))
-            draw(results, _PLOT)
-    if options.guard:
-        guard(results)
-        return
-    print(table(results))
+    return parser
 
 
 main()

@@ -160,10 +160,11 @@ def _commands(source: Path, plan: Plan, folder: Path) -> Iterator[tuple[list[lis
         if plan.audio:
             commands += [decode_audio(plan.media, source), encode_audio(plan, plan.audio)]
         descriptor = nowhere.fileno()
-        yield [_argv(command, descriptor) for command in commands], descriptor
+        yield [argv_of(command, descriptor) for command in commands], descriptor
 
 
-def _argv(command: Command, descriptor: int) -> list[str]:
+def argv_of(command: Command, descriptor: int) -> list[str]:
+    """Build the argument vector of a command of FFmpeg, all of whose pipes are one descriptor."""
     return [FFMPEG, *command.fill_in(dict.fromkeys(command.pipes, descriptor))]
 
 
