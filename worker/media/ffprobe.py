@@ -18,9 +18,6 @@ from worker.media.streams import AudioStream, TextStream, VideoStream
 Raw = Mapping[str, Any]
 NO_FORMAT: Raw = {}
 
-# Containers that record their duration. The others (MPEG-TS, raw streams, …) have it estimated by
-# ffprobe from the bit rate, which says nothing about a truncated upload.
-_DECLARING_CONTAINERS = frozenset({"mov", "matroska", "flv", "avi", "asf", "mxf", "flac", "mp3"})
 _MPEG_CONTAINERS = frozenset({"mpegts", "mpeg"})
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
 # Of what packets carry where a container is encrypted (ISO/IEC 23001-7), whatever its tags are.
@@ -109,13 +106,15 @@ def choose_video(tracks: Sequence[Raw], counts: Mapping[int, int]) -> Raw | None
     )
 
 
-def in_program_of(video: Raw, tracks: Sequence[Raw], programs: Iterable[Raw]) -> list[Raw]:
+def in_program_of(video: Raw | None, tracks: Sequence[Raw], programs: Iterable[Raw]) -> list[Raw]:
     """Return the tracks that belong to the video: those of its program, or of none.
+
+    Without a video all of them.
 
     A broadcast carries several programs (ISO/IEC 13818-1, 2.4.4), each with a video of its own.
     """
     members = [{s["index"] for s in program.get("streams", ())} for program in programs]
-    own = set().union(*(each for each in members if video["index"] in each))
+    own = set().union(*(each for each in members if video and video["index"] in each))
     others = set().union(*members) - own
     return [s for s in tracks if not own or s["index"] not in others]
 
@@ -161,7 +160,7 @@ def is_still_image(raw_format: Raw, count: int) -> bool:
     A video of one frame in another container is a video: one frame over minutes of audio.
     """
     brand = str(raw_format.get("tags", {}).get("major_brand", ""))
-    return count == 1 and (brand in _IMAGE_BRANDS or "gif" in _names(raw_format))
+    return count == 1 and (brand in _IMAGE_BRANDS or "gif" in container_names(raw_format))
 
 
 def is_mpeg_container(names: str) -> bool:
@@ -169,30 +168,12 @@ def is_mpeg_container(names: str) -> bool:
     return not _MPEG_CONTAINERS.isdisjoint(names.split(","))
 
 
-def declared_duration_s(raw_format: Raw, track: Raw) -> float | None:
-    """Return the duration that the container records, None where it records none.
-
-    A fragmented MP4 has no index of its samples (`nb_frames`), and its header was written
-    before the recording. An MP3 has one where its first frame counts the others: that one says as
-    well with how many samples the encoder began, and so the audio begins late.
-    """
-    duration = raw_format.get("duration")
-    names = _names(raw_format)
-    if duration is None or _DECLARING_CONTAINERS.isdisjoint(names):
-        return None
-    if "mov" in names and "nb_frames" not in track:
-        return None
-    if "mp3" in names and not float(raw_format.get("start_time", 0)):
-        return None
-    return float(duration)
-
-
 def video_stream(
     raw: Raw, packets: Packets, first: FirstFrame | None = None, raw_format: Raw = NO_FORMAT
 ) -> VideoStream:
     """Read a video track, its packets, and the first frame that can be decoded."""
     late_s = lag_s(first, packets, origin_s=float(raw_format.get("start_time", 0)))
-    if "avi" not in _names(raw_format):
+    if "avi" not in container_names(raw_format):
         # FFmpeg's times of frames are right there, and the packets' are early.
         packets, late_s = packets.later(float(late_s)), Fraction(0)
     shape, turns = raw, raw.get("side_data_list", ())
@@ -255,7 +236,8 @@ def _language(raw: Raw) -> str | None:
     return language_code(str(raw.get("tags", {}).get("language", "")))
 
 
-def _names(raw_format: Raw) -> list[str]:
+def container_names(raw_format: Raw) -> list[str]:
+    """Return ffprobe's names for a container, of which each fits."""
     return str(raw_format.get("format_name", "")).split(",")
 
 

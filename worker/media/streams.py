@@ -127,7 +127,9 @@ class Media:
     `video_track` is None where it is audio alone; track `cover` is an image that is attached to
     that. `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is
     the duration that the container records. `jumps` counts how often the timestamps of video or
-    audio restart or leap. `byte_map` is made where other machines fetch parts of the source.
+    audio restart or leap. `recordings_at` are the positions in the file where others begin, of
+    MPEG-TS whose tracks all end before further ones. `byte_map` is made where other machines fetch
+    parts of the source.
     """
 
     container: str
@@ -138,6 +140,7 @@ class Media:
     other_audio: tuple[AudioStream, ...] = ()
     texts: tuple[TextStream, ...] = ()
     jumps: int = 0
+    recordings_at: tuple[int, ...] = ()
     byte_map: ByteMap | None = None
     begins_s: Fraction = Fraction(0)
     cover: int | None = None

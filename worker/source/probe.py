@@ -9,11 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from worker.config.job import Job
 from worker.errors import BadSourceError, SourceFault
-from worker.ffmpeg.diagnostics import no_audio_decoder, no_decoder
 from worker.ffmpeg.inputs import show_packets, show_streams
 from worker.media.ffprobe import (
     ENCRYPTED_PACKET,
@@ -21,15 +18,12 @@ from worker.media.ffprobe import (
     audio_tracks,
     choose_video,
     cover_track,
-    declared_duration_s,
     in_program_of,
-    is_encrypted,
     is_mpeg_container,
     is_still_image,
     rank_audio,
     text_stream,
     text_tracks,
-    unknown_video,
     video_tracks,
 )
 from worker.media.packets import PacketTally
@@ -39,6 +33,13 @@ from worker.runtime.child import Line
 from worker.runtime.process import FailedError, Processes
 from worker.runtime.workspace import Workspace
 from worker.source.first_frame import read_video
+from worker.source.tracks import (
+    TrackExtents,
+    declared_duration_s,
+    protected,
+    refuse_unusable,
+    warn_of_unknown_audio,
+)
 
 # A description of thousands of streams is an attack, not a lecture.
 _MAX_DESCRIPTION_BYTES = 4 << 20
@@ -46,8 +47,6 @@ _MAX_DESCRIPTION_BYTES = 4 << 20
 _MAX_TRACKS = 16
 # Two days of 60 frames a second. They are kept in memory, eight bytes each.
 _MAX_PACKETS = 10_400_000
-
-log = structlog.get_logger(__name__)
 
 Raw = Mapping[str, Any]
 _Tallies = Mapping[int, PacketTally]
@@ -60,8 +59,7 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
     noticed before it is encoded, and lengths are where content ends and not what a field says.
 
     Raises:
-        BadSourceError: not a video that FFmpeg can read, or one without a video track, where the
-            job does not accept audio alone.
+        BadSourceError: FFmpeg cannot read it, or it has no track that the job accepts.
 
     """
     with Processes(workspace) as processes:
@@ -70,35 +68,50 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
         videos, audios, texts = (
             find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
         )
-        _refuse_unusable(streams, videos, audios, audio_only=job.audio_only == "allow")
-        _warn_of_unknown_audio(streams, audios)
+        refuse_unusable(streams, videos, audios, audio_only=job.audio_only == "allow")
+        warn_of_unknown_audio(streams, audios)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {s["index"]: _tally(s, origin_s) for s in (*videos, *audios, *texts)}
-        _count_packets(processes, source, tallies)
+        extents = _count_packets(processes, source, tallies)
     counts = {index: tally.count for index, tally in tallies.items()}
     video = _choose_video(videos, counts, raw_format)
-    if video is not None:
-        programs = raw.get("programs", ())
-        audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
+    programs = raw.get("programs", ())
+    audios, texts = (in_program_of(video, tracks, programs) for tracks in (audios, texts))
     # A track that is declared and empty is not used.
     ranked = rank_audio(audios, counts, language=job.audio_language)
     if not (video or ranked):
         raise _empty("audio")
     chosen = [s for s in (video, *ranked[:1]) if s is not None]
     audio_streams = [audio_stream(s, tallies[s["index"]].packets()) for s in ranked]
-    return Media(
-        container=str(raw_format["format_name"]),
-        origin_s=origin_s,
-        declared_s=declared_duration_s(raw_format, chosen[0]),
-        video_track=read_video(source, video, tallies[video["index"]], raw_format, workspace)
-        if video
-        else None,
-        audio=next(iter(audio_streams), None),
-        other_audio=tuple(audio_streams[1:]),
-        texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
-        jumps=sum(tallies[s["index"]].jumps for s in chosen),
-        cover=None if video else cover_track(streams),
+    others = [s for s in streams if s not in chosen]
+    ends_s = {index: tally.end_s for index, tally in tallies.items()}
+    return _of_program(
+        Media(
+            container=str(raw_format["format_name"]),
+            origin_s=origin_s,
+            declared_s=declared_duration_s(raw_format, chosen, others, ends_s=ends_s),
+            video_track=read_video(source, video, tallies[video["index"]], raw_format, workspace)
+            if video
+            else None,
+            audio=next(iter(audio_streams), None),
+            other_audio=tuple(audio_streams[1:]),
+            texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
+            jumps=sum(tallies[s["index"]].jumps for s in chosen),
+            cover=None if video else cover_track(streams),
+            recordings_at=extents.beginnings() if "mpegts" in raw_format["format_name"] else (),
+        ),
+        programs,
     )
+
+
+def _of_program(media: Media, programs: Sequence[Raw]) -> Media:
+    """Let a file of several programs begin where the chosen one does.
+
+    Each has a clock of its own (ISO/IEC 13818-1, 2.4.2), and the container's start may be that of
+    another one.
+    """
+    starts_s = [s.packets.start_s for s in media.tracks if s.packets.start_s is not None]
+    return media.starting_at(Fraction(min(starts_s))) if starts_s and len(programs) > 1 else media
 
 
 def _choose_video(videos: Sequence[Raw], counts: Mapping[int, int], raw_format: Raw) -> Raw | None:
@@ -178,63 +191,19 @@ def _describe(processes: Processes, source: Path) -> dict[str, Any]:
     return raw if isinstance(raw, dict) else {}
 
 
-def _refuse_unusable(
-    streams: Sequence[Raw], videos: Sequence[Raw], audios: Sequence[Raw], *, audio_only: bool
-) -> None:
-    if is_encrypted(streams):
-        raise _protected()
-    if videos:
-        return
-    if tag := unknown_video(streams):
-        raise no_decoder(tag)
-    if audios and audio_only:
-        return
-    kinds = sorted({str(s.get("codec_type")) for s in streams})
-    if "audio" in kinds:
-        if audio_only:
-            raise no_audio_decoder(_unknown_audio(streams))
-        raise BadSourceError(
-            "the file holds audio but no video; upload a video, or submit it again with"
-            " --audio-only allow to publish the audio alone",
-            code=SourceFault.AUDIO_ONLY,
-        )
-    found = ", ".join(kind for kind in kinds if kind != "video") or "nothing else"
-    raise BadSourceError(
-        f"the file holds no video track that can be read (found: {found})",
-        code=SourceFault.NO_VIDEO,
-    )
-
-
-def _warn_of_unknown_audio(streams: Sequence[Raw], audios: Sequence[Raw]) -> None:
-    """Log that the only audio there is has a codec that FFmpeg does not know."""
-    unknown = [s for s in streams if s.get("codec_type") == "audio"]
-    if unknown and not audios:
-        log.warning("audio_undecodable", codec=_unknown_audio(streams), track=unknown[0]["index"])
-
-
-def _unknown_audio(streams: Sequence[Raw]) -> str:
-    tags = (s.get("codec_tag_string") for s in streams if s.get("codec_type") == "audio")
-    return str(next(tags, None) or "unknown")
-
-
-def _protected() -> BadSourceError:
-    return BadSourceError(
-        "the video is protected (DRM) and cannot be read; upload it without protection",
-        code=SourceFault.PROTECTED,
-    )
-
-
 def _tally(stream: Raw, origin_s: Fraction) -> PacketTally:
     return PacketTally(origin_s=float(origin_s), keeps_clock=stream["codec_type"] == "audio")
 
 
-def _count_packets(processes: Processes, source: Path, tallies: _Tallies) -> None:
+def _count_packets(processes: Processes, source: Path, tallies: _Tallies) -> TrackExtents:
+    extents = TrackExtents()
     try:
-        _read_packets(processes, source, lambda row: _count_packet(row, tallies))
+        _read_packets(processes, source, lambda row: _count_packet(row, tallies, extents))
     except FailedError as error:
         # What was counted before the break stands; the plan decides whether it is enough.
         if not any(tally.count for tally in tallies.values()):
             raise _unreadable(error.tail) from error
+    return extents
 
 
 def _read_packets(processes: Processes, source: Path, count: Callable[[str], None]) -> None:
@@ -244,13 +213,15 @@ def _read_packets(processes: Processes, source: Path, count: Callable[[str], Non
             count(event.text)
 
 
-def _count_packet(row: str, tallies: _Tallies) -> None:
-    index, pts, dts, duration, size, _, flags, *_ = (*row.split(","), *[""] * 6)
+def _count_packet(row: str, tallies: _Tallies, extents: TrackExtents) -> None:
+    index, pts, dts, duration, size, position, flags, *_ = (*row.split(","), *[""] * 6)
+    if index.isdigit() and position.isdigit():
+        extents.add(int(index), int(position))
     tally = tallies.get(int(index)) if index.isdigit() else None
     if tally is None:
         return
     if ENCRYPTED_PACKET in row:
-        raise _protected()
+        raise protected()
     # D: an edit list takes the packet's content out of the presentation.
     if "D" in flags:
         tally.hidden += 1

@@ -27,6 +27,7 @@ from worker.runtime.sandbox import MAX_FILE_BYTES
 from worker.runtime.workspace import Workspace
 from worker.source.appended import Part, copy_part, find_parts
 from worker.source.probe import find_sections, parameters, probe
+from worker.source.tracks import cut_before_tables
 
 # Where the copy begins: no time of it is negative, which not every container can say.
 _START_S = 1.0
@@ -69,6 +70,7 @@ def repair_timestamps(
 
     """
     parts = find_parts(source, workspace.budget.check, allow_truncated=job.allow_truncated)
+    parts = parts or cut_before_tables(source, media.recordings_at)
     if not parts and not media.jumps:
         return source, media
     if parts:
@@ -90,8 +92,7 @@ def repair_timestamps(
     repaired = _as_first(copy, recordings[0].media)
     _refuse_incomplete(repaired, recordings)
     # Judged as the source is: in a copy in MPEG-TS, too, a frame may stay for minutes.
-    as_source = replace(repaired, container=media.container)
-    if len(find_sections(path, as_source, workspace)) > 1:
+    if len(find_sections(path, replace(repaired, container=media.container), workspace)) > 1:
         raise _unrepairable("they restart still in the copy")
     log.info(
         "timestamps_repaired", jumps=joints, parts=len(recordings), texts_left_out=len(media.texts)
@@ -137,8 +138,7 @@ def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
     """Copy all recordings into one file, each after the other."""
     _need_space(workspace, sum(each.path.stat().st_size for each in recordings))
     container = copy_format(each.media for each in recordings)
-    suffix = {"mpegts": "ts", "matroska": "mkv"}[container]
-    path, copied = (workspace.folder / f"{name}.{suffix}" for name in ("repaired", "copied"))
+    path, copied = (workspace.folder / f"{name}.{container}" for name in ("repaired", "copied"))
     shifts = _shifts(recordings)
     for number, recording in enumerate(recordings):
         indexes = [s.index for s in recording.media.tracks]
@@ -148,9 +148,9 @@ def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
             i: tuple(packet_shifts(recording.sections, own, i, only_timed=i in timed))
             for i in indexes
         }
-        output = copied if number else path
+        output = str(copied if number else path)
         command = rewrite_timestamps(
-            recording.media, recording.path, str(output), container=container, shifts=moves
+            recording.media, recording.path, output, container=container, shifts=moves
         )
         _run(command, recording.path, workspace)
         if number:

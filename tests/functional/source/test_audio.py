@@ -11,6 +11,7 @@ import pytest
 from tests.functional.conftest import ffmpeg, ffprobe
 from tests.functional.hls import decode, read_published, read_rendition
 from tests.functional.source.generated import SMALL, X264, tone, video
+from tests.functional.source.programs import make_program, multiplex
 from tests.functional.worker_process import RunWorker
 
 pytestmark = pytest.mark.ffmpeg
@@ -127,6 +128,31 @@ def test_of_two_programs_the_audio_is_that_of_the_video(
     ended = run_worker("--source", source, "--destination", out, *SMALL)
     assert ended.status == 0, ended.final
     assert "RESOLUTION=320x180" in (out / "master.m3u8").read_text()
+    assert frequency_of(audio_playlist(out)) == pytest.approx(1000, abs=5)
+
+
+@pytest.mark.parametrize("starts_s", [(100, 4000), (4000, 100)])
+def test_a_program_begins_on_its_own_clock(
+    run_worker: RunWorker, tmp_path: Path, starts_s: tuple[int, int]
+) -> None:
+    """The container begins with the earlier one, an hour before or after the larger video."""
+    source, out = tmp_path / "in.ts", tmp_path / "out"
+    small, large = (
+        make_program(
+            tmp_path / f"{number}.ts", number, seconds=5, starts_s=at, size=size, hertz=500 * number
+        )
+        for number, at, size in zip((1, 2), starts_s, ("160x90", "320x180"), strict=True)
+    )
+    source.write_bytes(multiplex(small, large))
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    published = read_published(out)
+    (rung,) = published.rungs
+    assert rung.duration_s == pytest.approx(5, abs=0.1)
+    gray = ("-vf", "scale=16:9,format=gray", "-fps_mode", "passthrough", "-f", "rawvideo")
+    pixels = decode(rung.playlist, *gray).stdout
+    frames = {pixels[at : at + 144] for at in range(0, len(pixels), 144)}
+    assert len(frames) > 100, "most of it stands still"
     assert frequency_of(audio_playlist(out)) == pytest.approx(1000, abs=5)
 
 

@@ -115,6 +115,21 @@ def test_files_put_end_to_end_play_through(
     assert_joined(read_published(out))
 
 
+@pytest.mark.parametrize("second_size", ["320x180", "640x360"])
+def test_transport_streams_whose_tracks_have_other_identifiers_play_through(
+    run_worker: RunWorker, tmp_path: Path, second_size: str
+) -> None:
+    """FFmpeg takes those of the second recording for further tracks, which are not chosen."""
+    source, out = tmp_path / "joined.ts", tmp_path / "out"
+    first = make_part(tmp_path / "1.ts", *H264, *AAC, is_second=False)
+    other = ("-mpegts_start_pid", 0x200)
+    second = make_part(tmp_path / "2.ts", *H264, *AAC, *other, is_second=True, size=second_size)
+    source.write_bytes(first + second)
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    assert_joined(read_published(out))
+
+
 @pytest.mark.parametrize(
     "joined",
     [

@@ -50,6 +50,38 @@ def test_a_still_image_is_no_video(
     assert (ended.status, ended.final.get("code")) == (65 if code else 0, code), ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("suffix", "longer"),
+    [
+        ("mkv", ("-i", "{srt}", "-c:s", "copy")),
+        ("mp4", ("-i", "{srt}", "-c:s", "mov_text")),
+        ("mp4", (*tone(60), "-c:a", "aac")),
+    ],
+    ids=["text in Matroska", "text in MP4", "a second track of audio in MP4"],
+)
+def test_a_longer_track_that_is_not_used_makes_no_file_a_truncated_one(
+    run_worker: RunWorker, tmp_path: Path, suffix: str, longer: tuple[str, ...]
+) -> None:
+    """The container declares the length of its longest track."""
+    text, source = tmp_path / "in.srt", tmp_path / f"in.{suffix}"
+    text.write_text("1\n00:00:01,000 --> 00:01:00,000\nThe end comes late.\n")
+    words = (word.format(srt=text) for word in longer)
+    mapped = (word for index in range(3) for word in ("-map", index))
+    ffmpeg(*video(8), *tone(8), *words, *mapped, *X264, "-c:a", "aac", source)
+    ended = run_worker("--source", source, "--destination", tmp_path / "out", *SMALL)
+    assert ended.status == 0, ended.final
+    assert read_published(tmp_path / "out").rungs[0].duration_s == pytest.approx(8, abs=0.1)
+
+
+def test_a_cut_file_with_text_is_a_truncated_one(run_worker: RunWorker, tmp_path: Path) -> None:
+    text, source = tmp_path / "in.srt", tmp_path / "in.mkv"
+    text.write_text("1\n00:00:01,000 --> 00:00:02,000\nA word.\n")
+    ffmpeg(*video(8), *tone(8), "-i", text, *X264, "-c:a", "aac", "-c:s", "copy", source)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    ended = run_worker("--source", source, "--destination", tmp_path / "out", *SMALL)
+    assert (ended.status, ended.final.get("code")) == (65, "truncated"), ended.stdout
+
+
 @pytest.mark.parametrize("tag", [b"evc1", b"zzz1"])
 def test_a_codec_without_a_decoder_is_named(
     run_worker: RunWorker, tmp_path: Path, tag: bytes

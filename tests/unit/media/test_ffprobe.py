@@ -13,7 +13,6 @@ from worker.media.ffprobe import (
     audio_tracks,
     choose_video,
     cover_track,
-    declared_duration_s,
     in_program_of,
     is_encrypted,
     is_still_image,
@@ -60,25 +59,6 @@ def test_the_cover_is_the_first_image_that_is_attached() -> None:
     ]
     assert cover_track(tracks) == 3
     assert cover_track(tracks[:3]) is None
-
-
-@pytest.mark.parametrize(
-    ("raw_format", "declared_s"),
-    [
-        ({"format_name": "flac", "duration": "60.0"}, 60),
-        # The first frame counts the others, and says with how many samples the encoder began.
-        ({"format_name": "mp3", "duration": "60.0", "start_time": "0.025057"}, 60),
-        # Estimated of the bit rate.
-        ({"format_name": "mp3", "duration": "60.0", "start_time": "0.000000"}, None),
-        ({"format_name": "mp3", "duration": "60.0"}, None),
-        ({"format_name": "wav", "duration": "60.0"}, None),
-        ({"format_name": "aac", "duration": "60.0"}, None),
-    ],
-)
-def test_what_a_file_of_audio_declares(
-    raw_format: dict[str, str], declared_s: float | None
-) -> None:
-    assert declared_duration_s(raw_format, audio_track(0)) == declared_s
 
 
 def test_cover_art_and_unknown_codecs_are_no_video() -> None:
@@ -154,23 +134,6 @@ def test_only_text_becomes_subtitles() -> None:
     title = {"title": 'a"b\nc' + "x" * 100, "language": "kor"}
     read = text_stream({**tracks[0], "tags": title})
     assert (read.language, read.title) == ("kor", "abc" + "x" * 57)
-
-
-@pytest.mark.parametrize(
-    ("raw_format", "track", "promised"),
-    [
-        (MP4, {"nb_frames": "1800"}, 60.0),
-        (MP4, {}, None),
-        ({"format_name": "matroska,webm", "duration": "60.0"}, {}, 60.0),
-        ({"format_name": "matroska,webm"}, {}, None),
-        ({"format_name": "mpegts", "duration": "60.0"}, {}, None),
-    ],
-    ids=["MP4", "fragmented MP4", "Matroska", "live Matroska", "MPEG-TS"],
-)
-def test_what_a_header_promises(
-    raw_format: dict[str, str], track: dict[str, str], promised: float | None
-) -> None:
-    assert declared_duration_s(raw_format, track) == promised
 
 
 def test_audio_comes_from_the_program_of_the_video() -> None:
