@@ -24,14 +24,14 @@ def make_program(
 
 def multiplex(*programs: bytes) -> bytes:
     """Carry programs side by side: their packets in turn, below one table that names all."""
-    placed = []
+    timed = []
     for program in programs:
         packets = [program[at : at + _PACKET] for at in range(0, len(program), _PACKET)]
         own = [packet for packet in packets if _pid(packet) not in {_PAT_PID, _SDT_PID}]
-        placed += [(place / len(own), packet) for place, packet in enumerate(own)]
+        timed += [(number / len(own), packet) for number, packet in enumerate(own)]
     pat = _program_table(len(programs))
     carried = []
-    for number, (_, packet) in enumerate(sorted(placed, key=lambda each: each[0])):
+    for number, (_, packet) in enumerate(sorted(timed, key=lambda each: each[0])):
         carried += [*([pat] if number % 40 == 0 else []), packet]
     return b"".join(carried)
 
