@@ -19,6 +19,8 @@ _DEMUXERS = (
 )
 # A recording that was joined in the middle of a GOP may begin with as many that show nothing.
 _FIRST_PACKETS = 600
+# FFmpeg searches 5 MB for tracks, and seven seconds of MPEG. What it has read it keeps in memory.
+READS_ON = {"analyzeduration": "3600M", "probesize": "128M"}
 _INPUT_GUARD = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 
 
@@ -28,11 +30,15 @@ def open_input(source: Path, **options: Any) -> Any:
     return ffmpeg.input(f"file:{source}", **_INPUT_GUARD, **options)
 
 
-def show_streams(source: Path) -> Command:
-    """Build the ffprobe that describes container, streams and programs as JSON."""
+def show_streams(source: Path, *, reads_on: bool = False) -> Command:
+    """Build the ffprobe that describes container, streams and programs as JSON.
+
+    It may read on for a track that begins later than others.
+    """
     # The hash stands for the decoder's configuration in a container's header.
     shown = ("-show_format", "-show_streams", "-show_programs", "-show_data_hash", "md5")
-    return _ffprobe(*shown, "-print_format", "json", f"file:{source}")
+    further = [w for name, value in READS_ON.items() for w in (f"-{name}", value) if reads_on]
+    return _ffprobe(*further, *shown, "-print_format", "json", f"file:{source}")
 
 
 def show_packets(source: Path) -> Command:

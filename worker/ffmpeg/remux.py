@@ -9,7 +9,7 @@ from typing import Any, Literal
 import ffmpeg
 
 from worker.ffmpeg.command import ffmpeg_command
-from worker.ffmpeg.inputs import open_input
+from worker.ffmpeg.inputs import READS_ON, open_input
 from worker.media.ffprobe import is_mpeg_container
 from worker.media.streams import Media, VideoStream
 from worker.media.timeline import CLOCK_HZ, START_OFFSET_S
@@ -41,8 +41,9 @@ def copy_format(recordings: Iterable[Media]) -> CopyFormat:
     """Choose the container for a copy of the tracks of some recordings."""
     for media in recordings:
         codecs = {s.codec for s in media.tracks}
-        # What MPEG carries it carries again, and some of it (AAC in LATM) nothing else does.
-        if not (codecs <= _IN_MPEG or is_mpeg_container(media.container)):
+        # What MPEG carries it carries again, and some of it (AAC in LATM) nothing else does. But it
+        # has no header that describes a track which begins late.
+        if media.is_late or not (codecs <= _IN_MPEG or is_mpeg_container(media.container)):
             return "matroska"
     return "mpegts"
 
@@ -55,7 +56,8 @@ def rewrite_timestamps(
     `shifts` has for each track's index from which packet on times move by how many seconds more.
     The packets of audio are whole PES packets where those are kept.
     """
-    opened = open_input(source)
+    reads_on = READS_ON if media.is_late else {}
+    opened = open_input(source, **reads_on)
     copied_tracks = [] if media.video_track is None else [opened[str(media.video.index)]]
     indexes = [track.index for track in media.tracks]
     if media.audio:

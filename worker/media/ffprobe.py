@@ -83,6 +83,16 @@ def audio_tracks(streams: Iterable[Raw]) -> list[Raw]:
     ]
 
 
+def lacks_parameters(streams: Iterable[Raw]) -> bool:
+    """Whether a track is declared of which nothing was read that says how it is decoded."""
+    return any(
+        (s.get("codec_type") == "audio" and not _positive(s.get("channels")))
+        or (s.get("codec_type") == "video" and not s.get("width"))
+        for s in streams
+        if _is_known(s)
+    )
+
+
 def text_tracks(streams: Iterable[Raw]) -> list[Raw]:
     """Return the tracks of subtitles that are text."""
     return [

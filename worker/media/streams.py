@@ -128,7 +128,8 @@ class Media:
     that. `other_audio` are tracks that could be the audio as well, the best first. `declared_s` is
     the duration that the container records. `jumps` counts how often the timestamps of video or
     audio restart or leap. `recordings_at` are the positions in the file where others begin, of
-    MPEG-TS whose tracks all end before further ones. `byte_map` is made where other machines fetch
+    MPEG-TS whose tracks all end before further ones. `is_late`: a track begins so late that FFmpeg
+    finds it only where it reads on for it. `byte_map` is made where other machines fetch
     parts of the source.
     """
 
@@ -141,6 +142,7 @@ class Media:
     texts: tuple[TextStream, ...] = ()
     jumps: int = 0
     recordings_at: tuple[int, ...] = ()
+    is_late: bool = False
     byte_map: ByteMap | None = None
     begins_s: Fraction = Fraction(0)
     cover: int | None = None

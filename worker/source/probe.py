@@ -21,6 +21,7 @@ from worker.media.ffprobe import (
     in_program_of,
     is_mpeg_container,
     is_still_image,
+    lacks_parameters,
     rank_audio,
     text_stream,
     text_tracks,
@@ -38,7 +39,6 @@ from worker.source.tracks import (
     declared_duration_s,
     protected,
     refuse_unusable,
-    warn_of_unknown_audio,
 )
 
 # A description of thousands of streams is an attack, not a lecture.
@@ -63,13 +63,12 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
 
     """
     with Processes(workspace) as processes:
-        raw = _describe(processes, source)
+        raw, is_late = _describe_all(processes, source)
         raw_format, streams = raw.get("format", {}), raw.get("streams", ())
         videos, audios, texts = (
             find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
         )
         refuse_unusable(streams, videos, audios, audio_only=job.audio_only == "allow")
-        warn_of_unknown_audio(streams, audios)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {s["index"]: _tally(s, origin_s) for s in (*videos, *audios, *texts)}
         extents = _count_packets(processes, source, tallies)
@@ -98,6 +97,7 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
             texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
             jumps=sum(tallies[s["index"]].jumps for s in chosen),
             cover=None if video else cover_track(streams),
+            is_late=is_late,
             recordings_at=extents.beginnings() if "mpegts" in raw_format["format_name"] else (),
         ),
         programs,
@@ -166,8 +166,21 @@ def parameters(source: Path, workspace: Workspace) -> list[dict[str, Any]]:
     return [{name: stream.get(name) for name in names} for stream in streams]
 
 
-def _describe(processes: Processes, source: Path) -> dict[str, Any]:
-    processes.start("ffprobe", show_streams(source))
+def _describe_all(processes: Processes, source: Path) -> tuple[dict[str, Any], bool]:
+    """Describe a file, and say whether FFmpeg had to read on for a track that begins late."""
+    raw = _describe(processes, source)
+    if not lacks_parameters(raw.get("streams", ())):
+        return raw, False
+    further = _describe(processes, source, reads_on=True)
+    usable, found = (
+        len(video_tracks(each.get("streams", ()))) + len(audio_tracks(each.get("streams", ())))
+        for each in (raw, further)
+    )
+    return (further, True) if found > usable else (raw, False)
+
+
+def _describe(processes: Processes, source: Path, *, reads_on: bool = False) -> dict[str, Any]:
+    processes.start("ffprobe", show_streams(source, reads_on=reads_on))
     text: list[str] = []
     size = 0
     try:

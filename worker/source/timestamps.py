@@ -71,7 +71,7 @@ def repair_timestamps(
     """
     parts = find_parts(source, workspace.budget.check, allow_truncated=job.allow_truncated)
     parts = parts or cut_before_tables(source, media.recordings_at)
-    if not parts and not media.jumps:
+    if not (parts or media.jumps or media.is_late):
         return source, media
     if parts:
         if not (media.jumps or job.allow_truncated) and all(part.prefix for part in parts[1:]):
@@ -80,7 +80,7 @@ def repair_timestamps(
     else:
         recordings = [_recording(source, media, workspace)]
     joints = sum(len(recording.sections) for recording in recordings) - 1
-    if joints < 1 and not parts:
+    if joints < 1 and not (parts or media.is_late):
         return source, replace(media, jumps=0)
     _refuse_unlike(recordings, workspace)
     path = _join(recordings, workspace)

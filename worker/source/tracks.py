@@ -79,7 +79,7 @@ def _own_duration_s(track: Raw) -> float | None:
 def refuse_unusable(
     streams: Sequence[Raw], videos: Sequence[Raw], audios: Sequence[Raw], *, audio_only: bool
 ) -> None:
-    """Refuse a file without a track that could be transcoded.
+    """Refuse a file without a track that could be transcoded; warn where its audio could not be.
 
     Raises:
         BadSourceError: with what there is instead.
@@ -88,6 +88,7 @@ def refuse_unusable(
     if is_encrypted(streams):
         raise protected()
     if videos:
+        _warn_of_unknown_audio(streams, audios)
         return
     if tag := unknown_video(streams):
         raise no_decoder(tag)
@@ -109,7 +110,7 @@ def refuse_unusable(
     )
 
 
-def warn_of_unknown_audio(streams: Sequence[Raw], audios: Sequence[Raw]) -> None:
+def _warn_of_unknown_audio(streams: Sequence[Raw], audios: Sequence[Raw]) -> None:
     """Log that the only audio there is has a codec that FFmpeg does not know."""
     unknown = [s for s in streams if s.get("codec_type") == "audio"]
     if unknown and not audios:

@@ -131,6 +131,23 @@ def test_of_two_programs_the_audio_is_that_of_the_video(
     assert frequency_of(audio_playlist(out)) == pytest.approx(1000, abs=5)
 
 
+@pytest.mark.parametrize("suffix", ["ts", "mpg"])
+def test_audio_that_begins_late_is_heard(
+    run_worker: RunWorker, tmp_path: Path, suffix: str
+) -> None:
+    """Later than the seven seconds of MPEG that FFmpeg searches for tracks."""
+    source, out = tmp_path / f"in.{suffix}", tmp_path / "out"
+    codec = {"ts": "aac", "mpg": "mp2"}[suffix]
+    ffmpeg(*video(16), "-itsoffset", 12, *tone(4), *X264, "-c:a", codec, source)
+    ended = run_worker("--source", source, "--destination", out, *SMALL)
+    assert ended.status == 0, ended.final
+    raw = decode(audio_playlist(out), "-ac", 1, "-ar", 48_000, "-f", "s16le").stdout
+    samples = memoryview(raw).cast("h")
+    assert len(samples) / 48_000 == pytest.approx(16, abs=0.1)
+    heard_s = next(i for i, sample in enumerate(samples) if abs(sample) > 1000) / 48_000
+    assert heard_s == pytest.approx(12, abs=0.05)
+
+
 @pytest.mark.parametrize("starts_s", [(100, 4000), (4000, 100)])
 def test_a_program_begins_on_its_own_clock(
     run_worker: RunWorker, tmp_path: Path, starts_s: tuple[int, int]

@@ -16,6 +16,7 @@ from worker.media.ffprobe import (
     in_program_of,
     is_encrypted,
     is_still_image,
+    lacks_parameters,
     rank_audio,
     text_stream,
     text_tracks,
@@ -258,3 +259,12 @@ def test_a_huge_frame_is_refused(size: tuple[int, int]) -> None:
         refuse_huge_frames(video(width=width, height=height))
     refuse_huge_frames(video(width=16, height=4000))
     refuse_huge_frames(video(width=7680, height=4320))
+
+
+def test_a_track_without_parameters_is_known_but_not_described() -> None:
+    described, silent = audio_track(1), {**audio_track(1), "channels": 0}
+    assert lacks_parameters([video_track(0), silent])
+    assert lacks_parameters([video_track(0, width=0), described])
+    assert not lacks_parameters([video_track(0), described])
+    # Reading on would not help.
+    assert not lacks_parameters([video_track(0), {**silent, "codec_name": "unknown"}])
