@@ -18,6 +18,8 @@ from worker.media.streams import AudioStream, TextStream, VideoStream
 Raw = Mapping[str, Any]
 NO_FORMAT: Raw = {}
 
+_UNDECLARING_CONTAINERS = frozenset({"flv", "mpeg"})
+_SEEN_KINDS = frozenset({"audio", "video"})
 _MPEG_CONTAINERS = frozenset({"mpegts", "mpeg"})
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "p608"})
 # Of what packets carry where a container is encrypted (ISO/IEC 23001-7), whatever its tags are.
@@ -83,14 +85,20 @@ def audio_tracks(streams: Iterable[Raw]) -> list[Raw]:
     ]
 
 
-def lacks_parameters(streams: Iterable[Raw]) -> bool:
-    """Whether a track is declared of which nothing was read that says how it is decoded."""
-    return any(
-        (s.get("codec_type") == "audio" and not _positive(s.get("channels")))
-        or (s.get("codec_type") == "video" and not s.get("width"))
-        for s in streams
-        if _is_known(s)
-    )
+def may_begin_late(raw_format: Raw, streams: Iterable[Raw]) -> bool:
+    """Whether a track may begin behind what FFmpeg has searched.
+
+    It is declared, and nothing was read that says how it is decoded; or the container declares
+    none, so that each is known by its first packet, and one kind is missing.
+    """
+    kinds, is_undescribed = set(), False
+    for track in streams:
+        kind = track.get("codec_type")
+        kinds.add(kind)
+        has_parameters = track.get("width") if kind == "video" else _positive(track.get("channels"))
+        is_undescribed |= kind in _SEEN_KINDS and _is_known(track) and not has_parameters
+    declares_none = not _UNDECLARING_CONTAINERS.isdisjoint(container_names(raw_format))
+    return is_undescribed or (declares_none and not kinds >= _SEEN_KINDS)
 
 
 def text_tracks(streams: Iterable[Raw]) -> list[Raw]:

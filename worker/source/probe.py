@@ -21,7 +21,7 @@ from worker.media.ffprobe import (
     in_program_of,
     is_mpeg_container,
     is_still_image,
-    lacks_parameters,
+    may_begin_late,
     rank_audio,
     text_stream,
     text_tracks,
@@ -169,7 +169,7 @@ def parameters(source: Path, workspace: Workspace) -> list[dict[str, Any]]:
 def _describe_all(processes: Processes, source: Path) -> tuple[dict[str, Any], bool]:
     """Describe a file, and say whether FFmpeg had to read on for a track that begins late."""
     raw = _describe(processes, source)
-    if not lacks_parameters(raw.get("streams", ())):
+    if not may_begin_late(raw.get("format", {}), raw.get("streams", ())):
         return raw, False
     further = _describe(processes, source, reads_on=True)
     usable, found = (

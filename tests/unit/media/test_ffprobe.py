@@ -16,7 +16,7 @@ from worker.media.ffprobe import (
     in_program_of,
     is_encrypted,
     is_still_image,
-    lacks_parameters,
+    may_begin_late,
     rank_audio,
     text_stream,
     text_tracks,
@@ -261,10 +261,22 @@ def test_a_huge_frame_is_refused(size: tuple[int, int]) -> None:
     refuse_huge_frames(video(width=7680, height=4320))
 
 
-def test_a_track_without_parameters_is_known_but_not_described() -> None:
-    described, silent = audio_track(1), {**audio_track(1), "channels": 0}
-    assert lacks_parameters([video_track(0), silent])
-    assert lacks_parameters([video_track(0, width=0), described])
-    assert not lacks_parameters([video_track(0), described])
-    # Reading on would not help.
-    assert not lacks_parameters([video_track(0), {**silent, "codec_name": "unknown"}])
+@pytest.mark.parametrize(
+    ("name", "tracks", "expected"),
+    [
+        ("mpegts", [video_track(0), audio_track(1)], False),
+        ("mpegts", [video_track(0), {**audio_track(1), "channels": 0}], True),
+        ("mpegts", [video_track(0, width=0), audio_track(1)], True),
+        # Reading on would not help.
+        ("mpegts", [video_track(0), {**audio_track(1), "codec_name": "unknown"}], False),
+        ("mpegts", [video_track(0)], False),
+        ("flv", [video_track(0)], True),
+        ("mpeg", [audio_track(0)], True),
+        ("flv", [video_track(0), audio_track(1)], False),
+        ("matroska,webm", [video_track(0)], False),
+    ],
+)
+def test_a_track_may_begin_behind_what_is_searched(
+    name: str, tracks: list[dict[str, Any]], *, expected: bool
+) -> None:
+    assert may_begin_late({"format_name": name}, tracks) == expected
