@@ -129,8 +129,9 @@ class Media:
     the duration that the container records. `jumps` counts how often the timestamps of video or
     audio restart or leap. `recordings_at` are the positions in the file where others begin, of
     MPEG-TS whose tracks all end before further ones. `is_late`: a track begins so late that FFmpeg
-    finds it only where it reads on for it. `byte_map` is made where other machines fetch
-    parts of the source.
+    finds it only where it reads on for it. `has_own_clock`: the container's start is that of
+    another program, on another clock. `byte_map` is made where other machines fetch parts of the
+    source.
     """
 
     container: str
@@ -143,6 +144,7 @@ class Media:
     jumps: int = 0
     recordings_at: tuple[int, ...] = ()
     is_late: bool = False
+    has_own_clock: bool = False
     byte_map: ByteMap | None = None
     begins_s: Fraction = Fraction(0)
     cover: int | None = None

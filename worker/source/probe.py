@@ -27,7 +27,7 @@ from worker.media.ffprobe import (
     text_tracks,
     video_tracks,
 )
-from worker.media.packets import PacketTally
+from worker.media.packets import LONGEST_STEP_S, PacketTally
 from worker.media.sections import Section, SectionTally
 from worker.media.streams import Media
 from worker.runtime.child import Line
@@ -84,34 +84,28 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
     audio_streams = [audio_stream(s, tallies[s["index"]].packets()) for s in ranked]
     others = [s for s in streams if s not in chosen]
     ends_s = {index: tally.end_s for index, tally in tallies.items()}
-    return _of_program(
-        Media(
-            container=str(raw_format["format_name"]),
-            origin_s=origin_s,
-            declared_s=declared_duration_s(raw_format, chosen, others, ends_s=ends_s),
-            video_track=read_video(source, video, tallies[video["index"]], raw_format, workspace)
-            if video
-            else None,
-            audio=next(iter(audio_streams), None),
-            other_audio=tuple(audio_streams[1:]),
-            texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
-            jumps=sum(tallies[s["index"]].jumps for s in chosen),
-            cover=None if video else cover_track(streams),
-            is_late=is_late,
-            recordings_at=extents.beginnings() if "mpegts" in raw_format["format_name"] else (),
-        ),
-        programs,
+    return Media(
+        container=str(raw_format["format_name"]),
+        origin_s=origin_s,
+        declared_s=declared_duration_s(raw_format, chosen, others, ends_s=ends_s),
+        video_track=read_video(source, video, tallies[video["index"]], raw_format, workspace)
+        if video
+        else None,
+        audio=next(iter(audio_streams), None),
+        other_audio=tuple(audio_streams[1:]),
+        texts=tuple(text_stream(s) for s in texts if counts[s["index"]]),
+        jumps=sum(tallies[s["index"]].jumps for s in chosen),
+        cover=None if video else cover_track(streams),
+        is_late=is_late,
+        has_own_clock=len(programs) > 1 and _begins_s(chosen, tallies) > LONGEST_STEP_S,
+        recordings_at=extents.beginnings() if "mpegts" in raw_format["format_name"] else (),
     )
 
 
-def _of_program(media: Media, programs: Sequence[Raw]) -> Media:
-    """Let a file of several programs begin where the chosen one does.
-
-    Each has a clock of its own (ISO/IEC 13818-1, 2.4.2), and the container's start may be that of
-    another one.
-    """
-    starts_s = [s.packets.start_s for s in media.tracks if s.packets.start_s is not None]
-    return media.starting_at(Fraction(min(starts_s))) if starts_s and len(programs) > 1 else media
+def _begins_s(chosen: Sequence[Raw], tallies: _Tallies) -> float:
+    """Return when tracks begin, from the container's start."""
+    times = (tallies[s["index"]].times_s for s in chosen)
+    return min((min(each) for each in times if each), default=0.0)
 
 
 def _choose_video(videos: Sequence[Raw], counts: Mapping[int, int], raw_format: Raw) -> Raw | None:

@@ -62,7 +62,7 @@ def repair_timestamps(
 ) -> tuple[Path, Media]:
     """Return a file whose timestamps run from start to end, and what is in it.
 
-    The source itself, where it is one recording on one clock.
+    The source itself, where it is one recording on one clock whose tracks are found at its start.
 
     Raises:
         BadSourceError: a part cannot be read, or its tracks cannot be copied.
@@ -71,7 +71,8 @@ def repair_timestamps(
     """
     parts = find_parts(source, workspace.budget.check, allow_truncated=job.allow_truncated)
     parts = parts or cut_before_tables(source, media.recordings_at)
-    if not (parts or media.jumps or media.is_late):
+    is_copied = bool(parts) or media.is_late or media.has_own_clock
+    if not (is_copied or media.jumps):
         return source, media
     if parts:
         if not (media.jumps or job.allow_truncated) and all(part.prefix for part in parts[1:]):
@@ -79,8 +80,7 @@ def repair_timestamps(
         recordings = _cut(source, parts, job, workspace)
     else:
         recordings = [_recording(source, media, workspace)]
-    joints = sum(len(recording.sections) for recording in recordings) - 1
-    if joints < 1 and not (parts or media.is_late):
+    if (joints := sum(len(each.sections) for each in recordings) - 1) < 1 and not is_copied:
         return source, replace(media, jumps=0)
     _refuse_unlike(recordings, workspace)
     path = _join(recordings, workspace)
