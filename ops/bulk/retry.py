@@ -113,7 +113,7 @@ class Retry:
         listing = list_queue(
             self.aws, self.queue, now=self.now, window_s=WEEK_S, max_jobs=_MAX_JOBS
         )
-        if listing.is_cut or listing.is_active_cut:
+        if not listing.is_whole:
             raise UnexpectedError(
                 f"{self.queue} has more than {_MAX_JOBS} jobs: whether a video has another job"
                 " cannot be known; submit it by itself"

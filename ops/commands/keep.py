@@ -128,6 +128,13 @@ def run(arguments: argparse.Namespace, aws: Aws) -> int:
 
 
 def _clean(arguments: argparse.Namespace, aws: Aws, report: Report) -> None:
+    if not report.is_whole:
+        # A waiting job whose upload is deleted ends with 66, and nothing brings the upload back.
+        report.notes.append(
+            "no upload or run is deleted: jobs that were not read may need them; run again with a"
+            " larger --max-jobs, or when fewer jobs are in the queue"
+        )
+        return
     settings = CleanSettings(
         below=arguments.below,
         runs_after_days=arguments.delete_runs_after or None,

@@ -64,7 +64,6 @@ class Keeper:
             ClientError: Batch refuses to list its jobs.
 
         """
-        report = Report(dry_run=self.dry_run)
         listing = list_queue(
             self.aws,
             self.queue,
@@ -72,6 +71,7 @@ class Keeper:
             window_s=self.window_s,
             max_jobs=self.max_jobs,
         )
+        report = Report(dry_run=self.dry_run, is_whole=listing.is_whole)
         if listing.is_cut:
             report.notes.append(
                 f"there are more than {self.max_jobs} jobs in the window; older ones were not"

@@ -35,6 +35,11 @@ class Listing:
     is_cut: bool
     is_active_cut: bool
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every job was read, so that one that is not listed is not there."""
+        return not self.is_cut and not self.is_active_cut
+
 
 def list_queue(aws: Aws, queue: str, *, now: datetime, window_s: float, max_jobs: int) -> Listing:
     """Read the jobs that wait or run, and those that were submitted within the window.
@@ -57,11 +62,12 @@ def list_queue(aws: Aws, queue: str, *, now: datetime, window_s: float, max_jobs
 def has_unseen_job(aws: Aws, queue: str, video: Video) -> bool:
     """Whether a job for this destination was submitted since the queue was listed.
 
-    Jobs are named by what they make, so a few are asked for; another destination may have the same
-    name, which has fewer characters.
+    Jobs are named by what they make, so a few are asked for: all of that name, as one that is left
+    out would be taken for none. Another destination may have the same name, which has fewer
+    characters.
     """
     named = _ids(aws, queue, _filter("JOB_NAME", name_for(str(video.destination))))
-    unseen = [job_id for job_id in islice(named, _DESCRIBED) if not video.has(job_id)]
+    unseen = [job_id for job_id in named if not video.has(job_id)]
     newest = video.attempts[-1].created
     for job in map(read_job, _describe(aws, unseen)):
         if job.destination == video.destination and (

@@ -67,10 +67,11 @@ class Report:
     """A whole run. `notes`: what was cut, or left for the next run.
 
     `busy`: destinations of which the queue has something to do; `needed`: sources of videos that
-    are not published.
+    are not published. Not all of them unless `is_whole`: then every job of the queue was read.
     """
 
     dry_run: bool
+    is_whole: bool
     entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)

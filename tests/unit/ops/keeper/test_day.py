@@ -9,9 +9,11 @@ from typing import Any, cast
 import pytest
 
 from ops.batch.request import name_for
+from ops.keeper.attempt import group
 from ops.keeper.claim import read_claim
 from ops.keeper.decide import ATTEMPTS
 from ops.keeper.keep import Keeper
+from ops.keeper.queue import has_unseen_job
 from ops.keeper.report import Kind, Report
 from tests.unit.ops.keeper.fates import QUEUE
 from tests.unit.ops.keeper.world import DAY_S, MOST_LATE_S, CrashedError, World
@@ -127,3 +129,14 @@ def test_a_job_that_somebody_else_submits_meanwhile_is_noticed() -> None:
     assert len(world.jobs) == 2
     claim = read_claim(world.store(destination), "a test")
     assert (claim.record.claimed_at, claim.record.job) == (None, None)
+
+
+def test_a_job_is_noticed_however_many_of_its_name_there_were_before() -> None:
+    world = World(seed=0, now_s=DAY_S, is_faulty=False)
+    destination = "s3://videos/hls/talk"
+    parameters = {"source": "s3://uploads/talk.mp4", "destination": destination}
+    request = {"jobName": name_for(destination), "parameters": parameters}
+    jobs = [world.submit(request, i, by_keeper=False) for i in range(101)]
+    jobs[-1].end_s = 2 * DAY_S
+    (video,) = group(cast("Any", [job.detail(DAY_S) for job in jobs[:-1]]))
+    assert has_unseen_job(cast("Any", world), QUEUE, video)
