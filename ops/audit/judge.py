@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from ops.audit.contents import archived, content_faults, expected_objects, size_faults
 from ops.audit.finding import Code, Finding, Result, listing_digest
-from ops.audit.listing import ROOT_FILES, Folder
+from ops.audit.listing import ROOT_FILES, Folder, ListedObject
 from ops.audit.playlist import MediaPlaylist, read_master, read_media_playlist
 from ops.audit.reading import (
     ChangedError,
@@ -57,17 +58,25 @@ class Judge:
     ) -> Result:
         """Judge one destination; where it changes meanwhile, it is listed and judged again.
 
+        The records are listed last, and may be so minutes after the segments: those of a job that
+        publishes in between name what the listing lacks. So damage counts only by a listing
+        that was begun when the same records were there, or that another one confirms.
+
         Raises:
             WorkerError: as the store raises it.
 
         """
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                folder = relist()
-            try:
-                return self._judge(name, folder, store)
-            except ChangedError:
-                continue
+        before = None
+        for _ in range(_ATTEMPTS):
+            result, records = None, _records(folder)
+            with suppress(ChangedError):
+                result = self._judge(name, folder, store)
+            if result and (not result.is_damaged or records == before):
+                return result
+            again = relist()
+            if result and again.objects == folder.objects:
+                return result
+            before, folder = records, again
         detail = "is written all the time; audit it again later"
         finding = Finding(code=Code.BEING_PUBLISHED, key="", detail=detail)
         return self._result(name, folder, run=None, findings=[finding], is_settled=False)
@@ -119,6 +128,11 @@ class Judge:
             bytes=sum(stored.bytes for stored in folder.objects.values()),
             findings=tuple(findings),
         )
+
+
+def _records(folder: Folder) -> tuple[ListedObject | None, ...]:
+    """Return what names all that viewers get, as it was listed."""
+    return folder.objects.get(MASTER), folder.objects.get(MANIFEST)
 
 
 def _is_published(folder: Folder) -> bool:

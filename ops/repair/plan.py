@@ -88,8 +88,9 @@ def _refusal(result: Result, manifest: ManifestRecord, store: Store, now: dateti
         return "objects are in an archive: restore them to another storage class, then audit again"
     if not manifest.missing_rungs and is_standing(store, manifest):
         return (
-            'the worker would answer "already published": what it compares is as recorded; delete'
-            " the objects that the findings name, then audit again"
+            'the worker would answer "already published": what it compares is as recorded; if'
+            " another audit finds the same, delete the objects that the findings name, then audit"
+            " again"
         )
     return None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
+
+import pytest
 
 from ops.audit.finding import Code, Result, Verdict
 from ops.audit.judge import Judge
-from ops.audit.listing import Folder, ListedObject
+from ops.audit.listing import Folder, ListedObject, Listing
 from tests.unit.fakes import RecordingStore
 from tests.unit.publish.test_publish import PLAN, RENDITIONS, publish_to
 from worker.layout import md5_of
@@ -84,6 +87,12 @@ class Destination:
         }
         return Folder(name="talk", objects=objects)
 
+    def lacking(self, prefix: str) -> Folder:
+        """Return a listing as it was before objects were written; its records are newer."""
+        whole = self.folder()
+        kept = {k: each for k, each in whole.objects.items() if not k.startswith(prefix)}
+        return Folder(name=whole.name, objects=kept)
+
     def judge(self, listed: Folder | None = None, *, is_deep: bool = False) -> Result:
         judge = Judge(is_deep=is_deep, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
         return judge.judge("s3://v/talk", listed or self.folder(), self, relist=self.folder)  # type: ignore[arg-type]
@@ -153,3 +162,45 @@ def test_what_changes_all_the_time_is_not_judged() -> None:
     result = destination.judge()
     assert found(result) == {Code.BEING_PUBLISHED: ""}
     assert not result.is_settled
+
+
+@pytest.mark.parametrize("missed", [RUN, f"{RUN}/720p/", f"{RUN}/audio/index"])
+def test_what_was_published_while_it_was_listed_is_not_missing(missed: str) -> None:
+    """The records are listed last: long after the rest, where other videos were judged between."""
+    destination = Destination()
+    result = destination.judge(destination.lacking(missed))
+    assert (found(result), result.verdict, result.is_settled) == ({}, Verdict.CLEAN, True)
+    assert result.listing == destination.judge().listing
+
+
+def test_a_video_that_is_published_again_while_it_is_listed_again_is_not_damaged() -> None:
+    destination = Destination()
+    first = destination.lacking(f"{RUN}/720p/")
+    destination.store.objects["manifest.json"] += b"\n"
+    second = destination.lacking(f"{RUN}/480p/")
+    listings = iter([second, destination.folder()])
+    destination.folder = lambda: next(listings)  # type: ignore[method-assign]
+    assert found(destination.judge(first)) == {}
+
+
+def test_what_is_missing_is_reported_and_nothing_is_read_twice_for_that() -> None:
+    destination = Destination()
+    del destination.store.objects[missing := destination.segment]
+    result = destination.judge(is_deep=True)
+    assert (found(result), result.verdict) == ({Code.SEGMENT_MISSING: missing}, Verdict.DAMAGED)
+    assert len(destination.reads) == len(set(destination.reads))
+
+
+def test_damage_is_reported_also_while_a_job_writes_there_all_the_time() -> None:
+    destination = Destination()
+    del destination.store.objects[missing := destination.segment]
+    heartbeats = count()
+
+    def with_heartbeat(objects: Listing) -> Folder:
+        heartbeat = ListedObject(bytes=1, etag=str(next(heartbeats)))
+        return Folder(name="talk", objects={**objects, "status.json": heartbeat})
+
+    objects = destination.folder().objects
+    destination.folder = lambda: with_heartbeat(objects)  # type: ignore[method-assign]
+    assert found(destination.judge()) == {Code.SEGMENT_MISSING: missing}
+    assert next(heartbeats) > 1
