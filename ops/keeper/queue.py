@@ -16,10 +16,11 @@ from ops.keeper.attempt import Video
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
-    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef, JobSummaryTypeDef
 
 # In the order in which a job passes them: one that moves on meanwhile is not missed.
 _ACTIVE: Sequence[JobStatusType] = STATUSES[: STATUSES.index(SUCCEEDED)]
+_ENDED: Sequence[JobStatusType] = STATUSES[STATUSES.index(SUCCEEDED) :]
 _DESCRIBED = 100
 
 
@@ -42,15 +43,13 @@ class Listing:
 
 
 def list_queue(aws: Aws, queue: str, *, now: datetime, window_s: float, max_jobs: int) -> Listing:
-    """Read the jobs that wait or run, and those that were submitted within the window.
+    """Read the jobs that wait or run, and those that were submitted or ended within the window.
 
     Of each kind `max_jobs` at most, the newest of the second.
     """
     active = list(islice(_active_ids(aws, queue), max_jobs + 1))
     after_ms = int((now - timedelta(seconds=window_s)).timestamp() * 1000)
-    recent = list(
-        islice(_ids(aws, queue, _filter("AFTER_CREATED_AT", str(after_ms))), max_jobs + 1)
-    )
+    recent = list(islice(_recent_ids(aws, queue, after_ms), max_jobs + 1))
     ids = dict.fromkeys([*active[:max_jobs], *recent[:max_jobs]])
     return Listing(
         details=tuple(_describe(aws, ids)),
@@ -91,16 +90,29 @@ def _active_ids(aws: Aws, queue: str) -> Iterator[str]:
         yield from _ids(aws, queue, {"jobStatus": status})
 
 
+def _recent_ids(aws: Aws, queue: str, after_ms: int) -> Iterator[str]:
+    yield from _ids(aws, queue, _filter("AFTER_CREATED_AT", str(after_ms)))
+    # Batch keeps a job for a week after its end; in a full queue it may have waited for longer.
+    for status in _ENDED:
+        for summary in _summaries(aws, queue, {"jobStatus": status}):
+            if summary.get("createdAt", 0) <= after_ms < summary.get("stoppedAt", 0):
+                yield summary["jobId"]
+
+
 def _filter(name: str, value: str) -> dict[str, Any]:
     return {"filters": [{"name": name, "values": [value]}]}
 
 
 def _ids(aws: Aws, queue: str, which: dict[str, Any]) -> Iterator[str]:
+    return (summary["jobId"] for summary in _summaries(aws, queue, which))
+
+
+def _summaries(aws: Aws, queue: str, which: dict[str, Any]) -> Iterator[JobSummaryTypeDef]:
     for page in aws.batch.get_paginator("list_jobs").paginate(jobQueue=queue, **which):
         for summary in page["jobSummaryList"]:
             # An array job stands for its children.
             if not is_child(summary["jobId"]):
-                yield summary["jobId"]
+                yield summary
 
 
 def _describe(aws: Aws, ids: Iterable[str]) -> Iterator[JobDetailTypeDef]:

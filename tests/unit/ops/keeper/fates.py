@@ -75,6 +75,11 @@ class SimulatedJob:
     def is_published_at(self, at_s: float) -> bool:
         return self.exit_code == PUBLISHED and at_s >= self.end_s
 
+    def summary(self, at_s: float) -> dict[str, Any]:
+        """An element of ListJobs."""
+        stopped = {} if self.is_active(at_s) else {"stoppedAt": ms(self.end_s)}
+        return {"jobId": self.id, "createdAt": ms(self.created_s), **stopped}
+
     def detail(self, at_s: float) -> dict[str, Any]:
         """An element of DescribeJobs, as Batch had it at a time."""
         if at_s < self.end_s:

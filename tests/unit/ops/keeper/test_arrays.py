@@ -93,7 +93,7 @@ def test_a_machine_that_waits_for_its_array_is_no_job_of_its_own(aws: Aws) -> No
     """Some stores of jobs list children beside their array."""
     with Stubber(aws.batch) as batch:
         summaries: Any = [{"jobId": i, "jobName": "n"} for i in (JOB_ID, f"{JOB_ID}:0")]
-        for status in range(6):
+        for status in range(8):
             found = summaries if status == 1 else []
             batch.add_response("list_jobs", {"jobSummaryList": found})
         batch.add_response("describe_jobs", {"jobs": [array("PENDING")]}, {"jobs": [JOB_ID]})

@@ -140,3 +140,17 @@ def test_a_job_is_noticed_however_many_of_its_name_there_were_before() -> None:
     jobs[-1].end_s = 2 * DAY_S
     (video,) = group(cast("Any", [job.detail(DAY_S) for job in jobs[:-1]]))
     assert has_unseen_job(cast("Any", world), QUEUE, video)
+
+
+@pytest.mark.parametrize(("ended_day", "is_seen"), [(8, True), (1, False)])
+def test_a_job_that_fails_after_a_week_in_the_queue_is_seen(
+    ended_day: float, *, is_seen: bool
+) -> None:
+    """As one of a catalogue that is encoded anew: the window counts from its end."""
+    world = World(seed=0, now_s=9 * DAY_S, is_faulty=False)
+    parameters = {"source": "s3://uploads/talk.mp4", "destination": "s3://videos/hls/talk"}
+    job = world.submit({"jobName": "upload", "parameters": parameters}, 0, by_keeper=False)
+    job.end, job.end_s = "bad_parameters", ended_day * DAY_S
+    report = keeper(world).run()
+    assert [entry.kind for entry in report.entries] == [Kind.PERSON] * is_seen
+    assert report.needed == ({"s3://uploads/talk.mp4"} if is_seen else set())

@@ -219,7 +219,7 @@ class SimulatedBatch:
                 there = [j for j in there if j.status(seen_s) == jobStatus]
         there += draw.sample(there, k=len(there) // 20)
         for at in range(0, len(there), 100):
-            yield {"jobSummaryList": [{"jobId": job.id} for job in there[at : at + 100]]}
+            yield {"jobSummaryList": [job.summary(seen_s) for job in there[at : at + 100]]}
 
     def describe_jobs(self, *, jobs: list[str]) -> dict[str, Any]:
         assert 0 < len(jobs) <= 100
