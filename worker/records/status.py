@@ -28,6 +28,22 @@ class LeaseRecord(Record):
         description="Where several machines make the video: the array job, or their one --job-id.",
     )
     state: str | None = None
+    ended_teams: tuple[str, ...] = Field(
+        default=(),
+        description="Teams whose jobs ended here before this one began, the last one first: a"
+        " machine of theirs that starts late leaves.",
+    )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job has ended for all machines: one that fails alone leaves no owner."""
+        return self.state == "ended" and self.owner is not None
+
+    @property
+    def ended_teams_by_now(self) -> tuple[str, ...]:
+        """Teams whose jobs have ended here, the last one first."""
+        last = (self.team,) if self.team and self.has_ended else ()
+        return (*last, *self.ended_teams)
 
 
 class StatusRecord(LeaseRecord):

@@ -30,7 +30,8 @@ ANSWER_S = 25.0
 _HELD_SHARE = 0.9
 _WATCH_S = 1.0
 _ATTEMPTS = 5
-ENDED = "ended"
+# Children of an array may wait for hours, while other jobs use the destination.
+_TEAMS_REMEMBERED = 8
 # Of no object: a store that replaces one with this ETag ignores conditions.
 _NO_ETAG = "0" * 32
 
@@ -75,6 +76,7 @@ class Lease:
         self._beat = 0
         self._etag: str | None = None
         self._written_s = 0.0
+        self._ended_teams: tuple[str, ...] = ()
         self._taken: TakenError | None = None
         self._is_conditional = True
         self._is_released = False
@@ -94,6 +96,7 @@ class Lease:
         """
         for _ in range(_ATTEMPTS):
             seen = self._watch(stood_still)
+            self._ended_teams = _read(seen).ended_teams_by_now[:_TEAMS_REMEMBERED]
             try:
                 self._write(seen.etag if seen else None, self._store)
                 self._is_conditional = self._are_conditions_honored()
@@ -209,9 +212,11 @@ class Lease:
         One that failed released it: what it ended with is no outcome of the whole job.
         """
         record = _read(seen)
+        if self._team is not None and has_ended_before(self._team, seen):
+            raise TeammateError(f"team {self._team} has ended its job in {self._store}")
         if self._team is None or record.team != self._team or is_dead:
             return
-        if is_held(seen) or (record.state == ENDED and record.owner is not None):
+        if is_held(seen) or record.has_ended:
             raise TeammateError(f"job {record.job_id} of the same team has {self._store}")
 
     def _are_conditions_honored(self) -> bool:
@@ -244,7 +249,9 @@ class Lease:
             raise self._taken
 
     def _is_teammate(self, current: Content) -> bool:
-        return self._team is not None and _read(current).team == self._team
+        """Whether the rest of the team has or had it: also where another job followed them."""
+        record = _read(current)
+        return self._team is not None and self._team in {record.team, *record.ended_teams}
 
     def _is_mine(self, content: Content | None) -> bool:
         return _read(content).owner in {None, self._owner}
@@ -252,7 +259,8 @@ class Lease:
     def _write(self, etag: str | None, store: RetryingStore) -> None:
         self._beat += 1
         owner = None if self._is_released else self._owner
-        record = self._record().model_copy(update={"owner": owner, "beat": self._beat})
+        fields = {"owner": owner, "beat": self._beat, "ended_teams": self._ended_teams}
+        record = self._record().model_copy(update=fields)
         begun_s = now_s()
         try:
             self._etag = store.replace(json_file(STATUS, record.to_json()), etag=etag).etag
@@ -285,3 +293,8 @@ def is_held(content: Content | None) -> bool:
     """Whether status.json says that a job is at work; one that was released has no owner."""
     record = _read(content)
     return record.state == "running" and not (record.team and record.owner is None)
+
+
+def has_ended_before(team: str, content: Content | None) -> bool:
+    """Whether a team's job has ended, and status.json is another job's by now."""
+    return team in _read(content).ended_teams

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from worker.errors import PUBLISHED
 from worker.layout import STATUS
 from worker.records.base import UnreadableRecordError
+from worker.records.job import Outcome
 from worker.records.status import StatusRecord
 from worker.storage.base import Content
-from worker.storage.lease import ENDED, STALE_S, is_held, now_s
+from worker.storage.lease import STALE_S, has_ended_before, is_held, now_s
 from worker.storage.retrying import RetryingStore
 
 
@@ -27,8 +29,20 @@ class Standing:
     @property
     def has_ended(self) -> bool:
         """Whether the job has ended for all machines, not just for the last one that led."""
-        record = self._record
-        return record is not None and record.state == ENDED and record.owner is not None
+        return self._is_over or (self._record is not None and self._record.has_ended)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the job ended for all machines; None: it has not."""
+        if self._is_over:
+            message = f"team {self._team} has ended its job, and another job has written since"
+            return Outcome(exit_status=PUBLISHED, name="published", message=message)
+        return self._record.outcome if self._record is not None and self.has_ended else None
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the record is another job's, which began when this team's had ended."""
+        return has_ended_before(self._team, self._content)
 
     @property
     def dead(self) -> Content | None:

@@ -200,8 +200,7 @@ class Team:
 
     @property
     def _ended(self) -> Outcome | None:
-        record = self.standing.record
-        return record.outcome if record is not None and self.standing.has_ended else None
+        return self.standing.outcome
 
     @property
     def choice(self) -> Choice | None:

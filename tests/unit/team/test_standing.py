@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.unit.fakes import Clock, RecordingStore, retrying
-from worker.errors import TerminatedError
+from worker.errors import PUBLISHED, TerminatedError
 from worker.layout import STATUS, json_file
 from worker.outcome import outcome_of, published
 from worker.records.job import Outcome, State
@@ -139,9 +139,15 @@ class Member:
 
     def __init__(self, store: RecordingStore, *, team: str | None = TEAM) -> None:
         self.budget = Budget(time_limit_s=600, clock=time.monotonic)
-        record = StatusRecord(job_id="array-job:1", team=team, started_at=NOW, updated_at=NOW)
+        self.record = StatusRecord(job_id="array-job:1", team=team, started_at=NOW, updated_at=NOW)
         store_of_job = retrying(store, self.budget)
-        self.lease = Lease(store_of_job, budget=self.budget, record=lambda: record, team=team)
+        self.lease = Lease(store_of_job, budget=self.budget, record=lambda: self.record, team=team)
+
+    def publish(self) -> None:
+        """Take the lease, and do the job to its end."""
+        self.lease.take()
+        self.record = self.record.model_copy(update={"state": "ended"})
+        self.lease.renew()
 
 
 def test_a_teammates_destination_is_left_to_it_at_once(store: RecordingStore) -> None:
@@ -206,3 +212,63 @@ def test_a_job_without_a_team_has_no_teammates(store: RecordingStore) -> None:
     """An ended job's destination is taken, whatever its team."""
     write(store, state="ended", outcome=published("published"))
     Member(store, team=None).lease.take()
+
+
+@pytest.mark.parametrize("others", [[None], ["another"], [None, "another", None]])
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_machine_that_starts_when_others_have_published_since_leaves(
+    store: RecordingStore, others: list[str | None], *, is_running: bool
+) -> None:
+    """Its array's other machines have published: it would undo what came after."""
+    Member(store, team=TEAM).publish()
+    for team in others:
+        Member(store, team=team).publish()
+    if is_running:
+        Member(store, team="the-last").lease.take()
+    before = store.objects[STATUS]
+    with pytest.raises(TeammateError):
+        Member(store).lease.take()
+    assert store.objects[STATUS] == before
+    seen = standing(store)
+    seen.poll()
+    assert seen.has_ended
+    assert not seen.has_no_leader
+    assert seen.record is None
+    assert seen.outcome
+    assert seen.outcome.exit_status == PUBLISHED
+
+
+def test_a_leader_that_stood_still_leaves_where_others_have_published_since(
+    store: RecordingStore,
+) -> None:
+    """Its team went on without it, and ended the job."""
+    first = Member(store)
+    first.lease.take()
+    write(store, owner="a teammate", state="ended", outcome=published("published"))
+    Member(store, team=None).publish()
+    with pytest.raises(TeammateError):
+        first.lease.renew()
+
+
+def test_the_same_job_submitted_again_is_done(store: RecordingStore) -> None:
+    Member(store).publish()
+    Member(store, team=None).publish()
+    Member(store, team="submitted-again").publish()
+
+
+def test_a_team_that_has_not_ended_does_its_job_also_after_another(store: RecordingStore) -> None:
+    """Its last machine was stopped, and released the destination."""
+    write(store, state="ended", owner=None, outcome=outcome_of(TerminatedError("SIGTERM")))
+    Member(store, team="another").publish()
+    seen = standing(store)
+    seen.poll()
+    assert seen.outcome is None
+    assert seen.has_no_leader
+    Member(store).lease.take()
+
+
+def test_of_the_teams_that_ended_the_last_few_are_remembered(store: RecordingStore) -> None:
+    for number in range(100):
+        Member(store, team=f"array-{number}").publish()
+    record = StatusRecord.from_json(store.objects[STATUS])
+    assert record.ended_teams == tuple(f"array-{number}" for number in range(98, 90, -1))
