@@ -10,6 +10,7 @@ from ops.audit.listing import Folder, Listing
 from ops.audit.playlist import read_media_playlist
 from ops.audit.reading import Reader, Reading
 from worker.layout import CHECKPOINT, is_run_name, run_prefix
+from worker.publish.manifest import resumable_prefixes
 from worker.publish.standing import WITHOUT_DIGESTS
 from worker.records.status import StatusRecord
 
@@ -56,7 +57,10 @@ def run_findings(
 
 
 def unnamed_files(reading: Reading, named: Collection[str]) -> list[str]:
-    """Return the keys below the live run that nothing names; none where that cannot be known."""
+    """Return the keys below the live run that nothing names; none where that cannot be known.
+
+    What there is of a rung that was given up is not among them.
+    """
     manifest, run = reading.current_manifest, reading.run
     if manifest is None or run is None:
         return []
@@ -65,8 +69,10 @@ def unnamed_files(reading: Reading, named: Collection[str]) -> list[str]:
     loose = ("storyboard", "report.html") if manifest.schema_version == WITHOUT_DIGESTS else ()
     return [
         key
-        for key in reading.objects
-        if key.startswith(run_prefix(run)) and key not in kept and key.split("/")[1] not in loose
+        for key in reading.objects.keys() - kept
+        if key.startswith(run_prefix(run))
+        and not key.startswith(resumable_prefixes(manifest))
+        and key.split("/")[1] not in loose
     ]
 
 

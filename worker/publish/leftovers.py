@@ -8,7 +8,7 @@ import structlog
 
 from worker.hls.master import named_run, uris
 from worker.layout import CHECKPOINT, MASTER, run_prefix
-from worker.publish.manifest import published_keys
+from worker.publish.manifest import published_keys, resumable_prefixes
 from worker.publish.publish import Published
 from worker.records.manifest import ManifestRecord
 from worker.storage.base import Store
@@ -20,7 +20,8 @@ def delete_leftovers(store: Store, published: Published, previous: ManifestRecor
     """Delete outdated runs, and of the published run what other attempts left of it.
 
     The run that viewers had until now stays, for players in mid-video: whole, also where it is the
-    one that was published again. Where the master playlist is not this job's by now, nothing is
+    one that was published again. So does what there is of a rung that was given up: the job that
+    adds it continues from there. Where the master playlist is not this job's by now, nothing is
     deleted: another job decides.
 
     Raises:
@@ -44,7 +45,9 @@ def delete_leftovers(store: Store, published: Published, previous: ManifestRecor
         # What the master playlist does not name: images and tracks.
         if previous and previous.run == manifest.run:
             kept.update(published_keys(previous))
-    orphans = store.list(run_prefix(manifest.run)).keys() - kept
+    unfinished = resumable_prefixes(manifest)
+    listed = store.list(run_prefix(manifest.run)).keys() - kept
+    orphans = [key for key in listed if not key.startswith(unfinished)]
     if orphans:
         store.delete(orphans)
         log.info("orphans_deleted", run=manifest.run, count=len(orphans))

@@ -16,6 +16,7 @@ from worker.layout import (
     File,
     file_name,
     md5_of,
+    run_prefix,
     segment_name,
     subtitle_segment_name,
 )
@@ -77,6 +78,11 @@ def published_keys(manifest: ManifestRecord) -> Iterator[str]:
     tracks = (manifest.storyboard, manifest.chapters_track, manifest.report)
     yield from (track for track in tracks if track)
     yield from (download.key for download in manifest.downloads)
+
+
+def resumable_prefixes(manifest: ManifestRecord) -> tuple[str, ...]:
+    """Return where the rungs lie that are still to come: the same job continues from there."""
+    return tuple(f"{run_prefix(manifest.run)}{rung}/" for rung in manifest.missing_rungs)
 
 
 def segment_keys(run: str, rendition: RenditionRecord) -> Iterator[str]:

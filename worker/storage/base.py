@@ -10,6 +10,9 @@ from typing import Protocol
 from worker.errors import CannotWriteError, NoSourceError, StorageUnavailableError
 from worker.layout import File, LargeFile
 
+# As many objects as S3 deletes by one request.
+DELETE_BATCH = 1000
+
 
 class BrokenOffError(StorageUnavailableError):
     """A transfer broke off in the middle: worth continuing from there."""

@@ -8,6 +8,7 @@ where they are read: `s3` and `https`. A long transfer that breaks off is made a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -17,7 +18,14 @@ from worker.errors import StorageUnavailableError
 from worker.layout import File, LargeFile
 from worker.runtime.budget import Budget
 from worker.runtime.threads import run_in_thread
-from worker.storage.base import Content, Parts, PreconditionFailedError, Store, StoredObject
+from worker.storage.base import (
+    DELETE_BATCH,
+    Content,
+    Parts,
+    PreconditionFailedError,
+    Store,
+    StoredObject,
+)
 
 T = TypeVar("T")
 
@@ -167,9 +175,14 @@ class RetryingStore:
         return self._retry(lambda: self._store.list(prefix))
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects."""
+        """Delete objects, as many at a time as one request does.
+
+        A job that stands still in between may have been taken over when it goes on.
+        """
         names = list(keys)
-        self._write(lambda: self._store.delete(names))
+        for at in range(0, len(names), DELETE_BATCH):
+            batch = names[at : at + DELETE_BATCH]
+            self._write(partial(self._store.delete, batch))
 
     def _write(self, function: Callable[[], T]) -> T:
         def attempt() -> T:

@@ -17,6 +17,7 @@ from worker.config.location import S3Location
 from worker.config.values import StoreKeys
 from worker.layout import File, LargeFile
 from worker.storage.base import (
+    DELETE_BATCH,
     Content,
     ListingDeniedError,
     Parts,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 ANSWER_S = 30.0
 _CONNECT_TIMEOUT_S = 3
-_DELETE_BATCH = 1000
 _DENIED = "AccessDenied"
 # 404: it is gone. 409 is not among them: another write is under way, and may fail.
 _CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "404", "412"})
@@ -223,8 +223,8 @@ class S3Store:
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, 1,000 a call."""
         names = [self._prefix + key for key in keys]
-        for at in range(0, len(names), _DELETE_BATCH):
-            self._delete_batch(names[at : at + _DELETE_BATCH])
+        for at in range(0, len(names), DELETE_BATCH):
+            self._delete_batch(names[at : at + DELETE_BATCH])
 
     def _delete_batch(self, names: Sequence[str]) -> None:
         with errors_of("delete", str(self)):

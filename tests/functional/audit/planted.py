@@ -276,6 +276,11 @@ PLANTS: Mapping[str, Plant] = {
             (Code.RUNGS_DIFFER, "RUN/180p/index.m3u8"),
         ),
     ),
-    "incomplete": Plant(base=PLAIN, change=edit_manifest(missing_rungs=["720p"])),
+    "incomplete": Plant(
+        base=PLAIN,
+        change=both(
+            edit_manifest(missing_rungs=["720p"]), put("RUN/720p/00000.00000000.ts", b"ts")
+        ),
+    ),
     **{f"clean-{base}": Plant(base=base, change=lambda _: None) for base in (PLAIN, MUXED, SECRET)},
 }

@@ -84,6 +84,20 @@ def test_what_other_attempts_left_of_the_run_is_deleted() -> None:
     assert [(e["event"], e["count"]) for e in logs] == [("orphans_deleted", 3)]
 
 
+def test_what_there_is_of_a_rung_that_was_given_up_stays_until_the_rung_is_added() -> None:
+    """The job that adds it continues from there, also while this one deletes."""
+    store = RecordingStore()
+    made = RENDITIONS["720p"][0].name
+    other = {f"{RUN}/720p/00000.0badbeef.ts", f"{RUN}/480p/00000.0badbeef.ts"}
+    store.objects.update(dict.fromkeys((f"{RUN}/{made}", *other), b"ts"))
+    without = {name: some for name, some in RENDITIONS.items() if name != "720p"}
+    publish_and_delete(store, RUN, renditions=without)
+    assert set(store.deleted) == {f"{RUN}/480p/00000.0badbeef.ts"}
+    publish_and_delete(store, RUN)
+    assert f"{RUN}/{made}" in store.objects
+    assert not other & set(store.objects)
+
+
 def test_a_run_published_again_with_other_bytes_keeps_what_viewers_are_reading() -> None:
     """Of a job that died before its manifest, too: the master playlist is asked."""
     store = RecordingStore()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.fakes import Clock
-from worker.errors import BudgetSpentError, StorageUnavailableError
+from tests.unit.fakes import Clock, RecordingStore, retrying
+from worker.errors import BudgetSpentError, StorageUnavailableError, TakenError
 from worker.runtime.budget import Budget
 from worker.storage import retrying as steady
+from worker.storage.base import DELETE_BATCH
 from worker.storage.retrying import retry
 
 
@@ -64,3 +65,24 @@ def test_the_budget_ends_it_before() -> None:
     transfer = Transfer(seconds=60, failures=10_000, limit_s=100)
     with pytest.raises(BudgetSpentError):
         retry(transfer, transfer.budget)
+
+
+def test_a_job_that_was_taken_over_between_two_requests_deletes_nothing_more() -> None:
+    """It stood still after the first one, and another job counts on what is left."""
+    store = RecordingStore()
+
+    def check_held() -> None:
+        if store.deleted:
+            raise TakenError("another job has it")
+
+    names = [f"{number:05d}.ts" for number in range(3 * DELETE_BATCH)]
+    with pytest.raises(TakenError):
+        retrying(store).guarded(check_held).delete(names)
+    assert store.deleted == names[:DELETE_BATCH]
+
+
+def test_of_many_objects_all_are_deleted() -> None:
+    store = RecordingStore()
+    names = [f"{number:05d}.ts" for number in range(2 * DELETE_BATCH + 1)]
+    retrying(store).delete(names)
+    assert store.deleted == names

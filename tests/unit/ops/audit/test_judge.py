@@ -17,6 +17,7 @@ from tests.unit.publish.test_publish import PLAN, RENDITIONS, publish_to
 from worker.layout import md5_of
 from worker.plan.plan import describe
 from worker.records.checkpoint import CheckpointRecord
+from worker.records.manifest import ManifestRecord
 from worker.records.segment import Segment
 from worker.storage.base import Content
 
@@ -144,6 +145,18 @@ def test_in_a_bucket_with_kms_the_recorded_etags_count() -> None:
     assert found(destination.judge()) == {}
     destination.flip()
     assert found(destination.judge()) == {Code.SEGMENT_DAMAGED: destination.segment}
+
+
+def test_what_there_is_of_a_rung_that_was_given_up_is_no_waste() -> None:
+    """The job that adds the rung continues from it."""
+    destination = Destination()
+    objects = destination.store.objects
+    objects[f"{RUN}/1440p/00000.0badbeef.ts"] = b"ts"
+    assert found(destination.judge()) == {Code.ORPHANED_FILES: f"{RUN}/"}
+    manifest = ManifestRecord.from_json(objects["manifest.json"])
+    incomplete = manifest.model_copy(update={"missing_rungs": ("1440p",)})
+    objects["manifest.json"] = incomplete.to_json()
+    assert found(destination.judge()) == {}
 
 
 def test_what_changed_since_it_was_listed_is_listed_again() -> None:
