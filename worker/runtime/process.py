@@ -16,6 +16,10 @@ from worker.runtime.sandbox import MAX_FILE_BYTES
 from worker.runtime.workspace import Workspace
 
 _TICK_S = 0.25
+# The most that one tick counts towards a stall. What is later stood still as a whole, and its
+# children with it: a frozen cgroup, a suspended machine. On one that is merely busy, where each
+# tick is late, a stall is found later.
+_LONGEST_TICK_S = 10.0
 _EXIT_S, _KILL_WAIT_S = 0.05, 10.0
 
 
@@ -105,9 +109,10 @@ class Processes:
                 if label not in child.open:
                     self._selector.unregister(key.fd)
                 yield from lines
-            if self._budget.elapsed_s - ticked_s >= _TICK_S:
-                ticked_s = self._budget.elapsed_s
-                self._tick()
+            now_s = self._budget.elapsed_s
+            if now_s - ticked_s >= _TICK_S:
+                self._tick(now_s, late_s=max(0.0, now_s - ticked_s - _LONGEST_TICK_S))
+                ticked_s = now_s
             yield from self._reap()
 
     def stop(self, name: str) -> None:
@@ -121,15 +126,15 @@ class Processes:
         for child in self._children.values():
             child.hold(is_held=child.name in names)
 
-    def _tick(self) -> None:
+    def _tick(self, now_s: float, *, late_s: float) -> None:
+        """Look after the children; `late_s` since the last time count for no stall of theirs."""
         self._budget.check()
-        now_s, children = self._budget.elapsed_s, self._children.values()
+        children = self._children.values()
         stall_timeout_s = self._workspace.tools.stall_timeout_s
         for child in children:
             child.note_memory()
-            if child.is_held:
-                child.worked_s = now_s
-            elif now_s - child.worked_s > stall_timeout_s:
+            child.worked_s = now_s if child.is_held else min(now_s, child.worked_s + late_s)
+            if now_s - child.worked_s > stall_timeout_s:
                 raise EncoderKilledError(
                     f"{child.name} made no progress for {stall_timeout_s:g} s and was killed;"
                     f" its last line: {_last_line(child.tail)}"

@@ -124,6 +124,56 @@ def test_a_paused_child_is_not_stalled(tmp_path: Path) -> None:
         assert [e for e in events if isinstance(e, Ended)]
 
 
+class Freezing:
+    """A clock that goes on by some seconds, while nothing else does, at so many ticks."""
+
+    def __init__(self, seconds: float, *, ticks: int) -> None:
+        self.seconds, self.ticks = seconds, ticks
+        self.slept_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.slept_s
+
+    def freeze(self) -> None:
+        if self.ticks:
+            self.ticks -= 1
+            self.slept_s += self.seconds
+
+    def processes(self, folder: Path, *, stall_s: float) -> Processes:
+        tools = Tools(ffmpeg=SHELL, stall_timeout_s=stall_s)
+        budget = Budget(time_limit_s=100_000, clock=self)
+        return Processes(Workspace(folder=folder, tools=tools, budget=budget), on_tick=self.freeze)
+
+
+def test_a_child_that_was_frozen_with_the_worker_is_not_stalled(tmp_path: Path) -> None:
+    """Docker pauses both, and the clock goes on."""
+    clock = Freezing(3600, ticks=2)
+    with clock.processes(tmp_path, stall_s=180) as running:
+        shell(running, "echo frame=1; sleep 2; echo frame=2")
+        assert [e for e in running.events() if isinstance(e, Ended)]
+    assert clock.slept_s == 7200
+
+
+def test_a_stall_is_found_although_each_tick_is_late(tmp_path: Path) -> None:
+    clock = Freezing(60, ticks=1000)
+    with clock.processes(tmp_path, stall_s=180) as running:
+        shell(running, "sleep 1000")
+        with pytest.raises(EncoderKilledError, match="no progress for 180 s"):
+            list(running.events())
+    assert 180 / 60 < clock.slept_s / 60 < 30
+
+
+def test_a_stall_after_a_freeze_is_found_as_soon_as_any(tmp_path: Path) -> None:
+    """Also where the child wrote right after it, before it was looked after."""
+    script = "for i in {1..40}; do echo frame=$i; sleep 0.05; done; sleep 1000"
+    started_s = time.monotonic()
+    with Freezing(3600, ticks=1).processes(tmp_path, stall_s=1.5) as running:
+        shell(running, script)
+        with pytest.raises(EncoderKilledError, match=r"no progress for 1\.5 s"):
+            list(running.events())
+    assert time.monotonic() - started_s < 20
+
+
 def test_the_deadline_kills_a_child_and_its_own_children(tmp_path: Path) -> None:
     with processes(tmp_path, limit_s=2) as running:
         shell(running, "sleep 1000 & echo $!; wait")
