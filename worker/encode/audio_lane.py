@@ -28,7 +28,7 @@ class AudioLane:
     """The audio of a run while it is encoded.
 
     `part` is the one that is read, or was last. `decoded_s` has for each part how many seconds were
-    decoded: None for one without audio, and where the audio was not encoded here.
+    decoded: None for one without samples, and where the audio was not encoded here.
     """
 
     def __init__(self, plan: Plan, audio: AudioPlan, workspace: Workspace) -> None:
@@ -44,7 +44,8 @@ class AudioLane:
         self._paths = paths
         self._workspace.add_fifo(DECODED)
         if len(paths) == 1:
-            self._decode(processes)
+            if self._has_samples:
+                self._decode(processes)
             processes.start(AUDIO_ENCODE, encode_audio(self._plan, self._audio))
             return
         self._workspace.add_fifo(LAID)
@@ -74,9 +75,13 @@ class AudioLane:
             os.close(self._fifo)
             self._fifo = None
 
+    @property
+    def _has_samples(self) -> bool:
+        return self._plan.parts[self.part].has_samples(self._plan.grid.rate)
+
     def _lay(self, processes: Processes) -> None:
         self._running = {_LAY}
-        if self._plan.parts[self.part].media.audio:
+        if self._has_samples:
             self._running.add(_DECODE)
             self._decode(processes)
         processes.start(_LAY, lay_audio(self._plan, self._audio, self.part))

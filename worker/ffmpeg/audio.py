@@ -83,14 +83,8 @@ def decode_audio(
         decoded = decoded.filter("atrim", start=seconds(_SHIFT_S))
     if length_s is not None:
         decoded = decoded.filter("atrim", end=seconds(_SHIFT_S + lead_s + length_s + _READ_ON_S))
-    output = ffmpeg.output(
-        decoded,
-        DECODED,
-        f="null" if is_trial else "nut",
-        acodec="pcm_f32le",
-        map_metadata=-1,
-        **({"t": _TRIED_S} if is_trial else {}),
-    )
+    written: dict[str, Any] = {"f": "null", "t": _TRIED_S} if is_trial else {"f": "nut"}
+    output = ffmpeg.output(decoded, DECODED, acodec="pcm_f32le", map_metadata=-1, **written)
     if not is_trial:
         # What cannot be decoded becomes silence, with a warning: FFmpeg alone would end with an
         # error where that is more than two thirds, and the video is worth more.
@@ -99,40 +93,31 @@ def decode_audio(
 
 
 def encode_audio(plan: Plan, audio: AudioPlan) -> Command:
-    """Build the FFmpeg that encodes what is decoded into an audio rendition, of one part."""
-    decoded = open_input(Path(DECODED))
+    """Build the FFmpeg that encodes what is decoded into an audio rendition, of one part.
+
+    Where the part has no samples it is silence.
+    """
+    _track(plan.media)  # Without one there is no rendition.
+    laid, rest = _lay(plan, audio)
     # Audio lasts exactly as long as the video: players stall where a rendition ends early.
-    encoded = _lay(decoded["0"], plan, audio).filter("atrim", end=seconds(plan.grid.duration_s))
-    output = _encode(encoded, plan, audio)
-    # It reads to the end: who decodes would fail where nobody reads.
-    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
-    return ffmpeg_command([output, rest], pipes=[AUDIO])
+    laid = laid.filter("atrim", end=seconds(plan.grid.duration_s))
+    return ffmpeg_command([_encode(laid, plan, audio), *rest], pipes=[AUDIO])
 
 
 def lay_audio(plan: Plan, audio: AudioPlan, index: int) -> Command:
     """Build the FFmpeg that writes what is decoded of a part into `LAID`, to the sample.
 
-    Of a part without audio it is silence.
+    Of a part without samples it is silence.
     """
     part = plan.parts[index]
     begin, end = (
         round(frame / plan.grid.rate * audio.sample_rate_hz)
         for frame in (part.first_frame, part.end_frame)
     )
-    written: dict[str, Any] = {"f": "f32le", "acodec": "pcm_f32le"}
-    if part.media.audio is None:
-        source = f"anullsrc=sample_rate={audio.sample_rate_hz}"
-        source += f":channel_layout={_LAYOUTS[audio.channels]}"
-        silence = ffmpeg.input(source, f="lavfi")["0"]
-        silence = silence.filter("atrim", end_sample=end - begin)
-        return ffmpeg_command([ffmpeg.output(silence, LAID, **written)])
-    decoded = open_input(Path(DECODED))
-    laid = _lay(decoded["0"], plan.alone(index), audio)
-    if part.channels < audio.channels:
-        laid = laid.filter("pan", args="stereo|c0=c0|c1=c0")
-    output = ffmpeg.output(laid.filter("atrim", end_sample=end - begin), LAID, **written)
-    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
-    return ffmpeg_command([output, rest])
+    laid, rest = _lay(plan.alone(index), audio)
+    laid = laid.filter("atrim", end_sample=end - begin)
+    output = ffmpeg.output(laid, LAID, f="f32le", acodec="pcm_f32le")
+    return ffmpeg_command([output, *rest])
 
 
 def encode_laid_audio(plan: Plan, audio: AudioPlan) -> Command:
@@ -147,19 +132,32 @@ def encode_laid_audio(plan: Plan, audio: AudioPlan) -> Command:
     return ffmpeg_command([_encode(laid["0"], plan, audio)], pipes=[AUDIO])
 
 
-def _lay(decoded: Any, plan: Plan, audio: AudioPlan) -> Any:
-    """Put what is decoded of one part at its level and on its time, without an end."""
+def _lay(plan: Plan, audio: AudioPlan) -> tuple[Any, list[Any]]:
+    """Put what is decoded of one part at its level and on its time, without an end.
+
+    Returns it, and the outputs that read what is decoded to its end: who decodes would fail where
+    nobody reads. Without samples nothing is decoded: a NUT without a packet cannot be opened.
+    """
     part = plan.parts[0]
+    if not part.has_samples(plan.grid.rate):
+        source = f"anullsrc=sample_rate={audio.sample_rate_hz}"
+        source += f":channel_layout={_LAYOUTS[audio.channels]}"
+        return ffmpeg.input(source, f="lavfi")["0"], []
+    decoded = open_input(Path(DECODED))
     stream, heard = _track(part.media), part.heard
     laid = _laid(stream)
     if "min_comp" not in laid and not part.is_whole(plan.grid.rate):
         laid["min_comp"] = _EXACT_S
-    track = _level(decoded.filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB"), stream, heard, laid)
+    timed = decoded["0"].filter("asetpts", f"PTS-{seconds(_SHIFT_S)}/TB")
+    track = _level(timed, stream, heard, laid)
     track = track.filter("aresample", audio.sample_rate_hz, first_pts=0, **laid)
     if lead_s := _lead_s(part.media):
         track = track.filter("atrim", start_sample=round(lead_s * audio.sample_rate_hz))
         track = track.filter("asetpts", "N/SR/TB")
-    return track.filter("apad")
+    if part.channels < audio.channels:
+        track = track.filter("pan", args="stereo|c0=c0|c1=c0")
+    rest = ffmpeg.output(decoded["a"], "-", f="null", acodec="copy")
+    return track.filter("apad"), [rest]
 
 
 def _encode(track: Any, plan: Plan, audio: AudioPlan) -> Any:

@@ -74,6 +74,13 @@ class Part:
             return 0
         return 1 if self.heard.side else self.media.audio.mixed_channels
 
+    def has_samples(self, rate: Fraction) -> bool:
+        """Whether there is audio in what is shown: a track may end before that, or begin after."""
+        if self.media.audio is None:
+            return False
+        shown = self.media.audio.packets.count_between(0.0, float(self.frames / rate))
+        return shown != 0 or self.is_whole(rate)
+
     def is_whole(self, rate: Fraction) -> bool:
         """Whether all of its file is shown."""
         return self.media.begins_s == 0 and not self.ends_early(rate)

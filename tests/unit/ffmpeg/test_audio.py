@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from tests.unit.ffmpeg.test_commands import SOURCE, after, filled
-from tests.unit.sample import AUDIO, VIDEO, media, plan, plan_of
+from tests.unit.sample import AUDIO, VIDEO, media, packets, plan, plan_of
 from worker.ffmpeg.audio import (
+    DECODED,
     decode_audio,
     decoded_rate_hz,
     encode_audio,
@@ -163,6 +165,40 @@ def test_audio_of_a_clip_is_sought_and_cut_to_the_sample() -> None:
     assert "asetpts=round(PTS-0.500000/TB)" in graph
     assert "atrim=start=10.000000" in graph
     assert "atrim=end=15.000000" in graph
+
+
+def played(start_s: float, end_s: float) -> AudioStream:
+    """A track whose packets, of a tenth of a second, are within these times."""
+    times_s = array("d", (start_s + i / 10 for i in range(round((end_s - start_s) * 10))))
+    return replace(AUDIO, packets=replace(packets(len(times_s), rate=10), times_s=times_s))
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "clip", "has_samples"),
+    [
+        ((0, 5), ("--from", "6"), False),
+        ((0, 5), ("--from", "4.8"), True),
+        ((8, 13), ("--to", "7"), False),
+        ((8, 13), ("--to", "8.2"), True),
+        ((0, 5), (), True),
+    ],
+)
+def test_a_clip_without_samples_is_silent_and_nothing_is_decoded(
+    heard_s: tuple[float, float], clip: tuple[str, ...], *, has_samples: bool
+) -> None:
+    """A track may end before the video; FFmpeg opens no NUT without a packet."""
+    a_file = PreparedFile(media=media(audio=played(*heard_s)))
+    a_plan = plan_of(a_file, *clip)
+    assert a_plan.audio
+    assert a_plan.parts[0].has_samples(a_plan.grid.rate) is has_samples
+    argv = filled(encode_audio(a_plan, a_plan.audio))
+    (graph,) = after(argv, "-filter_complex")
+    assert ("anullsrc" in " ".join(argv), f"file:{DECODED}" in argv) == (
+        not has_samples,
+        has_samples,
+    )
+    assert f"atrim=end={float(a_plan.grid.duration_s):.6f}" in graph
+    assert after(argv, "-segment_list") == ["pipe:8"]
 
 
 def test_where_times_are_rounded_samples_are_counted_from_the_start() -> None:
