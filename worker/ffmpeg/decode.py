@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,10 @@ def _start_frame(plan: Plan, span: Span) -> int:
 def _certain_frames(plan: Plan) -> int:
     """Return until which frame of the grid there are some, even if the last cannot be decoded."""
     grid, times_s = plan.grid, plan.media.video.packets.times_s
-    last = int(Fraction(times_s[-1]) * grid.rate) if times_s else grid.total_frames
-    return max(0, last - _tolerated_frames(grid))
+    last = floor(Fraction(times_s[-1]) * grid.rate) if times_s else grid.total_frames
+    # Before a clip there may be the last one, which it shows.
+    first = -floor(plan.media.begins_s * grid.rate)
+    return max(first, last - _tolerated_frames(grid))
 
 
 def _padding_frames(plan: Plan, end: int) -> int:

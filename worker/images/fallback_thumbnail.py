@@ -63,8 +63,8 @@ def find_thumbnail(plan: Plan, sources: Sequence[Path], workspace: Workspace) ->
 def _shown_s(plan: Plan) -> float:
     """Return how long there is video, in the plan of one part."""
     length_s, end_s = float(plan.grid.duration_s), plan.media.video.packets.end_s
-    # A grid is up to half a frame shorter than its file.
-    return min(end_s or length_s, length_s + 0.5 / float(plan.grid.rate))
+    # A grid is up to half a frame shorter than its file. Before a clip the video may have ended.
+    return max(0.0, min(end_s or length_s, length_s + 0.5 / float(plan.grid.rate)))
 
 
 def _locate(at_s: float, lengths_s: Sequence[float]) -> tuple[int, float]:
@@ -86,6 +86,9 @@ def _candidate(plan: Plan, source: Path, at_s: float, workspace: Workspace) -> _
         if match := STAT.search(line.text):
             stats[match[1]] = float(match[2])
 
+    if times_s := plan.media.video.packets.times_s:
+        # After the last frame there is none to decode.
+        at_s = min(at_s, times_s[-1] - 0.5 / float(plan.grid.rate))
     command = pick_thumbnail(plan, source, at_s=at_s, output=path.name)
     try:
         run_ffmpeg("ffmpeg (thumbnail)", command, workspace, on_line=note)

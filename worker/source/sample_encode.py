@@ -109,14 +109,14 @@ def spread_samples(plan: Plan) -> Samples | None:
 
 
 def _shown_s(plan: Plan) -> float | None:
-    """Return how long there is video; None where the source is too short, or hard to seek in."""
+    """Return how long there is video; None where that is too short, or hard to seek in."""
     grid, packets = plan.grid, plan.media.video.packets
     if grid.duration_s < _LEAST_S or packets.end_s is None:
         return None
     if packets.longest_gop_s is None or packets.longest_gop_s > _LONGEST_GOP_S:
         return None
-    # The audio may go on after the last frame.
-    return min(float(grid.duration_s), packets.end_s)
+    # The audio may go on after the last frame, and a clip may begin there.
+    return min(float(grid.duration_s), packets.end_s) if packets.end_s > 0 else None
 
 
 def _evenly(shown_s: float, count: int) -> list[float]:

@@ -65,7 +65,10 @@ def voice(number: int, times_s: Samples) -> Samples:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a video is made. `rotated`: it is stored on its side, as a phone does."""
+    """How a video is made. `rotated`: it is stored on its side, as a phone does.
+
+    `audio_end_s` is where its audio ends, if not with the frames.
+    """
 
     suffix: str = "mp4"
     size: tuple[int, int] = (320, 180)
@@ -76,6 +79,7 @@ class Recipe:
     channels: int = 1
     audio: Sequence[object] | None = ("-c:a", "aac", "-b:a", "128k")
     audio_late_s: Fraction = Fraction(0)
+    audio_end_s: Fraction | None = None
     filters: str = ""
     rotated: bool = False
     kept: Sequence[int] = field(default_factory=tuple)
@@ -101,7 +105,7 @@ def make(folder: Path, video: int, recipe: Recipe) -> Numbered:
     mapped: list[object] = ["-map", "0:v"]
     if recipe.audio:
         wav = folder / f"voice{video}.wav"
-        _write_voice(wav, video, recipe, recipe.seconds - recipe.audio_late_s)
+        _write_voice(wav, video, recipe, _audio_end_s(recipe) - recipe.audio_late_s)
         inputs += ["-itsoffset", float(recipe.audio_late_s), "-i", wav]
         mapped += ["-map", "1:a", *recipe.audio]
     output = folder / f"upright{video}.{recipe.suffix}" if recipe.rotated else path
@@ -128,9 +132,13 @@ def _read_times(path: Path, video: int, recipe: Recipe, numbers: Sequence[int]) 
         # What an encoder of AAC puts before the first sample.
         primed_s = 1024 / recipe.audio_hz if "aac" in recipe.audio else 0.0
         later_s = min(times_s["audio"]) - (late_s - primed_s)
-        heard = late_s, float(recipe.seconds), later_s
+        heard = late_s, float(_audio_end_s(recipe)), later_s
     assert len(times_s["video"]) == len(numbers)
     return Numbered(path, video, numbers, sorted(times_s["video"]), max(ends_s), heard)
+
+
+def _audio_end_s(recipe: Recipe) -> Fraction:
+    return recipe.seconds if recipe.audio_end_s is None else recipe.audio_end_s
 
 
 def _white(video: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -143,6 +144,55 @@ def test_a_clip_begins_between_keyframes_and_between_samples(
     assert ended.status == 0, ended.stdout
     piece = Piece(video, 162, 197 - 162)
     assert_shows(read_published(out), [piece], rate=rate, size=LANDSCAPE)
+
+
+# Audio that ends early or begins late, and video that ends early.
+SHORT = Recipe(seconds=Fraction(6), audio_end_s=Fraction(5, 2))
+LATE = Recipe(seconds=Fraction(6), audio_late_s=Fraction(4))
+STOPPED = Recipe(seconds=Fraction(8), audio_end_s=Fraction(14))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
+@pytest.mark.parametrize(
+    ("recipe", "clip", "frames"),
+    [
+        (SHORT, ("--from", "4"), (100, None)),
+        (LATE, ("--to", "2"), (0, 50)),
+        (STOPPED, ("--from", "11"), (275, None)),
+        (STOPPED, ("--from", "8.1", "--to", "10"), (202, 250)),
+    ],
+)
+def test_where_a_track_has_ended_a_clip_shows_what_the_whole_shows(
+    suffix: str,
+    recipe: Recipe,
+    clip: tuple[str, ...],
+    frames: tuple[int, int | None],
+    run_worker: RunWorker,
+    tmp_path: Path,
+) -> None:
+    """Silence, and the last frame."""
+    audio = PCM if suffix == "mkv" else AAC
+    video = make(tmp_path, 1, replace(recipe, suffix=suffix, audio=audio))
+    out, rate = tmp_path / "out", recipe.rate
+    ended = run_worker(*arguments([video], out), *clip)
+    assert ended.status == 0, ended.stdout
+    first, end = frames[0], frames[1] or video.frames(rate)
+    published = read_published(out)
+    assert_shows(published, [Piece(video, first, end - first)], rate=rate, size=LANDSCAPE)
+    assert published.audio
+
+
+def test_a_part_whose_audio_has_ended_is_silent_beside_others(
+    run_worker: RunWorker, tmp_path: Path
+) -> None:
+    recipes = (Recipe(seconds=Fraction(4), audio_end_s=Fraction(1)), Recipe(seconds=TWO_S))
+    videos = [make(tmp_path, number, recipe) for number, recipe in enumerate(recipes, 1)]
+    out, rate = tmp_path / "out", recipes[0].rate
+    ended = run_worker(*arguments(videos, out), "--from", "2")
+    assert ended.status == 0, ended.stdout
+    first, second = (video.frames(rate) for video in videos)
+    pieces = [Piece(videos[0], 50, first - 50), Piece(videos[1], 0, second)]
+    assert_shows(read_published(out), pieces, rate=rate, size=LANDSCAPE)
 
 
 def test_a_clip_over_a_joint_leaves_out_the_file_before_it(
