@@ -229,21 +229,24 @@ def _measure(
 def _clean(
     listening: _Listening, levels: Levels, *, side: Side | None, target_lufs: float
 ) -> Heard | None:
-    """Decide how the speech of a track is cleaned, and how loud it is then; None if it is none."""
+    """Decide how the speech of a track is cleaned, and how loud it is then.
+
+    None if it is no speech, or cannot be measured so cleaned: then it cannot be encoded so.
+    """
     speech, lufs = levels.speech, levels.lufs
     why = why_left_alone(speech) if speech and lufs is not None else "not_measured"
     if why or speech is None or lufs is None:
         log.info("speech_left_alone", reason=why)
         return None
     is_one_side = side in {"left", "right"}
-    cleaning = plan_cleaning(
-        speech,
-        lufs=lufs + (_BOTH_SIDES_LU if is_one_side else 0.0),
-        raised_db=_ONE_SIDE_DB if is_one_side else 0.0,
-    )
-    log.info("speech_cleaned", noise_db=cleaning.noise_db, hum_hz=cleaning.hum_hz)
+    lufs += _BOTH_SIDES_LU if is_one_side else 0.0
+    cleaning = plan_cleaning(speech, lufs=lufs, raised_db=_ONE_SIDE_DB if is_one_side else 0.0)
     heard = Heard(side=side, cleaning=cleaning)
     cleaned = _measure(listening, has_loudness=True, heard=heard)
+    if cleaned.lufs is None:
+        log.info("speech_left_alone", reason="not_measured")
+        return None
+    log.info("speech_cleaned", noise_db=cleaning.noise_db, hum_hz=cleaning.hum_hz)
     return replace(heard, gain_db=_gain_db(cleaned, None, target_lufs))
 
 

@@ -79,6 +79,15 @@ def test_speech_without_noise_hardly_changes_and_its_pauses_stay_silent(
     assert tried.heard.gain_db > 0
 
 
+def test_a_voice_that_is_hardly_recorded_is_cleaned(tmp_path: Path, voice: Samples) -> None:
+    """Words are evened from 4 dB below its loudness on, or from the least that FFmpeg accepts."""
+    tried = voices.listen_to(tmp_path, voice * np.float32(0.01))
+    assert tried.heard.cleaning
+    assert tried.heard.cleaning.level_db < -57
+    assert tried.heard.gain_db == 30
+    assert voices.estoi(voice, tried.cleaned()) > 0.98
+
+
 def test_what_is_no_speech_is_left_alone(tmp_path: Path, voice: Samples) -> None:
     count = len(voice)
     others = {

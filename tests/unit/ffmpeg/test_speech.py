@@ -58,6 +58,15 @@ def test_the_filter_is_given_the_noise(
         assert max(map(abs, values)) <= 24
 
 
+@pytest.mark.parametrize(("level_db", "threshold_db"), [(-20, -24), (-56, -60), (-67, -60)])
+def test_words_of_any_level_are_evened_within_what_ffmpeg_accepts(
+    level_db: int, threshold_db: int
+) -> None:
+    """Its least threshold is 0.000976563, which is -60.2 dB."""
+    graph = graph_of(Heard(cleaning=Cleaning(level_db=level_db)))
+    assert f"threshold={threshold_db}dB" in graph
+
+
 def test_only_ten_minutes_of_a_long_recording_are_measured() -> None:
     def graph(speech_s: float) -> str:
         argv = filled(measure_audio(MEDIA, has_loudness=True, speech_s=speech_s))

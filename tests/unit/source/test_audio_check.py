@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from worker.plan.parts import Side
-from worker.source.audio_check import Levels, read_levels
+from tests.unit.sample import MEDIA, workspace
+from worker.ffmpeg.speech.measure import VOICE
+from worker.plan.parts import Heard, Side, Window
+from worker.runtime.child import Line
+from worker.runtime.process import FailedError
+from worker.source import audio_check
+from worker.source.audio_check import Levels, listen, read_levels
 
 
 def summary(*levels_db: str, lufs: str | None = None) -> list[str]:
@@ -58,3 +68,36 @@ def test_where_the_one_channel_is(levels_db: tuple[str, ...], side: Side | None)
 )
 def test_what_is_silent(levels_db: tuple[str, ...], *, is_silent: bool) -> None:
     assert read_levels(summary(*levels_db)).is_silent is is_silent
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_cleaning_that_cannot_be_measured_is_not_planned(
+    monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    """Its filters would fail the encode as well."""
+    measured: list[str] = []
+
+    def measure(
+        *_: Any, on_line: Callable[[Line], None]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        measured.append("once")
+        if fails and len(measured) == 2:
+            raise FailedError("ffmpeg (audio check)", 234, ["Value -61.0 out of range"])
+        for level_db in (-60, -30) * 50:
+            on_line(Line("check", VOICE, "lavfi.aspectralstats.1.flatness=0.61"))
+            on_line(Line("check", VOICE, f"lavfi.astats.1.RMS_level={level_db}"))
+        return (), tuple(summary("-20", "-20", "-60", lufs="-23.0"))
+
+    decoded = ("Input stream #0:1 (audio): 9 packets read (9 bytes); 9 frames decoded",)
+    monkeypatch.setattr(audio_check, "run_ffmpeg", lambda *_, **__: decoded)
+    monkeypatch.setattr(audio_check, "run_through_pipe", measure)
+    window = Window(start_s=Fraction(0), end_s=Fraction(13))
+    _, heard = listen(
+        MEDIA, Path("/in.mp4"), workspace(), window, loudness_lufs=None, cleans_speech=True
+    )
+    assert len(measured) == 2
+    if fails:
+        assert heard == Heard(side="both")
+    else:
+        assert heard.cleaning
+        assert heard.gain_db == 7

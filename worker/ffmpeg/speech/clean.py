@@ -18,6 +18,8 @@ _REDUCTION_DB = 12
 # afftdn reduces in full what is so much below the noise that it is given.
 _MARGIN_DB = 4
 _EVENED_BELOW_DB = 4
+# acompressor accepts no lower threshold than 0.000976563.
+_LEAST_THRESHOLD_DB = -60
 # afftdn: where its bands are, how far they may be from their mean, how low its floor may be, and
 # by how many samples what comes out of it is late.
 _CENTERS_HZ = (
@@ -43,7 +45,7 @@ def clean_speech(track: Any, cleaning: Cleaning, laid: Mapping[str, Any]) -> Any
     return cleaned.filter(
         "acompressor",
         # Slow: who turns away from the microphone is raised, the shape of words stays.
-        threshold=f"{cleaning.level_db - _EVENED_BELOW_DB}dB",
+        threshold=f"{max(_LEAST_THRESHOLD_DB, cleaning.level_db - _EVENED_BELOW_DB)}dB",
         ratio=2,
         attack=80,
         release=600,
