@@ -183,15 +183,17 @@ def measure_audio(
     """
     stream = _track(media)
     measured = open_input(Path(DECODED))["0"]
-    if lead_s := _lead_s(media):
+    lead_s = _lead_s(media)
+    if lead_s:
         measured = measured.filter("atrim", start=seconds(_SHIFT_S + lead_s))
     speech: list[Any] = []
     if speech_s is not None:
         measured, speech = measure_speech(measured, decoded_rate_hz(stream), speech_s)
     if has_loudness:
         # A line for each 0.1 s is logged at the level verbose, which is not asked for. One channel
-        # is played on both sides, and is as loud as that.
-        measured = _level(measured, stream, heard, _laid(stream))
+        # is played on both sides, and is as loud as that. What is cleaned is filled up from zero.
+        timed = measured.filter("asetpts", f"PTS-{seconds(_SHIFT_S + lead_s)}/TB")
+        measured = _level(timed, stream, heard, _laid(stream))
         measured = measured.filter("ebur128", framelog="verbose", dualmono=1)
     if stream.mixed_channels > 1 and not heard.side:
         measured = measured.filter("pan", args="2.1|c0=c0|c1=c1|c2=0.5*c0-0.5*c1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from array import array
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -74,6 +76,18 @@ def test_only_ten_minutes_of_a_long_recording_are_measured() -> None:
 
     assert "aselect" not in graph(600)
     assert "aselect=lt(mod(t,24.0),4.0)" in graph(3600)
+
+
+@pytest.mark.parametrize(
+    ("container", "begins_s"), [("mov,mp4,m4a", "10.000000"), ("matroska,webm", "7210.000000")]
+)
+def test_speech_of_a_clip_is_measured_from_its_own_zero(container: str, begins_s: str) -> None:
+    """Or two hours of silence would be laid before it, in memory."""
+    late = replace(MEDIA, container=container).starting_at(Fraction(7200))
+    argv = filled(measure_audio(late, has_loudness=True, heard=Heard(cleaning=Cleaning())))
+    graph = after(argv, "-filter_complex")[0]
+    timed, filled_up = f"asetpts=PTS-{begins_s}/TB", "aresample=48000:async=1:first_pts=0"
+    assert 0 < graph.index(timed) < graph.index(filled_up)
 
 
 def test_what_is_printed_is_read() -> None:
