@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -98,58 +98,33 @@ class Window:
     end_s: Fraction
 
 
-def find_windows(files: Sequence[Media], clip: Clip) -> tuple[Window | None, ...]:
-    """Find what a clip uses of each file, to the length of a frame; None where that is nothing.
+def find_windows(files: Sequence[Media], clip: Clip, *, most: float) -> tuple[Window | None, ...]:
+    """Find what a clip uses of each file; None where that is no frame.
 
-    Raises:
-        BadParametersError: the clip is not on the timeline; with its length.
-
-    """
-    lengths_s = [length_s(media) for media in files]
-    total_s = sum(lengths_s, Fraction(0))
-    if clip.start_s >= total_s:
-        raise _beyond("--from", clip.start_s, total_s)
-    if clip.end_s is not None and clip.end_s <= clip.start_s:
-        raise BadParametersError(
-            f"--to {exact_time(clip.end_s)} is not after --from {exact_time(clip.start_s)};"
-            f" the source lasts {exact_time(total_s)}"
-        )
-    windows: list[Window | None] = []
-    begin_s = Fraction(0)
-    for own_s in lengths_s:
-        start_s = max(Fraction(0), clip.start_s - begin_s)
-        end_s = own_s if clip.end_s is None else min(own_s, clip.end_s - begin_s)
-        windows.append(Window(start_s=start_s, end_s=end_s) if start_s < end_s else None)
-        begin_s += own_s
-    return tuple(windows)
-
-
-def _beyond(option: str, at_s: Fraction, total_s: Fraction) -> BadParametersError:
-    return BadParametersError(
-        f"{option} {exact_time(at_s)} is past the end: the source lasts {exact_time(total_s)}"
-    )
-
-
-def run_rate(files: Sequence[Media], clip: Clip, *, most: float) -> Fraction:
-    """Choose the rate of a run: the highest that a file of it has, so that no frame is lost.
-
-    Of audio alone it is that of its samples.
-    """
-    used = zip(files, find_windows(files, clip), strict=True)
-    videos = [media.video_track for media, window in used if window]
-    rates = [output_rate(video, most=most) for video in videos if video is not None]
-    return max(rates, default=Fraction(AUDIO_RATE_HZ))
-
-
-def lay_parts(files: Sequence[PreparedFile], clip: Clip, rate: Fraction) -> tuple[Part, ...]:
-    """Lay the files one after the other on a grid of this rate, and cut the clip out of it.
+    This alone decides which files a clip has. The timeline is that of the whole, on which a clip of
+    it is asked for: each file lasts for whole frames of the highest rate that any of them has.
 
     Raises:
         BadParametersError: the clip is not on the timeline, or holds no frame; with its length.
 
     """
-    lengths = [frame_count(each.media, rate) for each in files]
-    total = sum(lengths)
+    rate = _highest_rate(files, most=most)
+    lengths = [frame_count(media, rate) for media in files]
+    start, end = _bounds(clip, sum(lengths), rate)
+    windows: list[Window | None] = []
+    begin = 0
+    for media, length in zip(files, lengths, strict=True):
+        start_s, end_s = max(Fraction(0), clip.start_s - begin / rate), length_s(media)
+        if clip.end_s is not None and end < begin + length:
+            end_s = clip.end_s - begin / rate
+        is_shown = max(begin, start) < min(begin + length, end)
+        windows.append(Window(start_s=start_s, end_s=end_s) if is_shown else None)
+        begin += length
+    return tuple(windows)
+
+
+def _bounds(clip: Clip, total: int, rate: Fraction) -> tuple[int, int]:
+    """Return a clip's first frame, and the one after its last, of a timeline of so many."""
     start = round(clip.start_s * rate)
     end = total if clip.end_s is None else round(clip.end_s * rate)
     if end > total and clip.end_s is not None:
@@ -161,27 +136,54 @@ def lay_parts(files: Sequence[PreparedFile], clip: Clip, rate: Fraction) -> tupl
             f"there is no frame between --from {exact_time(clip.start_s)} and --to"
             f" {exact_time(end / rate)}; the source lasts {exact_time(total / rate)}"
         )
-    return tuple(_lay(files, lengths, range(start, end), rate))
+    return start, end
 
 
-def _lay(
-    files: Sequence[PreparedFile], lengths: Sequence[int], shown: range, rate: Fraction
-) -> Iterator[Part]:
-    begin = 0
+def _beyond(option: str, at_s: Fraction, total_s: Fraction) -> BadParametersError:
+    return BadParametersError(
+        f"{option} {exact_time(at_s)} is past the end: the source lasts {exact_time(total_s)}"
+    )
+
+
+def run_rate(files: Sequence[Media], windows: Sequence[Window | None], *, most: float) -> Fraction:
+    """Choose the rate of a run: the highest that a file of it has, so that no frame is lost.
+
+    Of audio alone it is that of its samples.
+    """
+    used = zip(files, windows, strict=True)
+    return _highest_rate([media for media, window in used if window], most=most)
+
+
+def _highest_rate(files: Sequence[Media], *, most: float) -> Fraction:
+    videos = [media.video_track for media in files]
+    rates = [output_rate(video, most=most) for video in videos if video is not None]
+    return max(rates, default=Fraction(AUDIO_RATE_HZ))
+
+
+def lay_parts(
+    files: Sequence[PreparedFile], windows: Sequence[Window | None], rate: Fraction
+) -> tuple[Part, ...]:
+    """Lay what is used of the files one after the other on a grid of this rate.
+
+    Each begins and ends at the nearest frames, and has one at least.
+    """
+    parts: list[Part] = []
     first: VideoStream | None = None
-    for number, (each, length) in enumerate(zip(files, lengths, strict=True), 1):
-        start, end = max(begin, shown.start), min(begin + length, shown.stop)
-        if start < end:
-            first = first or each.media.video_track
-            yield Part(
-                media=each.media.starting_at((start - begin) / rate),
-                first_frame=start - shown.start,
-                frames=end - start,
-                heard=each.heard,
-                number=number,
-                aspect=_other_aspect(each.media.video, first) if first else None,
-            )
-        begin += length
+    for number, (each, window) in enumerate(zip(files, windows, strict=True), 1):
+        if window is None:
+            continue
+        first = first or each.media.video_track
+        start = min(round(window.start_s * rate), frame_count(each.media, rate) - 1)
+        part = Part(
+            media=each.media.starting_at(start / rate),
+            first_frame=parts[-1].end_frame if parts else 0,
+            frames=max(1, round(window.end_s * rate) - start),
+            heard=each.heard,
+            number=number,
+            aspect=_other_aspect(each.media.video, first) if first else None,
+        )
+        parts.append(part)
+    return tuple(parts)
 
 
 def _other_aspect(video: VideoStream, first: VideoStream) -> Fraction | None:

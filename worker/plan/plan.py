@@ -13,7 +13,14 @@ from worker.media.streams import Media
 from worker.media.timeline import Grid, make_grid
 from worker.plan.ladder import LADDER, Rung, plan_ladder
 from worker.plan.parallelism import Machine, plan_lanes, plan_threads
-from worker.plan.parts import AUDIO_RATE_HZ, Part, PreparedFile, lay_parts, run_rate
+from worker.plan.parts import (
+    AUDIO_RATE_HZ,
+    Part,
+    PreparedFile,
+    find_windows,
+    lay_parts,
+    run_rate,
+)
 from worker.plan.refusals import refuse_too_long
 from worker.plan.texts import TextPlan, plan_texts
 
@@ -145,8 +152,10 @@ def make_plan(files: Sequence[PreparedFile], job: Job, *, machine: Machine) -> P
         BadSourceError: it is too long.
 
     """
-    rate = run_rate([each.media for each in files], job.clip, most=job.max_frame_rate)
-    parts = lay_parts(files, job.clip, rate)
+    read = [each.media for each in files]
+    windows = find_windows(read, job.clip, most=job.max_frame_rate)
+    rate = run_rate(read, windows, most=job.max_frame_rate)
+    parts = lay_parts(files, windows, rate)
     segment_s = _SEGMENT_S if job.segment_s == "auto" else job.segment_s
     grid = make_grid([part.frames for part in parts], rate=rate, segment_s=segment_s)
     refuse_too_long(grid, max_duration_s=job.max_duration_s)

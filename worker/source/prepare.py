@@ -64,7 +64,7 @@ def plan_source(paths: Sequence[Path], job: Job, workspace: Workspace) -> Planne
     """
     files = [_read(path, job, workspace, number) for number, path in enumerate(paths, 1)]
     _refuse_mixed([each.media for each in files], job)
-    windows = find_windows([each.media for each in files], job.clip)
+    windows = find_windows([each.media for each in files], job.clip, most=job.max_frame_rate)
     prepared = [
         _listen(each, window, job, workspace, number)
         for number, (each, window) in enumerate(zip(files, windows, strict=True), 1)

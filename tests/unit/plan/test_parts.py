@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -22,7 +23,7 @@ from worker.media.streams import Media, TextStream, VideoStream
 from worker.media.timeline import make_grid
 from worker.plan.digest import run_name
 from worker.plan.ladder import fitted_size
-from worker.plan.parts import Heard, PreparedFile, find_windows, lay_parts, run_rate
+from worker.plan.parts import Heard, Part, PreparedFile, find_windows, lay_parts, run_rate
 from worker.plan.plan import Plan, Span
 from worker.plan.saved import plan_from_json, plan_to_json
 
@@ -46,8 +47,14 @@ def clip(start: str = "0", end: str | None = None) -> Clip:
     return Clip(start_s=Fraction(start), end_s=None if end is None else Fraction(end))
 
 
+def laid(files: Sequence[PreparedFile], asked: Clip) -> tuple[Part, ...]:
+    """Files of 25 frames a second, on a grid of as many."""
+    windows = find_windows([each.media for each in files], asked, most=30)
+    return lay_parts(files, windows, RATE)
+
+
 def test_files_follow_each_other_in_whole_frames() -> None:
-    parts = lay_parts([file(10.01), file(4), file(3.03)], Clip(), RATE)
+    parts = laid([file(10.01), file(4), file(3.03)], Clip())
     assert [(part.first_frame, part.frames) for part in parts] == [(0, 250), (250, 100), (350, 76)]
     assert [part.number for part in parts] == [1, 2, 3]
     assert all(part.is_whole(RATE) for part in parts)
@@ -55,7 +62,7 @@ def test_files_follow_each_other_in_whole_frames() -> None:
 
 def test_a_clip_is_cut_out_of_the_joined_timeline() -> None:
     """Files beside it are left out; the others begin and end at the nearest frames."""
-    parts = lay_parts([file(), file(), file(), file()], clip("11.013", "25"), RATE)
+    parts = laid([file(), file(), file(), file()], clip("11.013", "25"))
     assert [part.number for part in parts] == [2, 3]
     assert [(part.first_frame, part.frames) for part in parts] == [(0, 225), (225, 125)]
     assert [part.media.begins_s for part in parts] == [1, 0]
@@ -77,10 +84,10 @@ def test_a_clip_shows_what_the_whole_shows_there(
     asked = Clip(start_s=start / RATE, end_s=end / RATE)
     if end > len(whole) or start >= end:
         with pytest.raises(BadParametersError):
-            lay_parts(files, asked, RATE)
+            laid(files, asked)
         return
     shown: list[tuple[int, int]] = []
-    for part in lay_parts(files, asked, RATE):
+    for part in laid(files, asked):
         assert part.first_frame == len(shown)
         begin = round(part.media.begins_s * RATE)
         shown += [(part.number, begin + k) for k in range(part.frames)]
@@ -99,12 +106,12 @@ def test_a_clip_that_is_not_on_the_timeline_is_refused_with_the_length(
     asked: Clip, message: str
 ) -> None:
     with pytest.raises(BadParametersError, match=message):
-        lay_parts([file(), file()], asked, RATE)
+        laid([file(), file()], asked)
 
 
 def test_what_is_used_of_each_file_is_known_before_there_is_a_grid() -> None:
     files = [each.media for each in (file(), file(), file())]
-    first, second, third = find_windows(files, clip("12.5", "18"))
+    first, second, third = find_windows(files, clip("12.5", "18"), most=30)
     assert first is third is None
     assert second
     assert (second.start_s, second.end_s) == (Fraction(5, 2), Fraction(8))
@@ -113,8 +120,59 @@ def test_what_is_used_of_each_file_is_known_before_there_is_a_grid() -> None:
 def test_no_frame_of_the_fastest_file_is_lost() -> None:
     """But a file that a clip leaves out does not count."""
     files = [each.media for each in (file(), file(rate=30), file(rate=60))]
-    assert run_rate(files, Clip(), most=30) == 30
-    assert run_rate(files, clip("1", "8"), most=30) == 25
+    for asked, rate in ((Clip(), 30), (clip("1", "8"), 25)):
+        windows = find_windows(files, asked, most=30)
+        assert run_rate(files, windows, most=30) == rate
+
+
+def heard_until(end_s: float, video: PreparedFile) -> PreparedFile:
+    """A file whose audio goes on for longer than its video."""
+    audio = replace(AUDIO, packets=replace(AUDIO.packets, end_s=end_s))
+    return replace(video, media=replace(video.media, audio=audio))
+
+
+def test_a_clip_that_begins_at_a_joint_has_nothing_of_the_file_before_it() -> None:
+    """That goes on for less than half a frame after the joint, and has another rate."""
+    files = [heard_until(10.011, file(rate=30)), file()]
+    plan = plan_of(*files, "--from", "10")
+    assert [(part.number, part.frames) for part in plan.parts] == [(2, 250)]
+    assert plan.parts[0].is_whole(plan.grid.rate)
+    assert plan.grid.rate == 25
+
+
+def test_a_file_that_is_shown_is_listened_to() -> None:
+    """The third of three that last for less than their frames ends later than they last."""
+    files = [*(heard_until(10.021, file()) for _ in range(3)), file()]
+    asked = clip("30.09", "30.12")
+    assert [part.number for part in laid(files, asked)] == [3]
+    found = find_windows([each.media for each in files], asked, most=30)
+    assert [window is not None for window in found] == [False, False, True, False]
+
+
+@given(
+    lengths_ms=st.lists(st.integers(500, 20_000), min_size=2, max_size=5),
+    rates=st.lists(st.sampled_from([24, 25, 30]), min_size=5, max_size=5),
+    bounds=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)
+def test_a_clip_from_joint_to_joint_is_the_files_between_them(
+    lengths_ms: list[int], rates: list[int], bounds: tuple[int, int]
+) -> None:
+    """By the times that manifest.json has; and of what it leaves out nothing counts."""
+    files = [
+        heard_until(ms / 1000, file(ms / 1000, rate=rate))
+        for ms, rate in zip(lengths_ms, rates, strict=False)
+    ]
+    whole = plan_of(*files)
+    first, last = sorted(min(at, len(files) - 1) for at in bounds)
+    start, end = (
+        f"{float(frame / whole.grid.rate):.3f}"
+        for frame in (whole.parts[first].first_frame, whole.parts[last].end_frame)
+    )
+    a_plan = plan_of(*files, "--from", start, "--to", end)
+    assert [part.number for part in a_plan.parts] == list(range(first + 1, last + 2))
+    assert a_plan.grid.rate == max(rates[first : last + 1])
+    assert all(part.is_whole(a_plan.grid.rate) for part in a_plan.parts)
+    assert a_plan.grid == plan_of(*files[first : last + 1]).grid
 
 
 def test_the_first_file_has_the_shape_and_others_get_bars() -> None:
