@@ -64,11 +64,18 @@ class Packets:
             times_s=times,
         )
 
-    def busiest_s(self, length_s: float) -> float | None:
-        """Return the keyframe from which about `length_s` seconds take most bytes."""
+    def busiest_s(
+        self, length_s: float, *, since_s: float = -math.inf, until_s: float = math.inf
+    ) -> float | None:
+        """Return the keyframe from which about `length_s` seconds take most bytes.
+
+        Of those within [since_s, until_s].
+        """
         times = sorted(self.keys)
         busiest: tuple[float, float] | None = None
-        for start_s in times:
+        for start_s in times[bisect_left(times, since_s) :]:
+            if start_s + length_s > until_s:
+                break
             after = bisect_left(times, start_s + length_s)
             is_last = after == len(times)
             end_s = (self.end_s or 0.0) if is_last else times[after]

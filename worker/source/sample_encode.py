@@ -91,7 +91,11 @@ def choose_samples(plan: Plan) -> Samples | None:
         return None
     count = min(_MOST, _LEAST + int(shown_s / _EVERY_S))
     wanted_s = _evenly(shown_s, count)
-    busiest_s = plan.media.video.packets.busiest_s(_BUSY_S)
+    # Of a clip there are keyframes beside it. Times are rounded to frames.
+    half_s = 0.5 / float(plan.grid.rate)
+    busiest_s = plan.media.video.packets.busiest_s(
+        _BUSY_S, since_s=-half_s, until_s=shown_s + half_s
+    )
     if busiest_s is not None and shown_s >= _BUSY_FROM_S:
         step_s = (_BUSY_S - _EACH_S) / (_BUSY_SAMPLES - 1)
         last_s = shown_s - _EACH_S

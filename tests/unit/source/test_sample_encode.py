@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.sample import MEDIA, VIDEO, job, packets, plan, workspace
+from worker.media.packets import Packets
 from worker.media.timeline import Grid
 from worker.runtime.process import FailedError
 from worker.source import ladder_selection
@@ -102,6 +104,36 @@ def test_more_samples_are_taken_where_the_source_is_busiest() -> None:
     # There is an even one at 88 s.
     assert found.starts_s[2:] == (60 + LATE, 74 + LATE, 89 + LATE)
     assert found.grid.segment_count == 5
+
+
+def timed(seconds: int) -> Packets:
+    count = 30 * seconds
+    return replace(packets(count, rate=30), times_s=array("d", (i / 30 for i in range(count))))
+
+
+@pytest.mark.parametrize(
+    ("clip", "busiest_s"),
+    [(("--from", "60", "--to", "240"), 90), (("--from", "60"), 250), (("--to", "300"), 0)],
+)
+def test_the_busiest_stretch_of_a_clip_is_within_it(clip: tuple[str, ...], busiest_s: int) -> None:
+    """A lecture of 400 s shows films of 30 s: at 0 s, 150 s and 310 s."""
+    films = ((0, 2), (150, 1), (310, 3))
+    keys, size = {}, 0
+    for at in range(0, 400, 2):
+        keys[float(at)] = size
+        size += 10_000 + sum(500_000 * n for begin, n in films if begin <= at < begin + 30)
+    video = replace(VIDEO, packets=replace(timed(400), keys=keys, bytes=size))
+    found = choose_samples(plan(*clip, video=video, audio=None, declared_s=None))
+    assert found
+    assert found.starts_s[found.even] == busiest_s + LATE
+
+
+def test_a_clip_after_the_last_frame_is_not_sampled() -> None:
+    """The audio goes on; the samples would be of what the clip leaves out."""
+    assert MEDIA.audio
+    audio = replace(MEDIA.audio, packets=packets(6000, rate=10))
+    video = replace(VIDEO, packets=timed(20))
+    assert choose_samples(plan("--from", "60", video=video, audio=audio, declared_s=None)) is None
 
 
 def test_the_busiest_stretch_may_be_the_last() -> None:
