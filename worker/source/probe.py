@@ -68,7 +68,7 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
         videos, audios, texts = (
             find(streams)[:_MAX_TRACKS] for find in (video_tracks, audio_tracks, text_tracks)
         )
-        refuse_unusable(streams, videos, audios, audio_only=job.audio_only == "allow")
+        refuse_unusable(streams, videos, audios, job)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {s["index"]: _tally(s, origin_s) for s in (*videos, *audios, *texts)}
         extents = _count_packets(processes, source, tallies)

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import structlog
 
+from worker.config.job import Job
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.diagnostics import no_audio_decoder, no_decoder
 from worker.media.ffprobe import container_names, is_encrypted, unknown_video
@@ -77,7 +78,7 @@ def _own_duration_s(track: Raw) -> float | None:
 
 
 def refuse_unusable(
-    streams: Sequence[Raw], videos: Sequence[Raw], audios: Sequence[Raw], *, audio_only: bool
+    streams: Sequence[Raw], videos: Sequence[Raw], audios: Sequence[Raw], job: Job
 ) -> None:
     """Refuse a file without a track that could be transcoded; warn where its audio could not be.
 
@@ -85,6 +86,7 @@ def refuse_unusable(
         BadSourceError: with what there is instead.
 
     """
+    audio_only = job.audio_only == "allow"
     if is_encrypted(streams):
         raise protected()
     if videos:
@@ -98,8 +100,10 @@ def refuse_unusable(
     if "audio" in kinds:
         if audio_only:
             raise no_audio_decoder(_unknown_audio(streams))
+        # Beside a video it is refused all the same.
+        among = ", if no part has video," if len(job.sources) > 1 else ""
         raise BadSourceError(
-            "the file holds audio but no video; upload a video, or submit it again with"
+            f"the file holds audio but no video; upload a video, or{among} submit it again with"
             " --audio-only allow to publish the audio alone",
             code=SourceFault.AUDIO_ONLY,
         )

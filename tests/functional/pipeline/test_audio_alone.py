@@ -281,6 +281,8 @@ def test_65_a_part_without_video_beside_one_with_video_is_named(
     out, sources = tmp_path / "out", ("--source", small_clip, "--source", voice("voice.mp3"))
     ended = run_worker(*sources, "--destination", out, *ALLOW)
     assert_failed(ended, out, 65, "part 2 of 2 (voice.mp3)", "audio but no video")
+    ended = run_worker(*sources, "--destination", out)
+    assert_failed(ended, out, 65, "part 2 of 2 (voice.mp3)", "if no part has video, submit it")
 
 
 def test_65_most_of_it_cannot_be_decoded(
