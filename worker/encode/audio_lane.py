@@ -52,7 +52,9 @@ class AudioLane:
         # Open for as long as parts are to come: who reads it would take a part's end for the last.
         # For reading as well, or this would wait for a reader.
         self._fifo = os.open(self._workspace.folder / LAID, os.O_RDWR)
-        processes.start(AUDIO_ENCODE, encode_laid_audio(self._plan, self._audio))
+        # Before the samples of a late clip others may be decoded for minutes.
+        encode = encode_laid_audio(self._plan, self._audio)
+        processes.start(AUDIO_ENCODE, encode, fed_by={_DECODE, _LAY})
         self._lay(processes)
 
     def end(self, event: Ended, processes: Processes) -> None:

@@ -81,7 +81,8 @@ def run_through_pipe(
     writer, reader = "ffmpeg (audio decode)", "ffmpeg (audio check)"
     with Processes(workspace) as processes:
         processes.start(writer, decode)
-        processes.start(reader, read)
+        # It skips what is before a clip, and shows nothing of that.
+        processes.start(reader, read, fed_by={writer})
         for event in processes.events():
             if isinstance(event, Ended):
                 tails[event.child] = event.tail

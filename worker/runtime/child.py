@@ -39,7 +39,10 @@ class Line:
 
 
 class Child:
-    """A started program. `worked_s` is when it last made progress, in seconds of the budget."""
+    """A started program. `worked_s` is when it last made progress, in seconds of the budget.
+
+    `fed_by` are the names of those whose output it waits for.
+    """
 
     def __init__(
         self, name: str, command: Command, workspace: Workspace, *, file_bytes: int
@@ -49,6 +52,7 @@ class Child:
         self.peak_memory_bytes = 0
         self.worked_s = workspace.budget.elapsed_s
         self.was_stopped = self.is_held = False
+        self.fed_by: frozenset[str] = frozenset()
         self._work: dict[str, str] = {}
         pipes = {label: os.pipe() for label in (*command.pipes, _STDERR)}
         write_ends = {label: write for label, (_, write) in pipes.items()}

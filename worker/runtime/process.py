@@ -81,12 +81,13 @@ class Processes:
         self._children.clear()
         self._selector.close()
 
-    def start(self, name: str, command: Command) -> None:
-        """Start a child.
+    def start(self, name: str, command: Command, *, fed_by: Collection[str] = ()) -> None:
+        """Start a child; one that reads what children `fed_by` write works as long as they do.
 
         Must be called from the main thread: the child dies with the thread that started it.
         """
         child = Child(name, command, self._workspace, file_bytes=self._file_bytes)
+        child.fed_by = frozenset(fed_by)
         self._children[name] = child
         for label, read in child.open.items():
             self._selector.register(read, selectors.EVENT_READ, (child, label))
@@ -133,7 +134,9 @@ class Processes:
         stall_timeout_s = self._workspace.tools.stall_timeout_s
         for child in children:
             child.note_memory()
-            child.worked_s = now_s if child.is_held else min(now_s, child.worked_s + late_s)
+            fed_s = (each.worked_s for each in children if each.name in child.fed_by)
+            worked_s = max((child.worked_s, *fed_s)) + late_s
+            child.worked_s = now_s if child.is_held else min(now_s, worked_s)
             if now_s - child.worked_s > stall_timeout_s:
                 raise EncoderKilledError(
                     f"{child.name} made no progress for {stall_timeout_s:g} s and was killed;"

@@ -113,6 +113,24 @@ def test_slow_progress_is_not_a_stall(tmp_path: Path) -> None:
         assert [e for e in running.events() if isinstance(e, Ended)]
 
 
+def test_a_child_that_waits_for_another_is_stalled_only_with_it(tmp_path: Path) -> None:
+    wait = "while [ ! -e done ]; do sleep 0.1; done"
+    work = "for i in 1 2 3 4 5 6; do echo frame=$i; sleep 0.5; done"
+    for end in ("touch done", "sleep 60"):
+        (tmp_path / "done").unlink(missing_ok=True)
+        with processes(tmp_path, stall_s=1.5) as running:
+            reader = Command("ffmpeg", ("-c", wait), (STDOUT,))
+            running.start("reader", reader, fed_by={"writer", "next writer"})
+            shell(running, f"{work}; {end}", name="writer")
+            started_s = time.monotonic()
+            if end == "touch done":
+                assert len([e for e in running.events() if isinstance(e, Ended)]) == 2
+                continue
+            with pytest.raises(EncoderKilledError, match=r"no progress for 1\.5 s"):
+                list(running.events())
+            assert 4 < time.monotonic() - started_s < 20
+
+
 def test_a_paused_child_is_not_stalled(tmp_path: Path) -> None:
     with processes(tmp_path, stall_s=1) as running:
         shell(running, "for i in 1 2 3; do echo frame=$i; sleep 0.2; done")
