@@ -178,8 +178,7 @@ class Steps:
         cipher = cipher_for(self.job, self.source.identity, plan)
         name = run_name(self.source.identity, plan, key_id=cipher.key_id)
         self.status.update(run=name)
-        self.result.run = name
-        self.result.duration_s = round(float(plan.grid.duration_s), 3)
+        self.take_run(name, plan)
         self.result.rungs = [rung.name for rung in plan.rungs]
         log.info(
             "planned",
@@ -190,6 +189,11 @@ class Steps:
             plan=describe(plan) | cipher.describe(),
         )
         return name, cipher
+
+    def take_run(self, name: str, plan: Plan) -> None:
+        """Note what is published in the end, whoever planned it."""
+        self.result.run = name
+        self.result.duration_s = round(float(plan.grid.duration_s), 3)
 
     def encode_job(
         self,

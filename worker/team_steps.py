@@ -245,7 +245,7 @@ class TeamSteps:
                 f"the source is not the one that run {name} was planned of, or this machine's"
                 " options are others; submit the job again"
             )
-        steps.result.run = name
+        steps.take_run(name, plan)
         # Only the bytes of what it claims, where the plan says which those are.
         sources = fetch_as_needed(steps.source, steps.job, workspace)
         self._paths = [source.path for source in sources]
