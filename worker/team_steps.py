@@ -106,6 +106,7 @@ class TeamSteps:
         steps = replace(self.steps, store=self.steps.store.guarded(self.steps.status.check_held))
         if not steps.status.is_conditional and team.machine.number != 1:
             steps.status.release()
+            team.follow()
             return self._leave(_NO_CONDITIONS)
         asked = steps.find_published()
         if isinstance(asked, Outcome):

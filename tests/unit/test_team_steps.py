@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +19,12 @@ from worker.callbacks.callbacks import Callbacks
 from worker.config.cli import parse_job
 from worker.context import Context
 from worker.hls.encryption import cipher_for
-from worker.layout import json_file, plan_key
+from worker.layout import STATUS, json_file, plan_key
 from worker.lead import Lead
 from worker.outcome import JobResult
 from worker.plan.digest import run_name
 from worker.plan.saved import plan_to_json
+from worker.records.status import StatusRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools, Workspace
 from worker.steps import Steps
@@ -65,6 +67,23 @@ class Machine:
             Callbacks(None, budget=budget, now=context.now),
         )
         self.steps = TeamSteps(steps, self.lead.team)
+
+
+def test_without_conditional_writes_a_machine_that_came_first_records_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The video is still to be made, by machine 1."""
+    store = RecordingStore(honors_conditions=False)
+    second = Machine(store, 2, tmp_path, monkeypatch)
+    assert second.lead.leads
+    outcome = second.steps.run()
+    assert outcome.exit_status == 0
+    assert second.lead.leave(outcome)
+    record = StatusRecord.from_json(store.objects[STATUS])
+    assert (record.state, record.owner, record.outcome) == ("running", None, None)
+    first = Machine(store, 1, tmp_path, monkeypatch)
+    assert first.lead.leads
+    assert json.loads(store.objects[STATUS])["job_id"] == f"{TEAM}:0"
 
 
 def test_a_machine_that_joins_knows_the_video_that_it_may_have_to_publish(
