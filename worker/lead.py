@@ -96,10 +96,11 @@ class Lead:
         if team is None:
             return False
         is_of_all = outcome.exit_status == PUBLISHED or ends_for_all(outcome, team.roll.outcomes)
-        if not team.leads or is_of_all:
+        leads = team.retire()
+        if not leads or is_of_all:
             # What is left below a run that is published would be waste.
-            team.end(outcome, is_over=team.leads or team.finds_ended())
-            return not team.leads
+            team.end(outcome, is_over=leads or team.finds_ended())
+            return not leads
         is_spared = team.can_be_spared()
         team.end(outcome, is_over=not is_spared)
         # Also where it is the last one: a machine that comes late does the job all the same.

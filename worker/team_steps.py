@@ -271,5 +271,7 @@ class TeamSteps:
             # Another job's: also where a heartbeat found it.
             steps.context.budget.stop(error)
             raise
-        team.lead()
+        if not team.lead():
+            steps.status.release()
+            return
         log.warning("lead_taken", previous_job_id=record.job_id if record else None)

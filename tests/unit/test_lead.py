@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -28,8 +31,11 @@ from worker.records.status import StatusRecord
 from worker.records.team import MachineRecord
 from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools
+from worker.steps import Steps
 from worker.storage import lease as lease_module
+from worker.team import heartbeat as heartbeat_module
 from worker.team import team as team_module
+from worker.team_steps import TeamSteps
 
 RUN, TEAM = "0123456789abcdef", "array-job"
 STOPPED = outcome_of(TerminatedError("stopped"))
@@ -143,6 +149,36 @@ def test_how_a_machine_ended_is_there_for_the_one_that_leads(leader: Machine) ->
     machines = {m.number: m for m in leader.team.call_the_roll().machines}
     assert machines[2].state == "ended"
     assert machines[2].exit_status == STOPPED.exit_status
+
+
+def test_a_machine_that_takes_the_lead_as_it_leaves_gives_it_back(
+    leader: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heartbeat does so, while the end of the job waits for it."""
+    monkeypatch.setattr(heartbeat_module, "BEAT_S", 0.05)
+    follower = Machine(leader.folder, 2)
+    steps = SimpleNamespace(status=follower.lead.status, context=None)
+    take_the_lead = TeamSteps(cast("Steps", steps), follower.team)._take_the_lead
+    is_leaving, is_ended = threading.Event(), threading.Event()
+    end = follower.team.end
+
+    def take_late() -> None:
+        is_leaving.set()
+        assert is_ended.wait(10)
+        take_the_lead()
+
+    def end_meanwhile(outcome: Outcome, *, is_over: bool) -> None:
+        is_ended.set()
+        end(outcome, is_over=is_over)
+
+    monkeypatch.setattr(follower.team, "on_leaderless", take_late)
+    monkeypatch.setattr(follower.team, "end", end_meanwhile)
+    leader.meet(2)
+    assert leader.leave(STOPPED, TerminatedError("stopped"))
+    assert is_leaving.wait(10)
+    assert follower.leave(STOPPED, TerminatedError("stopped"))
+    assert (follower.status.state, follower.status.owner) == ("running", None)
+    assert follower.status.job_id == f"{TEAM}:1", "it has taken the lead, and given it back"
 
 
 def test_a_job_without_a_team_answers_for_itself(tmp_path: Path) -> None:

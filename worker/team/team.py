@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -66,6 +67,9 @@ class Team:
         self._store, self._budget = store, budget
         self._heartbeat: Heartbeat | None = None
         self._called_s = -_ROLL_S
+        # The heartbeat may take the lead while the job ends.
+        self._lock = threading.Lock()
+        self._has_left = False
 
     def begin(self, run: str, plan: Plan) -> None:
         """Take part in a run from now on, as others see by this machine's heartbeat.
@@ -117,10 +121,19 @@ class Team:
         except WorkerError as error:
             log.debug("leftovers_not_deleted", reason=str(error))
 
-    def lead(self) -> None:
-        """Lead from now on, as this machine has the lease."""
-        self.decided = self.choice
-        self.leads = True
+    def lead(self) -> bool:
+        """Lead from now on, as this machine has the lease; False: by now it has left the team."""
+        with self._lock:
+            if not self._has_left:
+                self.decided = self.choice
+                self.leads = True
+            return not self._has_left
+
+    def retire(self) -> bool:
+        """Take the lead no more, as this machine leaves the team; whether it has it."""
+        with self._lock:
+            self._has_left = True
+            return self.leads
 
     def follow(self) -> None:
         """Leave the lead to the machine that took the lease."""
