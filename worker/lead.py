@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from worker.config.job import Job, made_of
-from worker.config.team import team_of
+from worker.config.team import answers_for_nobody, team_of
 from worker.context import Context
 from worker.errors import PUBLISHED, TakenError
 from worker.monitoring.status import Status
@@ -29,6 +29,7 @@ class Lead:
 
     def __init__(self, job: Job, context: Context) -> None:
         self._budget = context.budget
+        self._answers_for_nobody = answers_for_nobody(job.machine)
         store = open_store(job, context.budget, is_shared=job.machine is not None)
         # A stop that came before leaves time to claim it, or status.json would not record it.
         leased = open_store(
@@ -95,14 +96,28 @@ class Lead:
         team = self.team
         if team is None:
             return False
-        is_of_all = outcome.exit_status == PUBLISHED or ends_for_all(outcome, team.roll.outcomes)
-        leads = team.retire()
-        if not leads or is_of_all:
+        leads, is_published = team.retire(), outcome.exit_status == PUBLISHED
+        if leads and (is_published or ends_for_all(outcome, team.roll.outcomes)):
             # What is left below a run that is published would be waste.
-            team.end(outcome, is_over=leads or team.finds_ended())
-            return not leads
+            team.end(outcome, is_over=True)
+            return False
+        if not team.standing.finds_team():
+            team.end(outcome, is_over=False)
+            return is_published or self._is_left_to_first(team, led=leads)
+        if not leads:
+            team.end(outcome, is_over=team.standing.has_ended)
+            return True
         is_spared = team.can_be_spared()
         team.end(outcome, is_over=not is_spared)
         # Also where it is the last one: a machine that comes late does the job all the same.
         self.status.release()
         return is_spared if team.has_begun else self.status.has_successor()
+
+    def _is_left_to_first(self, team: Team, *, led: bool) -> bool:
+        """Whether machine 1 answers for a team that has lost its destination, or never had it.
+
+        Where it left before, the machine that led does.
+        """
+        if self._answers_for_nobody:
+            return False
+        return not (led and team.has_begun) or team.roll.shows_live(1)

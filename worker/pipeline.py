@@ -6,6 +6,7 @@ import structlog
 
 from worker.callbacks.callbacks import Callbacks, open_callbacks
 from worker.config.job import Job
+from worker.config.team import answers_for_nobody
 from worker.context import Context
 from worker.early_steps import steps_for
 from worker.errors import (
@@ -68,19 +69,22 @@ def run_job(job: Job, context: Context, result: JobResult) -> Outcome:
             result.needed_s = round(error.needed_s)
         if outcome.exit_status == InternalError.exit_status:
             log.exception("internal_error")
-    _end(outcome, lead, callbacks, result)
+    _end(job, outcome, lead, callbacks, result)
     result.worker_peak_memory_bytes = peak_memory_bytes()
     return outcome
 
 
-def _end(outcome: Outcome, lead: Lead | None, callbacks: Callbacks, result: JobResult) -> None:
+def _end(
+    job: Job, outcome: Outcome, lead: Lead | None, callbacks: Callbacks, result: JobResult
+) -> None:
     """Write how the job ended, while the last callback is delivered; again if one was not."""
-    if lead is not None and lead.leave(outcome):
-        # The machine that leads reports the video, and its figures count once.
+    has_left = lead.leave(outcome) if lead is not None else not answers_for_nobody(job.machine)
+    if has_left:
+        # Another machine of the team reports the video, and its figures count once.
         result.leave_to_team()
         callbacks.close()
         return
-    result.leads = True if lead is not None and lead.team else None
+    result.leads = True if job.machine is not None else None
     if outcome.exit_status != PUBLISHED:
         callbacks.failed(outcome)
     if lead is not None:

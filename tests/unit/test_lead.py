@@ -13,12 +13,15 @@ from typing import cast
 import pytest
 
 from tests.unit.sample import plan
+from worker import lead as lead_module
 from worker.config.cli import parse_job
 from worker.context import Context
 from worker.errors import (
     BadSourceError,
     InternalError,
     SourceFault,
+    StorageUnavailableError,
+    TakenError,
     TerminatedError,
     WorkerError,
 )
@@ -33,6 +36,7 @@ from worker.runtime.budget import Budget
 from worker.runtime.workspace import Tools
 from worker.steps import Steps
 from worker.storage import lease as lease_module
+from worker.storage.local import LocalStore
 from worker.team import heartbeat as heartbeat_module
 from worker.team import team as team_module
 from worker.team_steps import TeamSteps
@@ -40,6 +44,8 @@ from worker.team_steps import TeamSteps
 RUN, TEAM = "0123456789abcdef", "array-job"
 STOPPED = outcome_of(TerminatedError("stopped"))
 BUG = outcome_of(InternalError("a bug"))
+TAKEN = outcome_of(TakenError("another job has the destination"))
+NO_STORE = outcome_of(StorageUnavailableError("the store does not answer"))
 DAMAGED = outcome_of(BadSourceError("damaged", code=SourceFault.DAMAGED))
 
 
@@ -54,7 +60,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class Machine:
     """One machine of a team, which has planned or joined a run in a local folder."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, *, has_begun: bool = True) -> None:
         self.folder = folder
         job = parse_job(
             ["--source", str(folder / "in.mp4"), "--destination", str(folder)],
@@ -68,7 +74,8 @@ class Machine:
         self.lead.claim()
         assert self.lead.team
         self.team = self.lead.team
-        self.team.begin(RUN, plan())
+        if has_begun:
+            self.team.begin(RUN, plan())
 
     def meet(self, number: int, outcome: Outcome | None = None) -> None:
         """Have another machine there, live or ended."""
@@ -89,6 +96,11 @@ class Machine:
         if reason:
             self.budget.stop(reason)
         return self.lead.leave(outcome)
+
+    def lose_to_another_job(self) -> None:
+        """Have another job take the destination over from the team."""
+        record = self.status.model_copy(update={"job_id": "other", "owner": "x", "team": None})
+        (self.folder / STATUS).write_bytes(record.to_json())
 
     @property
     def status(self) -> StatusRecord:
@@ -149,6 +161,87 @@ def test_how_a_machine_ended_is_there_for_the_one_that_leads(leader: Machine) ->
     machines = {m.number: m for m in leader.team.call_the_roll().machines}
     assert machines[2].state == "ended"
     assert machines[2].exit_status == STOPPED.exit_status
+
+
+@pytest.mark.parametrize(("number", "answers"), [(1, True), (2, False)])
+@pytest.mark.parametrize("led", [True, False])
+def test_machine_1_answers_where_another_job_has_the_destination(
+    tmp_path: Path, number: int, *, led: bool, answers: bool
+) -> None:
+    """Whether it led or followed; the others leave it to that one."""
+    other = None if led else Machine(tmp_path, 3)
+    machine = Machine(tmp_path, number)
+    assert machine.team.leads == led
+    machine.meet(1 if number == 2 else 2)
+    machine.lose_to_another_job()
+    assert machine.leave(TAKEN, TakenError("taken")) != answers
+    assert machine.status.job_id == "other"
+    assert machine.status.state == "running"
+    del other
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_where_machine_1_has_left_before_the_one_that_led_answers(
+    tmp_path: Path, *, has_begun: bool
+) -> None:
+    """Before a run is planned no machine is seen, and machine 1 finds it out as it starts."""
+    machine = Machine(tmp_path, 2, has_begun=has_begun)
+    if has_begun:
+        machine.meet(1, STOPPED)
+        machine.meet(3)
+    machine.lose_to_another_job()
+    assert machine.leave(TAKEN, TakenError("taken")) != has_begun
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_machine_1_answers_where_the_store_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Then nobody can be seen to lead."""
+    leader = Machine(tmp_path, 3)
+    machine = Machine(tmp_path, number)
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "get", _unanswered)
+        assert machine.leave(NO_STORE, StorageUnavailableError("no answer")) == (number == 2)
+    assert leader.status.state == "running", "a machine that can go on does"
+
+
+def _unanswered(_store: LocalStore, _key: str) -> None:
+    raise StorageUnavailableError("no answer")
+
+
+@pytest.mark.parametrize("outcome", [STOPPED, NO_STORE])
+def test_machine_1_leaves_a_team_that_is_led(tmp_path: Path, outcome: Outcome) -> None:
+    """Another store may be the one that does not answer: that of the source."""
+    Machine(tmp_path, 3)
+    assert Machine(tmp_path, 1).leave(outcome, TerminatedError("stopped"))
+
+
+def test_machine_1_has_no_time_to_see_who_leads_and_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow store is no reason to report that the video has failed."""
+    monkeypatch.setattr(lead_module, "_CLAIM_GRACE_S", 0.2)
+    Machine(tmp_path, 3)
+    machine = Machine(tmp_path, 1)
+    get = LocalStore.get
+
+    def get_late(store: LocalStore, key: str) -> object:
+        time.sleep(0.5)
+        return get(store, key)
+
+    monkeypatch.setattr(LocalStore, "get", get_late)
+    assert machine.leave(STOPPED, TerminatedError("stopped"))
+
+
+def test_a_job_that_has_ended_for_all_is_not_answered_for_twice(leader: Machine) -> None:
+    """Also where the next job has the destination by the time at which the others leave."""
+    first = Machine(leader.folder, 1)
+    assert not leader.leave(DAMAGED)
+    leader.lead.status.end(DAMAGED)
+    first.team.standing.poll()
+    leader.lose_to_another_job()
+    assert first.leave(DAMAGED)
 
 
 def test_a_machine_that_takes_the_lead_as_it_leaves_gives_it_back(

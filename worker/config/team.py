@@ -30,6 +30,14 @@ class TeamMachine:
         return f"{self.number}/{self.of}"
 
 
+def answers_for_nobody(machine: TeamMachine | None) -> bool:
+    """Whether this process answers for a job that no machine is known to lead.
+
+    Of a team only machine 1 does: what has kept one machine from the job may not keep the others.
+    """
+    return machine is None or machine.number == 1
+
+
 def parse_machine(value: object) -> object:
     """Read `K/N`.
 

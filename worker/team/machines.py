@@ -39,6 +39,11 @@ class Roll:
     outcomes: tuple[Outcome, ...] = ()
     fault: Outcome | None = None
 
+    def shows_live(self, number: int) -> bool:
+        """Whether the machine of this number was at work."""
+        states = [each.state for each in self.machines if each.number == number]
+        return any(state not in {"ended", "lost"} for state in states)
+
 
 @dataclass(slots=True)
 class _Seen:

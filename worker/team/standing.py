@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.errors import PUBLISHED
+from worker.errors import PUBLISHED, CannotWriteError, StorageUnavailableError, WorkerError
 from worker.layout import STATUS
 from worker.records.base import UnreadableRecordError
 from worker.records.job import Outcome
@@ -69,6 +69,23 @@ class Standing:
         if (content and content.data) != (self._content and self._content.data):
             self._content, self._since_s = content, now_s()
             self._record = _read(content, self._team)
+
+    def finds_team(self) -> bool:
+        """Read whether the destination is the team's: a machine has it, has left it or had it last.
+
+        False also where the store does not let it be read: then nobody can be seen to lead.
+        """
+        if self.has_ended:
+            # By now the next job may have it.
+            return True
+        try:
+            self.poll()
+        except (StorageUnavailableError, CannotWriteError):
+            return False
+        except WorkerError:
+            # A machine that was stopped has no time left for it, and the others go on.
+            return True
+        return self.has_ended or self._record is not None
 
     def forget(self) -> None:
         """Watch anew: this machine led until now."""

@@ -171,12 +171,6 @@ class Team:
                 self._budget.sleep(_LAST_ROLL_EVERY_S, _LAST_ROLL_GRACE_S)
         return self.roll.live > 1
 
-    def finds_ended(self) -> bool:
-        """Whether the job has ended for all machines, as status.json says by now."""
-        with suppress(WorkerError):
-            self.standing.poll()
-        return self.standing.has_ended
-
     def call_the_roll(self) -> Roll:
         """Look at all machines now.
 
