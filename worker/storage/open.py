@@ -22,6 +22,9 @@ from worker.storage.retrying import RetryingStore, retry_in_thread
 
 # What stands for AWS where a URL names another store.
 _AWS = "aws"
+# After a stop: without a client, a job could not find out who has the destination, nor record that
+# it was stopped.
+_OPEN_GRACE_S = 8.0
 
 
 def open_store(
@@ -44,6 +47,7 @@ def open_store(
         client = retry_in_thread(
             lambda: make_client(location, **_client_options(job), answer_s=answer_s),
             budget,
+            grace_s=_OPEN_GRACE_S,
         )
         return RetryingStore(S3Store(client, location, denied_is_missing=True), budget)
     if isinstance(location, LocalLocation):
