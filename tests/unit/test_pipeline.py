@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.fakes import RecordingStore, retrying
 from worker import lead, pipeline
+from worker.callbacks import delivery
 from worker.callbacks.callbacks import Callbacks
 from worker.config.cli import parse_job
 from worker.config.job import Job
@@ -23,6 +24,7 @@ from worker.errors import (
     StorageUnavailableError,
 )
 from worker.layout import STATUS
+from worker.monitoring.status import _SUCCESSOR_GRACE_S
 from worker.outcome import JobResult
 from worker.records.job import Outcome
 from worker.records.status import StatusRecord
@@ -161,6 +163,11 @@ def test_a_machine_that_fails_under_a_leader_says_nothing(machines: Machines) ->
     outcome, events, result = machines.run(1)
     assert (outcome.exit_status, events, result.leads) == (78, [], False)
     assert json.loads(machines.store.objects[STATUS])["owner"] == "leader"
+
+
+def test_the_last_machine_has_time_to_report_that_no_other_came() -> None:
+    """After a stop it first waits for one, and its last event needs a second or two."""
+    assert _SUCCESSOR_GRACE_S + 2 <= delivery._GRACE_S
 
 
 def test_the_last_machine_that_leads_says_how_it_ended(machines: Machines) -> None:

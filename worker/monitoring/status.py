@@ -30,8 +30,9 @@ _LEAST_TEAM_INTERVAL_S = 9.0
 _HEARTBEAT_GRACE_S = 8.0
 # After a stop, how long the last write may take; the checkpoint comes before it.
 _LAST_WRITE_GRACE_S = 14.0
-# Before that one. Machines that wait for a plan read status.json every three seconds.
-_SUCCESSOR_GRACE_S = 12.0
+# Before that one, and with time left for the callback that says how the job ended (11 s in
+# `callbacks.delivery`). Machines that wait for a plan read status.json every three seconds.
+_SUCCESSOR_GRACE_S = 9.0
 
 log = structlog.get_logger(__name__)
 
