@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, cast, get_args
 
@@ -21,7 +22,13 @@ from worker.config.option import (
     variable_name,
 )
 from worker.config.sources import SOURCE, join_sources, split_sources
-from worker.config.team import machine_in
+from worker.config.team import (
+    TeamMachine,
+    answers_for_nobody,
+    machine_in,
+    parse_machine,
+    team_of,
+)
 from worker.config.values import SandboxMode
 from worker.errors import BadParametersError
 
@@ -78,11 +85,22 @@ def parse_job(
 def parse_callback_options(
     arguments: Sequence[str], environment: Mapping[str, str]
 ) -> CallbackOptions | None:
-    """Read where to report a job whose parameters cannot be used; None where that is unknown."""
+    """Read where to report a job whose parameters cannot be used.
+
+    None where that is unknown, or is left to machine 1 of a team.
+    """
+    values = _values(arguments, environment, [])
     try:
-        return CallbackOptions.model_validate(_values(arguments, environment, []))
+        options = CallbackOptions.model_validate(values)
     except ValidationError:
         return None
+    machine: object = None
+    with suppress(ValueError):
+        machine = parse_machine(values.get("machine"))
+    if not isinstance(machine, TeamMachine):
+        return options
+    named = options.model_copy(update={"job_id": team_of(options.job_id)})
+    return named if answers_for_nobody(machine) else None
 
 
 def _values(

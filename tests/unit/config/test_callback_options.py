@@ -9,6 +9,7 @@ import pytest
 from worker.config.callback_options import CallbackOptions, tags_of
 from worker.config.cli import parse_callback_options, parse_job
 from worker.config.location import HttpsLocation
+from worker.config.team import MOST_MACHINES
 from worker.errors import BadParametersError
 
 GOOD = ["--source", "s3://bucket/in.mp4", "--destination", "s3://bucket/out"]
@@ -131,6 +132,22 @@ def test_a_job_that_is_refused_for_others_can_still_report_it() -> None:
     for refused in (["--notify", "http://h/"], ["--notify", URL, "--tag", "x"], []):
         assert parse_callback_options(refused, environment) is None
     assert parse_callback_options(words, {}) is None
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_team_whose_parameters_are_refused_reports_it_once(number: int) -> None:
+    """As the job that was submitted."""
+    words = ["--ladder", "x", "--notify", URL]
+    array = {"AWS_BATCH_JOB_ID": f"array:{number - 1}", "WORKER_MACHINES": "3"}
+    options = parse_callback_options(words, {**SECRET, **array})
+    assert (options and options.job_id) == ("array" if number == 1 else None)
+
+
+def test_a_machine_whose_number_is_refused_reports_it() -> None:
+    words = ["--notify", URL, "--job-id", "mine", "--machine", f"{MOST_MACHINES + 1}/3"]
+    options = parse_callback_options(words, SECRET)
+    assert options
+    assert options.job_id == "mine"
 
 
 def test_a_refused_job_and_a_good_one_are_read_alike() -> None:
