@@ -28,7 +28,8 @@ from worker.media.ffprobe import (
     video_tracks,
 )
 from worker.media.packets import LONGEST_STEP_S, PacketTally
-from worker.media.sections import Section, SectionTally
+from worker.media.sections.model import Section
+from worker.media.sections.tally import SectionTally
 from worker.media.streams import Media
 from worker.runtime.child import Line
 from worker.runtime.process import FailedError, Processes

@@ -18,7 +18,7 @@ from worker.errors import BadSourceError, CannotWriteError, SourceFault
 from worker.ffmpeg.diagnostics import explain_failure
 from worker.ffmpeg.remux import copy_format, copy_tracks, keeps_pes, rewrite_timestamps
 from worker.ffmpeg.run import run_ffmpeg
-from worker.media.sections import MAX_SECTIONS, Section, packet_shifts, shifts_s
+from worker.media.sections.model import MAX_SECTIONS, Section, count_jumps, packet_shifts, shifts_s
 from worker.media.streams import Media, VideoStream
 from worker.plan.refusals import refuse_truncated
 from worker.runtime.command import Command
@@ -80,8 +80,11 @@ def repair_timestamps(
         recordings = _cut(source, parts, job, workspace)
     else:
         recordings = [_recording(source, media, workspace)]
-    if (joints := sum(len(each.sections) for each in recordings) - 1) < 1 and not is_copied:
+    jumps = count_jumps([section for each in recordings for section in each.sections])
+    if jumps < 1 and not is_copied:
         return source, replace(media, jumps=0)
+    if jumps >= MAX_SECTIONS:
+        raise _unrepairable(f"they restart or leap {MAX_SECTIONS} times or more")
     _refuse_unlike(recordings, workspace)
     path = _join(recordings, workspace)
     try:
@@ -92,10 +95,11 @@ def repair_timestamps(
     repaired = _as_first(copy, recordings[0].media)
     _refuse_incomplete(repaired, recordings)
     # Judged as the source is: in a copy in MPEG-TS, too, a frame may stay for minutes.
-    if len(find_sections(path, replace(repaired, container=media.container), workspace)) > 1:
+    as_source = replace(repaired, container=media.container)
+    if count_jumps(find_sections(path, as_source, workspace)) > 0:
         raise _unrepairable("they restart still in the copy")
     log.info(
-        "timestamps_repaired", jumps=joints, parts=len(recordings), texts_left_out=len(media.texts)
+        "timestamps_repaired", jumps=jumps, parts=len(recordings), texts_left_out=len(media.texts)
     )
     return path, replace(repaired, jumps=0)
 
@@ -128,10 +132,7 @@ def _cut(source: Path, parts: Sequence[Part], job: Job, workspace: Workspace) ->
 
 
 def _recording(path: Path, media: Media, workspace: Workspace) -> _Recording:
-    sections = find_sections(path, media, workspace)
-    if len(sections) > MAX_SECTIONS:
-        raise _unrepairable(f"they restart or leap {len(sections)} times")
-    return _Recording(path=path, media=media, sections=sections)
+    return _Recording(path=path, media=media, sections=find_sections(path, media, workspace))
 
 
 def _join(recordings: Sequence[_Recording], workspace: Workspace) -> Path:
@@ -195,7 +196,7 @@ def _refuse_unlike(recordings: Sequence[_Recording], workspace: Workspace) -> No
 
     """
     first = recordings[0].media
-    if any(_is_out_of_order(each) for each in recordings):
+    if any(_is_out_of_order(each.media, each.sections) for each in recordings):
         raise _unrepairable("its frames are out of order behind the joint")
     for each in (recording.media for recording in recordings[1:]):
         if each.video_track is not None and first.video_track is not None:
@@ -217,15 +218,16 @@ def _refuse_other_video(video: VideoStream, first: VideoStream) -> None:
         raise _unrepairable(f"{first.codec} is followed by {video.codec}")
 
 
-def _is_out_of_order(recording: _Recording) -> bool:
+def _is_out_of_order(media: Media, sections: Sequence[Section]) -> bool:
     """Whether FFmpeg's decoding times are wrong behind a restart.
 
     Matroska has none. Those that FFmpeg derives are right again at the next header only.
     """
-    media, sections = recording.media, recording.sections
-    restarts = any(after.start_s < before.end_s for before, after in pairwise(sections))
     codec = media.video_track and media.video_track.codec
-    return restarts and "matroska" in media.container and codec not in {None, *_IN_ORDER}
+    if codec in {None, *_IN_ORDER} or "matroska" not in media.container:
+        return False
+    restarts = any(after.start_s < before.end_s for before, after in pairwise(sections))
+    return restarts or any(media.video.index in each.moved for each in sections)
 
 
 def _refuse_other_parameters(recordings: Sequence[_Recording], workspace: Workspace) -> None:
