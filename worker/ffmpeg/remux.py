@@ -49,12 +49,19 @@ def copy_format(recordings: Iterable[Media]) -> CopyFormat:
 
 
 def rewrite_timestamps(
-    media: Media, source: Path, output: str, *, container: CopyFormat, shifts: Mapping[int, Shifts]
+    media: Media,
+    source: Path,
+    output: str,
+    *,
+    container: CopyFormat,
+    shifts: Mapping[int, Shifts],
+    shown: Mapping[int, Shifts] | None = None,
 ) -> Command:
     """Build the FFmpeg that copies video and audio with other timestamps.
 
-    `shifts` has for each track's index from which packet on times move by how many seconds more.
-    The packets of audio are whole PES packets where those are kept.
+    `shifts` has for each track's index from which packet on times move by how many seconds more,
+    `shown` by how many the presentation time of one packet does. The packets of audio are whole PES
+    packets where those are kept.
     """
     reads_on = READS_ON if media.is_late else {}
     opened = open_input(source, **reads_on)
@@ -65,7 +72,8 @@ def rewrite_timestamps(
         copied_tracks.append(audio[str(media.audio.index)])
     ticks_hz = CLOCK_HZ if container == "mpegts" else _MATROSKA_HZ
     filters = {
-        f"bsf:{position}": _move(shifts[index], ticks_hz) for position, index in enumerate(indexes)
+        f"bsf:{position}": _move(shifts[index], (shown or {}).get(index, ()), ticks_hz)
+        for position, index in enumerate(indexes)
     }
     copied = ffmpeg.output(
         *copied_tracks,
@@ -102,9 +110,10 @@ def copy_tracks(source: Path, output: str) -> Command:
     return ffmpeg_command([copied])
 
 
-def _move(shifts: Shifts, ticks_hz: int) -> str:
+def _move(shifts: Shifts, shown: Shifts, ticks_hz: int) -> str:
     moved = "".join(f"+gte(N,{first})*{round(by_s * ticks_hz)}" for first, by_s in shifts)
-    return f"setts=pts='PTS{moved}':dts='DTS{moved}'"
+    wild = "".join(f"+eq(N,{number})*{round(by_s * ticks_hz)}" for number, by_s in shown)
+    return f"setts=pts='PTS{moved}{wild}':dts='DTS{moved}'"
 
 
 def extract_user_data(video: VideoStream, source: Path) -> Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -17,6 +18,8 @@ LONGEST_STEP_S = 10.0
 LONGEST_STEP_BACK_S = 1.0
 
 _LONGEST_GUESS_S = 0.1
+# Of H.264 and HEVC 16 frames, each of which may be two packets of a field.
+_MOST_REORDERED = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,11 +106,44 @@ class Packets:
 
 
 @dataclass(slots=True)
+class WildTimes:
+    """Finds presentation times that cannot be, beside decoding times that run through.
+
+    Where frames stay for minutes, one may be decoded minutes before it is shown. But no more frames
+    are decoded in between than a decoder keeps.
+    """
+
+    _waiting: deque[tuple[int, float, float]] = field(default_factory=deque)
+    _last_s: tuple[float, float] = (-math.inf, -math.inf)
+
+    def add(
+        self, number: int, pts_s: float | None, dts_s: float | None
+    ) -> tuple[int, float] | None:
+        """Count a packet; return the number of a wild one, and its decoding minus its wild time."""
+        if pts_s is None or dts_s is None:
+            return None
+        (last_pts_s, last_dts_s), self._last_s = self._last_s, (pts_s, dts_s)
+        is_alone = False
+        if dts_s < last_dts_s - LONGEST_STEP_BACK_S:
+            self._waiting.clear()
+            # Decoding times restart, and these do not.
+            is_alone = abs(pts_s - last_pts_s) <= LONGEST_STEP_S < pts_s - dts_s
+        if is_alone or pts_s < dts_s - LONGEST_STEP_S:
+            return number, dts_s - pts_s
+        self._waiting.append((number, pts_s, dts_s))
+        if len(self._waiting) > _MOST_REORDERED:
+            first, shown_s, decoded_s = self._waiting.popleft()
+            if shown_s > max(dts_s, decoded_s) + LONGEST_STEP_S:
+                return first, decoded_s - shown_s
+        return None
+
+
+@dataclass(slots=True)
 class PacketTally:
     """Builds `Packets` one packet at a time; 8 bytes a packet, a hundred a keyframe.
 
-    `jumps` counts where decoding times go back, or forward by more than ten seconds. `keeps_clock`:
-    of audio, whose samples are a clock of their own.
+    `jumps` counts where decoding times go back, or forward by more than ten seconds, and wild
+    presentation times. `keeps_clock`: of audio, whose samples are a clock of their own.
     """
 
     origin_s: float
@@ -120,6 +156,7 @@ class PacketTally:
     end_s: float | None = None
     jumps: int = 0
     _clock: AudioClockTally = field(default_factory=AudioClockTally)
+    _wild: WildTimes = field(default_factory=WildTimes)
     _decoded_s: float | None = None
     _last_s: float | None = None
     _is_open: bool = False
@@ -141,6 +178,7 @@ class PacketTally:
             step_s = 0.0 if self._decoded_s is None else dts_s - self._decoded_s
             self.jumps += not -LONGEST_STEP_BACK_S <= step_s <= LONGEST_STEP_S
             self._decoded_s = dts_s
+        self.jumps += self._wild.add(self.count, pts_s, dts_s) is not None
         if self._is_decode_timed is None and (pts_s is not None or dts_s is not None):
             # FFmpeg gives later packets presentation times where it can guess them.
             self._is_decode_timed = pts_s is None

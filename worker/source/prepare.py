@@ -25,7 +25,7 @@ from worker.source.captions import find_captions
 from worker.source.fetch.sources import WholeFile
 from worker.source.ladder_selection import select_ladder
 from worker.source.probe import probe
-from worker.source.timestamps import repair_timestamps
+from worker.source.repair.timestamps import repair_timestamps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

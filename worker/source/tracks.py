@@ -14,7 +14,7 @@ from worker.config.job import Job
 from worker.errors import BadSourceError, SourceFault
 from worker.ffmpeg.diagnostics import no_audio_decoder, no_decoder
 from worker.media.ffprobe import container_names, is_encrypted, unknown_video
-from worker.source.appended import Part
+from worker.source.repair.appended import Part
 
 Raw = Mapping[str, Any]
 Ends = Mapping[int, float | None]

@@ -41,6 +41,14 @@ def test_packets_are_moved_by_their_numbers() -> None:
     assert after(argv, "-bsf:1") == ["setts=pts='PTS':dts='DTS'"]
     assert after(argv, "-time_base") == ["1/1000"]
     assert "-copyts" in argv
+    # One packet's presentation time, and no other.
+    wild = {VIDEO.index: [(99, -600.0)]}
+    command = rewrite_timestamps(
+        MEDIA, SOURCE, "o", container="matroska", shifts=shifts, shown=wild
+    )
+    assert after(filled(command), "-bsf:0") == [
+        f"setts=pts='PTS{moved}+eq(N,99)*-600000':dts='DTS{moved}'"
+    ]
     # In ticks of MPEG-TS.
     command = rewrite_timestamps(MEDIA, SOURCE, "o", container="mpegts", shifts=shifts)
     assert "gte(N,0)*90000" in after(filled(command), "-bsf:0")[0]

@@ -7,7 +7,8 @@ from itertools import accumulate
 
 import pytest
 
-from worker.media.sections.model import MAX_SECTIONS, count_jumps, packet_shifts, shifts_s
+from worker.media.sections.model import MAX_SECTIONS, count_jumps
+from worker.media.sections.shifts import packet_shifts, shifts_s, shown_shifts
 from worker.media.sections.tally import SectionTally
 
 VIDEO, AUDIO = 0, 1
@@ -150,6 +151,54 @@ def test_frames_stay_after_the_audio_has_ended(step_s: float) -> None:
 def test_in_mpeg_a_frame_stays_no_longer_than_the_audio() -> None:
     found = errors((leap(70, 60), even), audio_ends_s=40)
     assert found == (2, 1, (0, 0))
+
+
+def frames(
+    wild: int | None, by_s: float, *, stay_s: float = 0.0, dts_by_s: float = 0.0
+) -> SectionTally:
+    """Three hundred frames, of which two B-frames follow each P-frame; each tenth P-frame stays."""
+    tally = SectionTally(is_mpeg=False)
+    shown_s = list(accumulate(stay_s if n % 30 == 0 else 0.04 for n in range(303)))
+    for n in range(300):
+        # Decoded as P B B, shown as B B P; decoding times are those of three frames before.
+        pts_s = shown_s[n + (2 if n % 3 == 0 else -1)]
+        dts_s = (shown_s[n - 3] if n > 2 else shown_s[0] - 0.04 * (3 - n)) - 0.001
+        is_wild = n == wild
+        dts_s += dts_by_s * is_wild
+        tally.add(VIDEO, pts_s + by_s * is_wild, dts_s, 0.04)
+    return tally
+
+
+@pytest.mark.parametrize("stay_s", [0.04, 25])
+def test_frames_that_are_shown_long_after_they_are_decoded_are_not_wild(stay_s: float) -> None:
+    (section,) = frames(None, 0, stay_s=stay_s).sections()
+    assert not section.wild
+    assert section.start_s == pytest.approx(stay_s)
+    assert section.end_s - section.start_s == pytest.approx(12 + 9 * (stay_s - 0.04))
+
+
+@pytest.mark.parametrize("by_s", [600, -600])
+def test_a_wild_presentation_time_beside_a_good_decoding_time_moves_one_frame(by_s: float) -> None:
+    (section,) = frames(150, by_s, stay_s=0.04).sections()
+    assert section.end_s - section.start_s == pytest.approx(12, abs=0.2)
+    assert list(packet_shifts([section], [0.0], VIDEO)) == []
+    ((number, moved_s),) = shown_shifts([section], VIDEO)
+    assert number == 150
+    assert moved_s == pytest.approx(-by_s, abs=0.3)
+    assert count_jumps([section]) == 1
+
+
+@pytest.mark.parametrize("by_s", [600, -600])
+def test_a_wild_decoding_time_beside_a_good_presentation_time_is_repaired_too(by_s: float) -> None:
+    (section,) = frames(150, 0, stay_s=0.04, dts_by_s=by_s).sections()
+    assert section.end_s - section.start_s == pytest.approx(12, abs=0.2)
+    (there, back), ((number, shown_s),) = (
+        packet_shifts([section], [0.0], VIDEO),
+        shown_shifts([section], VIDEO),
+    )
+    assert (there[0], back[0], number) == (150, 151, 150)
+    assert there[1] == -back[1] == pytest.approx(-by_s, abs=0.1)
+    assert there[1] + shown_s == pytest.approx(0, abs=0.3)
 
 
 def test_noise_is_not_kept() -> None:

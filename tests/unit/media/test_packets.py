@@ -77,3 +77,11 @@ def test_a_packet_without_a_time_among_others_is_counted_but_not_timed() -> None
 def test_a_raw_stream_has_no_times() -> None:
     counted = packets([(None, None)] * 3)
     assert (counted.count, counted.end_s, counted.is_decode_timed) == (3, None, False)
+
+
+@pytest.mark.parametrize(("by_s", "jumps"), [(0, 0), (5, 0), (600, 1), (-600, 1)])
+def test_a_presentation_time_that_cannot_be_is_noticed(by_s: float, jumps: int) -> None:
+    tally = PacketTally(origin_s=0)
+    for n in range(100):
+        tally.add(n / 25 + 0.08 + by_s * (n == 50), n / 25, 0.04, is_key=True)
+    assert tally.jumps == jumps

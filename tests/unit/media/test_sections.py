@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from worker.media.sections.model import Section, packet_shifts, shifts_s
+from worker.media.sections.model import Section
+from worker.media.sections.shifts import packet_shifts, shifts_s
 from worker.media.sections.tally import SectionTally
 
 VIDEO, AUDIO = 0, 1

@@ -7,9 +7,8 @@ track does so and the other goes on (a damaged header, an encoder's clock), that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from worker.media.packets import LONGEST_STEP_BACK_S, LONGEST_STEP_S
 
@@ -37,7 +36,8 @@ class Section:
     `firsts` maps a track's index to the number of its first packet here, as the demuxer counts them
     from 0. A track that has none here is absent. `timed_firsts` counts packets alone that have a
     time of their own in the file: in MPEG-TS and MPEG-PS, those that begin a PES packet. `moves`
-    put a track that jumped alone back on the clock.
+    put a track that jumped alone back on the clock. `wild` are packets with a presentation time
+    that cannot be: that alone, of one packet each, is moved to where it is decoded.
     """
 
     start_s: float
@@ -45,11 +45,12 @@ class Section:
     firsts: Mapping[int, int]
     timed_firsts: Mapping[int, int] = field(default_factory=dict)
     moves: Sequence[Move] = ()
+    wild: Sequence[Move] = ()
 
     @property
     def moved(self) -> frozenset[int]:
-        """The tracks that jump alone."""
-        return frozenset(move.index for move in self.moves)
+        """The tracks that jump alone, or have wild times."""
+        return frozenset(move.index for move in (*self.moves, *self.wild))
 
     def follows(self, other: Section) -> bool:
         """Whether the clock runs on from the end of another, so that no time is moved."""
@@ -57,35 +58,5 @@ class Section:
 
 
 def count_jumps(sections: Sequence[Section]) -> int:
-    """Count the joints between sections, and where a track jumps alone."""
-    return len(sections) - 1 + sum(len(section.moves) for section in sections)
-
-
-def shifts_s(sections: Sequence[Section], *, are_joints: Sequence[bool]) -> list[float]:
-    """Return by how much each section is moved to begin where the one before it ends.
-
-    `are_joints` says for each but the first whether it lies after a joint that was found by its
-    timestamps; one that was found by a header within the file may run on as it is.
-    """
-    shifts = [0.0]
-    for (before, section), is_joint in zip(pairwise(sections), are_joints, strict=True):
-        runs_on = not is_joint and section.follows(before)
-        end_s = before.end_s + shifts[-1]
-        shifts.append(shifts[-1] if runs_on else end_s - section.start_s)
-    return shifts
-
-
-def packet_shifts(
-    sections: Sequence[Section], shifts: Sequence[float], index: int, *, only_timed: bool = False
-) -> Iterator[tuple[int, float]]:
-    """Yield from which packet of a track on its times move by how many seconds more."""
-    moved_s = 0.0
-    for section, shift_s in zip(sections, shifts, strict=True):
-        own = [move for move in section.moves if move.index == index]
-        moves = {move.timed_first if only_timed else move.first: move.by_s for move in own}
-        firsts = section.timed_firsts if only_timed else section.firsts
-        begin = {firsts[index]: 0.0} if index in firsts else {}
-        for first, by_s in (begin | moves).items():
-            if shift_s + by_s != moved_s:
-                yield first, shift_s + by_s - moved_s
-                moved_s = shift_s + by_s
+    """Count the joints between sections, where a track jumps alone, and wild times."""
+    return len(sections) - 1 + sum(len(each.moves) + len(each.wild) for each in sections)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from worker.media.packets import LONGEST_STEP_BACK_S, LONGEST_STEP_S
+from worker.media.sections.model import Move
 
 UNRESOLVED = -1
 # As many stretches last ten seconds, which are a second apart. A few may be wild.
@@ -18,7 +19,7 @@ class Stretch:
     """Packets of one track in a row, between two steps that may be jumps.
 
     It begins with packet `first`, decoded at `begin_s`, and after packet `last_s` the next one is
-    due at `next_s`. `start_s` and `end_s` are what is shown. `seen` is the other track's stretch
+    due at `next_s`. `start_s` to `end_s` is what is shown. `seen` is the other track's stretch
     when it begins, of which the next packet is due at `seen_s` then, and `seen_end_s` the end.
     `by_s` puts it on the clock of its section.
     """
@@ -38,12 +39,17 @@ class Stretch:
     after: Stretch | None = None
     section: int = UNRESOLVED
     by_s: float = 0.0
+    wild: list[Move] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.before:
             self.before.after = self
         if self.seen:
             self.seen_s, self.seen_end_s = self.seen.next_s, self.seen.end_s
+
+    def show(self, from_s: float, to_s: float) -> None:
+        """Count what is shown of a packet."""
+        self.start_s, self.end_s = min(self.start_s, from_s), max(self.end_s, to_s)
 
     @property
     def due_s(self) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from worker.media.packets import LONGEST_STEP_BACK_S, LONGEST_STEP_S
+from worker.media.packets import LONGEST_STEP_BACK_S, LONGEST_STEP_S, WildTimes
 from worker.media.sections.model import MAX_SECTIONS, Move, Section
 from worker.media.sections.stretches import (
     UNRESOLVED,
@@ -27,12 +28,18 @@ _MAX_RESTARTS = 2 * MAX_SECTIONS + 2
 
 @dataclass(slots=True)
 class _Track:
-    """One track so far: how many packets, and the last stretch of those that have a time."""
+    """One track so far: how many packets, and the last stretch of those that have a time.
+
+    `late` are packets that are shown long after they are decoded, with their stretch, count of
+    times, and what is shown: wild ones, until they are found.
+    """
 
     count: int = 0
     timed: int = 0
     step_s: float = 0.0
     stretch: Stretch | None = None
+    late: dict[int, tuple[Stretch, int, float, float]] = field(default_factory=dict)
+    wild: WildTimes = field(default_factory=WildTimes)
 
 
 @dataclass(slots=True)
@@ -79,8 +86,8 @@ class SectionTally:
                 before=track.stretch,
                 seen=next((each.stretch for i, each in self._tracks.items() if i != index), None),
                 begin_s=decoded_s,
-                start_s=shown_s,
-                end_s=shown_s,
+                start_s=math.inf,
+                end_s=decoded_s,
                 last_s=decoded_s,
                 next_s=decoded_s,
             )
@@ -89,12 +96,23 @@ class SectionTally:
         elif step_s > 0:
             track.step_s = min(step_s, _LONGEST_GUESS_S)
         length_s = duration_s or track.step_s
-        stretch.start_s = min(stretch.start_s, shown_s)
-        stretch.end_s = max(stretch.end_s, max(times) + length_s)
         stretch.last_s, stretch.next_s = decoded_s, decoded_s + length_s
+        stretch.end_s = max(stretch.end_s, stretch.next_s)
+        if abs(shown_s - decoded_s) <= LONGEST_STEP_S:
+            stretch.show(shown_s, shown_s + length_s)
+        else:
+            track.late[number] = stretch, timed_number, shown_s, shown_s + length_s
+        first, by_s = track.wild.add(number, pts_s, dts_s) or (-1, 0.0)
+        if first in track.late:
+            its, its_timed, from_s, to_s = track.late.pop(first)
+            its.show(from_s + by_s, to_s + by_s)
+            its.wild.append(Move(index, first, its_timed, by_s))
 
     def sections(self) -> tuple[Section, ...]:
         """Return what was found; none without timestamps."""
+        for track in self._tracks.values():
+            for stretch, _, from_s, to_s in track.late.values():
+                stretch.show(from_s, to_s)
         members: list[list[Stretch]] = [[] for _ in range(self._resolve())]
         for each in self._stretches:
             members[each.section].append(each)
@@ -170,4 +188,5 @@ def _section(stretches: Sequence[Stretch]) -> Section:
         firsts={index: each.first for index, each in begins.items()},
         timed_firsts={index: each.timed_first for index, each in begins.items()},
         moves=moves,
+        wild=[wild for each in stretches for wild in each.wild],
     )
