@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.sample import job
 from worker.errors import BadSourceError
-from worker.source.probe import _refuse_unusable
+from worker.source.tracks import refuse_unusable
 
 AUDIO = {"codec_type": "audio", "codec_name": "mp3"}
 
@@ -20,5 +20,5 @@ AUDIO = {"codec_type": "audio", "codec_name": "mp3"}
 )
 def test_audio_is_published_alone_but_not_beside_video(others: tuple[str, ...], hint: str) -> None:
     with pytest.raises(BadSourceError, match=hint):
-        _refuse_unusable([AUDIO], [], [AUDIO], job(*others))
-    _refuse_unusable([AUDIO], [], [AUDIO], job("--audio-only", "allow", *others))
+        refuse_unusable([AUDIO], [], [AUDIO], job(*others))
+    refuse_unusable([AUDIO], [], [AUDIO], job("--audio-only", "allow", *others))
