@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.beside import PEER_S, machine, made_by_all
 from tests.bench.clips import LECTURE, NORMAL, Clip, find_clips, make_clip
-from tests.bench.jobs import MEASURES
+from tests.bench.jobs import MEASURES, OWN_TABLES
 from tests.bench.others import Others
 from tests.bench.peer_table import draw_peers, peer_row, peer_table
 from tests.bench.report import Result, draw, put_into, row, table
@@ -22,6 +22,7 @@ from tests.bench.ways import BASELINE, WAYS, WORKER, make, plan_for, quality_of
 from tests.functional.conftest import MEDIA, ROOT
 
 _PAGE, _PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.png"
+_JOBS = "jobs"
 _PEERS_PLOT = ROOT / "docs" / "peers.png"
 
 # A screen recording of ten seconds, mostly still. Other programs only add to what a run costs, so
@@ -90,17 +91,24 @@ def guard(results: Sequence[Result]) -> None:
 
 
 def measure_jobs(names: Sequence[str], *, write: bool) -> None:
-    """Measure whole jobs, and print each result at once."""
-    lines, others = ["| whole jobs | |", "|---|---|"], Others()
+    """Measure whole jobs, and print each result at once.
+
+    Some have a table of their own. The one of all others is written where all of them are measured.
+    """
+    tables, others = dict[str, list[str]](), Others()
     for name in names:
+        lines = tables.setdefault(f"jobs {name}" if name in OWN_TABLES else _JOBS, [])
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
             folder = Path(temporary) / name
             folder.mkdir()
             for what, found in MEASURES[name](folder):
                 lines.append(f"| {what} | {found} |")
                 print(lines[-1], flush=True)
-        if write:
-            put_into(_PAGE, "jobs", "\n".join([*lines, "", _note(others)]))
+        for block, rows in tables.items():
+            # A table of some of the others would be in place of that of all.
+            if write and (block != _JOBS or set(names) >= set(MEASURES) - OWN_TABLES):
+                text = "\n".join(["| | |", "|---|---|", *rows, "", _note(others)])
+                put_into(_PAGE, block, text)
 
 
 def measure_variants(names: Sequence[str], *, write: bool) -> None:

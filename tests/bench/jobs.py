@@ -290,3 +290,4 @@ MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "scheduler": measure_scheduler,
     "start": measure_start,
 }
+OWN_TABLES = frozenset({"first-rung", "layouts", "machines", "sandbox", "speech"})
