@@ -20,6 +20,7 @@ _MEASURE_EVERY_S = 0.1
 class Cost:
     """CPU seconds of the command and all that it started; memory of the largest process.
 
+    The memory is not below that of the process that started the command, which it begins with.
     `ready_s`: from its start until the caller found what it waits for; None where it never did.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.bench.clips import Clip
-from tests.bench.cost import Cost, in_turn, size_of, spend
+from tests.bench.cost import OUTPUT_NAME, Cost, in_turn, size_of, spend
 from tests.bench.playable import has_first_minute
 from tests.bench.quality import Quality, compare
 from tests.functional.conftest import FFMPEG, FFPROBE, ROOT
@@ -34,6 +35,8 @@ from worker.runtime.command import Command
 from worker.runtime.workspace import Tools, Workspace
 from worker.source.prepare import plan_source, write_color_tables
 
+# Of the worker and of its largest FFmpeg, in its last line.
+_PEAK_MEMORY = re.compile(r"peak_memory_bytes\W+(\d+)")
 BASELINE, PLAIN, WORKER = "baseline", "plain", "worker"
 WAYS = (BASELINE, PLAIN, WORKER)
 
@@ -194,12 +197,16 @@ def run_worker(
         destination,
     ]
     argv += ["--work-dir", work, "--ffmpeg", FFMPEG, "--ffprobe", FFPROBE, *options]
-    return spend(
+    cost = spend(
         [*map(str, argv)],
         folder=watched,
         environment={"PYTHONPATH": str(ROOT), **(environment or {})},
         is_ready=is_ready,
     )
+    # A child begins with the memory of who starts it: what the kernel says of the worker is not
+    # below what this process has.
+    own = _PEAK_MEMORY.findall((watched / OUTPUT_NAME).read_text(errors="replace"))
+    return replace(cost, memory_bytes=max(map(int, own)))
 
 
 @cache
