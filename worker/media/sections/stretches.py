@@ -63,9 +63,14 @@ class Stretch:
 
     @property
     def other_has_ended(self) -> bool:
-        """Whether the other track has given its last packet, or has none."""
+        """Whether the other track has given its last packet, or has none.
+
+        Or nearly so: muxers may hold the last one back until the end of the file.
+        """
         seen = self.seen
-        return seen is None or (seen.after is None and seen.next_s == self.seen_s)
+        if seen is None:
+            return True
+        return seen.after is None and seen.next_s - self.seen_s <= LONGEST_STEP_BACK_S
 
     def other_end_s(self, section: int) -> float | None:
         """Return how far the other track was on a section's clock; None where it had no packet."""
