@@ -178,7 +178,7 @@ def test_a_stall_is_found_although_each_tick_is_late(tmp_path: Path) -> None:
         shell(running, "sleep 1000")
         with pytest.raises(EncoderKilledError, match="no progress for 180 s"):
             list(running.events())
-    assert 180 / 60 < clock.slept_s / 60 < 30
+    assert clock.slept_s < 1800
 
 
 def test_a_stall_after_a_freeze_is_found_as_soon_as_any(tmp_path: Path) -> None:
