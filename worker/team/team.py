@@ -278,6 +278,8 @@ class Team:
         """
         self.standing.poll()
         if self._ended is not None:
+            # By a machine that took the lead while this one stood still.
+            self.leads = False
             raise TeamEndedError(self._ended)
 
     def _drop_what_was_taken_over(self) -> None:

@@ -81,6 +81,19 @@ def test_a_machine_whose_claims_are_gone_finds_that_the_job_has_ended(
 
 
 @pytest.mark.usefixtures("clock")
+def test_a_machine_that_led_finds_that_another_one_has_ended_the_job(store: RecordingStore) -> None:
+    """That one answers for it: a video counts once."""
+    team = machine(store)
+    team.lead()
+    assert team.claim(everything)
+    store.delete(store.list(team_prefix(RUN, NAME)))
+    end_for_all(store)
+    with pytest.raises(TeamEndedError):
+        team.claim(everything)
+    assert not team.leads
+
+
+@pytest.mark.usefixtures("clock")
 def test_a_listing_that_is_behind_ends_nothing(
     store: RecordingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
