@@ -105,7 +105,7 @@ def measure_jobs(names: Sequence[str], *, write: bool) -> None:
                 lines.append(f"| {what} | {found} |")
                 print(lines[-1], flush=True)
         for block, rows in tables.items():
-            # A table of some of the others would be in place of that of all.
+            # A table of some of the others would replace that of all.
             if write and (block != _JOBS or set(names) >= set(MEASURES) - OWN_TABLES):
                 text = "\n".join(["| | |", "|---|---|", *rows, "", _note(others)])
                 put_into(_PAGE, block, text)

@@ -26,7 +26,7 @@ class Measured:
     Of the probe and the samples 55 CPU seconds were measured, some of them side by side; of a fetch
     1.5 GB at 150 MB/s are assumed. The key frames for images are 240 at most.
 
-    `encode_cpu_s` is for a second of video in all rungs. `share_s`: what a share costs beside its
+    `encode_cpu_s` is for a second of video in all rungs (`--jobs overhead`). `share_s`: what a share costs beside its
     encode, as so much video: a start of FFmpeg, and a GOP that is decoded before it.
     """
 
@@ -35,7 +35,7 @@ class Measured:
     probe_s: float = 40.0
     samples_s: float = 3.0
     plan_s: float = 1.0
-    encode_cpu_s: float = 2 * 223 / 600
+    encode_cpu_s: float = 0.517
     share_s: float = 1.0
     audio_cpu_s: float = 180.0
     verify_s: float = 2.0
