@@ -26,8 +26,9 @@ class Measured:
     Of the probe and the samples 55 CPU seconds were measured, some of them side by side; of a fetch
     1.5 GB at 150 MB/s are assumed. The key frames for images are 240 at most.
 
-    `encode_cpu_s` is for a second of video in all rungs (`--jobs overhead`). `share_s`: what a share costs beside its
-    encode, as so much video: a start of FFmpeg, and a GOP that is decoded before it.
+    `encode_cpu_s` is for a second of video in all rungs (`--jobs overhead`). `share_s`: what a
+    share costs beside its encode, as so much video: a start of FFmpeg, and a GOP that is decoded
+    before it.
     """
 
     start_s: float = 0.9
