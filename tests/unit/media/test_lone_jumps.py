@@ -148,6 +148,15 @@ def test_frames_stay_after_the_audio_has_ended(step_s: float) -> None:
     assert found == (1, 0, (0, 0))
 
 
+def test_frames_stay_though_the_last_packet_of_audio_was_kept_back() -> None:
+    audio = [(AUDIO, n / 50) for n in range(300)]
+    slides = [(VIDEO, n * 15.0) for n in range(5)]
+    tally = SectionTally(is_mpeg=False)
+    for track, at_s in [slides[0], *audio[:-1], *slides[1:-1], audio[-1], slides[-1]]:
+        tally.add(track, at_s, at_s, LENGTHS_S[track])
+    assert count_jumps(tally.sections()) == 0
+
+
 def test_in_mpeg_a_frame_stays_no_longer_than_the_audio() -> None:
     found = errors((leap(70, 60), even), audio_ends_s=40)
     assert found == (2, 1, (0, 0))

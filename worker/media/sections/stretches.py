@@ -63,9 +63,9 @@ class Stretch:
 
     @property
     def other_has_ended(self) -> bool:
-        """Whether the other track has given its last packet, or has none.
+        """Whether the other track has given its last packets, or has none.
 
-        Or nearly so: muxers may hold the last one back until the end of the file.
+        FFmpeg's muxers keep the last packet of audio back until the video ends.
         """
         seen = self.seen
         if seen is None:
