@@ -18,7 +18,7 @@ from tests.functional.callbacks.receiver import HANG, RESET, Backend
 from tests.functional.conftest import ROOT, free_port, wait_for
 from tests.functional.pipeline.outcomes import SLOW, video_segments
 from tests.functional.served import served
-from tests.functional.worker_process import Ended, RunWorker, StartWorker
+from tests.functional.worker_process import FAST_LEASE, Ended, RunWorker, StartWorker
 from worker.callbacks.delivery import MAX_ATTEMPTS
 
 SECRET = "whsec_" + base64.b64encode(b"canary-of-secret-of-24-bytes").decode()
@@ -225,3 +225,43 @@ def test_a_job_that_is_stopped_still_says_so(
     assert (left["state"], left["outcome"]["exit_status"]) == ("ended", 143)
     expected = [] if answers else [("video.failed", "no answer before the job ended")]
     assert [(e["type"], e["reason"]) for e in left["callbacks_not_delivered"]] == expected
+
+
+def test_of_a_team_that_finds_another_job_one_machine_says_so(
+    backend: Backend, start_worker: StartWorker, long_clip: Path, tmp_path: Path
+) -> None:
+    """And names the job as it was submitted."""
+    out = tmp_path / "out"
+    job = ("--source", long_clip, "--destination", out, *SLOW)
+    start_worker(*job, before=FAST_LEASE)
+    wait_for((out / "status.json").exists, what="another job")
+    team = [
+        start_worker(
+            *(*job, *options(backend.url), "--job-id", "lecture:3", "--machine", f"{number}/3"),
+            environment=ENVIRONMENT,
+            before=FAST_LEASE,
+        )
+        for number in (1, 2, 3)
+    ]
+    assert [machine.wait(60).status for machine in team] == [75, 75, 75]
+    (failed,) = backend.taken
+    assert (failed.type, failed.event["data"]["job_id"]) == ("video.failed", "lecture")
+
+
+def test_a_team_that_is_stopped_before_it_has_a_plan_says_so(
+    backend: Backend, start_worker: StartWorker, short_clip: Path, tmp_path: Path
+) -> None:
+    """Its only machine waits for another one to take over, and has time left for the callback."""
+    out = tmp_path / "out"
+    running = start_worker(
+        *("--source", short_clip, "--destination", out, *options(backend.url)),
+        *("--job-id", "lecture", "--machine", "2/3"),
+        environment=ENVIRONMENT,
+        before="import worker.steps as steps\n"
+        "steps.Steps.plan = lambda self, *_: self.context.budget.sleep(300)",
+    )
+    wait_for(lambda: backend.attempts, what="video.started")
+    running.process.send_signal(signal.SIGTERM)
+    assert running.wait(60).status == 143
+    assert [each.type for each in backend.taken] == ["video.started", "video.failed"]
+    assert status_of(out)["callbacks_not_delivered"] == []

@@ -83,4 +83,10 @@ def test_another_machine_publishes_what_the_leader_cannot(
     assert len(shape(store)["180p/index.m3u8"]) == 14
     manifest = read_manifest(store)
     assert manifest
+    if not ended.final.get("already_published"):
+        # The minutes of the video count for it.
+        assert ended.final["duration_s"] == manifest.duration_s
+    if led.status == 0 and moment != _AFTER_IT_PUBLISHED:
+        assert not led.final["leads"]
+        assert "duration_s" not in led.final
     assert not store.list(f"{manifest.run}/team-")
