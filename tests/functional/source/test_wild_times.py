@@ -9,7 +9,7 @@ import pytest
 
 from tests.functional.conftest import ffmpeg
 from tests.functional.hls import read_published
-from tests.functional.source.generated import SMALL
+from tests.functional.source.generated import SMALL, X264
 from tests.functional.source.test_joined import (
     AAC,
     FLV_HEADER_BYTES,
@@ -124,7 +124,9 @@ def test_what_has_wrong_times_alone_is_moved_and_nothing_else(
     assert_joined(read_published(out))
 
 
-@pytest.mark.parametrize(("suffix", "codecs"), [("flv", (*H264, *AAC)), ("webm", VP8)])
+@pytest.mark.parametrize(
+    ("suffix", "codecs"), [("flv", (*X264, *AAC)), ("flv", (*H264, *AAC)), ("webm", VP8)]
+)
 def test_frames_stay_after_the_audio_has_ended(
     run_worker: RunWorker, tmp_path: Path, suffix: str, codecs: tuple[str, ...]
 ) -> None:
