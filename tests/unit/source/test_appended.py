@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from worker.source.repair.appended import MAX_PARTS, Part, find_parts
 
 from worker.errors import BadSourceError
+from worker.source.repair.appended import MAX_PARTS, Part, find_parts
 
 
 def box(kind: bytes, content: bytes = b"") -> bytes:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worker.source.repair.appended import Part
 
 from tests.unit.media.test_ffprobe import MP4, audio_track, video_track
+from worker.source.repair.appended import Part
 from worker.source.tracks import TrackExtents, cut_before_tables, declared_duration_s
 
 MKV = {"format_name": "matroska,webm", "duration": "60.0"}
