@@ -29,7 +29,6 @@ class Lead:
 
     def __init__(self, job: Job, context: Context) -> None:
         self._budget = context.budget
-        self._answers_for_nobody = answers_for_nobody(job.machine)
         store = open_store(job, context.budget, is_shared=job.machine is not None)
         # A stop that came before leaves time to claim it, or status.json would not record it.
         leased = open_store(
@@ -118,6 +117,6 @@ class Lead:
 
         Where it left before, the machine that led does.
         """
-        if self._answers_for_nobody:
+        if answers_for_nobody(team.machine):
             return False
         return not (led and team.has_begun) or team.roll.shows_live(1)

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from tests.bench.clips import Clip, find_clips, make_clip
@@ -64,12 +65,14 @@ def _clip(sample: Sample, folder: Path) -> Clip:
     return make_clip(name, kind, path, folder=folder, seconds=sample.seconds)
 
 
-def _plan(clip: Clip, variant: Variant, folder: Path) -> Plan:
-    return replace(plan_for(clip.path, folder, *_JOB, *variant.job), threads=0)
+@cache
+def _plan(source: Path, job: tuple[str, ...], folder: Path) -> Plan:
+    """Plan as the worker would; once for all variants, as it encodes samples."""
+    return replace(plan_for(source, folder, *_JOB, *job), threads=0)
 
 
 def _size(sample: Sample, clip: Clip, folder: Path) -> str:
-    plan = _plan(clip, Variant(label=""), folder)
+    plan = _plan(clip.path, (), folder)
     rung = plan.rungs[sample.rung]
     return f"{rung.name} at CRF {rung.crf:g}"
 
@@ -77,7 +80,7 @@ def _size(sample: Sample, clip: Clip, folder: Path) -> str:
 def _measure(sample: Sample, clip: Clip, variant: Variant, folder: Path) -> Cell:
     """Encode one rung, and compare it with its clip."""
     folder.mkdir()
-    plan = _plan(clip, variant, folder)
+    plan = _plan(clip.path, variant.job, folder.parent)
     rung = plan.rungs[sample.rung]
     cpu_s = _encode(plan, rung, clip.path, variant, folder)
     segments = sorted((folder / rung.name).glob("*.ts"))

@@ -72,7 +72,8 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
         refuse_unusable(streams, videos, audios, job)
         origin_s = Fraction(raw_format.get("start_time", "0"))
         tallies = {s["index"]: _tally(s, origin_s) for s in (*videos, *audios, *texts)}
-        extents = _count_packets(processes, source, tallies)
+        extents = TrackExtents() if raw_format.get("format_name") == "mpegts" else None
+        _count_packets(processes, source, tallies, extents)
     counts = {index: tally.count for index, tally in tallies.items()}
     video = _choose_video(videos, counts, raw_format)
     programs = raw.get("programs", ())
@@ -99,7 +100,7 @@ def probe(source: Path, job: Job, workspace: Workspace) -> Media:
         cover=None if video else cover_track(streams),
         is_late=is_late,
         has_own_clock=len(programs) > 1 and _begins_s(chosen, tallies) > LONGEST_STEP_S,
-        recordings_at=extents.beginnings() if "mpegts" in raw_format["format_name"] else (),
+        recordings_at=extents.beginnings() if extents else (),
     )
 
 
@@ -203,15 +204,15 @@ def _tally(stream: Raw, origin_s: Fraction) -> PacketTally:
     return PacketTally(origin_s=float(origin_s), keeps_clock=stream["codec_type"] == "audio")
 
 
-def _count_packets(processes: Processes, source: Path, tallies: _Tallies) -> TrackExtents:
-    extents = TrackExtents()
+def _count_packets(
+    processes: Processes, source: Path, tallies: _Tallies, extents: TrackExtents | None
+) -> None:
     try:
         _read_packets(processes, source, lambda row: _count_packet(row, tallies, extents))
     except FailedError as error:
         # What was counted before the break stands; the plan decides whether it is enough.
         if not any(tally.count for tally in tallies.values()):
             raise _unreadable(error.tail) from error
-    return extents
 
 
 def _read_packets(processes: Processes, source: Path, count: Callable[[str], None]) -> None:
@@ -221,9 +222,9 @@ def _read_packets(processes: Processes, source: Path, count: Callable[[str], Non
             count(event.text)
 
 
-def _count_packet(row: str, tallies: _Tallies, extents: TrackExtents) -> None:
+def _count_packet(row: str, tallies: _Tallies, extents: TrackExtents | None) -> None:
     index, pts, dts, duration, size, position, flags, *_ = (*row.split(","), *[""] * 6)
-    if index.isdigit() and position.isdigit():
+    if extents is not None and index.isdigit() and position.isdigit():
         extents.add(int(index), int(position))
     tally = tallies.get(int(index)) if index.isdigit() else None
     if tally is None:

@@ -201,13 +201,9 @@ class Team:
             TeamEndedError: with how it did.
 
         """
-        outcome = self.roll.fault if self.leads else self._ended
+        outcome = self.roll.fault if self.leads else self.standing.outcome
         if outcome is not None:
             raise TeamEndedError(outcome)
-
-    @property
-    def _ended(self) -> Outcome | None:
-        return self.standing.outcome
 
     @property
     def choice(self) -> Choice | None:
@@ -277,10 +273,10 @@ class Team:
 
         """
         self.standing.poll()
-        if self._ended is not None:
+        if (ended := self.standing.outcome) is not None:
             # By a machine that took the lead while this one stood still.
             self.leads = False
-            raise TeamEndedError(self._ended)
+            raise TeamEndedError(ended)
 
     def _drop_what_was_taken_over(self) -> None:
         """After this machine stood still, leave to others what they took over meanwhile."""
